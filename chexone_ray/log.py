@@ -1,0 +1,29 @@
+"""Logging set-up for command lines and jobs; modules themselves only call `logging.getLogger`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+RESEARCH_USE_ONLY = (
+    "Research use only: not a medical device, not for diagnosis or treatment; "
+    "a qualified reader must check every output."
+)
+
+
+def configure(level: str = "INFO") -> None:
+    """Send log lines of this package to standard error, one format everywhere."""
+    logging.basicConfig(
+        level=level, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s", datefmt="%H:%M:%S"
+    )
+
+
+@contextmanager
+def timed(logger: logging.Logger, what: str) -> Iterator[None]:
+    """Log how many seconds the block took."""
+    start = time.monotonic()
+    logger.info("%s ...", what)
+    yield
+    logger.info("%s: %.1f s", what, time.monotonic() - start)
