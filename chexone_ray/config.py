@@ -27,20 +27,24 @@ class Settings(BaseModel):
 class ImageConfig(Settings):
     """How bytes become pixels; must be the same in training, rollouts and serving."""
 
-    max_pixels: PositiveInt = Field(262_144, description="Largest area after the resize, in pixels.")
+    max_pixels: PositiveInt = Field(
+        262_144, description="Largest area after the resize, in pixels."
+    )
     min_pixels: PositiveInt = Field(3_136, description="Smallest area after the resize, in pixels.")
     max_source_pixels: PositiveInt = Field(
         100_000_000, description="Refuse files that declare more pixels than this, before decoding."
     )
     no_window: Literal["percentile", "full_range"] = Field(
-        "percentile", description="DICOM without VOI LUT or window: stretch percentiles or full range."
+        "percentile",
+        description="DICOM without VOI LUT or window: stretch percentiles or full range.",
     )
 
     @model_validator(mode="after")
     def _ordered(self) -> ImageConfig:
         if self.min_pixels > self.max_pixels:
             raise ValueError(
-                f"images.min_pixels={self.min_pixels} is above images.max_pixels={self.max_pixels}: lower it"
+                f"images.min_pixels={self.min_pixels} is above "
+                f"images.max_pixels={self.max_pixels}: lower it"
             )
         return self
 
@@ -51,15 +55,19 @@ class PromptConfig(Settings):
     system: str = Field("You are a helpful assistant.", description="System turn; empty for none.")
     suffix: str = Field(
         "default",
-        description='Reasoning suffix: "default" (ours), "original" (the published string) or a text.',
+        description='Reasoning suffix: "default" (ours), "original" (the published) or a text.',
     )
 
 
 class RayConfig(Settings):
     """The Ray cluster that a stage joins."""
 
-    address: str = Field("auto", description='"auto", "local" (start one here) or "ray://host:port".')
-    num_cpus: PositiveInt | None = Field(None, description="Logical CPUs of a local cluster; all by default.")
+    address: str = Field(
+        "auto", description='"auto", "local" (start one here) or "ray://host:port".'
+    )
+    num_cpus: PositiveInt | None = Field(
+        None, description="Logical CPUs of a local cluster; all by default."
+    )
     object_store_gb: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Object store of a local cluster, GB."
     )
@@ -101,32 +109,51 @@ class EngineConfig(Settings):
 
     min_engines: PositiveInt = Field(1, description="Engines kept up.")
     max_engines: PositiveInt = Field(1, description="Engines at most; more start while work waits.")
-    num_gpus: Annotated[float, Field(ge=0)] = Field(1, description="GPUs an engine; 0 for the CPU build.")
+    num_gpus: Annotated[float, Field(ge=0)] = Field(
+        1, description="GPUs an engine; 0 for the CPU build."
+    )
     num_cpus: Annotated[float, Field(gt=0)] = Field(1, description="Logical CPUs an engine.")
-    threads: PositiveInt | None = Field(None, description="Compute threads an engine process; CPU build.")
+    threads: PositiveInt | None = Field(
+        None, description="Compute threads an engine process; CPU build."
+    )
     tensor_parallel: PositiveInt = Field(1, description="GPUs that share one copy of the weights.")
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field("bfloat16", description="Weights.")
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
+        "bfloat16", description="Weights."
+    )
     max_model_len: PositiveInt = Field(4096, description="Prompt and completion together, tokens.")
     max_num_seqs: PositiveInt = Field(256, description="Sequences that run together.")
-    max_num_batched_tokens: PositiveInt | None = Field(None, description="Tokens a step; vLLM's choice.")
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = Field(0.9, description="Share of a GPU.")
-    kv_cache_mb: PositiveInt | None = Field(None, description="Size of the KV cache, MB; vLLM's choice.")
+    max_num_batched_tokens: PositiveInt | None = Field(
+        None, description="Tokens a step; vLLM's choice."
+    )
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.9, description="Share of a GPU."
+    )
+    kv_cache_mb: PositiveInt | None = Field(
+        None, description="Size of the KV cache, MB; vLLM's choice."
+    )
     enforce_eager: bool = Field(False, description="No graph capture: faster start, slower steps.")
     prefix_caching: bool = Field(True, description="Reuse KV of equal prompt starts.")
     lean: bool = Field(False, description="Run vLLM's core inside the actor: one process fewer.")
     max_images: PositiveInt = Field(4, description="Images a prompt at most.")
-    start_timeout_s: Annotated[float, Field(gt=0)] = Field(900, description="Until an engine is ready.")
-    request_timeout_s: Annotated[float, Field(gt=0)] = Field(600, description="Until one prompt is done.")
+    start_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        900, description="Until an engine is ready."
+    )
+    request_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        600, description="Until one prompt is done."
+    )
     max_retries: int = Field(2, ge=0, description="Repeats of a prompt whose engine failed.")
 
     @model_validator(mode="after")
     def _sizes(self) -> EngineConfig:
         if self.max_engines < self.min_engines:
             raise ValueError(
-                f"engine.max_engines={self.max_engines} is below engine.min_engines={self.min_engines}: raise it"
+                f"engine.max_engines={self.max_engines} is below "
+                f"engine.min_engines={self.min_engines}: raise it"
             )
         if self.num_gpus == 0 and self.tensor_parallel > 1:
-            raise ValueError("engine.tensor_parallel needs engine.num_gpus > 0: set it to 1 on the CPU")
+            raise ValueError(
+                "engine.tensor_parallel needs engine.num_gpus > 0: set it to 1 on the CPU"
+            )
         return self
 
 
@@ -137,22 +164,38 @@ class OptimConfig(Settings):
     vision_lr_scale: Annotated[float, Field(ge=0)] = Field(
         1.0, description="Factor on the rate of the vision tower; 0 freezes it."
     )
-    vision_freeze_steps: int = Field(0, ge=0, description="Steps for which the vision tower waits.")
+    merger_lr_scale: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="Factor on the rate of the merger behind the tower; 0 freezes it."
+    )
+    vision_freeze_steps: int = Field(
+        0, ge=0, description="Steps for which the vision tower and the merger wait."
+    )
     betas: tuple[float, float] = Field((0.9, 0.95), description="AdamW betas.")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.1, description="AdamW weight decay.")
     max_grad_norm: Annotated[float, Field(gt=0)] = Field(1.0, description="Gradient clipping.")
     warmup_ratio: Share = Field(0.05, description="Share of the steps that warm up.")
-    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="After the warm-up.")
-    cycles: PositiveInt = Field(1, description="Equal cosine cycles; each starts at cycle_decay of the last peak.")
-    cycle_decay: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="Peak of a cycle over the last.")
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="After the warm-up."
+    )
+    cycles: PositiveInt = Field(
+        1, description="Equal cosine cycles; each starts at cycle_decay of the last peak."
+    )
+    cycle_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="Peak of a cycle over the last."
+    )
     final_ratio: Share = Field(0.0, description="Rate at the end over the peak.")
 
     @model_validator(mode="after")
     def _cycles(self) -> OptimConfig:
         if self.cycles > 1 and self.schedule != "cosine":
-            raise ValueError(f'optim.cycles={self.cycles} needs optim.schedule="cosine", not "{self.schedule}"')
-        if self.vision_freeze_steps and self.vision_lr_scale == 0:
-            raise ValueError("optim.vision_freeze_steps has no effect with optim.vision_lr_scale=0: drop it")
+            raise ValueError(
+                f'optim.cycles={self.cycles} needs optim.schedule="cosine", not "{self.schedule}"'
+            )
+        if self.vision_freeze_steps and self.vision_lr_scale == 0 == self.merger_lr_scale:
+            raise ValueError(
+                "optim.vision_freeze_steps has no effect with optim.vision_lr_scale=0 and "
+                "optim.merger_lr_scale=0: drop it"
+            )
         return self
 
 
@@ -162,19 +205,29 @@ class TrainerConfig(Settings):
     num_workers: PositiveInt = Field(8, description="Data-parallel workers; fixed for a run.")
     use_gpu: bool = Field(True, description="One GPU a worker; false trains on the CPU with gloo.")
     cpus_per_worker: Annotated[float, Field(gt=0)] = Field(4, description="Logical CPUs a worker.")
-    threads: PositiveInt | None = Field(None, description="Compute threads a worker; torch's choice.")
+    threads: PositiveInt | None = Field(
+        None, description="Compute threads a worker; torch's choice."
+    )
     dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="Compute precision.")
-    attention: Literal["flash_attention_2", "sdpa"] = Field("flash_attention_2", description="Kernel.")
+    attention: Literal["flash_attention_2", "sdpa"] = Field(
+        "flash_attention_2", description="Kernel."
+    )
     zero_stage: Literal[0, 1, 2, 3] = Field(3, description="DeepSpeed ZeRO stage.")
     gradient_checkpointing: bool = Field(True, description="Recompute activations to save memory.")
     pack_tokens: PositiveInt = Field(8192, description="Tokens a packed row at most.")
     packs_per_step: PositiveInt = Field(4, description="Packed rows a worker and optimizer step.")
-    max_length: PositiveInt = Field(4096, description="Longest sample, tokens; longer ones are counted drops.")
+    max_length: PositiveInt = Field(
+        4096, description="Longest sample, tokens; longer ones are counted drops."
+    )
     save_steps: PositiveInt = Field(1000, description="Steps between resumable checkpoints.")
     keep_checkpoints: PositiveInt = Field(2, description="Resumable checkpoints that stay.")
     log_steps: PositiveInt = Field(10, description="Steps between metric lines.")
-    max_failures: int = Field(3, ge=0, description="Restarts from the last checkpoint before giving up.")
-    start_timeout_s: Annotated[float, Field(gt=0)] = Field(1800, description="Until all workers run.")
+    max_failures: int = Field(
+        3, ge=0, description="Restarts from the last checkpoint before giving up."
+    )
+    start_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        1800, description="Until all workers run."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainerConfig:
@@ -182,7 +235,8 @@ class TrainerConfig(Settings):
             raise ValueError('trainer.attention="flash_attention_2" needs a GPU: use "sdpa"')
         if self.max_length > self.pack_tokens:
             raise ValueError(
-                f"trainer.max_length={self.max_length} is above trainer.pack_tokens={self.pack_tokens}: "
+                f"trainer.max_length={self.max_length} is above "
+                f"trainer.pack_tokens={self.pack_tokens}: "
                 "a sample of that length fits no pack"
             )
         return self
@@ -191,10 +245,16 @@ class TrainerConfig(Settings):
 class RewardConfig(Settings):
     """Weights of the reward functions; 0 leaves one out."""
 
-    format: Annotated[float, Field(ge=0)] = Field(1.0, description="One non-empty box after a trace.")
-    options: Annotated[float, Field(ge=0)] = Field(1.0, description="Jaccard of the options chosen.")
+    format: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="One non-empty box after a trace."
+    )
+    options: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="Jaccard of the options chosen."
+    )
     boxes: Annotated[float, Field(ge=0)] = Field(1.0, description="Matched IoU of the boxes.")
-    report: Annotated[float, Field(ge=0)] = Field(1.0, description="Label and text agreement of reports.")
+    report: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="Label and text agreement of reports."
+    )
 
     @model_validator(mode="after")
     def _some(self) -> RewardConfig:
@@ -231,9 +291,13 @@ class PrepareConfig(Stage):
     archive_splits: bool = Field(True, description="Keep the archive's own split where it has one.")
     instruct_share: Share = Field(0.25, description="Share of the training rows without a trace.")
     max_per_kind: dict[str, PositiveInt] = Field({}, description="Most training rows a kind.")
-    group_by_study: bool = Field(True, description="Keep the questions of a study together: one read an image.")
+    group_by_study: bool = Field(
+        True, description="Keep the questions of a study together: one read an image."
+    )
     rows_per_group: PositiveInt = Field(512, description="Rows a Parquet row group.")
-    max_drop_share: Share = Field(0.05, description="End the run when more images than this are unusable.")
+    max_drop_share: Share = Field(
+        0.05, description="End the run when more images than this are unusable."
+    )
     images: ImageConfig = ImageConfig()
     prompts: PromptConfig = PromptConfig()
 
@@ -250,12 +314,16 @@ class TinyModelConfig(Settings):
 class SftConfig(Stage):
     """Manifest -> supervised checkpoint."""
 
-    model_uri: str = Field("Qwen/Qwen2.5-VL-3B-Instruct", description="Base model: hub name or URI.")
+    model_uri: str = Field(
+        "Qwen/Qwen2.5-VL-3B-Instruct", description="Base model: hub name or URI."
+    )
     manifest_uri: Uri = Field(description="Manifest folder of `prepare`.")
     split: Literal["train", "validate", "test"] = Field("train", description="Split to train on.")
     epochs: Annotated[float, Field(gt=0)] = Field(1.0, description="Passes over the split.")
     max_steps: PositiveInt | None = Field(None, description="Optimizer steps; overrides epochs.")
-    kind_weights: dict[str, Annotated[float, Field(ge=0)]] = Field({}, description="Loss weight of a kind.")
+    kind_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="Loss weight of a kind."
+    )
     images: ImageConfig = ImageConfig()
     prompts: PromptConfig = PromptConfig()
     optim: OptimConfig = OptimConfig()
@@ -267,14 +335,22 @@ class FilterConfig(Stage):
 
     model_uri: Uri = Field(description="Checkpoint that samples.")
     manifest_uri: Uri = Field(description="Manifest folder of `prepare`.")
-    split: Literal["train", "validate", "test"] = Field("train", description="Split to select from.")
+    split: Literal["train", "validate", "test"] = Field(
+        "train", description="Split to select from."
+    )
     kinds: tuple[str, ...] = Field((), description="Question kinds to consider; all by default.")
     max_candidates_per_kind: PositiveInt | None = Field(None, description="Prompts sampled a kind.")
-    min_std: Annotated[float, Field(ge=0)] = Field(0.0, description="Keep prompts whose reward std is above this.")
-    quota_per_kind: dict[str, PositiveInt] = Field({}, description="Most prompts kept a kind, highest variance first.")
+    min_std: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Keep prompts whose reward std is above this."
+    )
+    quota_per_kind: dict[str, PositiveInt] = Field(
+        {}, description="Most prompts kept a kind, highest variance first."
+    )
     sampling: SamplingConfig = SamplingConfig(n=8, temperature=1.0)
     rewards: RewardConfig = RewardConfig()
-    max_failure_rate: Share = Field(0.02, description="End the run when more prompts than this fail.")
+    max_failure_rate: Share = Field(
+        0.02, description="End the run when more prompts than this fail."
+    )
     images: ImageConfig = ImageConfig()
     prompts: PromptConfig = PromptConfig()
     engine: EngineConfig = EngineConfig()
@@ -289,21 +365,31 @@ class GrpoConfig(Stage):
     steps: PositiveInt = Field(13_838, description="Optimizer steps.")
     prompts_per_step: PositiveInt = Field(64, description="Prompt groups an optimizer step.")
     advantage: Literal["group_std", "global_std", "none"] = Field(
-        "group_std", description="Divide the centred reward by the group's std, the batch's std, or not."
+        "group_std",
+        description="Divide the centred reward by the group's std, the batch's std, or not.",
     )
     clip_epsilon: Annotated[float, Field(gt=0, lt=1)] = Field(0.2, description="PPO clip.")
     behaviour_cap: Annotated[float, Field(ge=1)] = Field(
-        2.0, description="Cap of the trainer/engine probability ratio that corrects off-policy tokens."
+        2.0,
+        description="Cap of the trainer/engine probability ratio that corrects off-policy tokens.",
     )
-    beta: Annotated[float, Field(ge=0)] = Field(0.001, description="KL weight; 0 loads no reference.")
+    beta: Annotated[float, Field(ge=0)] = Field(
+        0.001, description="KL weight; 0 loads no reference."
+    )
     min_reward_std: Annotated[float, Field(ge=0)] = Field(
         0.0, description="Groups at or below this reward std are dropped and refilled."
     )
-    max_refills: int = Field(2, ge=0, description="Refill rounds a step before it trains on fewer groups.")
+    max_refills: int = Field(
+        2, ge=0, description="Refill rounds a step before it trains on fewer groups."
+    )
     sampling: SamplingConfig = SamplingConfig(n=8, temperature=1.0, repetition_penalty=1.1)
     rewards: RewardConfig = RewardConfig()
-    max_failure_rate: Share = Field(0.02, description="End the run when more prompts than this fail.")
-    step_timeout_s: Annotated[float, Field(gt=0)] = Field(1800, description="Until a trainer step is done.")
+    max_failure_rate: Share = Field(
+        0.02, description="End the run when more prompts than this fail."
+    )
+    step_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        1800, description="Until a trainer step is done."
+    )
     images: ImageConfig = ImageConfig()
     prompts: PromptConfig = PromptConfig()
     optim: OptimConfig = OptimConfig(vision_lr_scale=0.0, max_grad_norm=0.5)
@@ -313,7 +399,9 @@ class GrpoConfig(Stage):
     @model_validator(mode="after")
     def _a_group(self) -> GrpoConfig:
         if self.sampling.n < 2:
-            raise ValueError(f"grpo.sampling.n={self.sampling.n} makes no group: set it to 2 or more")
+            raise ValueError(
+                f"grpo.sampling.n={self.sampling.n} makes no group: set it to 2 or more"
+            )
         return self
 
 
@@ -323,12 +411,20 @@ class PredictConfig(Stage):
     model_uri: Uri = Field(description="Checkpoint to run.")
     manifest_uri: str | None = Field(None, description="Manifest folder; or give images_uri.")
     images_uri: str | None = Field(None, description="Folder of images (PNG, JPEG, DICOM).")
-    question: str | None = Field(None, description="Question for every image of images_uri; a report by default.")
-    split: Literal["train", "validate", "test"] = Field("test", description="Split of the manifest.")
+    question: str | None = Field(
+        None, description="Question for every image of images_uri; a report by default."
+    )
+    split: Literal["train", "validate", "test"] = Field(
+        "test", description="Split of the manifest."
+    )
     kinds: tuple[str, ...] = Field((), description="Question kinds to answer; all by default.")
     max_per_kind: PositiveInt | None = Field(None, description="Rows answered a kind at most.")
-    mode: Literal["reasoning", "instruct"] = Field("reasoning", description="With or without a trace.")
-    rows_per_part: PositiveInt = Field(256, description="Rows a committed output part; the unit of resuming.")
+    mode: Literal["reasoning", "instruct"] = Field(
+        "reasoning", description="With or without a trace."
+    )
+    rows_per_part: PositiveInt = Field(
+        256, description="Rows a committed output part; the unit of resuming."
+    )
     max_failure_rate: Share = Field(0.02, description="End the run when more rows than this fail.")
     sampling: SamplingConfig = SamplingConfig()
     images: ImageConfig = ImageConfig()
@@ -347,7 +443,9 @@ class PredictConfig(Stage):
 class EvaluateConfig(Stage):
     """Predictions -> a table by task."""
 
-    predictions_uri: dict[str, Uri] = Field(min_length=1, description="Model name -> predictions folder.")
+    predictions_uri: dict[str, Uri] = Field(
+        min_length=1, description="Model name -> predictions folder."
+    )
     manifest_uri: Uri = Field(description="The manifest that was answered.")
     baselines: bool = Field(True, description="Add majority, all-positive and best-fixed-box rows.")
     bootstrap: PositiveInt = Field(1000, description="Bootstrap draws over patients.")
@@ -362,8 +460,8 @@ class ServeConfig(Settings):
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port of the HTTP proxy.")
     min_replicas: PositiveInt = Field(1, description="Replicas kept up.")
     max_replicas: PositiveInt = Field(1, description="Replicas at most.")
-    images: ImageConfig = ImageConfig()
-    prompts: PromptConfig = PromptConfig()
+    images: ImageConfig | None = Field(None, description="Pixel limits; those of the checkpoint.")
+    prompts: PromptConfig | None = Field(None, description="Wording; that of the checkpoint.")
     engine: EngineConfig = EngineConfig()
     ray: RayConfig = RayConfig()
 
@@ -374,7 +472,9 @@ class DemoConfig(Settings):
     output: str = Field("runs/demo", min_length=1, description="Run folder.")
     quick: bool = Field(False, description="The tasks that a short run learns, in half the time.")
     seed: int = Field(0, ge=0, description="Seed of every random choice.")
-    real_data: str = Field("../shared/data/real", description="Folder of real films; skipped where absent.")
+    real_data: str = Field(
+        "../shared/data/real", description="Folder of real films; skipped where absent."
+    )
 
 
 STAGES: dict[str, type[Settings]] = {

@@ -25,7 +25,7 @@ class Box:
 
 @dataclass(frozen=True)
 class ImageRef:
-    """Where an image lies and what it shows. `width` and `height` are pixels of the displayed original."""
+    """Where an image lies and what it shows. Sizes are pixels of the displayed original."""
 
     uri: str
     view: str = ""
@@ -98,7 +98,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """One sampled answer. `logprobs` are those of the processed (temperature-scaled) distribution."""
+    """One sampled answer. `logprobs` are of the processed (temperature-scaled) distribution."""
 
     text: str
     token_ids: tuple[int, ...]
@@ -122,7 +122,9 @@ def sample_schema() -> Any:
     """The manifest Arrow schema, one column a field of `Sample`. Imports pyarrow on call."""
     import pyarrow as pa
 
-    box = pa.struct([("label", pa.string()), ("xyxy", pa.list_(pa.float32(), 4)), ("image", pa.int32())])
+    box = pa.struct(
+        [("label", pa.string()), ("xyxy", pa.list_(pa.float32(), 4)), ("image", pa.int32())]
+    )
     image = pa.struct(
         [
             ("uri", pa.string()),
@@ -132,7 +134,10 @@ def sample_schema() -> Any:
             ("height", pa.int32()),
         ]
     )
-    text = [(name, pa.string()) for name in ("id", "dataset", "task", "kind", "split", "patient", "study")]
+    text = [
+        (name, pa.string())
+        for name in ("id", "dataset", "task", "kind", "split", "patient", "study")
+    ]
     return pa.schema(
         [
             *text,

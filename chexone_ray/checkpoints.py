@@ -1,0 +1,75 @@
+"""Where a model's files are and how it was trained to be asked.
+
+A checkpoint of ours carries `chexone.json`: the prompt wording and pixel limits of its training, so
+that serving and library use ask it in the same way without being told. Torch-free.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from chexone_ray import storage
+from chexone_ray.config import ImageConfig, PromptConfig, Settings
+from chexone_ray.errors import ChexoneError
+from chexone_ray.log import RESEARCH_USE_ONLY
+
+SETTINGS_FILE = "chexone.json"
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+class ModelSettings(Settings):
+    """How a checkpoint is asked; the defaults are those of the published CheXOne."""
+
+    prompts: PromptConfig = PromptConfig()
+    images: ImageConfig = ImageConfig()
+    notice: str = RESEARCH_USE_ONLY
+
+
+def is_hub_name(model: str) -> bool:
+    """True for "organisation/name" that is no folder here."""
+    return bool(_HUB_NAME.fullmatch(model)) and not Path(model).exists()
+
+
+def model_folder(model: str) -> str:
+    """A local folder of the checkpoint at a URI (downloaded once a node), or a hub name unchanged.
+
+    Raises:
+        ChexoneError: the folder holds no Hugging Face model.
+    """
+    if is_hub_name(model):
+        return model
+    folder = storage.download(model)
+    if not (folder / "config.json").is_file():
+        raise ChexoneError(
+            f"{model} holds no config.json: give the folder of a Hugging Face model, "
+            "such as the `model` folder that `chexone sft` writes"
+        )
+    return str(folder)
+
+
+def read_settings(model: str) -> ModelSettings:
+    """The settings beside a checkpoint; the published model's where there are none."""
+    if is_hub_name(model):
+        return ModelSettings()
+    uri = storage.join(model, SETTINGS_FILE)
+    return ModelSettings(**storage.read_json(uri)) if storage.exists(uri) else ModelSettings()
+
+
+def write_settings(folder: Path, prompts: PromptConfig, images: ImageConfig) -> None:
+    """Put the settings into a local checkpoint folder, before it is uploaded."""
+    settings = ModelSettings(prompts=prompts, images=images)
+    (folder / SETTINGS_FILE).write_text(settings.model_dump_json(indent=1) + "\n")
+
+
+def model_digest(model: str) -> str:
+    """SHA-256 over the weight files of a checkpoint, "hub:<name>" for a hub name."""
+    if is_hub_name(model):
+        return f"hub:{model}"
+    digest = hashlib.sha256()
+    for file in sorted(Path(model_folder(model)).glob("*.safetensors")):
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()

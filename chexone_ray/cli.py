@@ -1,0 +1,171 @@
+"""The `chexone` command: one sub-command a stage, and `doctor`.
+
+Parses and checks everything before torch, Ray or vLLM are imported. Exit codes: 0; 1 for a failed
+check or a crash; 2 for what the user can put right (one line on standard error); 130 for Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from chexone_ray import __version__, loader
+from chexone_ray.config import STAGES, RayConfig, Settings
+from chexone_ray.errors import ChexoneError
+from chexone_ray.log import RESEARCH_USE_ONLY, configure
+
+logger = logging.getLogger(__name__)
+
+S = TypeVar("S", bound=Settings)
+
+FUNCTIONS = {
+    "prepare": "chexone_ray.data.build:prepare",
+    "tiny-model": "chexone_ray.tiny_model:build",
+    "sft": "chexone_ray.sft:train",
+    "filter": "chexone_ray.variance:select",
+    "grpo": "chexone_ray.grpo.driver:train",
+    "predict": "chexone_ray.predict:predict",
+    "evaluate": "chexone_ray.evaluation.harness:evaluate",
+    "serve": "chexone_ray.serving.openai:serve",
+    "demo": "chexone_ray.demo:run",
+}
+USAGE = "[--config A.toml B.toml ...] [--KEY VALUE ...] [--print-config]"
+# A model folder has a config.json of its own.
+CONFIG_NAMES = {"tiny-model": "settings.json"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `chexone`; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    return guarded(lambda: _command(words))
+
+
+def _command(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        sys.stdout.write(_overview())
+        return 0
+    stage, *rest = words
+    if stage in ("--version", "version"):
+        sys.stdout.write(f"chexone-ray {__version__}\n")
+        return 0
+    if stage == "doctor":
+        from chexone_ray import doctor
+
+        return doctor.run(rest)
+    if stage not in STAGES:
+        names = ", ".join([*STAGES, "doctor"])
+        raise ChexoneError(f"{stage}: no such command; choose from {names}")
+    config = load(stage, STAGES[stage], rest)
+    if config is None:
+        return 0
+    return run(stage, config)
+
+
+def load(stage: str, model: type[S], argv: Sequence[str]) -> S | None:
+    """The settings from a command line; None when --help or --print-config was answered."""
+    arguments = loader.parse(argv)
+    if arguments.help:
+        sys.stdout.write(_stage_help(stage, model))
+        return None
+    config = loader.load(model, arguments)
+    if arguments.print_config:
+        sys.stdout.write(config.model_dump_json(indent=2) + "\n")
+        return None
+    return config
+
+
+def run(stage: str, config: Settings) -> int:
+    """Join Ray where the stage needs it, record the settings, run the stage, print its result."""
+    configure()
+    logger.info("%s", RESEARCH_USE_ONLY)
+    function = stage_function(stage)
+    record(stage, config)
+    ray_config = getattr(config, "ray", None)
+    if isinstance(ray_config, RayConfig):
+        from chexone_ray import runtime
+
+        runtime.join(ray_config)
+    result = function(config)
+    if isinstance(result, str):
+        sys.stdout.write(result + "\n")
+    return result if isinstance(result, int) else 0
+
+
+def stage_function(stage: str) -> Callable[[Any], Any]:
+    """The function of a stage; imports what it needs."""
+    module, _, name = FUNCTIONS[stage].partition(":")
+    function: Callable[[Any], Any] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def record(stage: str, config: Settings) -> None:
+    """Write the resolved settings to `<output_uri>/config.json`, where there is an output."""
+    output_uri = getattr(config, "output_uri", None)
+    if output_uri:
+        from chexone_ray import storage
+
+        name = CONFIG_NAMES.get(stage, "config.json")
+        storage.write_json(storage.join(output_uri, name), config.model_dump(mode="json"))
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Run `work`; what a user can put right becomes one line on standard error and exit code 2."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        sys.stderr.write("chexone: interrupted\n")
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        cause = user_error(error)
+        if cause is None:
+            raise
+        for line in str(cause).splitlines():
+            sys.stderr.write(f"chexone: {line}\n")
+        return 2
+
+
+def user_error(error: BaseException | None, depth: int = 8) -> ChexoneError | None:
+    """The ChexoneError behind `error`, also where Ray wrapped it on its way from a worker."""
+    if error is None or depth == 0:
+        return None
+    inner = [getattr(error, "cause", None), error.__cause__]
+    inner += list(getattr(error, "worker_failures", {}).values())
+    for candidate in inner:
+        if isinstance(candidate, BaseException) and candidate is not error:
+            found = user_error(candidate, depth - 1)
+            if found is not None:
+                return found
+    if isinstance(error, ChexoneError):
+        return error
+    # Ray Data hands on only the text of what a function raised.
+    told = re.findall(r"^chexone_ray\.errors\.\w+: (.+)$", str(error), re.MULTILINE)
+    return ChexoneError(told[-1]) if told else None
+
+
+def _summary(model: type[Settings]) -> str:
+    return (model.__doc__ or "").strip().splitlines()[0]
+
+
+def _overview() -> str:
+    lines = [f"  {name:<11} {_summary(model)}" for name, model in STAGES.items()]
+    lines.append("  doctor      Check this machine: versions, devices, disk, ports, S3, vLLM.")
+    return (
+        f"usage: chexone COMMAND {USAGE}\n\n"
+        + "\n".join(lines)
+        + "\n\n`chexone COMMAND --help` lists every setting. Order: defaults, TOML files left to "
+        f"right, flags.\n{RESEARCH_USE_ONLY}\n"
+    )
+
+
+def _stage_help(stage: str, model: type[Settings]) -> str:
+    return (
+        f"usage: chexone {stage} {USAGE}\n\n"
+        f"{_summary(model)}\n\nSettings, as a flag or as a key of a TOML file:\n"
+        f"{loader.describe(model)}\n"
+    )

@@ -1,0 +1,155 @@
+"""What is known of one film: label columns, report and boxes brought together, name by name.
+
+Names are lower-case findings, finer than CheXpert's labels where the report or the boxes are
+("nodule", "pacemaker"). A name that two sources contradict each other on is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from chexone_ray.metrics.labeller import LABELS, phrases, read_report
+from chexone_ray.records import Box, Study
+
+FINER = {
+    "lung lesion": ("nodule", "mass", "lesion"),
+    "support devices": ("pacemaker", "tube", "line", "device"),
+}
+"""Coarse label -> finer names; "no lung lesion" also means "no nodule"."""
+COARSE = {name: label for label, names in FINER.items() for name in names}
+NOT_ASKED = frozenset({"no finding", "other disease", "other diseases", "other lesion", "device"})
+
+UPPER_ZONE_END, MID_ZONE_END = 0.35, 0.54
+"""Heights (0-1 of the film) that part the lung zones of a frontal film."""
+MIDLINE = (0.46, 0.54)
+"""A box whose centre lies here has no side."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One finding of one film: `state` 1 present, 0 absent, -1 uncertain."""
+
+    state: int
+    sides: frozenset[str] = frozenset()
+    """Patient's "left" and "right"."""
+    boxes: tuple[Box, ...] = field(default=())
+
+    @property
+    def side(self) -> str:
+        """ "left", "right", "both" or empty where unknown."""
+        return "both" if len(self.sides) == 2 else next(iter(self.sides), "")
+
+    @property
+    def zone(self) -> str:
+        """ "upper", "mid" or "lower" where one box tells it."""
+        return zone_of(self.boxes[0]) if len(self.boxes) == 1 else ""
+
+
+def side_of(box: Box) -> str:
+    """The patient's side of a box on a frontal film (the patient's right is on the viewer's left)."""
+    centre = (box.xyxy[0] + box.xyxy[2]) / 2
+    if MIDLINE[0] < centre < MIDLINE[1]:
+        return ""
+    return "right" if centre < MIDLINE[0] else "left"
+
+
+def zone_of(box: Box) -> str:
+    """ "upper", "mid" or "lower" by the height of the box's centre."""
+    centre = (box.xyxy[1] + box.xyxy[3]) / 2
+    return "upper" if centre < UPPER_ZONE_END else "mid" if centre < MID_ZONE_END else "lower"
+
+
+def is_frontal(view: str) -> bool:
+    return view in ("PA", "AP")
+
+
+def facts(study: Study, image: int) -> dict[str, Fact]:
+    """Name -> fact for image number `image` of the study, in a fixed order.
+
+    Sides come from boxes on a frontal film where there are any, else from the report.
+    """
+    reported = _from_report(" ".join((study.findings, study.impression)))
+    labelled = {name: state for name, state in study.labels.items() if state is not None}
+    boxed: dict[str, list[Box]] = {}
+    for box in study.boxes:
+        if box.image == image:
+            boxed.setdefault(box.label, []).append(box)
+    known: dict[str, Fact] = {}
+    for name in sorted({*reported, *_spread(labelled), *boxed}):
+        if name in NOT_ASKED:
+            continue
+        states = {_spread(labelled).get(name)} | ({1} if name in boxed else set())
+        if name in reported:
+            states.add(reported[name].state)
+        states -= {None}
+        if len(states) != 1:
+            continue
+        sides = reported[name].sides if name in reported else frozenset()
+        boxes = tuple(boxed.get(name, ()))
+        if boxes and is_frontal(study.images[image].view):
+            sides = frozenset(side for side in map(side_of, boxes) if side)
+        known[name] = Fact(states.pop() or 0, sides, boxes)
+    return known
+
+
+def _from_report(text: str) -> dict[str, Fact]:
+    found: dict[str, Fact] = {}
+    rank = {0: 0, -1: 1, 1: 2}
+    for label, mention in read_report(text).items():
+        if label not in FINER:
+            found[label] = Fact(mention.state, mention.sides)
+        elif mention.state == 0:
+            found |= {name: Fact(0) for name in (label, *FINER[label])}
+    for phrase in phrases(text):
+        if phrase.label not in FINER:
+            continue
+        name = phrase.name if phrase.name in FINER[phrase.label] else phrase.label
+        old = found.get(name)
+        if old is None or rank[phrase.state] > rank[old.state]:
+            found[name] = Fact(phrase.state, phrase.sides)
+        elif phrase.state == old.state:
+            found[name] = Fact(old.state, old.sides | phrase.sides)
+    found.pop("no finding", None)
+    return {name: fact for name, fact in found.items() if name in COARSE or name in LABELS}
+
+
+def _spread(labelled: dict[str, int]) -> dict[str, int]:
+    """Label columns with every absent coarse label spread over its finer names."""
+    spread = dict(labelled)
+    for label, names in FINER.items():
+        if labelled.get(label) == 0:
+            spread |= {name: 0 for name in names if name not in labelled}
+    return spread
+
+
+# --- prior films ---------------------------------------------------------------------------------
+
+_PRIOR_TAIL = re.compile(
+    r",?\s*(?:\(?\b(?:as )?(?:compared (?:to|with)|in comparison (?:to|with)|relative to|since|from|than(?: on)?)\b"
+    r" (?:the )?(?:prior|previous|earlier|last|before|preceding|most recent)\b[^.,;)]*\)?)",
+    re.IGNORECASE,
+)
+_PRIOR_WORDS = re.compile(
+    r"\b(?:prior|previous(?:ly)?|earlier|compar\w+|again|still|unchanged|stable|persist\w*|interval|since|new|newly"
+    r"|improv\w+|worse\w*|increas\w+|decreas\w+|larger|smaller|resol\w+|progress\w+|developed|as before|no longer|"
+    r"(?:no|not|without)(?: \w+)? chang\w+|has (?:been )?(?:cleared|removed|grown)|remains?)\b",
+    re.IGNORECASE,
+)
+
+
+def without_prior(text: str, split: list[str]) -> str | None:
+    """`split` (the sentences of `text`) without those that speak of an earlier film.
+
+    None where that loses a finding that the report states as present: such a report cannot be
+    told from one film.
+    """
+    kept = " ".join(sentence for sentence in split if not _PRIOR_WORDS.search(sentence))
+
+    def present(report: str) -> set[tuple[str, frozenset[str]]]:
+        found = read_report(report)
+        return {
+            (label, m.sides) for label, m in found.items() if m.state == 1 and label != "no finding"
+        }
+
+    return kept if kept and present(kept) == present(" ".join(split)) else None

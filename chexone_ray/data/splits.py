@@ -1,0 +1,44 @@
+"""Patient-level splits: the archive's own, or a seeded hash of the patient."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Literal, cast
+
+from chexone_ray.config import PrepareConfig
+
+Split = Literal["train", "validate", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validate", "test")
+_NAMES = {
+    "train": "train",
+    "validate": "validate",
+    "validation": "validate",
+    "valid": "validate",
+    "val": "validate",
+    "dev": "validate",
+    "test": "test",
+}
+
+
+def assign(patient: str, archive_split: str, seed: int, config: PrepareConfig) -> Split:
+    """The split of a patient. The archive's split counts where `config.archive_splits` is on."""
+    if config.archive_splits and archive_split:
+        return cast(Split, _NAMES[archive_split.lower()])
+    digest = hashlib.blake2b(f"split/{seed}/{patient}".encode(), digest_size=8).digest()
+    place = int.from_bytes(digest, "big") / 2**64
+    if place < config.test_share:
+        return "test"
+    return "validate" if place < config.test_share + config.validate_share else "train"
+
+
+def is_split_name(name: str) -> bool:
+    """True for a name that `assign` understands."""
+    return name.lower() in _NAMES
+
+
+def most_held_out(archive_splits: Iterable[str]) -> str:
+    """The split for all studies of one patient that an archive put into several: a patient that is
+    tested on is never trained on. Empty where none is given."""
+    names = {_NAMES[name.lower()] for name in archive_splits if name}
+    return next((split for split in reversed(SPLITS) if split in names), "")

@@ -1,0 +1,113 @@
+"""The live things of one demo run: S3 server, Ray, background starts and the engine pool."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chexone_ray import runtime
+from chexone_ray.demo.recipe import BUCKET, RAY, Configs
+from chexone_ray.s3_server import LocalS3
+
+if TYPE_CHECKING:
+    from chexone_ray.engine.pool import EnginePool
+
+logger = logging.getLogger(__name__)
+
+
+class Background:
+    """A function in a thread; `result()` waits for it and raises what it raised."""
+
+    def __init__(self, name: str, function: Callable[[], Any]) -> None:
+        self.name = name
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._function = function
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._value = self._function()
+        except BaseException as error:
+            self._error = error
+
+    def result(self, timeout_s: float) -> Any:
+        """The function's value.
+
+        Raises:
+            TimeoutError: still running after `timeout_s`.
+        """
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            raise TimeoutError(f"{self.name} did not finish within {timeout_s:.0f} s")
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class Session:
+    """Owns the S3 server, Ray and the pool of one run.
+
+    Consumes: nothing. Produces: an environment in which `BUCKET` exists, Ray runs and the pool can
+    be had. Waits for: Ray in `start_ray`, the pool on first use, each bounded by its own timeout.
+    On failure: `close()` stops whatever was started, in any state.
+
+    Make it and call `start_ray` in the main thread: the kernel ends the S3 server and Ray with the
+    thread that started them.
+    """
+
+    def __init__(self, folder: Path, configs: Configs) -> None:
+        self._configs = configs
+        objects = folder / "s3"
+        (objects / BUCKET.removeprefix("s3://")).mkdir(parents=True, exist_ok=True)
+        self._s3 = LocalS3(objects)
+        self._s3.start()
+        self._saved = dict(os.environ)
+        os.environ.update(self._s3.environment())
+        self._pool: EnginePool | None = None
+
+    def start_ray(self) -> float:
+        """Start Ray if it is not running; the seconds that it took."""
+        start = time.monotonic()
+        runtime.join(RAY)
+        return time.monotonic() - start
+
+    def warm_pool(self, model: str) -> None:
+        """Start the engines without waiting for them."""
+        if self._pool is None:
+            from chexone_ray.engine.pool import EnginePool
+
+            recipe = self._configs.recipe
+            self._pool = EnginePool(recipe.engine, self._configs.model_uri[model], recipe.images)
+
+    def pool(self, model: str) -> tuple[EnginePool, float]:
+        """The running pool (with any weights) and the seconds spent waiting for it."""
+        start = time.monotonic()
+        self.warm_pool(model)
+        assert self._pool is not None
+        self._pool.wait_ready()
+        return self._pool, time.monotonic() - start
+
+    def close_pool(self) -> None:
+        """Stop the engines, if any."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def close(self) -> None:
+        """Stop everything; leaves no process behind."""
+        try:
+            self.close_pool()
+        finally:
+            try:
+                runtime.leave()
+            finally:
+                self._s3.stop()
+                os.environ.clear()
+                os.environ.update(self._saved)

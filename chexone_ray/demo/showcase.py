@@ -1,0 +1,125 @@
+"""Result files -> what the report page shows: films, curves, histograms and question cards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from chexone_ray import answers, boxes, images, storage
+from chexone_ray.config import ImageConfig
+from chexone_ray.demo.recipe import Configs, Recipe
+from chexone_ray.errors import ImageError
+from chexone_ray.figures.report import Card, Content, Film
+from chexone_ray.predict import read_rows
+from chexone_ray.records import Sample, sample_from_row
+
+NUM_FILMS = 8
+CARDS_PER_KIND = 2
+NUM_REAL = 12
+SHOWN = ImageConfig(max_pixels=448 * 448, min_pixels=448 * 448)
+"""Films are shown larger than the model sees them."""
+
+Row = Mapping[str, Any]
+
+
+def content(
+    configs: Configs, recipe: Recipe, results: Mapping[str, Mapping[str, Any]], summary: Row
+) -> Content:
+    """Everything of one run for `figures.report.render`."""
+    greedy = {
+        model: {row["id"]: row for row in read_rows(configs.predict(model).output_uri)}
+        for model in ("SFT", "GRPO")
+    }
+    report = storage.read_json(storage.join(configs.filter().output_uri, "report.json"))
+    real = read_rows(configs.real(".").output_uri) if results["predict-grpo"]["real"] else []
+    return Content(
+        title="chexone-ray demo" + (" (quick)" if summary["quick"] else ""),
+        summary=summary,
+        films=_films(greedy["GRPO"]),
+        sft=_metric_rows(configs.sft().output_uri),
+        grpo=_metric_rows(configs.grpo().output_uri),
+        histograms={
+            kind: (table["edges"], table["counts"]) for kind, table in report["histograms"].items()
+        },
+        cut=float(recipe.filter.get("min_std", 0.0)),
+        cards=_held_out(greedy),
+        real_cards=[_real_card(row) for row in real[:NUM_REAL]],
+    )
+
+
+def _metric_rows(output_uri: str) -> list[dict[str, float]]:
+    text = storage.read_bytes(storage.join(output_uri, "metrics.jsonl")).decode()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def _predicted(row: Row) -> answers.Answer:
+    return answers.parse(row["text"] or "", "reasoning")
+
+
+def _film(uri: str, caption: str, **drawn: Any) -> Film:
+    try:
+        picture = images.decode(storage.read_bytes(uri), SHOWN)
+    except ImageError as error:
+        return Film(b"", 1, 1, f"{caption}: {error.reason}")
+    height, width = picture.pixels.shape[:2]
+    return Film(images.to_png(picture.pixels), width, height, caption, **drawn)
+
+
+def _sample_films(sample: Sample, row: Row | None) -> tuple[Film, ...]:
+    predicted = tuple(boxes.decode(_predicted(row).answer or "")) if row is not None else ()
+    films = []
+    for at, image in enumerate(sample.images):
+        role = "prior, " if image.role == "prior" else ""
+        drawn = (
+            {"reference": tuple(b for b in sample.boxes if b.image == at), "predicted": predicted}
+            if len(sample.images) == 1
+            else {}
+        )
+        films.append(_film(image.uri, f"{role}{image.view}", **drawn))
+    return tuple(films)
+
+
+def _films(rows: Mapping[str, Row]) -> list[Film]:
+    """Grounding films, each label in turn."""
+    by_label: dict[str, list[Row]] = {}
+    for row in rows.values():
+        if row["kind"] == "grounding" and row["boxes"]:
+            by_label.setdefault(row["boxes"][0]["label"], []).append(row)
+    chosen: list[Row] = []
+    for at in range(NUM_FILMS):
+        chosen += [found[at] for found in by_label.values() if at < len(found)]
+    films = []
+    for row in chosen[:NUM_FILMS]:
+        sample = sample_from_row(row)
+        (film,) = _sample_films(sample, row)
+        label = sample.boxes[0].label
+        films.append(Film(film.png, film.width, film.height, label, film.reference, film.predicted))
+    return films
+
+
+def _held_out(greedy: Mapping[str, Mapping[str, Row]]) -> list[Card]:
+    by_kind: dict[str, list[Sample]] = {}
+    for row in greedy["GRPO"].values():
+        by_kind.setdefault(row["kind"], []).append(sample_from_row(row))
+    cards = []
+    for kind in sorted(by_kind):
+        for sample in by_kind[kind][:CARDS_PER_KIND]:
+            said = {model: _said(rows[sample.id]) for model, rows in greedy.items()}
+            films = _sample_films(sample, greedy["GRPO"][sample.id])
+            cards.append(Card(films, sample.question, sample.answer, said))
+    return cards
+
+
+def _said(row: Row) -> tuple[str, str]:
+    parsed = _predicted(row)
+    return parsed.reasoning, parsed.answer or "(no answer could be read)"
+
+
+def _real_card(row: Row) -> Card:
+    sample = sample_from_row(row)
+    if row["error"]:
+        return Card((), sample.question, "", {"refused": ("", row["error"])})
+    return Card(
+        _sample_films(sample, row), sample.question, "", {"untrained on real images": _said(row)}
+    )

@@ -1,0 +1,176 @@
+"""The stages of the demo. Each calls the public function of one link and returns a few numbers."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chexone_ray import storage
+from chexone_ray.demo.session import Background
+
+if TYPE_CHECKING:
+    from chexone_ray.demo.runner import Run, StageFunction
+
+logger = logging.getLogger(__name__)
+
+MODELS = ("base", "SFT", "GRPO")
+TINY_MODEL_TIMEOUT_S = 1800.0
+NUM_SERVED = 4
+
+
+def archive(run: Run) -> dict[str, Any]:
+    """Draw the phantom archive into S3; the base model is built and Ray starts meanwhile."""
+    from chexone_ray.data.archive import write_archive
+
+    settings = run.recipe.archive
+    drawing = Background(
+        "archive",
+        lambda: write_archive(
+            run.configs.archive_uri,
+            num_patients=settings.num_patients,
+            seed=run.config.seed,
+            size=settings.size,
+            dicom_share=settings.dicom_share,
+        ),
+    )
+    if not run.is_done("tiny-model"):
+        run.ahead["tiny-model"] = Background("tiny-model", lambda: _build_tiny_model(run))
+    run.session.start_ray()
+    counts = drawing.result(timeout_s=1800)
+    return {"counts": counts}
+
+
+def tiny_model(run: Run) -> None:
+    """Build the tiny base model: `chexone tiny-model` in a process of its own."""
+    waiting = run.ahead.pop("tiny-model", None)
+    if waiting is None:
+        waiting = Background("tiny-model", lambda: _build_tiny_model(run))
+    waiting.result(TINY_MODEL_TIMEOUT_S)
+
+
+def _build_tiny_model(run: Run) -> None:
+    config = run.configs.tiny_model()
+    if storage.committed(config.output_uri) is not None:
+        return
+    flags: list[str] = []
+    for key, value in config.model_dump(exclude_unset=True).items():
+        flags += [f"--{key}", str(value).lower() if isinstance(value, bool) else str(value)]
+    command = [sys.executable, "-m", "chexone_ray", "tiny-model", *flags]
+    with (run.folder / "tiny-model.log").open("w") as log:
+        subprocess.run(command, check=True, stdout=log, stderr=log, timeout=TINY_MODEL_TIMEOUT_S)
+
+
+def prepare(run: Run) -> dict[str, Any]:
+    """Archive -> manifest, with Ray Data."""
+    from chexone_ray.data.build import prepare as prepare_manifest
+
+    run.started(run.session.start_ray())
+    uri = prepare_manifest(run.configs.prepare())
+    return {"manifest": storage.read_json(storage.join(uri, "manifest.json"))}
+
+
+def sft(run: Run) -> dict[str, Any]:
+    """Manifest -> supervised checkpoint, with Ray Train and DeepSpeed."""
+    from chexone_ray import sft as supervised
+
+    run.started(run.session.start_ray())
+    return {"model_uri": supervised.train(run.configs.sft())}
+
+
+def predict_base(run: Run) -> dict[str, Any]:
+    """Held-out answers of the base and the supervised model, by one running engine pool."""
+    from chexone_ray.predict import predict
+
+    run.started(run.session.start_ray())
+    pool, waited = run.session.pool("SFT")
+    run.started(waited)
+    uris = [predict(run.configs.predict(model), pool=pool) for model in ("base", "SFT")]
+    uris.append(predict(run.configs.predict("SFT", mode="instruct"), pool=pool))
+    uris.append(predict(run.configs.sampled("SFT"), pool=pool))
+    return {"predictions": uris}
+
+
+def filter_variance(run: Run) -> dict[str, Any]:
+    """Prompts whose sampled rewards differ -> the smaller manifest of GRPO."""
+    from chexone_ray.variance import select
+
+    run.started(run.session.start_ray())
+    pool, waited = run.session.pool("SFT")
+    run.started(waited)
+    return {"selected_uri": select(run.configs.filter(), pool=pool)}
+
+
+def grpo(run: Run) -> dict[str, Any]:
+    """Reinforcement: rollouts by the pool, updates by Ray Train, weights into running engines."""
+    from chexone_ray.grpo.driver import train
+
+    run.started(run.session.start_ray())
+    pool, waited = run.session.pool("SFT")
+    run.started(waited)
+    return {"model_uri": train(run.configs.grpo(), pool=pool)}
+
+
+def predict_grpo(run: Run) -> dict[str, Any]:
+    """Held-out answers of the reinforced model, and to real films where there are any."""
+    from chexone_ray.predict import predict
+
+    run.started(run.session.start_ray())
+    pool, waited = run.session.pool("GRPO")
+    run.started(waited)
+    uris = [
+        predict(run.configs.predict("GRPO"), pool=pool),
+        predict(run.configs.sampled("GRPO"), pool=pool),
+    ]
+    films = real_films(run.config.real_data)
+    if films is not None:
+        uris.append(predict(run.configs.real(str(films)), pool=pool))
+    else:
+        logger.info("no real films at %s: that part is left out", run.config.real_data)
+    return {"predictions": uris, "real": films is not None}
+
+
+def real_films(folder: str) -> Path | None:
+    """The folder of real films, or None where it is absent."""
+    path = Path(folder)
+    return path.absolute() if path.is_dir() else None
+
+
+def evaluate(run: Run) -> dict[str, Any]:
+    """Tables with baselines and intervals over patients."""
+    from chexone_ray.evaluation.harness import evaluate as evaluate_predictions
+
+    return {"evaluation_uri": evaluate_predictions(run.configs.evaluate())}
+
+
+def serve(run: Run) -> dict[str, Any]:
+    """Ray Serve: the openai client gets streamed answers, equal to the engine's greedy text."""
+    from chexone_ray.demo import served
+
+    run.started(run.session.start_ray())
+    films = served.films(run, NUM_SERVED)
+    pool, waited = run.session.pool("GRPO")
+    run.started(waited)
+    expected = served.engine_answers(run, pool, films)
+    run.session.close_pool()
+    start = time.monotonic()
+    with served.server(run) as url:
+        run.started(time.monotonic() - start)
+        return served.compare(run, url, films, expected)
+
+
+STAGES: dict[str, StageFunction] = {
+    "archive": archive,
+    "tiny-model": tiny_model,
+    "prepare": prepare,
+    "sft": sft,
+    "predict-sft": predict_base,
+    "filter": filter_variance,
+    "grpo": grpo,
+    "predict-grpo": predict_grpo,
+    "evaluate": evaluate,
+    "serve": serve,
+}

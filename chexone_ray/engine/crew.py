@@ -1,0 +1,364 @@
+"""The part of the pool that lives in its event loop: engines, the backlog, weights, growth.
+
+Every method runs in the loop's thread, so nothing here needs a lock against other threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import time
+from collections import Counter, deque
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from chexone_ray.config import EngineConfig, SamplingConfig
+from chexone_ray.engine.handle import CLOSE_S, EngineHandle, Factory
+from chexone_ray.engine.scaling import Load, PoolPolicy, Scaler
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import Request, Rollout
+
+logger = logging.getLogger(__name__)
+
+BATCH_MARGIN_S = 120.0
+"""Beyond the time that its requests may take, until an engine that does not return is given up."""
+BACKOFF_S = 5.0
+"""Pause before a start after a failed one, times the failures in a row."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights that every engine must have: a checkpoint (`uri`) or pushed ones (`ref`)."""
+
+    epoch: int
+    version: int
+    uri: str | None = None
+    ref: Any = None
+
+
+@dataclass
+class Call:
+    """One `generate` call; results go to its queue, read by the calling thread."""
+
+    results: queue.SimpleQueue[tuple[int, Rollout] | BaseException] = field(
+        default_factory=queue.SimpleQueue
+    )
+    cancelled: bool = False
+
+
+@dataclass
+class Job:
+    call: Call
+    index: int
+    request: Request
+    sampling: SamplingConfig
+    attempts: int = 0
+
+
+@dataclass(eq=False)
+class Member:
+    handle: EngineHandle
+    number: int
+    applied: int
+    state: Literal["starting", "ready", "updating", "closing", "lost"] = "starting"
+    in_flight: int = 0
+    idle_since: float = 0.0
+
+
+class Crew:
+    """The engines of a pool and the work that waits for them; see `EnginePool` for the contract."""
+
+    def __init__(
+        self, config: EngineConfig, model_uri: str, policy: PoolPolicy, factory: Factory
+    ) -> None:
+        self.config = config
+        self.counts: Counter[str] = Counter()
+        self.members: list[Member] = []
+        self.backlog: deque[Job] = deque()
+        self.checkpoint = Weights(0, 0, uri=model_uri)
+        self.pushed: Weights | None = None
+        self.fatal: BaseException | None = None
+        self.closed = False
+        self._policy = policy
+        self._factory = factory
+        self._scaler = Scaler(policy, config.min_engines, config.max_engines, config.max_num_seqs)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._distribution = asyncio.Lock()
+        self._start_failures = 0
+        self._next_start = 0.0
+
+    @property
+    def num_ready(self) -> int:
+        """Engines that take work now."""
+        return sum(m.state == "ready" for m in list(self.members))
+
+    def start(self) -> None:
+        """Launch the minimum of engines and begin to watch the load. Call it in the running loop."""
+        self._refill()
+        self._spawn(self._scale())
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def enqueue(self, jobs: list[Job]) -> None:
+        """Take work in; fails it at once where the pool has ended."""
+        if self.fatal is not None or self.closed:
+            self._fail(jobs)
+            return
+        self.backlog.extend(jobs)
+        self._pump()
+
+    def _fail(self, jobs: Sequence[Job]) -> None:
+        error = self.fatal or RuntimeError("the engine pool was shut down")
+        for call in {id(job.call): job.call for job in jobs}.values():
+            call.results.put(error)
+
+    # Dispatch
+
+    def _pump(self) -> None:
+        """Send work out while an engine has room for it; least loaded first."""
+        while self.backlog:
+            if self.backlog[0].call.cancelled:
+                self.backlog.popleft()
+                continue
+            member = self._roomiest(self.backlog[0].sampling.n)
+            if member is None:
+                return
+            batch = self._take_batch()
+            size = sum(job.sampling.n for job in batch)
+            member.in_flight += size
+            self._spawn(self._run(member, batch, size))
+
+    def _roomiest(self, num_sequences: int) -> Member | None:
+        limit = self._policy.depth * self.config.max_num_seqs
+        ready = [m for m in self.members if m.state == "ready"]
+        member = min(ready, key=lambda m: (m.in_flight, m.number), default=None)
+        if member and (member.in_flight == 0 or member.in_flight + num_sequences <= limit):
+            return member
+        return None
+
+    def _take_batch(self) -> list[Job]:
+        """The next jobs of equal settings; a repeated one goes alone, in case it kills engines."""
+        first = self.backlog.popleft()
+        batch = [first]
+        share = -(-(len(self.backlog) + 1) // max(self.num_ready, 1))
+        while (
+            self.backlog
+            and len(batch) < min(self._policy.batch_size, share)
+            and not first.attempts
+            and not self.backlog[0].attempts
+            and self.backlog[0].sampling == first.sampling
+        ):
+            batch.append(self.backlog.popleft())
+        return batch
+
+    async def _run(self, member: Member, batch: list[Job], size: int) -> None:
+        limit = self.config.request_timeout_s + BATCH_MARGIN_S
+        try:
+            async with asyncio.timeout(limit):
+                rollouts = await member.handle.generate(
+                    [job.request for job in batch], batch[0].sampling
+                )
+            assert len(rollouts) == len(batch)
+        except Exception as error:  # whatever an actor raises here, it cannot be relied on any more
+            self._lose(member, error)
+            self._repeat(batch, error)
+        except asyncio.CancelledError:
+            self._fail(batch)
+            raise
+        else:
+            for job, rollout in zip(batch, rollouts, strict=True):
+                self._deliver(job, rollout)
+        finally:
+            member.in_flight -= size
+            member.idle_since = time.monotonic()
+            self._pump()
+
+    def _deliver(self, job: Job, rollout: Rollout) -> None:
+        self.counts["requests_failed" if rollout.error else "requests_done"] += 1
+        self.counts["completions"] += len(rollout.completions)
+        job.call.results.put((job.index, rollout))
+
+    def _repeat(self, batch: Sequence[Job], error: BaseException) -> None:
+        for job in reversed(batch):
+            job.attempts += 1
+            if job.attempts > self.config.max_retries:
+                reason = f"{job.attempts} engines failed on it, last {type(error).__name__}"
+                self._deliver(job, Rollout(job.request.id, (), (), reason))
+            else:
+                self.counts["requests_repeated"] += 1
+                self.backlog.appendleft(job)
+
+    # Members
+
+    def _launch(self) -> None:
+        weights = self.checkpoint
+        member = Member(
+            self._factory(str(weights.uri), weights.version),
+            number=self.counts["engines_launched"],
+            applied=weights.epoch,
+        )
+        self.counts["engines_launched"] += 1
+        self.members.append(member)
+        self._spawn(self._bring_up(member))
+
+    async def _bring_up(self, member: Member) -> None:
+        start = time.monotonic()
+        try:
+            async with asyncio.timeout(self.config.start_timeout_s):
+                await member.handle.start()
+            await self._catch_up(member)
+        except Exception as error:  # an actor boundary: counted, and fatal after a few in a row
+            self._start_failed(member, error)
+            return
+        self._start_failures = 0
+        member.idle_since = time.monotonic()
+        logger.info("engine %d ready after %.0f s", member.number, time.monotonic() - start)
+        self._pump()
+
+    def _start_failed(self, member: Member, error: Exception) -> None:
+        self.counts["starts_failed"] += 1
+        self._start_failures += 1
+        why = "not up within engine.start_timeout_s" if isinstance(error, TimeoutError) else error
+        logger.warning("engine %d did not start: %s", member.number, why)
+        self._drop(member)
+        hopeless = isinstance(error, ChexoneError)
+        self._next_start = time.monotonic() + BACKOFF_S * self._start_failures
+        if not hopeless and self._start_failures < self._policy.max_start_failures:
+            return  # the next tick after the pause tries again
+        if any(m.state != "starting" for m in self.members):
+            return  # the others go on with the work meanwhile
+        self.fatal = (
+            error
+            if hopeless
+            else ChexoneError(
+                f"no engine of {self.checkpoint.uri} starts after {self._start_failures} tries "
+                f"({type(error).__name__}: {str(error).strip().splitlines()[-1:] or ''}): "
+                "see the engine's log, check engine.num_gpus, engine.num_cpus and the model"
+            )
+        )
+        self._fail(list(self.backlog))
+        self.backlog.clear()
+
+    async def _catch_up(self, member: Member) -> None:
+        """Apply what the member lacks, then let it work; nothing can come between the two."""
+        limit = 2 * self.config.request_timeout_s + BATCH_MARGIN_S
+        while missing := [
+            w for w in (self.checkpoint, self.pushed) if w and w.epoch > member.applied
+        ]:
+            weights = missing[0]
+            async with asyncio.timeout(limit):
+                if weights.uri is not None:
+                    await member.handle.load_checkpoint(weights.uri, weights.version)
+                else:
+                    await member.handle.update_weights(weights.ref, weights.version)
+            member.applied = weights.epoch
+        if member.state in ("starting", "updating"):
+            member.state = "ready"
+
+    async def distribute(self, *, version: int, uri: str | None = None, ref: Any = None) -> int:
+        """Make these the newest weights and bring them to all ready engines; returns how many."""
+        async with self._distribution:
+            newest = max(w.epoch for w in (self.checkpoint, self.pushed) if w)
+            weights = Weights(newest + 1, version, uri, ref)
+            if uri is not None:
+                self.checkpoint, self.pushed = weights, None
+            else:
+                self.pushed = weights
+            start = time.monotonic()
+            ready = [m for m in self.members if m.state == "ready"]
+            for member in ready:
+                member.state = "updating"
+            updated = await asyncio.gather(*(self._refresh(m) for m in ready))
+            logger.info(
+                "weights %d in %d engines after %.2f s",
+                version,
+                sum(updated),
+                time.monotonic() - start,
+            )
+            self._pump()
+            return sum(updated)
+
+    async def _refresh(self, member: Member) -> bool:
+        try:
+            await self._catch_up(member)
+        except Exception as error:  # part of its weights may be new: it must not answer again
+            self._lose(member, error)
+            return False
+        return member.state == "ready"
+
+    def _lose(self, member: Member, error: BaseException) -> None:
+        if member.state in ("lost", "closing"):
+            return
+        self.counts["engines_lost"] += 1
+        logger.warning("engine %d is lost (%s): replacing it", member.number, type(error).__name__)
+        self._drop(member)
+        self._refill()
+
+    def _drop(self, member: Member) -> None:
+        member.state = "lost"
+        member.handle.kill()
+        if member in self.members:
+            self.members.remove(member)
+
+    def _refill(self) -> None:
+        """Launch what is missing to the minimum, unless a failed start calls for a pause."""
+        if self.closed or self.fatal is not None or time.monotonic() < self._next_start:
+            return
+        while len(self.members) < self.config.min_engines:
+            self._launch()
+
+    async def _scale(self) -> None:
+        while not self.closed:
+            await asyncio.sleep(self._policy.tick_s)
+            now = time.monotonic()
+            self._refill()
+            change = self._scaler.step(now, self._load(now))
+            if change > 0:
+                logger.info("growing: %d prompts wait", len(self.backlog))
+                self._launch()
+            elif change < 0:
+                self._spawn(self._retire(min(self._idle(), key=lambda m: m.idle_since)))
+
+    def _idle(self) -> list[Member]:
+        return [m for m in self.members if m.state == "ready" and m.in_flight == 0]
+
+    def _load(self, now: float) -> Load:
+        return Load(
+            waiting=sum(job.sampling.n for job in self.backlog),
+            ready=sum(m.state in ("ready", "updating") for m in self.members),
+            starting=sum(m.state == "starting" for m in self.members),
+            longest_idle_s=max((now - m.idle_since for m in self._idle()), default=0.0),
+        )
+
+    async def _retire(self, member: Member) -> None:
+        logger.info("closing engine %d: idle", member.number)
+        member.state = "closing"
+        self.members.remove(member)
+        self.counts["engines_retired"] += 1
+        await member.handle.shutdown()
+
+    async def close(self) -> None:
+        """End every engine, in order where it can be, and every task."""
+        self._fail(list(self.backlog))
+        self.backlog.clear()
+        members, self.members = self.members, []
+        ready = [m for m in members if m.state in ("ready", "updating")]
+        for member in members:
+            if member.state == "starting":
+                member.handle.kill()
+            member.state = "closing"
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S + 5):
+                await asyncio.gather(*(m.handle.shutdown() for m in ready))
+        for member in members:
+            member.handle.kill()
+        tasks = [t for t in self._tasks if t is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,62 @@
+"""When a pool grows and shrinks: pure decisions on numbers and a clock that the caller gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PoolPolicy:
+    """How the pool deals out work and when it changes its size; seconds and sequences."""
+
+    batch_size: int = 8
+    """Requests a call to an engine: fewer calls, but also a coarser unit of balance and retry."""
+    depth: float = 2.0
+    """Sequences sent to an engine at most, as a multiple of those that it runs together."""
+    grow_backlog: float = 1.0
+    """Grow when more sequences wait an engine than this multiple of those that it runs together."""
+    grow_after_s: float = 10.0
+    """How long that has to last."""
+    idle_s: float = 60.0
+    """An engine above the minimum that had no work for so long is closed."""
+    tick_s: float = 1.0
+    max_start_failures: int = 3
+    """Failed starts in a row after which a pool without any engine gives up."""
+    log_every_s: float = 30.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """The pool at one moment. `waiting` are sequences not yet sent to an engine."""
+
+    waiting: int
+    ready: int
+    starting: int
+    longest_idle_s: float = 0.0
+
+
+class Scaler:
+    """Remembers since when there is pressure; decides +1, 0 or -1 engines."""
+
+    def __init__(
+        self, policy: PoolPolicy, min_engines: int, max_engines: int, max_num_seqs: int
+    ) -> None:
+        self._policy = policy
+        self._min = min_engines
+        self._max = max_engines
+        self._bound = policy.grow_backlog * max_num_seqs
+        self._pressure_since: float | None = None
+
+    def step(self, now: float, load: Load) -> int:
+        """The change in the number of engines that `load` at time `now` calls for."""
+        size = load.ready + load.starting
+        if load.starting or load.waiting <= self._bound * max(load.ready, 1):
+            self._pressure_since = None
+        elif self._pressure_since is None:
+            self._pressure_since = now
+        elif now - self._pressure_since >= self._policy.grow_after_s and size < self._max:
+            self._pressure_since = None
+            return 1
+        if load.waiting == 0 and size > self._min and load.longest_idle_s >= self._policy.idle_s:
+            return -1
+        return 0

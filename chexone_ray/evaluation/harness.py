@@ -1,0 +1,266 @@
+"""Predictions of several models on the same rows -> a table with intervals, and differences.
+
+Whatever failed or could not be parsed counts as wrong and is reported beside the figure.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from chexone_ray import answers, storage
+from chexone_ray.config import EvaluateConfig
+from chexone_ray.data import stream
+from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation.constant import baselines_of
+from chexone_ray.evaluation.kinds import METRICS, Metric
+from chexone_ray.evaluation.statistics import Array, bootstrap, paired_difference, patient_totals
+from chexone_ray.log import RESEARCH_USE_ONLY
+from chexone_ray.records import Sample, sample_from_row
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The rows of one model and kind. `answers[i]` is None where nothing could be parsed."""
+
+    samples: tuple[Sample, ...]
+    answers: tuple[str | None, ...]
+    num_failed: int = 0
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of the table."""
+
+    kind: str
+    metric: str
+    model: str
+    value: float
+    low: float
+    high: float
+    num_rows: int
+    num_patients: int
+    num_unparsed: int
+    num_failed: int
+    baseline: bool = False
+
+
+@dataclass(frozen=True)
+class Difference:
+    """metric(second) - metric(first) on the same patients."""
+
+    kind: str
+    metric: str
+    first: str
+    second: str
+    value: float
+    low: float
+    high: float
+
+
+def evaluate(config: EvaluateConfig) -> str:
+    """Write table.json, table.md, differences.json and rows.parquet to `output_uri`; returns it.
+
+    Raises:
+        ChexoneError: the models answered different rows, or a kind has no metric.
+    """
+    judged = {name: read_predictions(uri) for name, uri in config.predictions_uri.items()}
+    _refuse_different_rows(judged)
+    train: dict[str, list[Sample]] = defaultdict(list)
+    if config.baselines:
+        for sample in stream.read_samples(config.manifest_uri, "train"):
+            train[sample.kind].append(sample)
+    figures: list[Figure] = []
+    differences: list[Difference] = []
+    for kind in sorted({kind for rows in judged.values() for kind in rows}):
+        by_model = {name: rows[kind] for name, rows in judged.items()}
+        some = next(iter(by_model.values())).samples
+        constant = {
+            name: Judged(some, tuple(answer(sample) for sample in some))
+            for name, answer in baselines_of(kind, train[kind]).items()
+        }
+        for metric in METRICS[kind]:
+            figures += _figures(kind, metric, constant, config, baseline=True)
+            figures += _figures(kind, metric, by_model, config, baseline=False)
+            differences += _differences(kind, metric, by_model, config)
+    _write(config, figures, differences, judged)
+    return config.output_uri
+
+
+def read_predictions(uri: str) -> dict[str, Judged]:
+    """Rows of a committed predictions folder by kind, first completion only.
+
+    Raises:
+        ChexoneError: the folder is not committed.
+    """
+    import pyarrow.parquet as pq
+
+    if storage.committed(uri) is None:
+        raise ChexoneError(
+            f"predictions {uri} are not complete: run `chexone predict` again to finish them"
+        )
+    rows: dict[str, list[tuple[Sample, str | None, bool]]] = defaultdict(list)
+    for part in storage.list_files(uri, ".parquet"):
+        for row in pq.read_table(io.BytesIO(storage.read_bytes(part))).to_pylist():
+            if row.get("completion"):
+                continue
+            sample = sample_from_row(row)
+            if sample.kind not in METRICS:
+                raise ChexoneError(
+                    f"predictions {uri}: kind {sample.kind!r} has no metric; "
+                    f"known: {', '.join(METRICS)}"
+                )
+            answer = answers.parse(row["text"] or "", row["mode"]).answer
+            rows[sample.kind].append((sample, answer, bool(row["error"])))
+    return {
+        kind: Judged(
+            tuple(sample for sample, _, _ in found),
+            tuple(None if failed else answer for _, answer, failed in found),
+            sum(failed for _, _, failed in found),
+        )
+        for kind, found in ((k, sorted(v, key=lambda item: item[0].id)) for k, v in rows.items())
+    }
+
+
+def _refuse_different_rows(judged: Mapping[str, Mapping[str, Judged]]) -> None:
+    ids = {
+        name: {sample.id for rows in kinds.values() for sample in rows.samples}
+        for name, kinds in judged.items()
+    }
+    first, *others = ids
+    for other in others:
+        odd = sorted(ids[first] ^ ids[other])
+        if odd:
+            raise ChexoneError(
+                f"models {first!r} and {other!r} answered different rows ({len(odd)} differ, "
+                f"first {odd[0]!r}): use one manifest, split, kinds and max_per_kind"
+            )
+
+
+def _totals(metric: Metric, rows: Judged) -> tuple[Array, int]:
+    """Statistics summed by patient (P, S), patients sorted, and the number of rows that count."""
+    kept = [
+        (sample.patient, statistics)
+        for sample, answer in zip(rows.samples, rows.answers, strict=True)
+        if (statistics := metric.row(sample, answer)) is not None
+    ]
+    if not kept:
+        return np.zeros((0, 1)), 0
+    patients = [patient for patient, _ in kept]
+    values = np.array([statistics for _, statistics in kept], dtype=float)
+    return patient_totals(values, patients, sorted(set(patients))), len(kept)
+
+
+def _figures(
+    kind: str,
+    metric: Metric,
+    by_model: Mapping[str, Judged],
+    config: EvaluateConfig,
+    baseline: bool,
+) -> list[Figure]:
+    figures = []
+    for name, rows in by_model.items():
+        totals, num_rows = _totals(metric, rows)
+        if not num_rows:
+            continue
+        interval = bootstrap(totals, metric.value, config.bootstrap, config.seed)
+        unparsed = sum(answer is None for answer in rows.answers) - rows.num_failed
+        figures.append(
+            Figure(
+                kind=kind,
+                metric=metric.name,
+                model=name,
+                **asdict(interval),
+                num_rows=num_rows,
+                num_patients=len(totals),
+                num_unparsed=unparsed,
+                num_failed=rows.num_failed,
+                baseline=baseline,
+            )
+        )
+    return figures
+
+
+def _differences(
+    kind: str, metric: Metric, by_model: Mapping[str, Judged], config: EvaluateConfig
+) -> list[Difference]:
+    """Every later model against every earlier one, in the order of `predictions_uri`."""
+    totals = {name: _totals(metric, rows) for name, rows in by_model.items()}
+    names = [name for name in by_model if totals[name][1]]
+    return [
+        Difference(
+            kind,
+            metric.name,
+            first,
+            second,
+            **asdict(
+                paired_difference(
+                    totals[first][0], totals[second][0], metric.value, config.bootstrap, config.seed
+                )
+            ),
+        )
+        for at, first in enumerate(names)
+        for second in names[at + 1 :]
+    ]
+
+
+def markdown(figures: Sequence[Figure]) -> str:
+    """The table as Markdown, one row a kind and metric, one column a system."""
+    lines = [
+        "| kind | metric | system | value | 95 % interval | rows | patients | unparsed | failed |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|---|---|")
+    for f in figures:
+        system = f"_{f.model}_" if f.baseline else f"**{f.model}**"
+        lines.append(
+            f"| {f.kind} | {f.metric} | {system} | {f.value:.3f} | {f.low:.3f} to {f.high:.3f} "
+            f"| {f.num_rows} | {f.num_patients} | {f.num_unparsed} | {f.num_failed} |"
+        )
+    lines += [
+        "",
+        "Intervals: percentile bootstrap over patients. Italic: baselines without the image.",
+    ]
+    return "\n".join([*lines, "", RESEARCH_USE_ONLY, ""])
+
+
+def _rows_table(judged: Mapping[str, Mapping[str, Judged]]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns: dict[str, list[Any]] = defaultdict(list)
+    for name, kinds in judged.items():
+        for kind, rows in kinds.items():
+            for sample, answer in zip(rows.samples, rows.answers, strict=True):
+                columns["model"].append(name)
+                columns["kind"].append(kind)
+                columns["id"].append(sample.id)
+                columns["patient"].append(sample.patient)
+                columns["answer"].append(answer)
+                for metric in METRICS[kind][:1]:
+                    columns["statistics"].append(metric.row(sample, answer))
+    sink = io.BytesIO()
+    pq.write_table(pa.table(dict(columns)), sink)
+    return sink.getvalue()
+
+
+def _write(
+    config: EvaluateConfig,
+    figures: Sequence[Figure],
+    differences: Sequence[Difference],
+    judged: Mapping[str, Mapping[str, Judged]],
+) -> None:
+    out = config.output_uri
+    storage.write_json(storage.join(out, "table.json"), [asdict(figure) for figure in figures])
+    storage.write_json(storage.join(out, "differences.json"), [asdict(d) for d in differences])
+    storage.write_bytes(storage.join(out, "table.md"), markdown(figures).encode())
+    storage.write_bytes(storage.join(out, "rows.parquet"), _rows_table(judged))
+    storage.commit(out, {"figures": len(figures), "notice": RESEARCH_USE_ONLY})
+    logger.info("evaluation of %s: %d figures in %s", ", ".join(judged), len(figures), out)

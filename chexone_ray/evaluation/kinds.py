@@ -1,0 +1,115 @@
+"""Which metrics each question kind is judged by, and the statistics that one row adds to them.
+
+A row function takes the sample and the answer text parsed out of the completion (None where nothing
+could be parsed: counted as wrong, never left out).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chexone_ray import boxes
+from chexone_ray.answers import chosen_options
+from chexone_ray.evaluation.statistics import Value
+from chexone_ray.metrics.labeller import read_report
+from chexone_ray.metrics.summable import mean_recall_value, mean_value, micro_f1_value
+from chexone_ray.records import Box, Sample
+
+RowStatistics = Callable[[Sample, "str | None"], Sequence[float] | None]
+"""Statistics of a row, or None where the metric does not apply to the row."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`name` carries the averaging, so a printed number says what it is."""
+
+    name: str
+    row: RowStatistics
+    value: Value
+
+
+def is_correct(sample: Sample, answer: str | None) -> bool:
+    """True where exactly the right option or closed answer was given."""
+    if not answer:
+        return False
+    return chosen_options(answer, sample.options) == chosen_options(sample.answer, sample.options)
+
+
+def _accuracy(sample: Sample, answer: str | None) -> Sequence[float]:
+    return (float(is_correct(sample, answer)), 1.0)
+
+
+def _recalls(classes: Sequence[str]) -> RowStatistics:
+    def row(sample: Sample, answer: str | None) -> Sequence[float]:
+        statistics = [0.0] * (2 * len(classes))
+        at = 2 * classes.index(sample.answer.strip().lower())
+        statistics[at] = float(is_correct(sample, answer))
+        statistics[at + 1] = 1.0
+        return statistics
+
+    return row
+
+
+def positive_labels(report: str) -> frozenset[str]:
+    """Labels that a report states as present, by the rule labeller; "No Finding" is left out."""
+    return frozenset(
+        label
+        for label, mention in read_report(report).items()
+        if mention.state == 1 and label.lower() != "no finding"
+    )
+
+
+def _label_counts(sample: Sample, answer: str | None) -> Sequence[float]:
+    truth = positive_labels(sample.answer)
+    said = positive_labels(answer or "")
+    return (float(len(truth & said)), float(len(said - truth)), float(len(truth - said)))
+
+
+def _decoded(answer: str | None) -> list[Box]:
+    return boxes.decode(answer) if answer else []
+
+
+def mean_iou(predicted: Sequence[Box], reference: Sequence[Box]) -> float:
+    """Hungarian-matched IoU over the reference boxes; another label or no box counts 0."""
+    matched = sum(
+        overlap
+        for i, j, overlap in boxes.match(predicted, reference)
+        if predicted[i].label.strip().lower() == reference[j].label.strip().lower()
+    )
+    return matched / len(reference)
+
+
+def _iou(sample: Sample, answer: str | None) -> Sequence[float] | None:
+    return (mean_iou(_decoded(answer), sample.boxes), 1.0) if sample.boxes else None
+
+
+def _iou_above_half(sample: Sample, answer: str | None) -> Sequence[float] | None:
+    return (float(mean_iou(_decoded(answer), sample.boxes) >= 0.5), 1.0) if sample.boxes else None
+
+
+def _specificity(sample: Sample, answer: str | None) -> Sequence[float] | None:
+    if sample.boxes:
+        return None
+    return (float(answer is not None and not _decoded(answer)), 1.0)
+
+
+_ACCURACY = Metric("accuracy", _accuracy, mean_value)
+
+METRICS: dict[str, tuple[Metric, ...]] = {
+    "presence": (Metric("balanced accuracy", _recalls(("yes", "no")), mean_recall_value),),
+    "heart_size": (_ACCURACY,),
+    "side": (_ACCURACY,),
+    "choice": (_ACCURACY,),
+    "view": (_ACCURACY,),
+    "findings": (Metric("label F1 (micro)", _label_counts, micro_f1_value),),
+    "grounding": (
+        Metric("mean IoU (matched)", _iou, mean_value),
+        Metric("IoU >= 0.5", _iou_above_half, mean_value),
+        Metric("specificity", _specificity, mean_value),
+    ),
+    "progression": (
+        Metric("macro accuracy", _recalls(("better", "same", "worse")), mean_recall_value),
+    ),
+}
+"""Kind -> metrics, the headline first."""

@@ -1,0 +1,182 @@
+"""Charts as SVG text, colour-blind safe (Okabe and Ito 2008), fonts kept as text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#F0E442",
+    "#767676",
+)
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, GREY)
+
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "chexone",
+}
+
+
+@contextmanager
+def _figure(
+    width: float, height: float, columns: int = 1
+) -> Iterator[tuple[Any, list[Any], list[str]]]:
+    """Figure, axes and a list that holds the SVG once the block ends. Size in inches."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = plt.subplots(1, columns, figsize=(width, height), squeeze=False)
+        svg: list[str] = []
+        try:
+            yield figure, list(axes[0]), svg
+            figure.tight_layout()
+            sink = io.StringIO()
+            figure.savefig(sink, format="svg", metadata={"Date": None})
+            text = sink.getvalue()
+            svg.append(text[text.index("<svg") :])
+        finally:
+            plt.close(figure)
+
+
+def smooth(values: Sequence[float], window: int) -> list[float]:
+    """Centred running mean; shorter at both ends."""
+    half = window // 2
+    return [
+        sum(part) / len(part)
+        for part in (values[max(0, i - half) : i + half + 1] for i in range(len(values)))
+    ]
+
+
+def curves(
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    window: int = 1,
+    log: bool = False,
+    width: float = 6.4,
+    height: float = 3.0,
+) -> str:
+    """Named (x, y) series in one chart; `window` > 1 draws a running mean over the raw line."""
+    with _figure(width, height) as (_, (axis,), svg):
+        for (name, points), colour in zip(series.items(), COLOURS * 4, strict=False):
+            x, y = [p[0] for p in points], [p[1] for p in points]
+            if window > 1:
+                axis.plot(x, y, color=colour, linewidth=0.6, alpha=0.3)
+            axis.plot(x, smooth(y, window), color=colour, linewidth=1.6, label=name)
+        if log:
+            axis.set_yscale("log")
+        axis.set_xlabel(xlabel)
+        axis.set_ylabel(ylabel)
+        if len(series) > 1:
+            axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8)
+    return svg[0]
+
+
+def intervals(
+    groups: Mapping[str, Sequence[tuple[str, float, float, float, bool]]],
+    xlabel: str,
+    *,
+    targets: Mapping[str, float] | None = None,
+    width: float = 7.6,
+) -> str:
+    """Dot and interval a system, a row a group; entries (system, value, low, high, baseline)."""
+    systems = list(
+        dict.fromkeys(entry[0] for rows in groups.values() for entry in rows if not entry[4])
+    )
+    colour = dict(zip(systems, COLOURS, strict=False))
+    with _figure(width, 0.75 + 0.5 * len(groups)) as (_, (axis,), svg):
+        for at, (group, rows) in enumerate(groups.items()):
+            for i, (system, value, low, high, baseline) in enumerate(rows):
+                y = at + (i - (len(rows) - 1) / 2) * 0.16
+                shade = GREY if baseline else colour[system]
+                axis.plot([low, high], [y, y], color=shade, linewidth=1.6)
+                axis.plot(
+                    [value],
+                    [y],
+                    "|" if baseline else "o",
+                    color=shade,
+                    markersize=7 if baseline else 5,
+                )
+            if targets and group in targets:
+                axis.plot(
+                    [targets[group]] * 2, [at - 0.42, at + 0.42], "--", color="black", linewidth=0.9
+                )
+        for system in systems:
+            axis.plot([], [], "o", color=colour[system], label=system)
+        axis.plot([], [], "|", color=GREY, label="image-blind baseline", markersize=7)
+        if targets:
+            axis.plot([], [], "--", color="black", linewidth=0.9, label="bar to reach")
+        axis.set_yticks(range(len(groups)), list(groups))
+        axis.set_ylim(len(groups) - 0.4, -0.6)
+        axis.set_xlim(-0.02, 1.02)
+        axis.set_xlabel(xlabel)
+        axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8)
+    return svg[0]
+
+
+def histograms(
+    series: Mapping[str, tuple[Sequence[float], Sequence[int]]],
+    cut: float,
+    xlabel: str,
+    *,
+    width: float = 7.6,
+) -> str:
+    """Small multiples of (bin edges, counts), the cut-off as a line: left of it is dropped."""
+    columns = max(1, len(series))
+    with _figure(width, 2.2, columns) as (_, axes, svg):
+        for axis, (name, (edges, counts)) in zip(axes, series.items(), strict=False):
+            widths = [b - a for a, b in pairwise(edges)]
+            axis.bar(
+                edges[:-1],
+                counts,
+                widths,
+                align="edge",
+                color=BLUE,
+                edgecolor="white",
+                linewidth=0.4,
+            )
+            axis.axvline(cut, color=RED, linewidth=1.2)
+            axis.set_title(name.replace("_", " "), fontsize=8)
+            axis.set_xlabel(xlabel, fontsize=8)
+            axis.tick_params(labelsize=7)
+        axes[0].set_ylabel("prompts")
+    return svg[0]
+
+
+def timeline(spans: Sequence[tuple[str, float, float, float]], *, width: float = 7.6) -> str:
+    """Stages as bars: (name, start, seconds, seconds of them spent starting processes)."""
+    with _figure(width, 0.7 + 0.28 * len(spans)) as (_, (axis,), svg):
+        for at, (_name, start, seconds, starting) in enumerate(spans):
+            axis.barh(at, seconds, left=start, color=BLUE, height=0.62)
+            axis.barh(at, min(starting, seconds), left=start, color=ORANGE, height=0.62)
+            axis.text(start + seconds, at, f" {seconds:.0f} s", va="center", fontsize=8)
+        axis.barh(0, 0, color=BLUE, label="working")
+        axis.barh(0, 0, color=ORANGE, label="starting processes")
+        axis.set_yticks(range(len(spans)), [span[0] for span in spans])
+        axis.invert_yaxis()
+        axis.set_xlabel("seconds since the start")
+        axis.margins(x=0.08)
+        axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8)
+    return svg[0]

@@ -1,0 +1,198 @@
+"""Rollout groups -> what each training worker gets for one optimizer step. Pure, no tensors.
+
+A worker trains on exactly `packs_per_step` packs a step (an empty pack is legal), so the rows are
+balanced over ranks and packs by their number of tokens. Rows of one group are kept side by side,
+because rows of a pack that show the same image share one pass through the vision tower.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import TypeVar
+
+from chexone_ray.errors import ChexoneError
+from chexone_ray.grpo.rollouts import RolloutGroup
+from chexone_ray.records import Completion
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class PromptRow:
+    """One prompt as the engine used it; `token_ids` are expanded, `images` are PNG bytes."""
+
+    id: str
+    text: str
+    token_ids: tuple[int, ...]
+    images: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class TrainRow:
+    """One completion to train on. `prompt` is an index into `StepBatch.prompts`."""
+
+    prompt: int
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    """The engine's log-prob of each token, under the distribution that it sampled from."""
+    advantage: float
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    """All rows of one rank for one optimizer step, in packs."""
+
+    step: int
+    prompts: tuple[PromptRow, ...]
+    packs: tuple[tuple[TrainRow, ...], ...]
+
+
+@dataclass(frozen=True)
+class PackCounts:
+    """What packing did: trained tokens over all ranks, and what had to be left out."""
+
+    num_train_tokens: int
+    num_tokens: int
+    fill: float
+    """Tokens over the room of all packs."""
+    num_groups_without_room: int
+    num_cut_completions: int
+
+
+def trainable_tokens(completion: Completion, forbidden: frozenset[int]) -> int:
+    """How many of the first tokens of a completion can be trained on.
+
+    A sampled image or video placeholder is not an image: the trainer's forward pass would look for
+    pixels behind it. The tokens before it are sound; it and what follows are left out.
+    """
+    for index, token in enumerate(completion.token_ids):
+        if token in forbidden:
+            return index
+    return len(completion.token_ids)
+
+
+def step_batches(
+    step: int,
+    groups: Sequence[RolloutGroup],
+    advantages_P_G: Sequence[Sequence[float]],
+    *,
+    num_ranks: int,
+    packs_per_rank: int,
+    pack_tokens: int,
+    forbidden: frozenset[int] = frozenset(),
+) -> tuple[list[StepBatch], PackCounts]:
+    """One `StepBatch` a rank; ranks and packs are balanced to within about one row.
+
+    Whole groups are left out, last first, where not all fit (groups are never trained in part).
+    Raises `ChexoneError` where not a single group fits.
+    """
+    rows_P = [
+        _rows(prompt, group, advantages, forbidden)
+        for prompt, (group, advantages) in enumerate(zip(groups, advantages_P_G, strict=True))
+    ]
+    num_packs = num_ranks * packs_per_rank
+    for num_groups in range(len(groups), 0, -1):
+        used = [row for rows in rows_P[:num_groups] for row in rows]
+        lengths = [_length(row, groups) for row in used]
+        packs = fill_packs(used, lengths, num_packs, pack_tokens)
+        if used and packs is not None:
+            break
+    else:
+        raise ChexoneError(
+            f"grpo: no group fits into {num_packs} packs of trainer.pack_tokens={pack_tokens}: "
+            "raise trainer.pack_tokens or trainer.packs_per_step, or lower sampling.max_tokens"
+        )
+    tokens = sum(lengths)
+    counts = PackCounts(
+        num_train_tokens=sum(len(row.token_ids) for row in used),
+        num_tokens=tokens,
+        fill=tokens / (num_packs * pack_tokens),
+        num_groups_without_room=len(groups) - num_groups,
+        num_cut_completions=sum(
+            trainable_tokens(completion, forbidden) < len(completion.token_ids)
+            for group in groups[:num_groups]
+            for completion in group.completions
+        ),
+    )
+    share = packs_per_rank
+    batches = [
+        _batch(step, groups, packs[rank * share : (rank + 1) * share]) for rank in range(num_ranks)
+    ]
+    return batches, counts
+
+
+def fill_packs(
+    rows: Sequence[Row], lengths: Sequence[int], num_packs: int, pack_tokens: int
+) -> list[list[Row]] | None:
+    """Rows of `lengths` tokens -> exactly `num_packs` packs of about equal length, or None (no room).
+
+    Order is kept, so that neighbours share images: the cuts lie where the running total is nearest
+    to an equal share. Where a pack would then pass `pack_tokens`, the longest row goes to the
+    emptiest pack first instead.
+    """
+    ends = list(accumulate(lengths, initial=0))
+    cuts = [0]
+    for number in range(1, num_packs):
+        share = ends[-1] * number / num_packs
+        cuts.append(min(range(cuts[-1], len(ends)), key=lambda i: abs(ends[i] - share)))
+    cuts.append(len(rows))
+    if all(ends[b] - ends[a] <= pack_tokens for a, b in pairwise(cuts)):
+        return [list(rows[a:b]) for a, b in pairwise(cuts)]
+    packs: list[list[Row]] = [[] for _ in range(num_packs)]
+    heap = [(0, index) for index in range(num_packs)]
+    for length, row in sorted(zip(lengths, rows, strict=True), key=lambda item: -item[0]):
+        load, index = heapq.heappop(heap)
+        if load + length > pack_tokens:
+            return None
+        packs[index].append(row)
+        heapq.heappush(heap, (load + length, index))
+    return packs
+
+
+def _rows(
+    prompt: int, group: RolloutGroup, advantages_G: Sequence[float], forbidden: frozenset[int]
+) -> list[TrainRow]:
+    rows = []
+    for completion, advantage in zip(group.completions, advantages_G, strict=True):
+        keep = trainable_tokens(completion, forbidden)
+        if keep:
+            rows.append(
+                TrainRow(
+                    prompt, completion.token_ids[:keep], completion.logprobs[:keep], advantage
+                )
+            )
+    return rows
+
+
+def _length(row: TrainRow, groups: Sequence[RolloutGroup]) -> int:
+    return len(groups[row.prompt].prompt_token_ids) + len(row.token_ids)
+
+
+def _batch(
+    step: int, groups: Sequence[RolloutGroup], packs: Sequence[Sequence[TrainRow]]
+) -> StepBatch:
+    """The batch of one rank, with only the prompts that its rows use."""
+    used = sorted({row.prompt for pack in packs for row in pack})
+    index = {prompt: position for position, prompt in enumerate(used)}
+    return StepBatch(
+        step=step,
+        prompts=tuple(
+            PromptRow(
+                groups[prompt].id,
+                groups[prompt].prompt,
+                groups[prompt].prompt_token_ids,
+                groups[prompt].images,
+            )
+            for prompt in used
+        ),
+        packs=tuple(
+            tuple(
+                TrainRow(index[row.prompt], row.token_ids, row.logprobs, row.advantage)
+                for row in pack
+            )
+            for pack in packs
+        ),
+    )

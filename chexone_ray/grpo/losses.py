@@ -1,0 +1,82 @@
+"""GRPO per-token loss on packed rows: pure functions of (1, T) tensors.
+
+Every track has one number a token of the pack and is aligned with the token that it scores (not
+with the one that predicts it). The caller sums the per-token loss over the trained tokens and
+divides by their number over all packs and ranks, which is the token normaliser of DAPO
+(arXiv 2503.14476).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def behaviour_weight(log_probs: Tensor, behaviour: Tensor, cap: float) -> Tensor:
+    """min(pi / mu, cap) per token, without gradient.
+
+    `log_probs` are the trainer's, `behaviour` the engine's log-probs of the same tokens. The weight
+    turns an expectation over what the engine sampled (older weights, a repetition penalty, another
+    kernel) into one over the trainer's policy; the cap bounds its variance (truncated importance
+    sampling).
+    """
+    return (log_probs.detach() - behaviour).exp().clamp(max=cap)
+
+
+def clipped_objective(
+    log_probs: Tensor, advantages: Tensor, epsilon: float, proximal: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """PPO's clipped surrogate per token and the mask of tokens on which the clip acts.
+
+    `proximal` holds the log-probs stored before the first update of the batch. None is the form for
+    one update a batch: the ratio is 1 in value, its gradient is that of `log_probs`, no clip acts.
+    """
+    ratio = (log_probs - (log_probs.detach() if proximal is None else proximal)).exp()
+    free, clipped = ratio * advantages, ratio.clamp(1 - epsilon, 1 + epsilon) * advantages
+    return free.minimum(clipped), (clipped < free).detach()
+
+
+def kl_k3(log_probs: Tensor, reference: Tensor) -> Tensor:
+    """Schulman's k3 estimator of KL(policy || reference) per token: exp(d) - d - 1, never below 0,
+    with d = reference - log_probs."""
+    difference = reference - log_probs
+    return difference.exp() - difference - 1
+
+
+def grpo_loss(
+    log_probs: Tensor,
+    advantages: Tensor,
+    behaviour: Tensor,
+    *,
+    clip_epsilon: float,
+    behaviour_cap: float,
+    beta: float = 0.0,
+    reference: Tensor | None = None,
+    proximal: Tensor | None = None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of every token, and per-token quantities for the metrics. All tensors are (1, T).
+
+    Value: -(clipped surrogate) * behaviour weight + beta * k3 to `reference`. As in TRL, the KL term
+    is not importance-weighted. `beta` > 0 needs `reference`; `beta` = 0 leaves the term out.
+    Nothing is masked here: entries of tokens that are not trained are meaningless but finite as
+    long as the inputs are.
+    """
+    weight = behaviour_weight(log_probs, behaviour, behaviour_cap)
+    objective, clipped = clipped_objective(log_probs, advantages, clip_epsilon, proximal)
+    loss = -objective * weight
+    gap = log_probs.detach() - behaviour
+    metrics = {
+        "clip_fraction": clipped.to(loss.dtype),
+        "behaviour_weight": weight,
+        "behaviour_capped": (gap.exp() > behaviour_cap).to(loss.dtype),
+        "behaviour_gap": gap.abs(),
+    }
+    if beta > 0:
+        if reference is None:
+            raise ValueError(f"beta={beta} needs the reference log-probs")
+        divergence = kl_k3(log_probs, reference)
+        loss = loss + beta * divergence
+        metrics["kl"] = divergence.detach()
+    return loss, metrics

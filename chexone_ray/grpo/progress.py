@@ -1,0 +1,56 @@
+"""The numbers of one GRPO step, for the metric lines. Pure.
+
+Rewards are averaged over every group that was sampled in the step, dropped ones included, so that
+refilling does not flatter them; `train/...` numbers concern the groups that were trained on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from chexone_ray.grpo.advantages import mean
+from chexone_ray.grpo.batches import PackCounts
+from chexone_ray.grpo.rollouts import Haul, RolloutGroup
+
+
+def step_metrics(
+    step: int, haul: Haul, counts: PackCounts, trainer: Mapping[str, float]
+) -> dict[str, float]:
+    """One metric line. `trainer` holds what rank 0 reported, with its names as they are."""
+    groups = [*haul.groups, *haul.flat_groups]
+    completions = [c for group in groups for c in group.completions]
+    lengths = [float(len(c.token_ids)) for c in completions]
+    trained = haul.groups or haul.flat_groups
+    staleness = [float(step - 1 - c.weight_version) for g in trained for c in g.completions]
+    return {
+        "step": step,
+        **reward_means(groups),
+        "grpo/reward_std": mean([group.reward_std for group in groups]),
+        "grpo/zero_variance_share": len(haul.flat_groups) / len(groups),
+        "grpo/num_groups": len(trained) - counts.num_groups_without_room,
+        "grpo/num_refills": haul.refills,
+        "grpo/num_failed_prompts": haul.failures.total(),
+        "grpo/num_groups_without_room": counts.num_groups_without_room,
+        "grpo/num_cut_completions": counts.num_cut_completions,
+        "grpo/completion_tokens": mean(lengths),
+        "grpo/unfinished_share": mean([float(c.finish_reason == "length") for c in completions]),
+        "grpo/staleness": mean(staleness),
+        "grpo/staleness_max": max(staleness),
+        "grpo/num_rollout_tokens": sum(lengths),
+        "grpo/num_train_tokens": counts.num_train_tokens,
+        "grpo/pack_fill": counts.fill,
+        **trainer,
+    }
+
+
+def reward_means(groups: Sequence[RolloutGroup]) -> dict[str, float]:
+    """Mean reward over all completions: in total, by reward part and by question kind."""
+    values: dict[str, list[float]] = defaultdict(list)
+    for group in groups:
+        for scored in group.scores:
+            values["grpo/reward"].append(scored.total)
+            values[f"grpo/reward/kind/{group.sample.kind}"].append(scored.total)
+            for part, value in scored.parts.items():
+                values[f"grpo/reward/part/{part}"].append(value)
+    return {name: mean(numbers) for name, numbers in sorted(values.items())}

@@ -1,0 +1,320 @@
+"""Settings of a stage: its defaults, then TOML files left to right, then dotted flags.
+
+    chexone sft --config base.toml mine.toml --optim.lr 2e-6 --trainer.use_gpu false
+
+A later layer overrides single keys of a table, never the whole table. Nothing is read from the
+environment. Texts of flags become values by the type of the field: `true`/`false`, numbers,
+`a,b` or `[1, 2]` for lists, `{a = 1}` or `--key.a 1` for tables, `none` where nothing is allowed
+(also as a text in TOML, which has no null). `--manifest` is short for `--manifest_uri`, and so on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from chexone_ray.config import Settings
+from chexone_ray.errors import ChexoneError
+
+S = TypeVar("S", bound=Settings)
+Table = dict[str, Any]
+SHORT = {"out": ("output_uri", "output")}
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A command line, split into its layers."""
+
+    config: tuple[Path, ...] = ()
+    flags: tuple[tuple[str, str | None], ...] = ()
+    """Dotted key and text; None for a flag without a value."""
+    print_config: bool = False
+    help: bool = False
+
+
+def load(model: type[S], arguments: Arguments) -> S:
+    """The settings after all layers. Raises ChexoneError, one line for each thing that is wrong."""
+    values = _defaults(model)
+    for path in arguments.config:
+        layer = _read(path)
+        _check_keys(model, layer, str(path))
+        _merge(values, _without_none_texts(model, layer))
+    for key, text in arguments.flags:
+        _set_flag(model, values, key, text)
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ChexoneError("\n".join(_lines(error))) from None
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Split `argv` into --config files, dotted flags, --print-config and --help."""
+    config: list[Path] = []
+    flags: list[tuple[str, str | None]] = []
+    switches = {"--print-config": False, "--help": False}
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        word = "--help" if word == "-h" else word
+        if not word.startswith("--") or word == "--":
+            raise ChexoneError(f"{word}: not expected here; settings are given as --key value")
+        name, equals, text = word.partition("=")
+        if name in switches:
+            switches[name] = True
+        elif name == "--config":
+            files = [text] if equals else []
+            while words and not words[0].startswith("--"):
+                files.append(words.pop(0))
+            if not files:
+                raise ChexoneError("--config needs at least one TOML file")
+            config += [Path(f) for f in files]
+        elif equals:
+            flags.append((name[2:], text))
+        else:
+            value = words.pop(0) if words and not words[0].startswith("--") else None
+            flags.append((name[2:], value))
+    return Arguments(tuple(config), tuple(flags), switches["--print-config"], switches["--help"])
+
+
+# --- layers --------------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> Table:
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        raise ChexoneError(f"--config {path}: no such file; check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ChexoneError(f"--config {path}: cannot be read ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ChexoneError(f"--config {path}: not valid TOML: {error}") from None
+
+
+def _defaults(model: type[Settings]) -> Table:
+    """Defaults as nested tables: a stage's own default for a table differs from the table's."""
+    return {
+        name: field.default.model_dump()
+        for name, field in model.model_fields.items()
+        if isinstance(field.default, Settings)
+    }
+
+
+def _merge(values: Table, layer: Table) -> None:
+    for key, value in layer.items():
+        if isinstance(value, dict) and isinstance(values.get(key), dict):
+            _merge(values[key], value)
+        else:
+            values[key] = value
+
+
+def _check_keys(model: type[Settings], layer: Table, source: str) -> None:
+    known = [key for key, _ in fields(model)]
+    for key, value in _walk(model, layer):
+        if key not in known and not _inside_free_table(model, key):
+            raise ChexoneError(f"{source}: unknown key {key}{_nearest(key, known)}")
+        table = _table_of(_plain(_field(model, key)))
+        if table is not None and not isinstance(value, dict):
+            raise ChexoneError(f"{source}: {key} is a table, not {value!r}: write [{key}]")
+
+
+def _walk(model: type[Settings], layer: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in layer.items():
+        yield prefix + name, value
+        field = model.model_fields.get(name)
+        table = _table_of(_plain(field)) if field else None
+        if table is not None and isinstance(value, dict):
+            yield from _walk(table, value, f"{prefix}{name}.")
+
+
+def _without_none_texts(model: type[Settings], layer: Table) -> Table:
+    """`layer` with "none" as None where the field may be None."""
+    out: Table = {}
+    for name, value in layer.items():
+        field = model.model_fields[name]
+        table = _table_of(_plain(field))
+        if table is not None:
+            out[name] = _without_none_texts(table, value)
+        else:
+            out[name] = None if value == "none" and _optional(field) else value
+    return out
+
+
+def _set_flag(model: type[Settings], values: Table, key: str, text: str | None) -> None:
+    key = _full_name(model, key)
+    known = [name for name, _ in fields(model)]
+    if key not in known:
+        parent, _, entry = key.rpartition(".")
+        if not _inside_free_table(model, key):
+            raise ChexoneError(f"--{key}: unknown setting{_nearest(key, known)}")
+        _merge(values, _nested(parent, {entry: _scalar(text, key)}))
+        return
+    field = _field(model, key)
+    if _table_of(_plain(field)) is not None:
+        raise ChexoneError(f"--{key} is a table: set one of its keys, such as --{key}.KEY VALUE")
+    *parents, last = key.split(".")
+    target = values
+    for name in parents:
+        target = target.setdefault(name, {})
+    target[last] = _value(field, key, text)
+
+
+def _full_name(model: type[Settings], key: str) -> str:
+    head, _, rest = key.partition(".")
+    head = head.replace("-", "_")
+    for name in (head, f"{head}_uri", *SHORT.get(head, ())):
+        if name in model.model_fields:
+            return name + (f".{rest}" if rest else "")
+    return key
+
+
+def _nested(dotted: str, value: Any) -> Table:
+    for name in reversed(dotted.split(".")):
+        value = {name: value}
+    return dict(value)
+
+
+def _value(field: FieldInfo, key: str, text: str | None) -> Any:
+    """The text of a flag as a value that pydantic then checks against the field."""
+    kind = _plain(field)
+    if text is None:
+        if kind is bool:
+            return True
+        raise ChexoneError(f"--{key} needs a value")
+    if text == "none" and _optional(field):
+        return None
+    if get_origin(kind) in (tuple, dict):
+        if text.lstrip()[:1] in ("[", "{"):
+            return _toml(text, key)
+        if get_origin(kind) is tuple:
+            return [part.strip() for part in text.split(",") if part.strip()]
+        raise ChexoneError(f"--{key} is a table: write --{key}.NAME VALUE or '{{NAME = VALUE}}'")
+    return text
+
+
+def _toml(text: str, key: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        raise ChexoneError(f"--{key} {text}: not a TOML value: {error}") from None
+
+
+def _scalar(text: str | None, key: str) -> str:
+    if text is None:
+        raise ChexoneError(f"--{key} needs a value")
+    return text
+
+
+# --- the tree of fields --------------------------------------------------------------------------
+
+
+def fields(model: type[Settings], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every key of the tree, dotted, tables before their keys."""
+    for name, field in model.model_fields.items():
+        yield prefix + name, field
+        table = _table_of(_plain(field))
+        if table is not None:
+            yield from fields(table, f"{prefix}{name}.")
+
+
+def _field(model: type[Settings], key: str) -> FieldInfo:
+    head, _, rest = key.partition(".")
+    field = model.model_fields[head]
+    table = _table_of(_plain(field))
+    return _field(table, rest) if rest and table is not None else field
+
+
+def _plain(field: FieldInfo) -> Any:
+    """The annotation without Annotated and None."""
+    kind: Any = field.annotation
+    if get_origin(kind) in (Union, types.UnionType):
+        kind = next(a for a in get_args(kind) if a is not type(None))
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    return kind
+
+
+def _optional(field: FieldInfo) -> bool:
+    return type(None) in get_args(field.annotation)
+
+
+def _table_of(kind: Any) -> type[Settings] | None:
+    return kind if isinstance(kind, type) and issubclass(kind, Settings) else None
+
+
+def _inside_free_table(model: type[Settings], key: str) -> bool:
+    """True for `max_per_kind.presence`: an entry of a field that is a dict."""
+    parent = key.rpartition(".")[0]
+    known = dict(fields(model))
+    return parent in known and get_origin(_plain(known[parent])) is dict
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, 1, 0.75)
+    near += [k for k in known if k.rpartition(".")[2] == key.rpartition(".")[2]]
+    near += difflib.get_close_matches(key, known, 1, 0.5)
+    return f"; did you mean {near[0]}?" if near else "; see --help for all settings"
+
+
+# --- errors and help -----------------------------------------------------------------------------
+
+
+def _lines(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "missing":
+            yield f"{key} is required: give --{key} or set it in a TOML file"
+        elif problem["type"] == "value_error":
+            yield problem["msg"].removeprefix("Value error, ")
+        elif problem["type"] == "extra_forbidden":
+            yield f"unknown key {key}"
+        else:
+            message = problem["msg"][0].lower() + problem["msg"][1:]
+            yield f"{key}={problem['input']!r}: {message}"
+
+
+def describe(model: type[Settings]) -> str:
+    """Every setting with its type, default and description, for --help."""
+    defaults = _defaults(model)
+    lines = []
+    for key, field in fields(model):
+        if _table_of(_plain(field)) is not None:
+            if _optional(field):
+                lines += [f"  {key}  TABLE  (default: none)", f"      {field.description or ''}"]
+            continue
+        default = _default(field, key, defaults)
+        lines.append(f"  --{key}  {_type_name(_plain(field))}{default}")
+        lines.append(f"      {field.description or ''}")
+    return "\n".join(lines)
+
+
+def _default(field: FieldInfo, key: str, defaults: Table) -> str:
+    value: Any = defaults
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            if field.is_required():
+                return "  (required)"
+            value = field.default
+            break
+        value = value[part]
+    if value is None:
+        return "  (default: none)"
+    return f"  (default: {value if value not in ('', (), {}) else 'empty'})"
+
+
+def _type_name(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "|".join(str(a) for a in get_args(kind))
+    if get_origin(kind) is tuple:
+        return "LIST"
+    if get_origin(kind) is dict:
+        return "TABLE"
+    return {str: "TEXT", bool: "true|false", int: "INTEGER", float: "NUMBER"}.get(kind, str(kind))

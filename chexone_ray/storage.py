@@ -1,0 +1,348 @@
+"""URI in, URI out: the one module that opens files or object storage.
+
+`s3://`, `gs://`, `file://` and plain paths, through pyarrow's filesystems. Every request has a
+timeout and a bounded number of retries; what a user can put right is one `ChexoneError`.
+
+A result is complete when its commit file is there: writers put it last, readers look for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pyarrow import fs
+
+from chexone_ray import s3
+from chexone_ray.errors import ChexoneError
+
+logger = logging.getLogger(__name__)
+
+COMMIT_FILE = "_COMMITTED.json"
+
+GCS_RETRY_S = 60.0
+COPY_THREADS = 8
+COPY_CHUNK = 8 * 2**20
+KEPT_COPIES = 2
+SCHEMES = ("s3", "gs", "file")
+
+
+# --- places --------------------------------------------------------------------------------------
+
+
+def split(uri: str) -> tuple[str, str]:
+    """`s3://b/k` -> ("s3", "b/k"); `file://` and plain paths -> ("file", absolute path)."""
+    uri = os.fspath(uri)
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        if not uri:
+            raise ChexoneError("an empty URI: give s3://bucket/folder or a path")
+        return "file", os.path.abspath(os.path.expanduser(uri))
+    if scheme == "file":
+        return "file", os.path.abspath(unquote(urlsplit(uri).path) or "/")
+    if scheme not in SCHEMES:
+        raise ChexoneError(
+            f"{uri}: scheme {scheme}:// is not known; use s3://, gs://, file:// or a path"
+        )
+    path = rest.strip("/")
+    if not path:
+        raise ChexoneError(f"{uri}: names no bucket; use {scheme}://bucket/folder")
+    return scheme, path
+
+
+def is_local(uri: str) -> bool:
+    """True for `file://` and plain paths."""
+    return split(uri)[0] == "file"
+
+
+def join(uri: str, *parts: str) -> str:
+    """`uri` with `parts` under it, one slash between them."""
+    tail = [part.strip("/") for part in parts if part.strip("/")]
+    head = uri if uri in ("/", "file:///") else uri.rstrip("/")
+    return "/".join([head.rstrip("/"), *tail]) if tail else head
+
+
+def filesystem(uri: str) -> tuple[fs.FileSystem, str]:
+    """The pyarrow filesystem of `uri` and the path in it.
+
+    Give both to pyarrow or Ray Data, with directory creation off on object storage
+    (`create_dir=False`, `try_create_dir=False`): a directory marker is an object of its own.
+    """
+    scheme, path = split(uri)
+    if scheme == "file":
+        return fs.LocalFileSystem(), path
+    if scheme == "gs":
+        return _gcs(), path
+    return s3.filesystem(), path
+
+
+@cache
+def _gcs() -> fs.FileSystem:
+    return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=GCS_RETRY_S))
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _explained(uri: str, action: str) -> Iterator[None]:
+    """Turn what pyarrow raises into one clear error that names the URI and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise ChexoneError(explain(uri, action, error)) from error
+
+
+def explain(uri: str, action: str, error: OSError) -> str:
+    """One line for a failed access: what, where, why and what to do."""
+    scheme, path = split(uri)
+    if scheme == "s3":
+        verdict = s3.bucket_problem(path.partition("/")[0])
+        if verdict:
+            return f"cannot {action} {uri}: {verdict}"
+    if isinstance(error, FileNotFoundError):
+        return f"cannot {action} {uri}: it does not exist; check the URI"
+    if isinstance(error, PermissionError):
+        return f"cannot {action} {uri}: permission denied; check the rights of this user"
+    reason = " ".join(str(error).split())[:300]
+    return f"cannot {action} {uri}: {reason}"
+
+
+# --- bytes and JSON ------------------------------------------------------------------------------
+
+
+def read_bytes(uri: str) -> bytes:
+    """The whole object. Raises ChexoneError where it cannot be read."""
+    with _explained(uri, "read"):
+        system, path = filesystem(uri)
+        with system.open_input_stream(path, compression=None) as stream:
+            return bytes(stream.read())
+
+
+def write_bytes(uri: str, data: bytes) -> None:
+    """Write the whole object at once: a reader sees the old one or the new one."""
+    with _explained(uri, "write"):
+        system, path = filesystem(uri)
+        if isinstance(system, fs.LocalFileSystem):
+            _write_local(Path(path), data)
+            return
+        with system.open_output_stream(path, compression=None) as stream:
+            stream.write(data)
+
+
+def _write_local(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_json(uri: str) -> Any:
+    """The object parsed as JSON. Raises ChexoneError where it is absent or is no JSON."""
+    try:
+        return json.loads(read_bytes(uri))
+    except ValueError as error:
+        if isinstance(error, ChexoneError):
+            raise
+        raise ChexoneError(f"{uri} is not JSON ({error}): write it again") from error
+
+
+def write_json(uri: str, value: Any) -> None:
+    """Write `value` as indented JSON, keys in the order given."""
+    write_bytes(uri, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def exists(uri: str) -> bool:
+    """True for an object, a file or a folder with something in it."""
+    with _explained(uri, "look for"):
+        system, path = filesystem(uri)
+        return bool(system.get_file_info(path).type != fs.FileType.NotFound)
+
+
+def list_files(uri: str, suffix: str = "") -> list[str]:
+    """Sorted full URIs of all files under the folder `uri`, at any depth; none when absent."""
+    with _explained(uri, "list"):
+        return [join(uri, name) for name, _ in _listing(uri) if name.endswith(suffix)]
+
+
+def _listing(uri: str) -> list[tuple[str, fs.FileInfo]]:
+    """Sorted (path under `uri`, info) of the files under a folder."""
+    system, path = filesystem(uri)
+    selector = fs.FileSelector(path, recursive=True, allow_not_found=True)
+    prefix = path.rstrip("/") + "/"
+    found = [i for i in system.get_file_info(selector) if i.type == fs.FileType.File]
+    if not found and split(uri)[0] == "s3":
+        # An absent bucket lists as an empty folder: tell the two apart, once nothing was found.
+        problem = s3.bucket_problem(path.partition("/")[0])
+        if problem:
+            raise ChexoneError(f"cannot list {uri}: {problem}")
+    return sorted(((i.path.removeprefix(prefix), i) for i in found), key=lambda pair: pair[0])
+
+
+def delete(uri: str) -> None:
+    """Remove an object or a whole folder; no error when it is absent."""
+    with _explained(uri, "delete"):
+        system, path = filesystem(uri)
+        if split(uri)[0] == "s3":
+            # pyarrow leaves a directory marker behind when it deletes; S3 itself does not.
+            bucket, _, key = path.partition("/")
+            if not key:
+                raise ChexoneError(f"{uri} is a whole bucket: name a folder in it to delete")
+            s3.delete(bucket, [f"{key}/{name}" for name, _ in _listing(uri)] or [key])
+            return
+        kind = system.get_file_info(path).type
+        if kind == fs.FileType.Directory:
+            system.delete_dir(path)
+        elif kind == fs.FileType.File:
+            system.delete_file(path)
+
+
+# --- commit files --------------------------------------------------------------------------------
+
+
+def commit(uri: str, info: dict[str, Any]) -> None:
+    """Declare the folder complete: write its commit file. The last write into a folder."""
+    write_json(join(uri, COMMIT_FILE), info)
+
+
+def committed(uri: str) -> dict[str, Any] | None:
+    """The content of the folder's commit file, or None when the folder is not complete."""
+    place = join(uri, COMMIT_FILE)
+    if not exists(place):
+        return None
+    info = read_json(place)
+    if not isinstance(info, dict):
+        raise ChexoneError(f"{place} is not a JSON object: delete the folder and write it again")
+    return info
+
+
+# --- folders -------------------------------------------------------------------------------------
+
+
+def upload(folder: Path, uri: str) -> None:
+    """Copy all files of a local folder under `uri`, a commit file last."""
+    folder = Path(folder)
+    names = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+    if not names:
+        raise ChexoneError(f"{folder} holds no file: nothing to upload to {uri}")
+
+    def send(name: str) -> None:
+        _send(folder / name, join(uri, name))
+
+    with _explained(uri, "upload to"):
+        filesystem(uri)
+        _parallel(send, [n for n in names if n != COMMIT_FILE])
+        if COMMIT_FILE in names:
+            send(COMMIT_FILE)
+
+
+def _send(source: Path, uri: str) -> None:
+    system, path = filesystem(uri)
+    if isinstance(system, fs.LocalFileSystem):
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        shutil.copyfile(source, partial)
+        os.replace(partial, target)
+        return
+    with source.open("rb") as reader, system.open_output_stream(path, compression=None) as writer:
+        while chunk := reader.read(COPY_CHUNK):
+            writer.write(chunk)
+
+
+def _parallel(work: Callable[[str], None], names: list[str]) -> None:
+    with ThreadPoolExecutor(COPY_THREADS) as pool:
+        for _ in pool.map(work, names):
+            pass
+
+
+def cache_folder() -> Path:
+    """Per-user folder of downloads, in $XDG_CACHE_HOME, ~/.cache or the temporary one."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(base) if base else Path.home() / ".cache") / "chexone-ray"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / f"chexone-ray-{os.getuid()}"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def download(uri: str) -> Path:
+    """A local copy of the folder `uri`; a local folder is returned as it is.
+
+    Copies are kept by URI, endpoint and commit digest (without a commit file: digest of names,
+    sizes and times), appear whole or not at all, and the two newest of a URI stay.
+    """
+    if is_local(uri):
+        folder = Path(split(uri)[1])
+        if not folder.is_dir():
+            raise ChexoneError(f"{uri} is not a folder: check the path")
+        return folder
+    with _explained(uri, "download"):
+        listing = _listing(uri)
+        if not listing:
+            raise ChexoneError(f"cannot download {uri}: nothing is there; check the URI")
+        place = os.environ.get("AWS_ENDPOINT_URL", "") + " " + uri.rstrip("/")
+        home = cache_folder() / hashlib.sha256(place.encode()).hexdigest()[:24]
+        target = home / _digest(uri, listing)
+        if not target.is_dir():
+            _fetch(uri, [name for name, _ in listing], target)
+        os.utime(target)  # the copies used last are the ones that stay
+        return target
+
+
+def _digest(uri: str, listing: list[tuple[str, fs.FileInfo]]) -> str:
+    names = [(name, info.size, info.mtime_ns) for name, info in listing]
+    if any(name == COMMIT_FILE for name, _ in listing):
+        commit_bytes = read_bytes(join(uri, COMMIT_FILE))
+        names = [(name, info.size, None) for name, info in listing]
+    else:
+        commit_bytes = b""
+    return hashlib.sha256(commit_bytes + json.dumps(names).encode()).hexdigest()[:24]
+
+
+def _fetch(uri: str, names: list[str], target: Path) -> None:
+    """Copy all files beside `target`, then rename: readers see all of it or nothing."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
+
+    def receive(name: str) -> None:
+        system, path = filesystem(join(uri, name))
+        copy = partial / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with system.open_input_stream(path, compression=None) as reader, copy.open("wb") as writer:
+            while chunk := reader.read(COPY_CHUNK):
+                writer.write(chunk)
+
+    try:
+        _parallel(receive, names)
+        try:
+            partial.rename(target)
+        except OSError:
+            if not target.is_dir():  # else another process was faster with the same content
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    copies = sorted(
+        (p for p in target.parent.iterdir() if not p.name.startswith(".")),
+        key=lambda p: p.stat().st_mtime,
+    )
+    for old in copies[:-KEPT_COPIES]:
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,96 @@
+"""What one row adds to each metric, worked by hand, and the image-blind baselines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chexone_ray import boxes
+from chexone_ray.evaluation.constant import baselines_of, best_fixed_box, pairwise_iou
+from chexone_ray.evaluation.kinds import METRICS, mean_iou
+from chexone_ray.records import Box, ImageRef, Sample
+
+SAMPLE = Sample(
+    id="1",
+    dataset="d",
+    task="t",
+    kind="presence",
+    split="test",
+    patient="p",
+    study="s",
+    images=(ImageRef("x"),),
+    question="Is there a nodule?",
+    answer="yes",
+)
+LEFT = Box("nodule", (0.0, 0.0, 0.5, 0.5))
+RIGHT = Box("nodule", (0.5, 0.0, 1.0, 0.5))
+
+
+def grounding(*found: Box) -> Sample:
+    answer = boxes.encode(found) if found else boxes.negative("nodule")
+    return replace(SAMPLE, kind="grounding", answer=answer, boxes=found)
+
+
+def test_presence_counts_each_class() -> None:
+    (metric,) = METRICS["presence"]
+    assert list(metric.row(SAMPLE, "yes") or ()) == [1, 1, 0, 0]
+    assert list(metric.row(SAMPLE, "no") or ()) == [0, 1, 0, 0]
+    assert list(metric.row(replace(SAMPLE, answer="no"), "Yes.") or ()) == [0, 0, 0, 1]
+    # What could not be parsed is wrong, not left out.
+    assert list(metric.row(SAMPLE, None) or ()) == [0, 1, 0, 0]
+
+
+def test_iou_is_matched_and_needs_the_label() -> None:
+    assert mean_iou([LEFT], [LEFT]) == 1.0
+    assert mean_iou([LEFT, RIGHT], [RIGHT, LEFT]) == 1.0
+    assert mean_iou([LEFT], [LEFT, RIGHT]) == 0.5
+    assert mean_iou([], [LEFT]) == 0.0
+    assert mean_iou([Box("effusion", LEFT.xyxy)], [LEFT]) == 0.0
+    half = Box("nodule", (0.0, 0.0, 0.5, 0.25))
+    assert mean_iou([half], [LEFT]) == pytest.approx(0.5)
+
+
+def test_negatives_count_for_specificity_only() -> None:
+    iou, _, specificity = METRICS["grounding"]
+    assert iou.row(grounding(), "No nodule detected.") is None
+    assert list(specificity.row(grounding(), "No nodule detected.") or ()) == [1.0, 1.0]
+    assert list(specificity.row(grounding(), boxes.encode([LEFT])) or ()) == [0.0, 1.0]
+    assert specificity.row(grounding(LEFT), boxes.encode([LEFT])) is None
+
+
+def test_findings_count_labels() -> None:
+    (metric,) = METRICS["findings"]
+    truth = "There is a left pleural effusion. The heart is enlarged. No pneumothorax."
+    sample = replace(SAMPLE, kind="findings", answer=truth)
+    assert list(metric.row(sample, truth) or ()) == [2, 0, 0]
+    said = "There is a pneumothorax. There is a left pleural effusion. The heart is normal in size."
+    assert list(metric.row(sample, said) or ()) == [1, 1, 1]
+    assert list(metric.row(sample, None) or ()) == [0, 0, 2]
+
+
+def test_pairwise_iou_agrees_with_the_scalar_one() -> None:
+    rng = np.random.default_rng(0)
+    corners = np.sort(rng.random((12, 2, 2)), axis=1).reshape(12, 4)
+    table = pairwise_iou(corners, corners)
+    for i in range(12):
+        for j in range(12):
+            one, other = (Box("a", tuple(map(float, corners[k]))) for k in (i, j))  # type: ignore[arg-type]
+            assert table[i, j] == pytest.approx(boxes.iou(one, other))
+
+
+def test_baselines() -> None:
+    train = [replace(SAMPLE, answer=a) for a in ("no", "yes", "no")]
+    assert baselines_of("presence", train)["majority"](SAMPLE) == "no"
+    many = [grounding(LEFT)] * 3 + [grounding(RIGHT)]
+    answer = best_fixed_box(many, by_label=True)(grounding(RIGHT))
+    assert boxes.decode(answer)[0].xyxy == pytest.approx(LEFT.xyxy)
+    reports = [
+        replace(SAMPLE, kind="findings", answer="There is a left pleural effusion."),
+        replace(SAMPLE, kind="findings", answer="There is cardiomegaly."),
+    ]
+    everything = baselines_of("findings", reports)["all positive"](reports[0])
+    (metric,) = METRICS["findings"]
+    assert list(metric.row(reports[0], everything) or ()) == [1, 1, 0]
+    assert baselines_of("view", []) == {}

@@ -1,0 +1,162 @@
+"""Codecs, geometry, IoU and matching, with numbers worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from chexone_ray import boxes
+from chexone_ray.boxes import Geometry, decode, encode, iou, match, negative, negative_label
+from chexone_ray.records import Box
+
+
+def box(*xyxy: float, label: str = "nodule") -> Box:
+    return Box(label, xyxy)  # type: ignore[arg-type]
+
+
+def test_percent_form() -> None:
+    text = encode([box(0.12, 0.6, 0.18, 0.87, label="pneumothorax")])
+    assert text == "<|ref|>pneumothorax<|/ref|><|box|>(12,60),(18,87)<|/box|>"
+    assert decode(text) == [box(0.12, 0.6, 0.18, 0.87, label="pneumothorax")]
+
+
+def test_percent_quantisation_is_the_published_one() -> None:
+    # 1,000 bins cut off, 999 at most, a tenth of it, half to even: 125 -> 12.5 -> 12; 135 -> 14;
+    # 129.9 -> 129 -> 13; 999.9 -> 999 -> 100.
+    assert encode([box(0.125, 0.135, 0.1299, 0.9999)]).endswith("(12,14),(13,100)<|/box|>")
+    assert encode([box(0.0, 0.0, 1.0, 1.0)]).endswith("(0,0),(100,100)<|/box|>")
+
+
+def test_boxes_are_sorted_and_concatenated() -> None:
+    text = encode([box(0.5, 0.1, 0.6, 0.2), box(0.1, 0.7, 0.2, 0.8), box(0.1, 0.2, 0.2, 0.3)])
+    assert [b.xyxy[:2] for b in decode(text)] == [(0.1, 0.2), (0.1, 0.7), (0.5, 0.1)]
+    assert text.count("<|ref|>") == 3
+    assert encode([]) == "" and decode("") == []
+
+
+def test_broken_corners_when_encoding() -> None:
+    assert encode([box(0.4, 0.9, 0.2, 0.1)]).endswith("(20,10),(40,90)<|/box|>")
+    assert encode([box(-0.5, 0.1, 1.5, 0.2)]).endswith("(0,10),(100,20)<|/box|>")
+    assert encode([box(0.3, 0.3, 0.3, 0.3)]).endswith("(30,30),(31,31)<|/box|>")
+    assert encode([box(1.0, 1.0, 1.0, 1.0)]).endswith("(99,99),(100,100)<|/box|>")
+    with pytest.raises(ValueError, match="not finite"):
+        encode([box(math.nan, 0.0, 1.0, 1.0)])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<|ref|>a<|/ref|><|box|>(40,90),(20,10)<|/box|>", [(0.2, 0.1, 0.4, 0.9)]),
+        ("<|ref|>a<|/ref|><|box|>( 1 , 2 ) , ( 3.5 , 4 )<|/box|>", [(0.01, 0.02, 0.035, 0.04)]),
+        ("<|ref|>a<|/ref|><|box|>(-5,0),(250,300)<|/box|>", [(0.0, 0.0, 1.0, 1.0)]),
+        ("<|ref|>a<|/ref|><|box|>(500,600),(700,800)<|/box|>", [(1.0, 1.0, 1.0, 1.0)]),
+        ("<|ref|>a<|/ref|><|box|>(1,2),(3)<|/box|>", []),
+        ("<|ref|>a<|/ref|><|box|>(1,2),(3,4)", []),
+        ("<|box|>(1,2),(3,4)<|/box|>", [(0.01, 0.02, 0.03, 0.04)]),
+        (
+            "<|ref|>a<|/ref|><|box|>(1,2),(3,4)<|/box|><|box|>(5,6),(7,8)<|/box|>",
+            [(0.01, 0.02, 0.03, 0.04), (0.05, 0.06, 0.07, 0.08)],
+        ),
+        ("No nodule detected.", []),
+    ],
+)
+def test_decode_percent(text: str, expected: list[tuple[float, ...]]) -> None:
+    assert [b.xyxy for b in decode(text)] == expected
+
+
+def test_thousand_codec() -> None:
+    text = encode([box(0.12, 0.6, 0.1804, 0.87)], "thousand")
+    assert json.loads(text) == [{"bbox_2d": [120, 600, 180, 870], "label": "nodule"}]
+    assert decode(f"```json\n{text}\n```", "thousand") == [box(0.12, 0.6, 0.18, 0.87)]
+    assert decode('[{"bbox_2d": [1, 2, 3]}, {"label": 1}, {"bbox_2d": "x"}, {bad}]', "thousand") == []
+    assert decode('{"bbox_2d": [0, 0, NaN, 5]}', "thousand") == []
+
+
+def test_pixels_codec_needs_and_uses_the_geometry() -> None:
+    geometry = Geometry(2000, 1000, 560, 280)
+    text = encode([box(0.25, 0.5, 0.5, 1.0)], "pixels", geometry)
+    assert json.loads(text) == [{"bbox_2d": [140, 140, 280, 280], "label": "nodule"}]
+    assert decode(text, "pixels", geometry) == [box(0.25, 0.5, 0.5, 1.0)]
+    with pytest.raises(ValueError, match="geometry"):
+        encode([box(0, 0, 1, 1)], "pixels")
+
+
+def test_geometry_both_ways() -> None:
+    geometry = Geometry(2000, 1000, 560, 280)
+    canonical = (0.25, 0.5, 0.5, 1.0)
+    assert geometry.to_resized(canonical) == (140, 140, 280, 280)
+    assert geometry.to_original(canonical) == (500, 500, 1000, 1000)
+    assert geometry.from_resized((140, 140, 280, 280)) == pytest.approx(canonical)
+    assert geometry.from_original((500, 500, 1000, 1000)) == pytest.approx(canonical)
+
+
+def test_negatives() -> None:
+    assert negative("nodule") == "No nodule detected."
+    assert negative_label(" no Nodule  detected") == "Nodule"
+    assert negative_label("No nodule detected. But a mass detected.") is None
+    assert negative_label("nodule detected") is None
+
+
+def test_iou() -> None:
+    # Overlap 1x1 of two 2x2 squares: 1 / (4 + 4 - 1).
+    assert iou(box(0, 0, 0.2, 0.2), box(0.1, 0.1, 0.3, 0.3)) == pytest.approx(1 / 7)
+    assert iou(box(0, 0, 0.5, 1), box(0, 0, 0.5, 1)) == 1.0
+    assert iou(box(0, 0, 0.5, 1), box(0.5, 0, 1, 1)) == 0.0
+    assert iou(box(0.1, 0.1, 0.1, 0.1), box(0.1, 0.1, 0.1, 0.1)) == 0.0
+
+
+def test_match_takes_the_best_sum_not_the_best_first() -> None:
+    # Greedy would take (0, 0) with 0.5 and leave 0 for the other: 0.5 < 1/3 + 0.5.
+    predicted = [box(0, 0, 0.4, 0.1), box(0, 0, 0.1, 0.1)]
+    reference = [box(0, 0, 0.2, 0.1), box(0.2, 0, 0.6, 0.1)]
+    assert match(predicted, reference) == [
+        (0, 1, pytest.approx(1 / 3)),
+        (1, 0, pytest.approx(0.5)),
+    ]
+
+
+def test_match_sizes() -> None:
+    one, two = [box(0, 0, 0.1, 0.1)], [box(0.5, 0.5, 0.6, 0.6), box(0, 0, 0.1, 0.1)]
+    assert match(one, two) == [(0, 1, 1.0)]
+    assert match(two, one) == [(1, 0, 1.0)]
+    assert match([], one) == match(one, []) == []
+    assert match(one, [box(0.5, 0.5, 0.6, 0.6)]) == [(0, 0, 0.0)]
+
+
+def test_match_labelled() -> None:
+    predicted = [box(0, 0, 0.1, 0.1, label="mass"), box(0, 0, 0.1, 0.2, label="nodule")]
+    reference = [box(0, 0, 0.1, 0.1, label=" Nodule ")]
+    assert match(predicted, reference) == [(0, 0, 1.0)]
+    assert match(predicted, reference, labelled=True) == [(1, 0, pytest.approx(0.5))]
+
+
+def test_match_equals_brute_force() -> None:
+    from itertools import permutations
+
+    draw = np.random.default_rng(0)
+    for _ in range(50):
+        corners = np.sort(draw.random((2, 4, 2, 2)), axis=2).reshape(2, 4, 4)
+        predicted, reference = ([box(*map(float, row)) for row in side] for side in corners)
+        best = max(
+            sum(iou(predicted[i], reference[j]) for i, j in enumerate(order))
+            for order in permutations(range(4))
+        )
+        assert sum(overlap for *_, overlap in match(predicted, reference)) == pytest.approx(best)
+
+
+def test_importing_boxes_leaves_heavy_packages_out() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, chexone_ray.boxes, chexone_ray.answers, chexone_ray.prompts;"
+        "print([m for m in ('torch','ray','scipy','transformers','vllm','PIL') if m in sys.modules])"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert out.stdout.strip() == "[]"
+    assert boxes.match is match

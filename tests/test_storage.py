@@ -1,0 +1,175 @@
+"""Storage against a real S3 server and the local disk."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+
+from chexone_ray import storage
+from chexone_ray.errors import ChexoneError
+
+
+@pytest.fixture(params=["s3", "local", "file"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty folder URI on S3 and on the disk."""
+    if request.param == "s3":
+        name = request.node.name.replace("[", "-").replace("]", "")
+        return str(request.getfixturevalue("s3").folder(name))
+    return str(tmp_path / "place") if request.param == "local" else f"file://{tmp_path}/place"
+
+
+def test_bytes_and_json_come_back_and_are_listed_in_order(place: str) -> None:
+    storage.write_bytes(storage.join(place, "b", "two.bin"), b"22")
+    storage.write_bytes(storage.join(place, "a.json"), b"old")
+    storage.write_json(storage.join(place, "a.json"), {"x": [1, None], "text": "é"})
+    storage.write_bytes(storage.join(place, "b/one.bin"), b"")
+    assert storage.read_bytes(f"{place}/b/two.bin") == b"22"
+    assert storage.read_json(f"{place}/a.json") == {"x": [1, None], "text": "é"}
+    names = ["a.json", "b/one.bin", "b/two.bin"]
+    assert storage.list_files(place) == [f"{place}/{name}" for name in names]
+    assert storage.list_files(place + "/", ".bin") == [f"{place}/{name}" for name in names[1:]]
+    assert storage.list_files(f"{place}/absent") == []
+
+
+def test_exists_and_delete(place: str) -> None:
+    assert not storage.exists(place)
+    for name in ("x", "sub/y", "sub/z"):
+        storage.write_bytes(f"{place}/{name}", b"1")
+    assert storage.exists(place) and storage.exists(f"{place}/sub/y")
+    storage.delete(f"{place}/sub")
+    assert not storage.exists(f"{place}/sub")
+    assert storage.list_files(place) == [f"{place}/x"]
+    storage.delete(f"{place}/sub")
+    storage.delete(f"{place}/x")
+    # No marker stays behind that would block a file or a folder of the same name.
+    storage.write_bytes(f"{place}/sub", b"2")
+    assert storage.list_files(place) == [f"{place}/sub"]
+
+
+def test_commit_is_the_sign_of_a_complete_folder(place: str) -> None:
+    storage.write_bytes(f"{place}/part", b"1")
+    assert storage.committed(place) is None
+    storage.commit(place, {"rows": 3})
+    assert storage.committed(place) == {"rows": 3}
+
+
+def test_a_large_object_survives_the_multi_part_upload(s3: Any) -> None:
+    data = bytes(range(256)) * (96 * 1024)  # 24 MiB, several parts
+    storage.write_bytes(s3.folder("large/object"), data)
+    assert storage.read_bytes(s3.folder("large/object")) == data
+
+
+def test_upload_download_follow_the_commit(s3: Any, tmp_path: Path) -> None:
+    uri = s3.folder("model")
+    source = tmp_path / "model"
+    (source / "deep").mkdir(parents=True)
+    (source / "config.json").write_text("1")
+    (source / "deep/weights").write_bytes(b"w" * 1000)
+    storage.upload(source, uri)
+    storage.commit(uri, {"version": 1})
+    first = storage.download(uri)
+    assert (first / "deep/weights").read_bytes() == b"w" * 1000
+    marker = first / "config.json"
+    before = marker.stat().st_mtime_ns
+    assert storage.download(uri + "/") == first and marker.stat().st_mtime_ns == before
+    (source / "config.json").write_text("2")
+    storage.upload(source, uri)
+    storage.commit(uri, {"version": 2})
+    second = storage.download(uri)
+    assert second != first and (second / "config.json").read_text() == "2"
+    assert marker.read_text() == "1", "a copy that is in use does not change"
+    storage.commit(uri, {"version": 3})
+    third = storage.download(uri)
+    assert sorted(p.name for p in first.parent.iterdir()) == sorted([second.name, third.name])
+    assert storage.download(str(source)) == source
+
+
+def test_an_interrupted_download_leaves_no_copy(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = s3.folder("half")
+    for index in range(20):
+        storage.write_bytes(f"{uri}/{index}", b"x")
+    whole = storage.list_files(uri)
+    listing = storage._listing(uri)
+    storage.delete(f"{uri}/7")
+    monkeypatch.setattr(storage, "_listing", lambda _uri: listing)
+    with pytest.raises(ChexoneError, match="does not exist"):
+        storage.download(uri)
+    monkeypatch.undo()
+    storage.write_bytes(f"{uri}/7", b"y")
+    copy = storage.download(uri)
+    assert len(list(copy.iterdir())) == len(whole) == 20
+    assert [p.name for p in copy.parent.iterdir()] == [copy.name]
+
+
+def test_arrow_reads_and_writes_through_a_pickled_filesystem(s3: Any) -> None:
+    system, path = pickle.loads(pickle.dumps(storage.filesystem(s3.folder("table"))))
+    table = pa.table({"x": [1, 2, 3]})
+    ds.write_dataset(table, path, filesystem=system, format="parquet", create_dir=False)
+    assert storage.list_files(s3.folder("table"), ".parquet")
+    assert ds.dataset(path, filesystem=system).to_table() == table
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("", "empty URI"),
+        ("http://x/y", "scheme http:// is not known"),
+        ("s3://", "names no bucket"),
+    ],
+)
+def test_malformed_uris(uri: str, message: str) -> None:
+    with pytest.raises(ChexoneError, match=message):
+        storage.filesystem(uri)
+
+
+def _refused(action: Any, *args: Any) -> str:
+    """The error line, after checking that it is one line and came within seconds."""
+    start = time.monotonic()
+    with pytest.raises(ChexoneError) as caught:
+        action(*args)
+    assert time.monotonic() - start < 15
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_missing_things_are_one_clear_line(s3: Any, tmp_path: Path) -> None:
+    key = s3.folder("not/there")
+    assert (
+        _refused(storage.read_bytes, key) == f"cannot read {key}: it does not exist; check the URI"
+    )
+    assert "nothing is there" in _refused(storage.download, key)
+    for action in (storage.read_bytes, storage.list_files, storage.download):
+        assert "bucket no-such-bucket does not exist" in _refused(action, "s3://no-such-bucket/x")
+    assert "bucket no-such-bucket" in _refused(storage.write_bytes, "s3://no-such-bucket/x", b"")
+    assert "does not exist" in _refused(storage.read_bytes, str(tmp_path / "absent"))
+    assert "not a folder" in _refused(storage.download, str(tmp_path / "absent"))
+    storage.write_bytes(s3.folder("bad.json"), b"{")
+    assert "is not JSON" in _refused(storage.read_json, s3.folder("bad.json"))
+
+
+def test_wrong_endpoint_is_one_clear_line(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert "no S3 server answers" in _refused(storage.read_bytes, s3.folder("x"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+    assert "is not a URL" in _refused(storage.read_bytes, s3.folder("x"))
+
+
+def test_wrong_and_absent_credentials(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-secret")
+    assert "was refused" in _refused(storage.read_bytes, s3.folder("x"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assert "no S3 credentials" in _refused(storage.read_bytes, s3.folder("x"))
