@@ -21,8 +21,7 @@ Rules = Literal["strict", "original"]
 
 _TOKEN = re.compile(r"\\boxed\s*\{|\\[{}]|[{}]")
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mathsf)\s*\{([^{}]*)\}")
-_ORIGINAL_BOX = re.compile(r"(.*?)\\boxed\{(.*?)\}", re.DOTALL)
-_ORIGINAL_COUNT = re.compile(r"\\boxed\{.*?\}", re.DOTALL)
+_ORIGINAL_OPENING = "\\boxed{"
 
 _KEY = r"[A-Za-z]|[0-9]{1,2}"
 _SEPARATOR = r"\s*(?:(?:[,;/&+]|\band\b)\s*)+|\s+"
@@ -180,11 +179,21 @@ def _one_group(content: str) -> bool:
 
 
 def _parse_original(text: str) -> Answer:
-    found = _ORIGINAL_BOX.search(text)
-    if not found:
+    """The first opening up to the first closing brace. Plain searches: the published pattern says
+    the same but takes cubic time on text with many openings and no closing."""
+    spans = []
+    start = text.find(_ORIGINAL_OPENING)
+    while start >= 0:
+        end = text.find("}", start)
+        if end < 0:
+            break
+        spans.append((start, end))
+        start = text.find(_ORIGINAL_OPENING, end)
+    if not spans:
         return Answer(text, None, 0)
-    reasoning, answer = found.group(1).strip(), found.group(2).strip()
-    return Answer(reasoning, answer or None, len(_ORIGINAL_COUNT.findall(text)))
+    start, end = spans[0]
+    answer = text[start + len(_ORIGINAL_OPENING) : end].strip()
+    return Answer(text[:start].strip(), answer or None, len(spans))
 
 
 @lru_cache(maxsize=4_096)

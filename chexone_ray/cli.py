@@ -75,20 +75,20 @@ def load(stage: str, model: type[S], argv: Sequence[str]) -> S | None:
     if arguments.print_config:
         sys.stdout.write(config.model_dump_json(indent=2) + "\n")
         return None
+    configure()
+    logger.info("%s", RESEARCH_USE_ONLY)
     return config
 
 
 def run(stage: str, config: Settings) -> int:
-    """Join Ray where the stage needs it, record the settings, run the stage, print its result."""
-    configure()
-    logger.info("%s", RESEARCH_USE_ONLY)
+    """Join Ray where the stage needs it, record the settings, run the stage, print its URI."""
     function = stage_function(stage)
-    record(stage, config)
     ray_config = getattr(config, "ray", None)
     if isinstance(ray_config, RayConfig):
         from chexone_ray import runtime
 
         runtime.join(ray_config)
+    record(stage, config)
     result = function(config)
     if isinstance(result, str):
         sys.stdout.write(result + "\n")

@@ -279,6 +279,10 @@ class SourceConfig(Settings):
 
     adapter: Literal["mimic_cxr_jpg", "vindr_cxr"] = Field(description="Adapter in data/sources/.")
     uri: Uri = Field(description="Root of the archive.")
+    boxes_uri: str | None = Field(
+        None,
+        description="VinDr-shaped box file for images of this archive, or a folder of annotations_*.csv.",
+    )
 
 
 class PrepareConfig(Stage):

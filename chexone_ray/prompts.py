@@ -17,6 +17,10 @@ from chexone_ray.records import Mode
 DEFAULT_SUFFIX = "Reason step by step, then give only the final answer in \\boxed{}."
 ORIGINAL_SUFFIX = "Please reason step by step, and put your final answer within \\boxed{{}}."
 
+FINDINGS_QUESTION = "Write the findings of this film."
+"""What is asked where the caller gives no question."""
+INDICATION = "Indication: {indication}."
+
 _CONTROL = re.compile(r"<\|(?:im_start|im_end|endoftext|(?:vision|image|video)_\w+)\|>")
 
 

@@ -50,6 +50,8 @@ def split(uri: str) -> tuple[str, str]:
     if not separator:
         if not uri:
             raise ChexoneError("an empty URI: give s3://bucket/folder or a path")
+        if uri.partition(":")[0] in SCHEMES and ":" in uri:
+            raise ChexoneError(f"{uri}: a scheme is followed by ://, as in s3://bucket/folder")
         return "file", os.path.abspath(os.path.expanduser(uri))
     if scheme == "file":
         return "file", os.path.abspath(unquote(urlsplit(uri).path) or "/")
@@ -70,6 +72,8 @@ def is_local(uri: str) -> bool:
 
 def join(uri: str, *parts: str) -> str:
     """`uri` with `parts` under it, one slash between them."""
+    if uri.endswith("://"):
+        raise ChexoneError(f"{uri}: names no bucket; use s3://bucket/folder")
     tail = [part.strip("/") for part in parts if part.strip("/")]
     head = uri if uri in ("/", "file:///") else uri.rstrip("/")
     return "/".join([head.rstrip("/"), *tail]) if tail else head

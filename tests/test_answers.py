@@ -102,9 +102,18 @@ def test_original_options(answer: str, keys: set[str]) -> None:
         *[(form, {"A"}) for form in ("A", "(A)", "a", "(a)", "A.", "A)", "**A**", " A \n", "$A$")],
         *[(form, {"A"}) for form in ("Option A", "The answer is (A).", "Answer: A", "option (a)")],
         *[(form, {"A"}) for form in ("A. pleural effusion", "(A) pleural effusion", "A: effusion")],
-        *[(form, {"A"}) for form in ("A - pleural effusion", "Pleural Effusion.", "A pleural effusion")],
-        *[(form, {"A", "B"}) for form in ("A, B", "A and B", "(A), (B)", "(A)(B)", "a,b", "A/B", "A B")],
-        *[(form, {"A", "B"}) for form in ("A & B", "A; B", "A.\nB.", "Options A and B", "(B) and (A)")],
+        *[
+            (form, {"A"})
+            for form in ("A - pleural effusion", "Pleural Effusion.", "A pleural effusion")
+        ],
+        *[
+            (form, {"A", "B"})
+            for form in ("A, B", "A and B", "(A), (B)", "(A)(B)", "a,b", "A/B", "A B")
+        ],
+        *[
+            (form, {"A", "B"})
+            for form in ("A & B", "A; B", "A.\nB.", "Options A and B", "(B) and (A)")
+        ],
         ("A, B and C", {"A", "B", "C"}),
         ("A. pleural effusion, C. edema", {"A", "C"}),
         ("(A) pleural effusion\n(C) edema", {"A", "C"}),

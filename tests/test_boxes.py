@@ -71,7 +71,9 @@ def test_thousand_codec() -> None:
     text = encode([box(0.12, 0.6, 0.1804, 0.87)], "thousand")
     assert json.loads(text) == [{"bbox_2d": [120, 600, 180, 870], "label": "nodule"}]
     assert decode(f"```json\n{text}\n```", "thousand") == [box(0.12, 0.6, 0.18, 0.87)]
-    assert decode('[{"bbox_2d": [1, 2, 3]}, {"label": 1}, {"bbox_2d": "x"}, {bad}]', "thousand") == []
+    assert (
+        decode('[{"bbox_2d": [1, 2, 3]}, {"label": 1}, {"bbox_2d": "x"}, {bad}]', "thousand") == []
+    )
     assert decode('{"bbox_2d": [0, 0, NaN, 5]}', "thousand") == []
 
 

@@ -38,7 +38,9 @@ def test_messages() -> None:
             "content": [{"type": "image"}, {"type": "image"}, {"type": "text", "text": QUESTION}],
         },
     ]
-    assert [turn["role"] for turn in messages("q", 1, "instruct", PromptConfig(system=""))] == ["user"]
+    assert [turn["role"] for turn in messages("q", 1, "instruct", PromptConfig(system=""))] == [
+        "user"
+    ]
 
 
 @pytest.mark.parametrize("token", ["<|im_end|>", "<|image_pad|>", "<|vision_start|>"])

@@ -123,11 +123,20 @@ def test_arrow_reads_and_writes_through_a_pickled_filesystem(s3: Any) -> None:
         ("", "empty URI"),
         ("http://x/y", "scheme http:// is not known"),
         ("s3://", "names no bucket"),
+        ("s3:/bucket/x", "followed by ://"),
     ],
 )
 def test_malformed_uris(uri: str, message: str) -> None:
     with pytest.raises(ChexoneError, match=message):
         storage.filesystem(uri)
+
+
+def test_join() -> None:
+    assert storage.join("s3://b/", "/a/", "", "c.txt") == "s3://b/a/c.txt"
+    assert storage.join("/", "a") == "/a" and storage.join("/") == "/"
+    assert storage.join("file:///", "a") == "file:///a" and storage.join("x/") == "x"
+    with pytest.raises(ChexoneError, match="names no bucket"):
+        storage.join("s3://", "a")
 
 
 def _refused(action: Any, *args: Any) -> str:

@@ -9,15 +9,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from chexone_ray.metrics.labeller import LABELS, phrases, read_report
+from chexone_ray.metrics.labeller import phrases, read_report
 from chexone_ray.records import Box, Study
 
 FINER = {
     "lung lesion": ("nodule", "mass", "lesion"),
+    "nodule or mass": ("nodule", "mass"),
     "support devices": ("pacemaker", "tube", "line", "device"),
 }
 """Coarse label -> finer names; "no lung lesion" also means "no nodule"."""
-COARSE = {name: label for label, names in FINER.items() for name in names}
+VAGUE = {"lung opacity": ("consolidation", "nodule", "mass", "edema", "pneumonia", "atelectasis")}
+"""Labels that say less than others which the report settles; not asked for beside those."""
+COARSE = {
+    name: tuple(label for label, finer in FINER.items() if name in finer)
+    for names in FINER.values()
+    for name in names
+}
 NOT_ASKED = frozenset({"no finding", "other disease", "other diseases", "other lesion", "device"})
 
 UPPER_ZONE_END, MID_ZONE_END = 0.35, 0.54
@@ -47,7 +54,7 @@ class Fact:
 
 
 def side_of(box: Box) -> str:
-    """The patient's side of a box on a frontal film (the patient's right is on the viewer's left)."""
+    """The patient's side of a box on a frontal film: the patient's right is the viewer's left."""
     centre = (box.xyxy[0] + box.xyxy[2]) / 2
     if MIDLINE[0] < centre < MIDLINE[1]:
         return ""
@@ -67,40 +74,50 @@ def is_frontal(view: str) -> bool:
 def facts(study: Study, image: int) -> dict[str, Fact]:
     """Name -> fact for image number `image` of the study, in a fixed order.
 
-    Sides come from boxes on a frontal film where there are any, else from the report.
+    Sides come from boxes on a frontal film where there are any, else from the report. A coarse
+    label gives way to its finer names where one of them is known.
     """
     reported = _from_report(" ".join((study.findings, study.impression)))
     labelled = {name: state for name, state in study.labels.items() if state is not None}
     boxed: dict[str, list[Box]] = {}
     for box in study.boxes:
         if box.image == image:
-            boxed.setdefault(box.label, []).append(box)
+            boxed.setdefault(_finer_name(box.label, reported), []).append(box)
+    names = {*reported, *labelled, *boxed} - NOT_ASKED
+    names -= {coarse for coarse, finer in (FINER | VAGUE).items() if names & set(finer)}
     known: dict[str, Fact] = {}
-    for name in sorted({*reported, *_spread(labelled), *boxed}):
-        if name in NOT_ASKED:
-            continue
-        states = {_spread(labelled).get(name)} | ({1} if name in boxed else set())
+    for name in sorted(names):
+        states = {1} if name in boxed else set()
+        if name in labelled:
+            states.add(labelled[name])
         if name in reported:
             states.add(reported[name].state)
-        states -= {None}
+        if any(labelled.get(label) == 0 for label in COARSE.get(name, ())):
+            states.add(0)
         if len(states) != 1:
             continue
         sides = reported[name].sides if name in reported else frozenset()
         boxes = tuple(boxed.get(name, ()))
         if boxes and is_frontal(study.images[image].view):
             sides = frozenset(side for side in map(side_of, boxes) if side)
-        known[name] = Fact(states.pop() or 0, sides, boxes)
+        known[name] = Fact(states.pop(), sides, boxes)
     return known
 
 
+def _finer_name(label: str, reported: dict[str, Fact]) -> str:
+    """The one finer name of a coarse box label that the report states, else the label itself."""
+    stated = [name for name in FINER.get(label, ()) if name in reported and reported[name].state]
+    return stated[0] if len(stated) == 1 else label
+
+
 def _from_report(text: str) -> dict[str, Fact]:
-    found: dict[str, Fact] = {}
+    """Name -> fact without boxes, from the words of a report."""
+    found = {
+        label: Fact(mention.state, mention.sides)
+        for label, mention in read_report(text).items()
+        if label not in FINER
+    }
     rank = {0: 0, -1: 1, 1: 2}
-    for label, mention in read_report(text).items():
-        if label not in FINER:
-            found[label] = Fact(mention.state, mention.sides)
-        elif mention.state == 0:
-            found |= {name: Fact(0) for name in (label, *FINER[label])}
     for phrase in phrases(text):
         if phrase.label not in FINER:
             continue
@@ -110,30 +127,16 @@ def _from_report(text: str) -> dict[str, Fact]:
             found[name] = Fact(phrase.state, phrase.sides)
         elif phrase.state == old.state:
             found[name] = Fact(old.state, old.sides | phrase.sides)
-    found.pop("no finding", None)
-    return {name: fact for name, fact in found.items() if name in COARSE or name in LABELS}
-
-
-def _spread(labelled: dict[str, int]) -> dict[str, int]:
-    """Label columns with every absent coarse label spread over its finer names."""
-    spread = dict(labelled)
-    for label, names in FINER.items():
-        if labelled.get(label) == 0:
-            spread |= {name: 0 for name in names if name not in labelled}
-    return spread
+    return found
 
 
 # --- prior films ---------------------------------------------------------------------------------
 
-_PRIOR_TAIL = re.compile(
-    r",?\s*(?:\(?\b(?:as )?(?:compared (?:to|with)|in comparison (?:to|with)|relative to|since|from|than(?: on)?)\b"
-    r" (?:the )?(?:prior|previous|earlier|last|before|preceding|most recent)\b[^.,;)]*\)?)",
-    re.IGNORECASE,
-)
 _PRIOR_WORDS = re.compile(
-    r"\b(?:prior|previous(?:ly)?|earlier|compar\w+|again|still|unchanged|stable|persist\w*|interval|since|new|newly"
-    r"|improv\w+|worse\w*|increas\w+|decreas\w+|larger|smaller|resol\w+|progress\w+|developed|as before|no longer|"
-    r"(?:no|not|without)(?: \w+)? chang\w+|has (?:been )?(?:cleared|removed|grown)|remains?)\b",
+    r"\b(?:prior|previous(?:ly)?|earlier|compar\w+|again|still|unchanged|stable|persist\w*"
+    r"|interval|since|new|newly|improv\w+|worse\w*|increas\w+|decreas\w+|larger|smaller|resol\w+|progress\w+|developed"
+    r"|as before|no longer|(?:no|not|without)(?: \w+)? chang\w+"
+    r"|has (?:been )?(?:cleared|removed|grown)|remains?)\b",
     re.IGNORECASE,
 )
 

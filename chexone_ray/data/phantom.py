@@ -1,7 +1,8 @@
 """Phantom chest films: deterministic drawings with exact labels, masks and boxes.
 
-`draw` makes one film of a patient (`Anatomy`) with findings (`FindingSpec`); `random_phantom` a film
-of a random patient, for pretraining; `random_history` all studies of a patient, for the archive.
+`draw` makes one film of a patient (`Anatomy`) with findings (`FindingSpec`); `random_phantom` a
+film of a random patient, for pretraining; `random_history` all studies of a patient, for the
+archive.
 They stand in for real films where none may be used; nothing learned from them holds for patients.
 """
 
@@ -73,7 +74,7 @@ class Phantom:
 
 @dataclass(frozen=True)
 class PhantomStudy:
-    """One visit: what is wrong and which films are taken. `change` tells it from the visit before."""
+    """One visit: what is wrong, which films are taken, what changed since the visit before."""
 
     anatomy: Anatomy
     specs: tuple[FindingSpec, ...]
@@ -123,7 +124,9 @@ def draw(
     boxes = [Box(s.label, _box(masks[s.name])) for s in specs if s.name in masks]
     if anatomy.heart_size == "enlarged":
         boxes.append(Box("cardiomegaly", _box(masks["heart"])))
-    return Phantom(pixels, tuple(boxes), masks, labels, anatomy.heart_size, ratio, view, tuple(specs))
+    return Phantom(
+        pixels, tuple(boxes), masks, labels, anatomy.heart_size, ratio, view, tuple(specs)
+    )
 
 
 def _expose(
@@ -136,7 +139,8 @@ def _expose(
     plane = plane * (anatomy.density * float(rng.uniform(0.94, 1.06)))
     plane += float(rng.uniform(-0.025, 0.025))
     strength = (0.020 if view == "AP" else 0.013) * float(rng.uniform(0.8, 1.2))
-    plane += grain(*plane.shape, rng) * strength
+    height, width = plane.shape
+    plane += grain(height, width, rng) * strength
     gain = 2.3 * float(rng.uniform(0.94, 1.06))
     levels = np.tanh((np.linspace(-0.25, 1.5, CURVE_STEPS) - 0.47) * gain)
     low, high = np.tanh((-0.02 - 0.47) * gain), np.tanh((1.18 - 0.47) * gain)
@@ -156,7 +160,9 @@ def _random_specs(rng: np.random.Generator, view: View) -> tuple[FindingSpec, ..
         return int(rng.integers(1 << 30))
 
     specs: list[FindingSpec] = []
-    fluid = {0: ("right",), 1: ("left",), 2: ("right", "left")}.get(int(rng.choice(4, p=[0.09, 0.09, 0.065, 0.755])), ())
+    fluid = {0: ("right",), 1: ("left",), 2: ("right", "left")}.get(
+        int(rng.choice(4, p=[0.09, 0.09, 0.065, 0.755])), ()
+    )
     specs += [FindingSpec("pleural effusion", side, "", severity(), variant()) for side in fluid]
     free = [side for side in ("right", "left") if side not in fluid]
     air = ""
@@ -169,14 +175,18 @@ def _random_specs(rng: np.random.Generator, view: View) -> tuple[FindingSpec, ..
             (side, zone)
             for side in ("right", "left")
             for zone in ZONES
-            if (side, zone) not in taken and not (zone == "lower" and (side in fluid or side == "left")) and side != air
+            if (side, zone) not in taken
+            and not (zone == "lower" and (side in fluid or side == "left"))
+            and side != air
         ]
         if rng.random() < share and places:
             side, zone = places[rng.integers(len(places))]
             specs.append(FindingSpec(label, side, zone, severity(), variant()))
             taken |= {(side, z) for z in ZONES} if label == "consolidation" else {(side, zone)}
     if rng.random() < 0.2:
-        specs.append(FindingSpec("pacemaker", "left" if rng.random() < 0.8 else "right", "", 0.5, variant()))
+        specs.append(
+            FindingSpec("pacemaker", "left" if rng.random() < 0.8 else "right", "", 0.5, variant())
+        )
     if rng.random() < (0.3 if view == "AP" else 0.13):
         specs.append(FindingSpec("tube", "", str(rng.choice(TUBES)), 0.5, variant()))
     return tuple(specs)
@@ -220,9 +230,12 @@ def _views(rng: np.random.Generator, view: View) -> tuple[View, ...]:
 
 
 def _follow_up(rng: np.random.Generator, spec: FindingSpec) -> tuple[FindingSpec, str]:
-    """The finding at the next visit and its course; the three courses are about equally frequent."""
+    """The finding at the next visit and its course; all three are about equally frequent."""
     course = str(rng.choice(COURSES))
-    if course != "same" and not 0 <= GRADES.index(spec.grade) + (1 if course == "worse" else -1) <= 2:
+    if (
+        course != "same"
+        and not 0 <= GRADES.index(spec.grade) + (1 if course == "worse" else -1) <= 2
+    ):
         course = "better" if course == "worse" else "worse"
     step = {"better": -0.34, "same": 0.0, "worse": 0.34}[course]
     return replace(spec, severity=spec.severity + step), course

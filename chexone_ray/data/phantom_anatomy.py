@@ -22,7 +22,15 @@ HEART_RATIOS: dict[HeartSize, tuple[float, float]] = {
 """Cardiothoracic ratio by heart class; the gaps are on purpose."""
 HEART_SHARES: dict[HeartSize, float] = {"normal": 0.44, "borderline": 0.25, "enlarged": 0.31}
 
-FINDINGS = ("pleural effusion", "pneumothorax", "nodule", "consolidation", "cardiomegaly", "pacemaker", "tube")
+FINDINGS = (
+    "pleural effusion",
+    "pneumothorax",
+    "nodule",
+    "consolidation",
+    "cardiomegaly",
+    "pacemaker",
+    "tube",
+)
 """All finding labels; cardiomegaly follows from the heart class and needs no spec."""
 SIDED = ("pleural effusion", "pneumothorax", "nodule", "consolidation")
 GRADES = ("small", "moderate", "large")
@@ -32,7 +40,7 @@ TUBES = ("endotracheal", "feeding")
 
 @dataclass(frozen=True)
 class FindingSpec:
-    """One finding to draw. `variant` fixes place and shape, so that follow-ups show the same one."""
+    """One finding to draw; `variant` fixes place and shape, so follow-ups show the same one."""
 
     label: str
     side: str = ""

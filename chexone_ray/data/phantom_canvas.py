@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chexone_ray.data.phantom_texture import Plane
 
-Mask = NDArray[np.bool_]
-Index = NDArray[np.intp]
-Window = tuple[slice, slice]
+Mask: TypeAlias = NDArray[np.bool_]
+Index: TypeAlias = NDArray[np.intp]
+Window: TypeAlias = tuple[slice, slice]
 
 _STEPS = 2500
 X_AXIS: Plane = np.arange(-_STEPS, _STEPS + 1, dtype=np.float32) / _STEPS
@@ -106,7 +107,7 @@ class Canvas:
         """Coverage 0-1 of a poly-line through `points` (x, v), `width` across."""
         reach = np.float32(width)
         nearest = np.full(self.x.shape, reach * reach, np.float32)
-        for (x0, v0), (x1, v1) in zip(points, points[1:], strict=False):
+        for (x0, v0), (x1, v1) in pairwise(points):
             window = self.window(
                 min(x0, x1) - width, min(v0, v1) - width, max(x0, x1) + width, max(v0, v1) + width
             )
@@ -123,7 +124,7 @@ class Canvas:
 def canvas(
     height: int, width: int, centre: float, angle: float, zoom: float, shift: tuple[float, float]
 ) -> Canvas:
-    """The grid of a film whose patient is turned by `angle`, scaled by `zoom` and moved by `shift`."""
+    """The grid of a film; the patient is turned by `angle`, scaled by `zoom`, moved by `shift`."""
     unit = min(height, width)
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
     fx = ((np.arange(width, dtype=np.float32) + 0.5 - width / 2) / (unit * zoom))[None, :]
@@ -144,6 +145,19 @@ def canvas(
     )
     pixel = 1 / size
     return Canvas(x, v, column, row, pixel, max(0.010, 1.6 * pixel), affine)
+
+
+def curve(points: Sequence[tuple[float, float]], steps: int = 4) -> list[tuple[float, float]]:
+    """A smooth line through `points` (Catmull-Rom), `steps` pieces between two of them."""
+    knots = np.array([points[0], *points, points[-1]])
+    before, start, end, after = knots[:-3], knots[1:-2], knots[2:-1], knots[3:]
+    pieces = []
+    for t in np.arange(steps) / steps:
+        pull = -before + 3 * start - 3 * end + after
+        bend = 2 * before - 5 * start + 4 * end - after
+        pieces.append(start + 0.5 * t * ((end - before) + t * (bend + t * pull)))
+    line = np.stack(pieces, axis=1).reshape(-1, 2).tolist()
+    return [(x, v) for x, v in line] + [points[-1]]
 
 
 def cropped(planes: Any, window: Window) -> dict[str, Plane]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
 from chexone_ray.data.phantom_anatomy import Anatomy, FindingSpec
-from chexone_ray.data.phantom_canvas import X_AXIS, XA_AXIS, Canvas, Mask, bump, ramp
+from chexone_ray.data.phantom_canvas import X_AXIS, XA_AXIS, Canvas, Mask, bump, curve, ramp
 from chexone_ray.data.phantom_frontal import (
     AP_RISE,
     Frontal,
     density,
     layout,
     lung_markings,
+    monitor_leads,
+    side_marker,
     texture_place,
     wall_table,
 )
@@ -21,7 +24,11 @@ from chexone_ray.data.phantom_texture import Plane, mottle, sample
 
 SIGN = {"right": -1.0, "left": 1.0}
 """The patient's left is at the viewer's right."""
-Extent = tuple[float, float, float, float]
+MARKER_SHARE = 0.7
+"""Share of the frontal films with a side marker."""
+LEADS_SHARE = 0.6
+"""Share of the AP films with monitor leads."""
+Extent: TypeAlias = tuple[float, float, float, float]
 
 
 def effusion(film: Frontal, spec: FindingSpec) -> Plane:
@@ -69,9 +76,10 @@ def patch(c: Canvas, spec: FindingSpec, cx: float, cy: float) -> Plane:
 def consolidation(film: Frontal, spec: FindingSpec) -> tuple[Plane, Mask]:
     c = film.canvas
     cover = patch(c, spec, *focal_place(film.anatomy, film.ap, spec)) * film.lung
+    cover *= 1 - 0.75 * film.heart
     rng = np.random.default_rng([spec.variant, 0xC1])
     grain = sample(mottle(2), texture_place(c.x, 420, rng), texture_place(c.v, 420, rng))
-    return cover * (0.27 + 0.03 * grain), cover > 0.5
+    return cover * (0.30 + 0.03 * grain), cover > 0.5
 
 
 def nodule_radius(spec: FindingSpec) -> float:
@@ -109,7 +117,7 @@ def pacemaker(film: Frontal, spec: FindingSpec) -> tuple[Plane, Mask]:
         (0.02, bottom),
         (0.10, bottom - 0.005),
     ]
-    lead = c.stroke(course, max(0.0085, 1.2 * c.pixel))
+    lead = c.stroke(curve(course), max(0.0085, 1.2 * c.pixel))
     return 0.42 * can + 0.30 * np.maximum(lead - can, 0), (can > 0.5) | (lead > 0.5)
 
 
@@ -129,7 +137,7 @@ def tube(film: Frontal, spec: FindingSpec) -> tuple[Plane, Mask]:
             (0.07, base + 0.085),
             end,
         ]
-        line = c.stroke(course, max(0.012, 1.5 * c.pixel))
+        line = c.stroke(curve(course), max(0.012, 1.5 * c.pixel))
         return 0.30 * line, line > 0.5
     tip = rng.uniform(0.285, 0.315)
     line = c.stroke([(0.002, -0.6), (0.004, 0.1), (0.0, tip)], max(0.017, 1.7 * c.pixel))
@@ -156,7 +164,11 @@ def _extent(film: Frontal, spec: FindingSpec) -> Extent:
 
 
 def render(
-    anatomy: Anatomy, specs: tuple[FindingSpec, ...], view: str, canvas: Canvas, rng: np.random.Generator
+    anatomy: Anatomy,
+    specs: tuple[FindingSpec, ...],
+    view: str,
+    canvas: Canvas,
+    rng: np.random.Generator,
 ) -> tuple[Plane, dict[str, Mask], float]:
     """Density, masks by finding name (plus "heart" and "thorax") and the cardiothoracic ratio."""
     film = layout(anatomy, view, canvas)
@@ -167,7 +179,7 @@ def render(
     for spec in specs:
         if spec.label == "pleural effusion":
             cover = effusion(film, spec)
-            masks[spec.name] = (cover > 0.5) & (film.below < 0)
+            masks[spec.name] = (cover > 0.5) & (film.below < 0) & (np.abs(canvas.x) > 0.05)
             fluid = cover if fluid is None else np.maximum(fluid, cover)
         elif spec.label == "pneumothorax":
             change, air, masks[spec.name] = pneumothorax(film, spec)
@@ -186,4 +198,9 @@ def render(
             plane[window] += change
             masks[spec.name] = np.zeros(plane.shape, np.bool_)
             masks[spec.name][window] = mask
+    if film.ap and rng.random() < LEADS_SHARE:
+        plane += monitor_leads(film, rng)
+    if rng.random() < MARKER_SHARE:
+        letter, window = side_marker(film, rng)
+        plane[window] += letter
     return plane, masks, film.heart_ratio

@@ -77,8 +77,8 @@ def layout(anatomy: Anatomy, view: str, canvas: Canvas) -> Frontal:
     wall = inner - np.abs(canvas.x)
     top = anatomy.dome - (AP_RISE if ap else 0.0)
     lateral = (XA_AXIS - 0.45 * half) / (0.55 * half)
-    drop = np.where(lateral > 0, 0.105 * np.abs(lateral) ** 3, 0.05 * lateral * lateral)
-    below = canvas.v - canvas.of_x(top + anatomy.dome_step * (X_AXIS > 0) + drop)
+    drop = np.where(lateral > 0, 0.105 * np.abs(lateral) ** 3, 0.03 * lateral * lateral)
+    below = canvas.v - canvas.of_x(top + anatomy.dome_step * ramp(X_AXIS - 0.03, 0.16) + drop)
     medial = 0.045 + 0.13 * np.clip(1 - (V_AXIS - anatomy.apex) / 0.05, 0, 1) ** 2
     chest = ramp(wall, soft) * ramp(inner - wall - canvas.of_v(medial), 2 * soft)
     lung = chest * ramp(-below, soft)
@@ -88,9 +88,7 @@ def layout(anatomy: Anatomy, view: str, canvas: Canvas) -> Frontal:
         ratio = min(ratio + 0.02, HEART_RATIOS[anatomy.heart_size][1])
     heart, heart_mask = _heart(canvas, ratio, half, top)
     thorax = (wall > 0) & (canvas.v > anatomy.apex) & (below < 0.03)
-    return Frontal(
-        anatomy, canvas, ap, top, ratio, wall, below, lung, heart, thorax, heart_mask
-    )
+    return Frontal(anatomy, canvas, ap, top, ratio, wall, below, lung, heart, thorax, heart_mask)
 
 
 def heart_reach(ratio: float, half: float) -> tuple[float, float]:
@@ -132,15 +130,16 @@ def density(film: Frontal, fluid: Plane | None, rng: np.random.Generator) -> Pla
     trunk += 0.2 * ramp(0.30 - V_AXIS, 0.12)
     body = ramp(c.of_v(trunk) - np.abs(x), 0.04) * ramp(v - c.of_x(shoulder), 0.045)
     opaque = ramp(film.below, 0.03) * ramp(film.wall + 0.02, 0.06)
-    lung = film.lung
+    silhouette = _silhouette(film)
+    lung = film.lung * (1 - 0.82 * silhouette)
     if fluid is not None:
-        lung = lung * (1 - fluid)
-        opaque = np.maximum(opaque, 0.8 * fluid)
+        lung *= 1 - fluid
+        opaque = np.maximum(opaque, 0.8 * fluid * (1 - 0.85 * silhouette))
     flank = np.clip((XA_AXIS - 0.30) / 0.18, 0, 1)
     plane = c.of_x(0.64 - 0.18 * flank * flank) + 0.21 * opaque
     plane *= body
     plane -= lung * (0.78 * LUNG_AIR + 0.22 * LUNG_AIR * ramp(film.wall - 0.05, 0.12))
-    plane += _mediastinum(film, lung, fluid)
+    plane += _mediastinum(film, lung, silhouette)
     plane += _bones(film) * body
     if a.breast:
         lateral = (XA_AXIS - 0.19) / 0.17
@@ -155,21 +154,47 @@ def density(film: Frontal, fluid: Plane | None, rng: np.random.Generator) -> Pla
     return plane
 
 
-def _mediastinum(film: Frontal, lung: Plane, fluid: Plane | None) -> Plane:
+def side_marker(film: Frontal, rng: np.random.Generator) -> tuple[Plane, Window]:
+    """A lead letter "L" near the corner over the patient's left shoulder, and where it goes."""
+    x, v = float(rng.uniform(0.385, 0.42)), float(rng.uniform(0.035, 0.06))
+    window = film.canvas.window(x - 0.02, v - 0.02, x + 0.05, v + 0.07)
+    letter = [(x, v), (x, v + 0.040), (x + 0.024, v + 0.040)]
+    return 0.75 * film.canvas.crop(window).stroke(letter, 0.0075), window
+
+
+def monitor_leads(film: Frontal, rng: np.random.Generator) -> Plane:
+    """Electrodes and thin wires of a monitored patient, as AP films often show."""
+    c = film.canvas
+    out = np.zeros(c.x.shape, np.float32)
+    for side in (-1.0, 1.0):
+        x, v = side * float(rng.uniform(0.19, 0.30)), float(rng.uniform(0.22, 0.34))
+        window = c.window(x - 0.03, v - 0.03, x + 0.03, v + 0.03)
+        disc = ramp(0.013 - np.hypot(c.x[window] - x, c.v[window] - v), 0.008)
+        out[window] += 0.10 * disc
+        bend = (x + side * float(rng.uniform(-0.05, 0.08)), float(rng.uniform(0.5, 0.75)))
+        course = [(x, v), bend, (side * float(rng.uniform(0.1, 0.3)), 1.4)]
+        out += 0.10 * c.stroke(course, max(0.006, 0.8 * c.pixel))
+    return out
+
+
+def _silhouette(film: Frontal) -> Plane:
+    """Coverage of heart and great vessels together, 0-1."""
+    c = film.canvas
+    width = 0.036 + 0.010 * film.ap + 0.040 * ramp(V_AXIS - 0.37, 0.24) * ramp(0.62 - V_AXIS, 0.3)
+    column = ramp(c.of_v(width) - np.abs(c.x), 0.035) * c.of_v(0.92 * ramp(V_AXIS - 0.05, 0.1))
+    return np.maximum(film.heart, column)
+
+
+def _mediastinum(film: Frontal, lung: Plane, silhouette: Plane) -> Plane:
     a, c = film.anatomy, film.canvas
     x, v = c.x, c.v
-    out = film.heart * c.of_v(0.24 - 0.08 * ramp(V_AXIS - film.dome_top - 0.02, 0.06))
-    if fluid is not None:
-        out *= 1 - 0.6 * fluid
-    width = 0.038 + 0.012 * film.ap + 0.014 * bump(V_AXIS - 0.37, 0.2)
-    column = ramp(c.of_v(width) - np.abs(x), 0.045) * c.of_v(ramp(V_AXIS - 0.05, 0.1))
-    out += 0.13 * column * (1 - 0.75 * film.heart)
+    out = silhouette * c.of_v(0.12 - 0.06 * ramp(V_AXIS - film.dome_top - 0.02, 0.06))
     aorta = c.of_x(bump(X_AXIS - 0.045, 0.03))
-    out += 0.06 * aorta * c.of_v(ramp(V_AXIS - 0.33, 0.05) * ramp(0.8 - V_AXIS, 0.1))
+    out += 0.05 * aorta * c.of_v(ramp(V_AXIS - 0.33, 0.05) * ramp(0.8 - V_AXIS, 0.1))
     window = c.window(-0.2, 0.2, 0.2, 0.56)
     px, pv = x[window], v[window]
     knob = np.hypot(px - 0.056, (pv - 0.325) * 0.85)
-    out[window] += 0.17 * ramp(a.aorta - knob, 0.02) * (1 - column[window])
+    out[window] += 0.17 * ramp(a.aorta - knob, 0.02) * (1 - silhouette[window])
     for sign, height in ((-1.0, 0.435), (1.0, 0.415)):
         rise = pv - height
         r2 = ((px - sign * (0.088 + 0.15 * rise)) / 0.036) ** 2 + (rise / 0.075) ** 2
@@ -178,7 +203,9 @@ def _mediastinum(film: Frontal, lung: Plane, fluid: Plane | None) -> Plane:
     window = c.window(-0.1, -0.4, 0.1, 0.5)
     fork = 0.75 * np.clip(V_AXIS - 0.345, 0, 0.09)
     middle = np.abs(x[window]) - c.of_v(fork)[window]
-    out[window] -= 0.19 * ramp(0.0145 - np.abs(middle), 0.014) * c.of_v(ramp(0.43 - V_AXIS, 0.06))[window]
+    out[window] -= (
+        0.19 * ramp(0.0145 - np.abs(middle), 0.014) * c.of_v(ramp(0.43 - V_AXIS, 0.06))[window]
+    )
     return out
 
 
@@ -194,9 +221,12 @@ def _bones(film: Frontal) -> Plane:
     near = _rib(front, 0.26, 0.35) * c.of_x(0.040 * ramp(rel - 0.48, 0.12))
     near *= c.of_v(ramp(V_AXIS - 0.22, 0.06) * ramp(0.80 - V_AXIS, 0.2))
     out = (rib + near) * ramp(film.wall + 0.018, 0.014)
+    out *= 1 - 0.5 * film.heart
     out *= c.of_v(a.rib_contrast * ramp(V_AXIS - a.apex + 0.03, 0.03))
-    out += 0.05 * bump(film.wall + 0.010, 0.016) * c.of_v(
-        ramp(V_AXIS - 0.16, 0.1) * ramp(0.84 - V_AXIS, 0.1)
+    out += (
+        0.05
+        * bump(film.wall + 0.010, 0.016)
+        * c.of_v(ramp(V_AXIS - 0.16, 0.1) * ramp(0.84 - V_AXIS, 0.1))
     )
     window = c.window(-0.4, 0.0, 0.4, 0.3)
     line = 0.205 - 0.30 * (XA_AXIS - 0.03) * (1 - 0.9 * XA_AXIS) + 0.012 * np.sin(16 * XA_AXIS)
@@ -207,9 +237,10 @@ def _bones(film: Frontal) -> Plane:
     out[window] += clavicle * c.of_x(ends)[window]
     disc = np.abs(np.mod(V_AXIS / 0.046, 1.0) - 0.5)
     spine = c.of_x(ramp(0.031 - XA_AXIS, 0.012))
-    out += spine * c.of_v(0.03 + 0.05 * ramp(disc - 0.09, 0.08)) * (1 - 0.6 * film.heart)
-    out += 0.04 * c.of_x(bump(XA_AXIS, 0.007)) * c.of_v(bump(disc - 0.35, 0.12))
-    medial = 0.335 if film.ap else 0.43
+    fade = 1 - 0.55 * ramp(V_AXIS - 0.42, 0.3)
+    out += spine * c.of_v((0.025 + 0.045 * ramp(disc - 0.09, 0.10)) * fade)
+    out += 0.04 * c.of_x(bump(XA_AXIS, 0.007)) * c.of_v(bump(disc - 0.35, 0.12) * fade)
+    medial = 0.315 if film.ap else 0.43
     _scapulae(film, xa, medial, out)
     return out
 

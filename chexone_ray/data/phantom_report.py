@@ -101,7 +101,14 @@ CHANGED = {
     ),
 }
 NORMAL = ("No acute abnormality.", "Normal chest film.", "No acute finding in the chest.")
-INDICATIONS = ("Cough.", "Chest pain.", "Shortness of breath.", "Fever.", "Check of devices.", "Follow up.")
+INDICATIONS = (
+    "Cough.",
+    "Chest pain.",
+    "Shortness of breath.",
+    "Fever.",
+    "Check of devices.",
+    "Follow up.",
+)
 IMPRESSION_CHANGED = {
     "better": "{Name}, decreased.",
     "same": "{Name}, unchanged.",
@@ -127,7 +134,11 @@ def write_report(study: PhantomStudy) -> PhantomReport:
         return choices[rng.integers(len(choices))]
 
     lines = [pick(HEART[study.anatomy.heart_size])]
-    for group in (("pleural effusion", "pneumothorax"), ("consolidation", "nodule"), ("pacemaker", "tube")):
+    for group in (
+        ("pleural effusion", "pneumothorax"),
+        ("consolidation", "nodule"),
+        ("pacemaker", "tube"),
+    ):
         here = [spec for spec in study.specs if spec.label in group]
         fluid = {spec.side: spec for spec in here if spec.label == "pleural effusion"}
         if len(fluid) == 2:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-Plane = NDArray[np.float32]
+Plane: TypeAlias = NDArray[np.float32]
 
 VESSEL_SIZE = 512
 FINE_PIXEL = 0.003
@@ -24,11 +25,12 @@ GRAIN_SIZE = 1024
 def vessels(variant: int) -> Plane:
     """A branching vessel tree of the left lung, (512, 512) in 0-1, lateral is to the right."""
     rng = np.random.default_rng([variant, 0x5E])
-    canvas = np.zeros((VESSEL_SIZE, VESSEL_SIZE), np.float32)
+    canvas: Plane = np.zeros((VESSEL_SIZE, VESSEL_SIZE), np.float32)
     per_depth: dict[int, list[tuple[float, ...]]] = {}
     stack: list[tuple[float, float, float, float, float, int]] = []
     for angle in np.linspace(-1.45, 1.5, 9):
-        stack.append((256.0, 256.0, float(angle + rng.normal(0, 0.1)), 46.0, 9.0, 0))
+        start = 256 + rng.normal(0, 12, 2) + 14 * np.array([np.cos(angle), np.sin(angle)])
+        stack.append((*start.tolist(), float(angle + rng.normal(0, 0.18)), 40.0, 9.0, 0))
     while stack:
         x, y, angle, length, width, depth = stack.pop()
         bend = rng.normal(0, 0.12)
@@ -53,7 +55,7 @@ def vessels(variant: int) -> Plane:
 
 @lru_cache(maxsize=4)
 def mottle(octave: int) -> Plane:
-    """Smooth periodic noise, (512, 512), zero mean and unit deviation; blobs of about 2**octave px."""
+    """Smooth periodic noise, (512, 512), zero mean, unit deviation, blobs of about 2**octave px."""
     rng = np.random.default_rng([octave, 0x33])
     noise = rng.standard_normal((MOTTLE_SIZE, MOTTLE_SIZE)).astype(np.float32)
     smooth = ndimage.gaussian_filter(noise, 2.0**octave, mode="wrap")

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from chexone_ray import boxes as box_codec
 from chexone_ray.config import PrepareConfig
 from chexone_ray.data import wording
-from chexone_ray.data.facts import Fact, facts, is_frontal, side_of, without_prior, zone_of
+from chexone_ray.data.facts import Fact, facts, side_of, without_prior, zone_of
 from chexone_ray.data.splits import assign
-from chexone_ray.metrics.labeller import changes, heart_size, phrases, sentences
+from chexone_ray.metrics.labeller import LABELS, heart_size, phrases, sentences
 from chexone_ray.records import Box, ImageRef, Sample, Study
 
 TASKS = {
@@ -211,12 +211,14 @@ def _findings(film: Film, _: Study | None, rng: random.Random) -> Iterator[_Draf
     answer = without_prior(report, sentences(report)) if report else None
     if answer is None or "___" in answer:
         return
+    size = heart_size(report)
     signs = [
         wording.sign(name, film.known[name].side, film.known[name].zone, rng)
         for name in film.present()
-        if name not in ("lung lesion", "support devices")
+        if name != "cardiomegaly" or not size
     ]
-    trace = " ".join(signs) or wording.NORMAL_SIGN
+    heart = [rng.choice(wording.HEART_SIGNS[size])] if size else []
+    trace = " ".join((*heart, *(signs or [wording.NORMAL_SIGN])))
     question = wording.question("findings", rng)
     yield _Draft("report", question, answer, trace, (film.image,), reference=answer)
 
@@ -245,28 +247,27 @@ def _progression(film: Film, prior: Study | None, rng: random.Random) -> Iterato
     before = next((image for image in prior.images if image.view == film.image.view), None)
     if before is None:
         return
-    for name, change in _told_changes(film.study).items():
-        if not _asked(name, film.known):
+    for (finding, side), change in _told_changes(film.study).items():
+        if finding not in film.known or film.known[finding].state == -1:
             continue
-        signs = wording.DEVICE_CHANGE_SIGNS if name in DEVICES else wording.CHANGE_SIGNS
+        name = f"{side} {finding}".strip()
+        signs = wording.DEVICE_CHANGE_SIGNS if finding in DEVICES else wording.CHANGE_SIGNS
         trace = rng.choice(signs[change]).format(name=name)
         images = (replace(before, role="prior"), film.image)
         yield _Draft(name, wording.question("progression", rng, name), change, trace, images)
 
 
-def _told_changes(study: Study) -> dict[str, str]:
-    """Finer name -> change, where findings and impression do not contradict each other."""
-    told: dict[str, set[str]] = {}
+def _told_changes(study: Study) -> dict[tuple[str, str], str]:
+    """Finding, with its side where the report names one -> change; contradictions are left out."""
+    told: dict[tuple[str, str], set[str]] = {}
     for section in (study.findings, study.impression):
-        finer = {phrase.label: phrase.name for phrase in phrases(section) if phrase.change}
-        for label, change in changes(section).items():
-            told.setdefault(finer.get(label, label), set()).add(change)
-    return {name: found.pop() for name, found in sorted(told.items()) if len(found) == 1}
-
-
-def _asked(name: str, known: dict[str, Fact]) -> bool:
-    """A change is asked for findings that are there now or, "better", that have gone."""
-    return name in known and known[name].state in (0, 1)
+        for phrase in phrases(section):
+            if phrase.change and phrase.label in LABELS:
+                side = next(iter(phrase.sides)) if len(phrase.sides) == 1 else ""
+                told.setdefault((phrase.name, side), set()).add(phrase.change)
+    return {
+        (name, side): found.pop() for (name, side), found in sorted(told.items()) if len(found) == 1
+    }
 
 
 _KINDS: dict[str, _Kind] = {
@@ -278,5 +279,3 @@ _KINDS: dict[str, _Kind] = {
     "grounding": _grounding,
     "progression": _progression,
 }
-
-__all__ = ["KINDS", "TASKS", "balance_group", "is_frontal", "rank", "samples"]

@@ -193,7 +193,7 @@ DEVICE_CHANGE_SIGNS: dict[str, tuple[str, ...]] = {
     "same": ("The {name} is in place on both films.",),
     "worse": ("The {name} is new on the second film.",),
 }
-NORMAL_SIGN = "The heart is not wide and both lungs are clear."
+NORMAL_SIGN = "Both lungs are clear."
 
 
 def question(kind: str, rng: random.Random, name: str = "") -> str:

@@ -16,11 +16,11 @@ from chexone_ray import storage
 from chexone_ray.config import DemoConfig
 from chexone_ray.demo.recipe import Configs, Recipe
 from chexone_ray.demo.showcase import content
+from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.evaluation.statistics import Interval, paired_difference, patient_totals
 from chexone_ray.figures import report
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.metrics.summable import mean_value
-from chexone_ray.predict import read_rows
 from chexone_ray.records import sample_from_row
 from chexone_ray.rewards.score import score
 

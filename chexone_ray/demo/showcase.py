@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from chexone_ray import answers, boxes, images, storage
+from chexone_ray import boxes, images, storage
 from chexone_ray.config import ImageConfig
 from chexone_ray.demo.recipe import Configs, Recipe
 from chexone_ray.errors import ImageError
+from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.figures.report import Card, Content, Film
-from chexone_ray.predict import read_rows
 from chexone_ray.records import Sample, sample_from_row
 
 NUM_FILMS = 8
@@ -40,7 +40,7 @@ def content(
         sft=_metric_rows(configs.sft().output_uri),
         grpo=_metric_rows(configs.grpo().output_uri),
         histograms={
-            kind: (table["edges"], table["counts"]) for kind, table in report["histograms"].items()
+            kind: _bars(table, report["bin_width"]) for kind, table in report["kinds"].items()
         },
         cut=float(recipe.filter.get("min_std", 0.0)),
         cards=_held_out(greedy),
@@ -48,13 +48,15 @@ def content(
     )
 
 
+def _bars(table: Row, width: float) -> tuple[list[float], list[int]]:
+    """(bin edges, counts); prompts with all rewards equal have a bin of their own, left of 0."""
+    counts = [table["zero"], *table["bins"]]
+    return [width * (i - 1) for i in range(len(counts) + 1)], counts
+
+
 def _metric_rows(output_uri: str) -> list[dict[str, float]]:
     text = storage.read_bytes(storage.join(output_uri, "metrics.jsonl")).decode()
     return [json.loads(line) for line in text.splitlines()]
-
-
-def _predicted(row: Row) -> answers.Answer:
-    return answers.parse(row["text"] or "", "reasoning")
 
 
 def _film(uri: str, caption: str, **drawn: Any) -> Film:
@@ -67,7 +69,7 @@ def _film(uri: str, caption: str, **drawn: Any) -> Film:
 
 
 def _sample_films(sample: Sample, row: Row | None) -> tuple[Film, ...]:
-    predicted = tuple(boxes.decode(_predicted(row).answer or "")) if row is not None else ()
+    predicted = tuple(boxes.decode(row["predicted_answer"] or "")) if row is not None else ()
     films = []
     for at, image in enumerate(sample.images):
         role = "prior, " if image.role == "prior" else ""
@@ -112,8 +114,7 @@ def _held_out(greedy: Mapping[str, Mapping[str, Row]]) -> list[Card]:
 
 
 def _said(row: Row) -> tuple[str, str]:
-    parsed = _predicted(row)
-    return parsed.reasoning, parsed.answer or "(no answer could be read)"
+    return row["predicted_reasoning"], row["predicted_answer"] or "(no answer could be read)"
 
 
 def _real_card(row: Row) -> Card:

@@ -66,6 +66,7 @@ class Member:
     state: Literal["starting", "ready", "updating", "closing", "lost"] = "starting"
     in_flight: int = 0
     idle_since: float = 0.0
+    reserved: bool = False
 
 
 class Crew:
@@ -96,7 +97,7 @@ class Crew:
         return sum(m.state == "ready" for m in list(self.members))
 
     def start(self) -> None:
-        """Launch the minimum of engines and begin to watch the load. Call it in the running loop."""
+        """Launch the minimum of engines and watch the load. Call it in the running loop."""
         self._refill()
         self._spawn(self._scale())
 
@@ -126,21 +127,30 @@ class Crew:
             if self.backlog[0].call.cancelled:
                 self.backlog.popleft()
                 continue
-            member = self._roomiest(self.backlog[0].sampling.n)
+            alone = self._is_last_try(self.backlog[0])
+            member = self._roomiest(self.backlog[0].sampling.n, alone)
             if member is None:
                 return
             batch = self._take_batch()
             size = sum(job.sampling.n for job in batch)
             member.in_flight += size
+            member.reserved = alone
             self._spawn(self._run(member, batch, size))
 
-    def _roomiest(self, num_sequences: int) -> Member | None:
+    def _is_last_try(self, job: Job) -> bool:
+        """True for a request that lost engines repeatedly: on its last try it gets one for itself.
+
+        So a request that kills engines does not take others with it, whose fault it is not.
+        """
+        return job.attempts >= max(2, self.config.max_retries)
+
+    def _roomiest(self, num_sequences: int, alone: bool) -> Member | None:
         limit = self._policy.depth * self.config.max_num_seqs
-        ready = [m for m in self.members if m.state == "ready"]
+        ready = [m for m in self.members if m.state == "ready" and not m.reserved]
         member = min(ready, key=lambda m: (m.in_flight, m.number), default=None)
-        if member and (member.in_flight == 0 or member.in_flight + num_sequences <= limit):
+        if member is None or member.in_flight == 0:
             return member
-        return None
+        return member if not alone and member.in_flight + num_sequences <= limit else None
 
     def _take_batch(self) -> list[Job]:
         """The next jobs of equal settings; a repeated one goes alone, in case it kills engines."""
@@ -176,6 +186,7 @@ class Crew:
                 self._deliver(job, rollout)
         finally:
             member.in_flight -= size
+            member.reserved = False
             member.idle_since = time.monotonic()
             self._pump()
 
@@ -198,11 +209,12 @@ class Crew:
 
     def _launch(self) -> None:
         weights = self.checkpoint
-        member = Member(
-            self._factory(str(weights.uri), weights.version),
-            number=self.counts["engines_launched"],
-            applied=weights.epoch,
-        )
+        try:
+            handle = self._factory(str(weights.uri), weights.version)
+        except Exception as error:  # no engine can be made at all: end every call with the reason
+            self._give_up(error)
+            return
+        member = Member(handle, self.counts["engines_launched"], applied=weights.epoch)
         self.counts["engines_launched"] += 1
         self.members.append(member)
         self._spawn(self._bring_up(member))
@@ -224,7 +236,8 @@ class Crew:
     def _start_failed(self, member: Member, error: Exception) -> None:
         self.counts["starts_failed"] += 1
         self._start_failures += 1
-        why = "not up within engine.start_timeout_s" if isinstance(error, TimeoutError) else error
+        late = isinstance(error, TimeoutError)
+        why = "not up within engine.start_timeout_s" if late else _last_line(error)
         logger.warning("engine %d did not start: %s", member.number, why)
         self._drop(member)
         hopeless = isinstance(error, ChexoneError)
@@ -233,15 +246,18 @@ class Crew:
             return  # the next tick after the pause tries again
         if any(m.state != "starting" for m in self.members):
             return  # the others go on with the work meanwhile
-        self.fatal = (
+        self._give_up(
             error
             if hopeless
             else ChexoneError(
                 f"no engine of {self.checkpoint.uri} starts after {self._start_failures} tries "
-                f"({type(error).__name__}: {str(error).strip().splitlines()[-1:] or ''}): "
-                "see the engine's log, check engine.num_gpus, engine.num_cpus and the model"
+                f"({_last_line(error)}): see the engine's log, check engine.num_gpus, "
+                "engine.num_cpus and the model"
             )
         )
+
+    def _give_up(self, error: Exception) -> None:
+        self.fatal = error
         self._fail(list(self.backlog))
         self.backlog.clear()
 
@@ -296,7 +312,9 @@ class Crew:
         if member.state in ("lost", "closing"):
             return
         self.counts["engines_lost"] += 1
-        logger.warning("engine %d is lost (%s): replacing it", member.number, type(error).__name__)
+        logger.warning(
+            "engine %d is lost, %s: %s", member.number, type(error).__name__, _last_line(error)
+        )
         self._drop(member)
         self._refill()
 
@@ -308,9 +326,9 @@ class Crew:
 
     def _refill(self) -> None:
         """Launch what is missing to the minimum, unless a failed start calls for a pause."""
-        if self.closed or self.fatal is not None or time.monotonic() < self._next_start:
+        if self.closed or time.monotonic() < self._next_start:
             return
-        while len(self.members) < self.config.min_engines:
+        while self.fatal is None and len(self.members) < self.config.min_engines:
             self._launch()
 
     async def _scale(self) -> None:
@@ -322,8 +340,8 @@ class Crew:
             if change > 0:
                 logger.info("growing: %d prompts wait", len(self.backlog))
                 self._launch()
-            elif change < 0:
-                self._spawn(self._retire(min(self._idle(), key=lambda m: m.idle_since)))
+            elif change < 0 and (idle := self._idle()):
+                self._spawn(self._retire(min(idle, key=lambda m: m.idle_since)))
 
     def _idle(self) -> list[Member]:
         return [m for m in self.members if m.state == "ready" and m.in_flight == 0]
@@ -362,3 +380,7 @@ class Crew:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _last_line(error: Exception) -> str:
+    return ([type(error).__name__, *str(error).strip().splitlines()])[-1][:300]

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 IMAGE_TOKEN = "image_token"
 """Finish reason of a completion that ended because the model wrote an image placeholder."""
+MIN_STEP_TOKENS = 2048
 SHUTDOWN_S = 20.0
 DRAIN_MARGIN_S = 60.0
 
@@ -41,6 +42,8 @@ def environment(config: EngineConfig, model_uri: str) -> dict[str, str]:
     variables = {
         "OMP_NUM_THREADS": str(threads),
         "TOKENIZERS_PARALLELISM": "false",
+        "TQDM_DISABLE": "1",
+        "PYTHONWARNINGS": "ignore",
         "VLLM_LOGGING_LEVEL": "ERROR",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
@@ -82,8 +85,14 @@ def engine_arguments(config: EngineConfig, images: ImageConfig, model: str) -> d
         "disable_log_stats": True,
         "enable_log_requests": False,
     }
-    if config.max_num_batched_tokens is not None:
-        arguments["max_num_batched_tokens"] = config.max_num_batched_tokens
+    step_tokens = config.max_num_batched_tokens
+    if config.num_gpus == 0:
+        # A seeded request whose prompt is split over steps ends vLLM's CPU worker (it rewinds the
+        # generator by an offset that CPU generators lack), so a step must hold a whole prompt.
+        arguments["enable_chunked_prefill"] = False
+        step_tokens = max(step_tokens or 0, config.max_model_len, MIN_STEP_TOKENS)
+    if step_tokens is not None:
+        arguments["max_num_batched_tokens"] = step_tokens
     if config.kv_cache_mb is not None:
         # With the size given there is nothing to measure by a run on the largest images.
         arguments["kv_cache_memory_bytes"] = config.kv_cache_mb * 2**20
@@ -275,7 +284,7 @@ class Engine:
         reason = output.finish_reason or ""
         if ids and ids[-1] in self._stop_tokens:
             ids, logprobs, reason = ids[:-1], logprobs[:-1], IMAGE_TOKEN
-        versions = [int(span.weight_version) for span in output.weight_versions or ()]
+        versions = [int(span.version) for span in output.weight_versions or ()]
         # Updates drain first, so there is one version; the oldest is the safe one to report.
         return Completion(output.text, ids, logprobs, reason, min(versions, default=self._version))
 

@@ -147,4 +147,4 @@ def _mapped(pid: int, folder: Path) -> set[str]:
         return set()
     paths = {line.split(maxsplit=5)[5] for line in lines if f" {folder}/" in line}
     names = {Path(path.removesuffix(" (deleted)")).name for path in paths}
-    return {name for name in names if name.startswith(("psm_", "vllm", "VLLM"))}
+    return {name for name in names if name.startswith(("psm_", "sem.mp-", "vllm", "VLLM"))}

@@ -229,8 +229,11 @@ class EnginePool:
         limit = self.config.request_timeout_s + self.config.start_timeout_s
         start = time.monotonic()
         while True:
-            with contextlib.suppress(FutureTimeout):
+            try:
                 return future.result(self._policy.log_every_s)
+            except FutureTimeout:
+                if future.done():  # the work itself timed out
+                    raise
             waited = time.monotonic() - start
             if waited > limit:
                 future.cancel()

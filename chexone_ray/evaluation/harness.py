@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from chexone_ray import answers, storage
+from chexone_ray import storage
 from chexone_ray.config import EvaluateConfig
 from chexone_ray.data import stream
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.constant import baselines_of
 from chexone_ray.evaluation.kinds import METRICS, Metric
+from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.evaluation.statistics import Array, bootstrap, paired_difference, patient_totals
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.records import Sample, sample_from_row
@@ -96,38 +97,30 @@ def evaluate(config: EvaluateConfig) -> str:
 
 
 def read_predictions(uri: str) -> dict[str, Judged]:
-    """Rows of a committed predictions folder by kind, first completion only.
+    """Rows of a committed predictions folder by kind, sorted by id, first completion only.
 
     Raises:
-        ChexoneError: the folder is not committed.
+        ChexoneError: the folder is not committed, or holds a kind without a metric.
     """
-    import pyarrow.parquet as pq
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in read_rows(uri):
+        if row["kind"] not in METRICS:
+            raise ChexoneError(
+                f"predictions {uri}: kind {row['kind']!r} has no metric; "
+                f"known: {', '.join(METRICS)}"
+            )
+        if row["completion"] == 0:
+            found[row["kind"]].append(row)
+    return {kind: _judged(rows) for kind, rows in found.items()}
 
-    if storage.committed(uri) is None:
-        raise ChexoneError(
-            f"predictions {uri} are not complete: run `chexone predict` again to finish them"
-        )
-    rows: dict[str, list[tuple[Sample, str | None, bool]]] = defaultdict(list)
-    for part in storage.list_files(uri, ".parquet"):
-        for row in pq.read_table(io.BytesIO(storage.read_bytes(part))).to_pylist():
-            if row.get("completion"):
-                continue
-            sample = sample_from_row(row)
-            if sample.kind not in METRICS:
-                raise ChexoneError(
-                    f"predictions {uri}: kind {sample.kind!r} has no metric; "
-                    f"known: {', '.join(METRICS)}"
-                )
-            answer = answers.parse(row["text"] or "", row["mode"]).answer
-            rows[sample.kind].append((sample, answer, bool(row["error"])))
-    return {
-        kind: Judged(
-            tuple(sample for sample, _, _ in found),
-            tuple(None if failed else answer for _, answer, failed in found),
-            sum(failed for _, _, failed in found),
-        )
-        for kind, found in ((k, sorted(v, key=lambda item: item[0].id)) for k, v in rows.items())
-    }
+
+def _judged(rows: list[dict[str, Any]]) -> Judged:
+    rows = sorted(rows, key=lambda row: str(row["id"]))
+    return Judged(
+        tuple(sample_from_row(row) for row in rows),
+        tuple(row["predicted_answer"] for row in rows),
+        sum(bool(row["error"]) for row in rows),
+    )
 
 
 def _refuse_different_rows(judged: Mapping[str, Mapping[str, Judged]]) -> None:

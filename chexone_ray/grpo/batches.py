@@ -14,8 +14,7 @@ from itertools import accumulate, pairwise
 from typing import TypeVar
 
 from chexone_ray.errors import ChexoneError
-from chexone_ray.grpo.rollouts import RolloutGroup
-from chexone_ray.records import Completion
+from chexone_ray.grpo.rollouts import Position, RolloutGroup
 
 Row = TypeVar("Row")
 
@@ -46,6 +45,8 @@ class StepBatch:
     """All rows of one rank for one optimizer step, in packs."""
 
     step: int
+    position: Position
+    """How far the prompts are consumed after this step; a checkpoint keeps it."""
     prompts: tuple[PromptRow, ...]
     packs: tuple[tuple[TrainRow, ...], ...]
 
@@ -59,30 +60,17 @@ class PackCounts:
     fill: float
     """Tokens over the room of all packs."""
     num_groups_without_room: int
-    num_cut_completions: int
-
-
-def trainable_tokens(completion: Completion, forbidden: frozenset[int]) -> int:
-    """How many of the first tokens of a completion can be trained on.
-
-    A sampled image or video placeholder is not an image: the trainer's forward pass would look for
-    pixels behind it. The tokens before it are sound; it and what follows are left out.
-    """
-    for index, token in enumerate(completion.token_ids):
-        if token in forbidden:
-            return index
-    return len(completion.token_ids)
 
 
 def step_batches(
     step: int,
+    position: Position,
     groups: Sequence[RolloutGroup],
     advantages_P_G: Sequence[Sequence[float]],
     *,
     num_ranks: int,
     packs_per_rank: int,
     pack_tokens: int,
-    forbidden: frozenset[int] = frozenset(),
 ) -> tuple[list[StepBatch], PackCounts]:
     """One `StepBatch` a rank; ranks and packs are balanced to within about one row.
 
@@ -90,7 +78,7 @@ def step_batches(
     Raises `ChexoneError` where not a single group fits.
     """
     rows_P = [
-        _rows(prompt, group, advantages, forbidden)
+        _rows(prompt, group, advantages)
         for prompt, (group, advantages) in enumerate(zip(groups, advantages_P_G, strict=True))
     ]
     num_packs = num_ranks * packs_per_rank
@@ -111,15 +99,11 @@ def step_batches(
         num_tokens=tokens,
         fill=tokens / (num_packs * pack_tokens),
         num_groups_without_room=len(groups) - num_groups,
-        num_cut_completions=sum(
-            trainable_tokens(completion, forbidden) < len(completion.token_ids)
-            for group in groups[:num_groups]
-            for completion in group.completions
-        ),
     )
     share = packs_per_rank
     batches = [
-        _batch(step, groups, packs[rank * share : (rank + 1) * share]) for rank in range(num_ranks)
+        _batch(step, position, groups, packs[rank * share : (rank + 1) * share])
+        for rank in range(num_ranks)
     ]
     return batches, counts
 
@@ -127,11 +111,11 @@ def step_batches(
 def fill_packs(
     rows: Sequence[Row], lengths: Sequence[int], num_packs: int, pack_tokens: int
 ) -> list[list[Row]] | None:
-    """Rows of `lengths` tokens -> exactly `num_packs` packs of about equal length, or None (no room).
+    """Rows of `lengths` tokens -> exactly `num_packs` packs of about equal length, or None.
 
-    Order is kept, so that neighbours share images: the cuts lie where the running total is nearest
-    to an equal share. Where a pack would then pass `pack_tokens`, the longest row goes to the
-    emptiest pack first instead.
+    None where there is no room. Order is kept, so that neighbours share images: the cuts lie where
+    the running total is nearest to an equal share. Where a pack would then pass `pack_tokens`, the
+    longest row goes to the emptiest pack first instead.
     """
     ends = list(accumulate(lengths, initial=0))
     cuts = [0]
@@ -152,19 +136,13 @@ def fill_packs(
     return packs
 
 
-def _rows(
-    prompt: int, group: RolloutGroup, advantages_G: Sequence[float], forbidden: frozenset[int]
-) -> list[TrainRow]:
-    rows = []
-    for completion, advantage in zip(group.completions, advantages_G, strict=True):
-        keep = trainable_tokens(completion, forbidden)
-        if keep:
-            rows.append(
-                TrainRow(
-                    prompt, completion.token_ids[:keep], completion.logprobs[:keep], advantage
-                )
-            )
-    return rows
+def _rows(prompt: int, group: RolloutGroup, advantages_G: Sequence[float]) -> list[TrainRow]:
+    """A row for each completion with a token; the engine may have cut one down to none."""
+    return [
+        TrainRow(prompt, completion.token_ids, completion.logprobs, advantage)
+        for completion, advantage in zip(group.completions, advantages_G, strict=True)
+        if completion.token_ids
+    ]
 
 
 def _length(row: TrainRow, groups: Sequence[RolloutGroup]) -> int:
@@ -172,13 +150,17 @@ def _length(row: TrainRow, groups: Sequence[RolloutGroup]) -> int:
 
 
 def _batch(
-    step: int, groups: Sequence[RolloutGroup], packs: Sequence[Sequence[TrainRow]]
+    step: int,
+    position: Position,
+    groups: Sequence[RolloutGroup],
+    packs: Sequence[Sequence[TrainRow]],
 ) -> StepBatch:
     """The batch of one rank, with only the prompts that its rows use."""
     used = sorted({row.prompt for pack in packs for row in pack})
     index = {prompt: position for position, prompt in enumerate(used)}
     return StepBatch(
         step=step,
+        position=position,
         prompts=tuple(
             PromptRow(
                 groups[prompt].id,

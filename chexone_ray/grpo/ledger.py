@@ -1,22 +1,20 @@
 """Where the GRPO driver and the training workers meet: step batches in, trainer reports out.
 
-The driver and the workers are in different jobs of Ray's tree (the workers belong to Ray Train), so
-neither holds a handle to the other; both find this actor by its name.
+The workers belong to Ray Train, so the driver holds no handle to them; both hold one to this actor.
 """
 
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chexone_ray.grpo.rollouts import Position
+
 if TYPE_CHECKING:
     from ray import ObjectRef
-
-NAMESPACE = "chexone-ray"
 
 
 @dataclass(frozen=True)
@@ -24,6 +22,8 @@ class TrainerReport:
     """The trainer stands after `step` with these weights; it can take the batch of `step` + 1."""
 
     step: int
+    position: Position
+    """How far the prompts were consumed after `step`."""
     weights: Sequence[ObjectRef]
     """One reference to uint8 safetensors bytes of the trainable weights; empty where the engines
     have them already (a fresh start). In a sequence, so that Ray passes the reference, not its
@@ -38,9 +38,9 @@ class Ledger:
 
     Consumes: from the driver the batches of one step, one reference a rank; from rank 0 one
     `TrainerReport` a step. Produces: each to the other side. Waits for: whichever side is slower,
-    each wait with the caller's timeout, after which the call returns None. Unblocked by: `put_batches`,
-    `put_report` and `close`. On failure: it holds references and numbers only, so when it dies both
-    sides get a Ray actor error, the workers' run fails and a rerun resumes from the last checkpoint.
+    each wait with the caller's timeout, after which the call returns None. Unblocked by:
+    `put_batches`, `put_report` and `close`. On failure: it holds references and numbers only, so
+    when it dies both sides get a Ray actor error and a rerun resumes from the last checkpoint.
     """
 
     def __init__(self) -> None:
@@ -50,12 +50,14 @@ class Ledger:
         self._closed = ""
 
     async def put_batches(self, step: int, references: Sequence[ObjectRef]) -> None:
-        """The driver leaves the batches of `step`, one reference a rank; they replace older ones."""
+        """The driver leaves the batches of `step`, one a rank; they replace older ones."""
         async with self._changed:
             self._batches = (step, references)
             self._changed.notify_all()
 
-    async def take_batch(self, step: int, rank: int, timeout_s: float) -> list[ObjectRef] | str | None:
+    async def take_batch(
+        self, step: int, rank: int, timeout_s: float
+    ) -> list[ObjectRef] | str | None:
         """Rank `rank` asks for its batch of `step`: [reference], or why there will be none, or None
         after `timeout_s`."""
         await self._wait(lambda: bool(self._closed) or self._batches[0] == step, timeout_s)
@@ -90,20 +92,11 @@ class Ledger:
                 return
 
 
-def start() -> tuple[Any, str]:
-    """Start a ledger. Returns its handle and the name under which workers `find` it.
+def start() -> Any:
+    """Start a ledger and return its handle, which may be sent to the workers.
 
-    It lives as long as the handle: when the driver dies, Ray ends it.
+    It lives as long as the driver: when that dies, Ray ends it.
     """
     import ray
 
-    name = f"grpo-ledger-{uuid.uuid4().hex}"
-    actor = ray.remote(Ledger).options(num_cpus=0, name=name, namespace=NAMESPACE, max_concurrency=64)
-    return actor.remote(), name
-
-
-def find(name: str) -> Any:
-    """The handle of the ledger called `name`; raises `ValueError` where there is none."""
-    import ray
-
-    return ray.get_actor(name, namespace=NAMESPACE)
+    return ray.remote(Ledger).options(num_cpus=0, max_concurrency=64).remote()

@@ -58,8 +58,8 @@ def grpo_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of every token, and per-token quantities for the metrics. All tensors are (1, T).
 
-    Value: -(clipped surrogate) * behaviour weight + beta * k3 to `reference`. As in TRL, the KL term
-    is not importance-weighted. `beta` > 0 needs `reference`; `beta` = 0 leaves the term out.
+    Value: -(clipped surrogate) * behaviour weight + beta * k3 to `reference`. As in TRL, the KL
+    term is not importance-weighted. `beta` > 0 needs `reference`; `beta` = 0 leaves the term out.
     Nothing is masked here: entries of tokens that are not trained are meaningless but finite as
     long as the inputs are.
     """

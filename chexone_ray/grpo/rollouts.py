@@ -1,4 +1,4 @@
-"""Prompts -> rollout groups: what the pool sampled, scored, with groups that teach nothing replaced.
+"""Prompts -> rollout groups: sampled by the pool, scored, groups that teach nothing replaced.
 
 Legend: `_P` over prompts, `_G` over the completions of one prompt.
 
@@ -11,30 +11,38 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
-from chexone_ray import images, prompts
 from chexone_ray.config import GrpoConfig
-from chexone_ray.data.stream import load_images
 from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.grpo.advantages import population_std
 from chexone_ray.records import Completion, Request, Rollout, Sample
-from chexone_ray.rewards.score import Scored, score
+from chexone_ray.rewards.score import Scored, score_rollouts
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
     from chexone_ray.engine.pool import EnginePool
 
 logger = logging.getLogger(__name__)
 
-IMAGE_CACHE_BYTES = 256 * 2**20
-"""Prepared images kept between epochs and refills."""
+
+class MakesRequests(Protocol):
+    """What the roller needs of `engine.requests.RequestMaker`."""
+
+    def make(self, samples: Sequence[Sample]) -> Sequence[Request | ImageError]:
+        """One request a sample, in order, or why its images cannot be used."""
+
+    def close(self) -> None:
+        """Stop its threads."""
+
+
+REQUEST_CACHE_BYTES = 256 * 2**20
+"""Images of prepared requests kept between epochs and refills."""
 FAILURE_FLOOR = 100
 """The share of failures is judged as if at least this many prompts had been asked, so that one
 failure among the first few does not end a run."""
@@ -77,6 +85,8 @@ class RolloutGroup:
 class Haul:
     """The rollouts of one step: groups to train on, groups that were dropped, and the counts."""
 
+    wanted: int
+    """Groups asked for."""
     groups: list[RolloutGroup] = field(default_factory=list)
     flat_groups: list[RolloutGroup] = field(default_factory=list)
     """Groups whose reward std is at or below `min_reward_std`."""
@@ -84,6 +94,11 @@ class Haul:
     refills: int = 0
     rollout_s: float = 0.0
     score_s: float = 0.0
+
+    @property
+    def trained(self) -> list[RolloutGroup]:
+        """The groups of the optimizer step: those that differ, or flat ones if none does."""
+        return self.groups or self.flat_groups[: self.wanted]
 
     @property
     def num_prompts(self) -> int:
@@ -123,34 +138,51 @@ def split_flat(
     return kept, flat
 
 
-class ImageCache:
-    """Prepared PNG bytes of samples, the least recently used dropped above `max_bytes`."""
+class RequestCache:
+    """Requests of samples with their images, the least recently used dropped above `max_bytes`.
 
-    def __init__(self, load: Callable[[Sample], tuple[bytes, ...]], max_bytes: int) -> None:
-        self._load = load
+    Threads may share it; two that miss the same sample at the same time both prepare it. Samples
+    whose images cannot be used are tried again when they come again.
+    """
+
+    def __init__(self, maker: MakesRequests, max_bytes: int) -> None:
+        self._maker = maker
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[tuple[str, ...], tuple[bytes, ...]] = OrderedDict()
+        self._entries: OrderedDict[str, Request] = OrderedDict()
         self._size = 0
+        self._lock = threading.Lock()
 
-    def get(self, sample: Sample) -> tuple[bytes, ...]:
-        """The images of `sample`, from the cache or loaded. Raises what the loader raises."""
-        key = tuple(image.uri for image in sample.images)
-        if key in self._entries:
-            self._entries.move_to_end(key)
-            return self._entries[key]
-        pngs = self._load(sample)
-        self._entries[key] = pngs
-        self._size += sum(map(len, pngs))
+    def get(self, samples: Sequence[Sample]) -> list[Request | ImageError]:
+        """One request a sample, in order, or why its images cannot be used."""
+        with self._lock:
+            found: dict[str, Request | ImageError] = {
+                sample.id: self._entries[sample.id]
+                for sample in samples
+                if sample.id in self._entries
+            }
+        missing = list({sample.id: sample for sample in samples if sample.id not in found}.values())
+        found |= zip((sample.id for sample in missing), self._maker.make(missing), strict=True)
+        with self._lock:
+            for sample in samples:
+                self._keep(sample.id, found[sample.id])
+        return [found[sample.id] for sample in samples]
+
+    def _keep(self, name: str, request: Request | ImageError) -> None:
+        if isinstance(request, ImageError):
+            return
+        if name not in self._entries:
+            self._entries[name] = request
+            self._size += sum(map(len, request.images))
+        self._entries.move_to_end(name)
         while self._size > self._max_bytes and len(self._entries) > 1:
             _, old = self._entries.popitem(last=False)
-            self._size -= sum(map(len, old))
-        return pngs
+            self._size -= sum(map(len, old.images))
 
 
 class Roller:
     """Turns positions in the prompt order into scored rollout groups.
 
-    Consumes: the samples, the tokenizer and a running engine pool. Produces: one `Haul` a step.
+    Consumes: the samples, their requests and a running engine pool. Produces: one `Haul` a step.
     Waits for: the pool, which bounds its own waits. Unblocked by: the pool's answers.
     On failure: a prompt whose image or generation failed is counted by reason and replaced; past
     `max_failure_rate` of all prompts asked it raises `ChexoneError`.
@@ -160,7 +192,7 @@ class Roller:
         self,
         config: GrpoConfig,
         samples: Sequence[Sample],
-        tokenizer: PreTrainedTokenizerBase,
+        maker: MakesRequests,
         pool: EnginePool,
     ) -> None:
         if not samples:
@@ -170,23 +202,23 @@ class Roller:
             )
         self._config = config
         self._samples = samples
-        self._tokenizer = tokenizer
+        self._maker = maker
         self._pool = pool
-        self._threads = ThreadPoolExecutor(8, thread_name_prefix="images")
-        self._images = ImageCache(self._load, IMAGE_CACHE_BYTES)
+        self._requests = RequestCache(maker, REQUEST_CACHE_BYTES)
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
         self._num_asked = 0
         self._num_failed = 0
         self._num_barren = 0
 
     def collect(self, position: Position) -> tuple[Haul, Position]:
-        """The rollouts of one step, from `position` on, and the position after the last prompt used.
+        """The rollouts of one step from `position` on, and the position after the last prompt.
 
         Flat groups are replaced in at most `max_refills` further rounds; then the step goes on with
         fewer. A step in which no group differs at all trains on its flat groups (their advantages
         are zero, so only the KL term acts); `MAX_BARREN_STEPS` of those in a row raise.
         """
-        haul = Haul()
         wanted = self._config.prompts_per_step
+        haul = Haul(wanted)
         for round_ in range(1 + self._config.max_refills):
             asked, position = take(
                 len(self._samples), position, wanted - len(haul.groups), self._config.seed
@@ -201,9 +233,17 @@ class Roller:
         self._check_signal(haul)
         return haul, position
 
+    def prefetch(self, position: Position) -> None:
+        """Prepare the images of the next step's prompts in the background."""
+        coming, _ = take(
+            len(self._samples), position, self._config.prompts_per_step, self._config.seed
+        )
+        self._background.submit(self._requests.get, [self._samples[i] for _, i in coming])
+
     def close(self) -> None:
-        """Stop the image threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Stop the threads that prepare requests."""
+        self._background.shutdown(wait=False, cancel_futures=True)
+        self._maker.close()
 
     def _check_signal(self, haul: Haul) -> None:
         if haul.groups:
@@ -216,66 +256,69 @@ class Roller:
                 f"more than min_reward_std={self._config.min_reward_std}: run the variance filter "
                 "on this checkpoint, raise sampling.temperature or lower min_reward_std"
             )
-        logger.warning("no group of %d differs in reward: this step learns nothing", haul.num_prompts)
+        logger.warning(
+            "no group of %d differs in reward: this step learns nothing", haul.num_prompts
+        )
 
     def _roll(self, asked: Sequence[tuple[int, int]], haul: Haul) -> list[RolloutGroup]:
         """Ask the pool for one round of prompts and score what comes back; failures are counted."""
         start = time.monotonic()
-        prepared = self._threads.map(self._request, asked)
-        requests = {r.id: (s, r) for s, r in prepared if isinstance(r, Request)}
-        failures = Counter(["image"] * (len(asked) - len(requests)))
-        rollouts = self._pool.generate([r for _, r in requests.values()], self._config.sampling)
+        samples = [self._samples[index] for _, index in asked]
+        pairs: list[tuple[Sample, Request]] = []
+        failures: Counter[str] = Counter()
+        for (epoch, _), sample, made in zip(
+            asked, samples, self._requests.get(samples), strict=True
+        ):
+            if isinstance(made, ImageError):
+                failures[f"image: {made.reason}"] += 1
+            else:
+                # The epoch is part of the id because the engine mixes the id into its seed.
+                pairs.append((sample, replace(made, id=f"{sample.id}@{epoch}")))
+        rollouts = self._pool.generate([request for _, request in pairs], self._config.sampling)
         generated = time.monotonic()
-        groups = []
-        for rollout in rollouts:
+        good = []
+        for (sample, request), rollout in zip(pairs, rollouts, strict=True):
             if rollout.error or not rollout.completions:
-                failures["generation"] += 1
-                logger.warning("a prompt failed in the engine: %s", rollout.error)
-                continue
-            groups.append(self._group(*requests[rollout.request_id], rollout))
+                failures[f"engine: {rollout.error or 'no completion'}"] += 1
+            else:
+                good.append((sample, request, rollout))
+        groups = self._score(good)
         haul.rollout_s += generated - start
         haul.score_s += time.monotonic() - generated
         haul.failures += failures
         self._check_failures(len(asked), failures)
         return groups
 
-    def _request(self, place: tuple[int, int]) -> tuple[Sample, Request | None]:
-        """The request of one prompt, or None where its images cannot be used."""
-        epoch, index = place
-        sample = self._samples[index]
-        try:
-            pngs = self._images.get(sample)
-        except ImageError as error:
-            logger.warning("an image of a prompt cannot be used: %s", error.reason)
-            return sample, None
-        turns = prompts.messages(sample.question, len(pngs), sample.mode, self._config.prompts)
-        text = prompts.render(self._tokenizer, turns)
-        # The epoch is part of the id because the engine mixes the id into its sampling seed.
-        return sample, Request(f"{sample.id}@{epoch}", text, pngs)
-
-    def _load(self, sample: Sample) -> tuple[bytes, ...]:
-        return tuple(images.to_png(pixels) for pixels in load_images(sample, self._config.images))
-
-    def _group(self, sample: Sample, request: Request, rollout: Rollout) -> RolloutGroup:
-        weights = self._config.rewards
-        scores = tuple(score(c.text, sample, weights) for c in rollout.completions)
-        return RolloutGroup(
-            id=request.id,
-            sample=sample,
-            prompt=request.prompt,
-            prompt_token_ids=rollout.prompt_token_ids,
-            images=request.images,
-            completions=rollout.completions,
-            scores=scores,
+    def _score(self, good: Sequence[tuple[Sample, Request, Rollout]]) -> list[RolloutGroup]:
+        """Groups with their rewards; few groups are scored in place, many on Ray tasks."""
+        scores_P = score_rollouts(
+            [(sample, [c.text for c in rollout.completions]) for sample, _, rollout in good],
+            self._config.rewards,
         )
+        return [
+            RolloutGroup(
+                id=request.id,
+                sample=sample,
+                prompt=request.prompt,
+                prompt_token_ids=rollout.prompt_token_ids,
+                images=request.images,
+                completions=rollout.completions,
+                scores=scores,
+            )
+            for (sample, request, rollout), scores in zip(good, scores_P, strict=True)
+        ]
 
     def _check_failures(self, num_asked: int, failures: Counter[str]) -> None:
         self._num_asked += num_asked
         self._num_failed += failures.total()
+        if failures:
+            logger.warning(
+                "%d of %d prompts failed: %s", failures.total(), num_asked, dict(failures)
+            )
         bound = self._config.max_failure_rate * max(self._num_asked, FAILURE_FLOOR)
         if self._num_failed > bound:
             raise ChexoneError(
                 f"grpo: {self._num_failed} of {self._num_asked} prompts failed "
                 f"(last round: {dict(failures)}), above max_failure_rate="
-                f"{self._config.max_failure_rate}: see the warnings above for the reasons"
+                f"{self._config.max_failure_rate}"
             )

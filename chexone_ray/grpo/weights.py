@@ -52,3 +52,17 @@ def _copy(parameter: Tensor) -> Tensor:
 def _layer(name: str) -> str:
     match = _LAYER.match(name)
     return match.group(1) if match else ""
+
+
+def parts(state: dict[str, Tensor], max_bytes: int = 2**30) -> Iterator[dict[str, Tensor]]:
+    """The weights in pieces of at most about `max_bytes`, each at least one tensor."""
+    part: dict[str, Tensor] = {}
+    size = 0
+    for name, tensor in state.items():
+        if part and size + tensor.nbytes > max_bytes:
+            yield part
+            part, size = {}, 0
+        part[name] = tensor
+        size += tensor.nbytes
+    if part:
+        yield part

@@ -37,6 +37,8 @@ class ChestIngress(OpenAiIngress):
     ) -> None:
         super().__init__(*args, **kwargs)
         self._config = ServeConfig.model_validate(config)
+        assert self._config.images is not None and self._config.prompts is not None
+        self._images, self._prompts = self._config.images, self._config.prompts
         self._model_digest = model_digest
 
     async def health(self) -> dict[str, str]:
@@ -64,8 +66,8 @@ class ChestIngress(OpenAiIngress):
                 chat.prepare,
                 [m if isinstance(m, dict) else m.model_dump() for m in body.messages],
                 mode,
-                self._config.images,
-                self._config.prompts,
+                self._images,
+                self._prompts,
                 self._config.engine.max_images,
             )
         except (ChexoneError, ImageError) as error:

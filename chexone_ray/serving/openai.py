@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chexone_ray import checkpoints
-from chexone_ray.config import ServeConfig
+from chexone_ray import checkpoints, s3
+from chexone_ray.config import ImageConfig, ServeConfig
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.serving.chat import INSTRUCT_SUFFIX
 
@@ -38,6 +38,13 @@ def build(config: ServeConfig) -> Application:
     from chexone_ray.serving.ingress import ChestIngress
     from chexone_ray.serving.server import ChestServer
 
+    trained = checkpoints.read_settings(config.model_uri)
+    config = config.model_copy(
+        update={
+            "images": config.images or trained.images,
+            "prompts": config.prompts or trained.prompts,
+        }
+    )
     llm = _llm_config(config)
     model = build_llm_deployment(
         llm, deployment_cls=ChestServer, bind_kwargs={"model_uri": config.model_uri}
@@ -65,16 +72,19 @@ def _routes() -> dict[str, Callable[[Any], Callable[..., Any]]]:
 def _llm_config(config: ServeConfig) -> LLMConfig:
     from ray.serve.llm import LLMConfig
 
-    from chexone_ray.engine.engine import engine_environment, engine_kwargs
+    from chexone_ray.engine.engine import engine_arguments, environment
 
     engine = config.engine
+    arguments = engine_arguments(engine, config.images or ImageConfig(), config.model_uri)
+    for name in ("model", "distributed_executor_backend", "weight_transfer_config"):
+        del arguments[name]
     bundle = {"GPU": engine.num_gpus} if engine.num_gpus else {"CPU": engine.num_cpus}
     return LLMConfig(
         model_loading_config={"model_id": config.model_name, "model_source": config.model_uri},
-        engine_kwargs=engine_kwargs(engine, config.images),
+        engine_kwargs=arguments,
         accelerator_type=None,
         placement_group_config={"bundles": [bundle] * engine.tensor_parallel},
-        runtime_env={"env_vars": engine_environment(engine)},
+        runtime_env={"env_vars": environment(engine, config.model_uri)},
         deployment_config={
             "autoscaling_config": {
                 "min_replicas": config.min_replicas,
@@ -89,6 +99,7 @@ def start(config: ServeConfig, name: str = "chexone") -> str:
     """Deploy on the running Ray cluster, wait until it is healthy; returns the base URL."""
     from ray import serve
 
+    s3.prepare_environment()
     serve.start(http_options={"host": config.host, "port": config.port})
     serve.run(build(config), name=name, route_prefix="/")
     url = f"http://{config.host}:{config.port}"

@@ -88,7 +88,7 @@ def load_model(folder: str, *, dtype: str, attention: str) -> Any:
 
 
 def add_packed_forward(model: Any) -> Any:
-    """Replace `model.forward` by `packed_forward`, so that wrappers (DeepSpeed) run it as theirs."""
+    """Replace `model.forward` by `packed_forward`, so that DeepSpeed runs it as its own."""
     model.forward = types.MethodType(packed_forward, model)
     return model
 

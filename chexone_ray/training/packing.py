@@ -86,7 +86,7 @@ class Document:
     """Factor on the loss of every token of this document."""
     kind: str = ""
     """Losses are reported by this name."""
-    position: tuple[int, ...] = ()
+    position: tuple[Any, ...] = ()
     """Where the reader stood, for exact resume; empty where it does not matter."""
 
     @property
@@ -161,7 +161,7 @@ def document(
     tracks: Mapping[str, Track] | None = None,
     weight: float = 1.0,
     kind: str = "",
-    position: tuple[int, ...] = (),
+    position: tuple[Any, ...] = (),
 ) -> Document:
     """One document from a rendered prompt and either an answer text or sampled token ids.
 
@@ -201,7 +201,7 @@ def from_ids(
     tracks: Mapping[str, Track] | None = None,
     weight: float = 1.0,
     kind: str = "",
-    position: tuple[int, ...] = (),
+    position: tuple[Any, ...] = (),
 ) -> Document:
     """One document from expanded prompt ids and answer ids; see `document`."""
     if layout.image_token_id in answer or layout.video_token_id in answer:
@@ -211,7 +211,7 @@ def from_ids(
     if not prompt:
         raise ValueError("document: the prompt is empty, so the first answer token has no context")
     input_ids = np.asarray([*prompt, *answer], dtype=np.int64)
-    labels = np.full(len(input_ids), IGNORE, dtype=np.int64)
+    labels: np.ndarray = np.full(len(input_ids), IGNORE, dtype=np.int64)
     if weight:
         labels[len(prompt) :] = input_ids[len(prompt) :]
     values: dict[str, np.ndarray] = {}
@@ -293,7 +293,7 @@ def patchify(pixels: np.ndarray, layout: VisionLayout) -> np.ndarray:
     """uint8 (H, W, 3) -> float32 (patches, D), equal to the processor with do_resize=False."""
     _, rows, columns = layout.grid(pixels)
     size, merge = layout.patch_size, layout.merge_size
-    values = pixels.astype(np.float32)
+    values: np.ndarray = pixels.astype(np.float32)
     values -= np.asarray(layout.mean, dtype=np.float32)
     values /= np.asarray(layout.std, dtype=np.float32)
     blocks = values.reshape(rows // merge, merge, size, columns // merge, merge, size, 3)
@@ -310,7 +310,7 @@ def rope_positions(
 
     Equal to Qwen2_5_VLModel.get_rope_index for still images.
     """
-    positions = np.empty((3, len(input_ids)), dtype=np.int64)
+    positions: np.ndarray = np.empty((3, len(input_ids)), dtype=np.int64)
     places = np.flatnonzero(input_ids == layout.image_token_id)
     token = value = used = 0
     for _, grid_rows, grid_columns in grids:
@@ -347,9 +347,11 @@ def collate(packed: Pack, layout: VisionLayout) -> dict[str, Any]:
     distinct: dict[str, np.ndarray] = {}
     image_index: list[int] = []
     order: dict[str, int] = {}
-    positions = np.empty((4, 1, total), dtype=np.int64)
+    positions: np.ndarray = np.empty((4, 1, total), dtype=np.int64)
     names = sorted({name for item in documents for name in item.tracks})
-    tracks = {name: np.zeros((1, total), dtype=np.float32) for name in ("weight", *names)}
+    tracks: dict[str, np.ndarray] = {
+        name: np.zeros((1, total), dtype=np.float32) for name in ("weight", *names)
+    }
     start = 0
     for item in documents:
         stop = start + item.num_tokens

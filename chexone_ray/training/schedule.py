@@ -13,7 +13,7 @@ def factor(step: int, config: OptimConfig, max_steps: int) -> float:
     """Rate of optimizer step `step` (from 0) over the peak rate.
 
     Linear warm-up over warmup_ratio of the run that reaches the peak with its last step; after it
-    `cycles` equal cosine cycles (or one linear fall, or a constant) down to final_ratio of the peak.
+    `cycles` equal cosine cycles (or a linear fall, or a constant) down to final_ratio of the peak.
     Cycle number c starts at cycle_decay ** c and falls to final_ratio as well.
     """
     warmup = round(config.warmup_ratio * max_steps)

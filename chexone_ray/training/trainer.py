@@ -156,6 +156,8 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
 
         self.remove_callback(PrinterCallback)
         self.model_accepts_loss_kwargs = True  # makes HF count the tokens of a whole step
+        self.optimizer: Any
+        self.lr_scheduler: Any
         self.batches, self.token_loss, self.stage = batches, loss, stage
         self.optim_config = optim
         self.temperature, self.entropy = temperature, entropy

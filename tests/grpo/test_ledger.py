@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from chexone_ray.grpo.ledger import Ledger, TrainerReport
+from chexone_ray.grpo.rollouts import Position
 
 
 def run(coroutine: Any) -> Any:
@@ -35,8 +36,8 @@ def test_reports_come_in_order() -> None:
         ledger = Ledger()
         waiting = asyncio.create_task(ledger.take_report(5.0))
         await asyncio.sleep(0)
-        await ledger.put_report(TrainerReport(1, ()))
-        await ledger.put_report(TrainerReport(2, ()))
+        await ledger.put_report(TrainerReport(1, Position(), ()))
+        await ledger.put_report(TrainerReport(2, Position(), ()))
         return (await waiting).step, (await ledger.take_report(1.0)).step  # type: ignore[union-attr]
 
     assert run(scenario()) == (1, 2)
@@ -46,7 +47,7 @@ def test_a_restart_voids_the_batches_of_the_old_group() -> None:
     async def scenario() -> Any:
         ledger = Ledger()
         await ledger.put_batches(3, ["old"])  # type: ignore[list-item]
-        await ledger.put_report(TrainerReport(2, (), started=True))
+        await ledger.put_report(TrainerReport(2, Position(), (), started=True))
         return await ledger.take_batch(3, 0, 0.01)
 
     assert run(scenario()) is None

@@ -1,18 +1,15 @@
-"""Prompt order, refilling and failure counting, with a scripted pool and the real reward functions."""
+"""Prompt order, refilling and failure counting, with a scripted pool and real rewards."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import numpy as np
 import pytest
 
-from chexone_ray import images
 from chexone_ray.config import GrpoConfig, SamplingConfig
-from chexone_ray.errors import ChexoneError
+from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.grpo.rollouts import (
     MAX_BARREN_STEPS,
-    ImageCache,
     Position,
+    RequestCache,
     Roller,
     take,
 )
@@ -21,7 +18,7 @@ from chexone_ray.records import Completion, ImageRef, Request, Rollout, Sample
 RIGHT, WRONG = "The sinus is blunt. \\boxed{yes}", "The sinus is sharp. \\boxed{no}"
 
 
-def sample(number: int, uri: str) -> Sample:
+def sample(number: int, uri: str = "film") -> Sample:
     return Sample(
         id=f"s{number}",
         dataset="phantom",
@@ -36,11 +33,23 @@ def sample(number: int, uri: str) -> Sample:
     )
 
 
-class Tokenizer:
-    """Renders like a chat template would; the rest of a tokenizer is not used here."""
+class Maker:
+    """Requests without a model; an image called "bad" cannot be used."""
 
-    def apply_chat_template(self, turns: object, **_: object) -> str:
-        return f"<|image_pad|>{turns}"
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    def make(self, samples: Sequence[Sample]) -> list[Request | ImageError]:
+        self.made += [sample.id for sample in samples]
+        return [
+            ImageError("truncated", "ends early")
+            if sample.images[0].uri == "bad"
+            else Request(sample.id, sample.question, (b"x" * 40,))
+            for sample in samples
+        ]
+
+    def close(self) -> None:
+        """Nothing to stop."""
 
 
 class ScriptedPool:
@@ -63,14 +72,7 @@ class ScriptedPool:
         return Rollout(request.id, (1, 2, 3), completions)
 
 
-@pytest.fixture()
-def film(tmp_path: Path) -> str:
-    path = tmp_path / "film.png"
-    path.write_bytes(images.to_png(np.full((56, 56, 3), 90, dtype=np.uint8)))
-    return str(path)
-
-
-def roller(film: str, pool: ScriptedPool, num: int, **changes: object) -> Roller:
+def roller(pool: ScriptedPool, num: int, **changes: object) -> Roller:
     values: dict[str, object] = {
         "output_uri": "out",
         "model_uri": "model",
@@ -80,8 +82,8 @@ def roller(film: str, pool: ScriptedPool, num: int, **changes: object) -> Roller
         "sampling": SamplingConfig(n=4, temperature=1.0),
     }
     config = GrpoConfig(**(values | changes))  # type: ignore[arg-type]
-    samples = [sample(number, film) for number in range(num)]
-    return Roller(config, samples, Tokenizer(), pool)  # type: ignore[arg-type]
+    samples = [sample(number) for number in range(num)]
+    return Roller(config, samples, Maker(), pool)  # type: ignore[arg-type]
 
 
 def test_take_is_a_permutation_an_epoch_and_needs_no_replay() -> None:
@@ -100,8 +102,8 @@ def test_take_wraps_exactly_at_the_end() -> None:
     assert len(take(2, Position(), 5, seed=0)[0]) == 5
 
 
-def test_groups_come_scored_with_their_prompt_ids(film: str) -> None:
-    haul, position = roller(film, ScriptedPool({}), 8).collect(Position())
+def test_groups_come_scored_with_their_prompt_ids() -> None:
+    haul, position = roller(ScriptedPool({}), 8).collect(Position())
     assert position == Position(0, 3)
     assert len(haul.groups) == 3 and not haul.flat_groups and haul.refills == 0
     group = haul.groups[0]
@@ -112,74 +114,76 @@ def test_groups_come_scored_with_their_prompt_ids(film: str) -> None:
     assert group.reward_std == pytest.approx((right.total - wrong.total) / 2)
 
 
-def test_flat_groups_are_replaced_by_the_next_prompts(film: str) -> None:
+def test_flat_groups_are_replaced_by_the_next_prompts() -> None:
     order = [f"s{index}" for _, index in take(8, Position(), 8, seed=0)[0]]
     pool = ScriptedPool({order[0]: "same", order[2]: "same", order[3]: "same"})
-    haul, position = roller(film, pool, 8).collect(Position())
+    haul, position = roller(pool, 8).collect(Position())
     # round 0 keeps order[1]; round 1 asks 3 and 4 and keeps 4; round 2 asks 5
     assert [group.sample.id for group in haul.groups] == [order[1], order[4], order[5]]
     assert [group.sample.id for group in haul.flat_groups] == [order[0], order[2], order[3]]
     assert (haul.refills, position) == (2, Position(0, 6))
 
 
-def test_refills_are_bounded(film: str) -> None:
+def test_refills_are_bounded() -> None:
     order = [f"s{index}" for _, index in take(20, Position(), 20, seed=0)[0]]
     pool = ScriptedPool(dict.fromkeys(order[1:], "same"))
-    haul, position = roller(film, pool, 20).collect(Position())
+    haul, position = roller(pool, 20).collect(Position())
     assert len(haul.groups) == 1
     assert (haul.refills, position) == (2, Position(0, 3 + 2 + 2))
 
 
-def test_threshold_on_the_std(film: str) -> None:
-    assert roller(film, ScriptedPool({}), 8, min_reward_std=0.99, max_refills=0).collect(Position())[
-        0
-    ].groups == []
+def test_threshold_on_the_std() -> None:
+    assert (
+        roller(ScriptedPool({}), 8, min_reward_std=0.99, max_refills=0)
+        .collect(Position())[0]
+        .groups
+        == []
+    )
 
 
-def test_barren_steps_end_the_run(film: str) -> None:
+def test_barren_steps_end_the_run() -> None:
     pool = ScriptedPool({f"s{n}": "same" for n in range(5)})
-    barren = roller(film, pool, 5, max_refills=0)
+    barren = roller(pool, 5, max_refills=0)
     for _ in range(MAX_BARREN_STEPS - 1):
         assert len(barren.collect(Position())[0].flat_groups) == 3
-    with pytest.raises(ChexoneError, match="min_reward_std=0.0"):
+    with pytest.raises(ChexoneError, match="run the variance filter"):
         barren.collect(Position())
 
 
-def test_failures_are_counted_and_bounded(film: str) -> None:
+def test_failures_are_counted_and_bounded() -> None:
     order = [f"s{index}" for _, index in take(9, Position(), 9, seed=0)[0]]
     pool = ScriptedPool({order[0]: "broken"})
-    haul, _ = roller(film, pool, 9).collect(Position())
-    assert haul.failures == {"generation": 1}
+    haul, _ = roller(pool, 9).collect(Position())
+    assert haul.failures == {"engine: engine lost": 1}
     assert len(haul.groups) == 3 and haul.num_prompts == 4
     with pytest.raises(ChexoneError, match="1 of 3 prompts failed"):
-        roller(film, ScriptedPool({order[0]: "broken"}), 9, max_failure_rate=0.0).collect(Position())
+        roller(ScriptedPool({order[0]: "broken"}), 9, max_failure_rate=0.0).collect(Position())
 
 
-def test_an_unusable_image_is_a_failed_prompt(film: str, tmp_path: Path) -> None:
-    bad = tmp_path / "bad.png"
-    bad.write_bytes(b"not an image")
-    one = roller(film, ScriptedPool({}), 1)
-    one._samples = [sample(0, str(bad)), sample(1, film)]
+def test_an_unusable_image_is_a_failed_prompt() -> None:
+    one = roller(ScriptedPool({}), 1, max_failure_rate=0.5)
+    one._samples = [sample(0, "bad"), sample(1)]
     haul, _ = one.collect(Position())
-    assert haul.failures["image"] >= 1
+    assert haul.failures["image: truncated"] >= 1
     assert {group.sample.id for group in haul.groups} == {"s1"}
 
 
-def test_ids_differ_between_epochs(film: str) -> None:
+def test_ids_differ_between_epochs() -> None:
     pool = ScriptedPool({})
-    roller(film, pool, 2, prompts_per_step=4).collect(Position())
+    roller(pool, 2, prompts_per_step=4).collect(Position())
     assert len(set(pool.asked)) == 4
 
 
-def test_image_cache_drops_the_oldest() -> None:
-    loads: list[str] = []
-
-    def load(item: Sample) -> tuple[bytes, ...]:
-        loads.append(item.id)
-        return (b"x" * 40,)
-
-    cache = ImageCache(load, max_bytes=100)
+def test_request_cache_drops_the_oldest_and_keeps_no_failure() -> None:
+    maker = Maker()
+    cache = RequestCache(maker, max_bytes=100)
     for number in (0, 1, 0, 2, 0, 1):
-        cache.get(sample(number, f"film{number}"))
+        cache.get([sample(number)])
     # 2 pushes out 1, which was used longest ago
-    assert loads == ["s0", "s1", "s2", "s1"]
+    assert maker.made == ["s0", "s1", "s2", "s1"]
+    maker.made.clear()
+    bad = sample(7, "bad")
+    found = cache.get([bad, sample(1), bad])
+    assert [isinstance(made, ImageError) for made in found] == [True, False, True]
+    cache.get([bad])
+    assert maker.made == ["s7", "s7"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chexone_ray.grpo.weights import layer_groups, trainable_weights
+from chexone_ray.grpo.weights import layer_groups, parts, trainable_weights
 
 torch = pytest.importorskip("torch")
 
@@ -32,3 +32,9 @@ def test_only_trained_weights_as_copies_on_the_writer_only() -> None:
         model[1].bias += 1
     assert torch.equal(state["1.bias"], before)
     assert trainable_weights(model, 2, is_writer=False) == {}
+
+
+def test_parts_hold_every_tensor_once() -> None:
+    state = {name: torch.zeros(n) for name, n in (("a", 2), ("b", 3), ("c", 9), ("d", 1))}
+    assert [list(part) for part in parts(state, max_bytes=20)] == [["a", "b"], ["c"], ["d"]]
+    assert list(parts({})) == []

@@ -1,0 +1,251 @@
+"""`prepare`: archives -> manifest, with Ray Data.
+
+    sources -> patients -> verify images, read reports, ask questions -> choose -> shuffle -> parts
+
+Every image is decoded once; what cannot be used is counted by reason and ends the run when it is
+too much. Rows get a seeded random key, and parts are ranges of that key: a global shuffle whose
+result depends on seed and input alone, not on how many machines did it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import pickle
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+from chexone_ray import runtime, storage
+from chexone_ray.config import PrepareConfig
+from chexone_ray.data import manifest
+from chexone_ray.data.ask import STATS_COLUMN, ask_batch
+from chexone_ray.data.sources import mimic_cxr_jpg, vindr_cxr
+from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.splits import most_held_out
+from chexone_ray.data.tasks import KINDS
+from chexone_ray.errors import ChexoneError
+from chexone_ray.log import timed
+
+logger = logging.getLogger(__name__)
+
+ADAPTERS = {"mimic_cxr_jpg": mimic_cxr_jpg.studies, "vindr_cxr": vindr_cxr.studies}
+BLOCKS_PER_CPU = 3
+MAX_PATIENTS_PER_BLOCK = 500
+KEY_BITS = 63
+Limits = dict[str, int]
+"""Choice group -> highest rank that stays; groups without an entry stay whole."""
+
+
+def prepare(config: PrepareConfig) -> str:
+    """Write the manifest of `config` to its output URI and return that URI.
+
+    Returns at once where the same settings have been committed there. Raises ChexoneError for a
+    missing table, an unknown kind, too many unusable images or another manifest in the place.
+    """
+    digest = config_digest(config)
+    done = storage.committed(config.output_uri)
+    if done is not None:
+        if done.get("config_digest") != digest:
+            raise ChexoneError(
+                f"{config.output_uri} holds a manifest of other settings: choose another "
+                "output_uri or delete it"
+            )
+        logger.info("manifest is complete already: %s", config.output_uri)
+        return config.output_uri
+    unknown = sorted(({*config.kinds, *config.max_per_kind}) - set(KINDS))
+    if unknown:
+        raise ChexoneError(f'kind "{unknown[0]}" is not known: use {", ".join(KINDS)}')
+    with timed(logger, "reading the tables of the archives"):
+        patients, dropped = read_sources(config)
+    runtime.join(config.ray)
+    manifest.clear(config.output_uri)
+    with timed(logger, f"reading images and reports of {len(patients)} patients"):
+        asked = _ask(patients, config)
+    stats, groups = _index(asked)
+    stats["dropped"].update(dropped)
+    _check_drops(stats, config)
+    limits = choose(groups, config)
+    with timed(logger, "shuffling and writing"):
+        parts = _write(asked, _parts_per_split(groups, limits), limits, config)
+    info = {
+        "kind": "manifest",
+        "seed": config.seed,
+        "config_digest": digest,
+        "config": config.model_dump(mode="json", exclude={"ray", "output_uri"}),
+        "num_patients": len(patients),
+        "num_images": stats["images"]["read"],
+        "dropped": dict(sorted(stats["dropped"].items())),
+    }
+    written = manifest.write_manifest(config.output_uri, parts, info)
+    logger.info("manifest %s: %s", config.output_uri, json.dumps(written.info["counts"]["split"]))
+    return config.output_uri
+
+
+def config_digest(config: PrepareConfig) -> str:
+    """SHA-256 of all settings that change the content of the manifest."""
+    content = config.model_dump(mode="json", exclude={"ray", "output_uri"})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def read_sources(config: PrepareConfig) -> tuple[list[list[PendingStudy]], Counter[str]]:
+    """Studies of all sources by patient, and the rows that their tables lost, by reason.
+
+    All studies of a patient get the patient's split.
+    """
+    dropped: Counter[str] = Counter()
+    patients: list[list[PendingStudy]] = []
+    for source in config.sources:
+        found, lost = ADAPTERS[source.adapter](source, config.archive_splits)
+        dropped.update(lost)
+        for _, group in groupby(found, key=lambda item: item.study.patient):
+            studies = list(group)
+            split = most_held_out(item.study.archive_split for item in studies)
+            patients.append([item.with_split(split) for item in studies])
+    return patients, dropped
+
+
+def _ask(patients: list[list[PendingStudy]], config: PrepareConfig) -> Any:
+    """Dataset of questions, materialized: the columns of `sample_schema()` plus those of `ask`."""
+    import ray
+
+    num_cpus = _num_cpus()
+    num_blocks = max(BLOCKS_PER_CPU * num_cpus, -(-len(patients) // MAX_PATIENTS_PER_BLOCK))
+    dataset = ray.data.from_items(
+        [{"studies": pickle.dumps(studies)} for studies in patients],
+        override_num_blocks=max(1, min(num_blocks, len(patients))),
+    )
+    return dataset.map_batches(
+        ask_batch,
+        batch_size=None,
+        batch_format="pyarrow",
+        fn_kwargs={"config": config},
+        compute=ray.data.TaskPoolStrategy(size=num_cpus),
+    ).materialize()
+
+
+def _num_cpus() -> int:
+    """CPUs to use: what Ray has, on one machine no more than there really are."""
+    import ray
+
+    cluster = int(ray.cluster_resources().get("CPU", 1))
+    alone = sum(node["Alive"] for node in ray.nodes()) == 1
+    return max(1, min(cluster, len(os.sched_getaffinity(0))) if alone else cluster)
+
+
+def _index(asked: Any) -> tuple[dict[str, Counter[str]], Any]:
+    """Summed drop counts, and an Arrow table of what choosing needs of every row."""
+    import pyarrow as pa
+
+    columns = [STATS_COLUMN, "split", "kind", "group", "cls", "rank"]
+    stats: dict[str, Counter[str]] = {"dropped": Counter(), "images": Counter()}
+    tables = []
+    for table in asked.select_columns(columns).iter_batches(
+        batch_size=None, batch_format="pyarrow"
+    ):
+        is_stats = table[STATS_COLUMN].is_valid()
+        for text in table.filter(is_stats)[STATS_COLUMN].to_pylist():
+            for name, counts in json.loads(text).items():
+                stats[name].update(counts)
+        tables.append(table.filter(pa.compute.invert(is_stats)).drop_columns([STATS_COLUMN]))
+    return stats, pa.concat_tables(tables)
+
+
+def _check_drops(stats: Mapping[str, Counter[str]], config: PrepareConfig) -> None:
+    read, dropped = stats["images"]["read"], stats["images"]["dropped"]
+    total = read + dropped
+    if total == 0 or dropped / total > config.max_drop_share:
+        reasons = [(r, n) for r, n in stats["dropped"].most_common() if r.startswith("image_")][:5]
+        told = ", ".join(f"{reason} {count}" for reason, count in reasons) or "there is none"
+        raise ChexoneError(
+            f"{dropped} of {total} images are unusable ({told}), more than "
+            f"max_drop_share={config.max_drop_share}: mend the archive or raise max_drop_share"
+        )
+
+
+def choose(groups: Any, config: PrepareConfig) -> Limits:
+    """Which rows stay: evened classes in every split, then at most `max_per_kind` training rows.
+
+    `groups` is an Arrow table with split, kind, group, cls (empty for no class) and rank. Both
+    rules keep the lowest ranks, so a limit is one number. Keys: "split/group/cls" and "kind/KIND".
+    """
+    ranks: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    kinds: dict[str, list[int]] = defaultdict(list)
+    rows = groups.to_pylist()
+    for row in rows:
+        if row["cls"]:
+            ranks[row["split"], row["group"]][row["cls"]].append(row["rank"])
+    limits: Limits = {}
+    for (split, group), classes in ranks.items():
+        keep = min(map(len, classes.values())) if len(classes) > 1 else 0
+        for cls, values in classes.items():
+            limits[f"{split}/{group}/{cls}"] = sorted(values)[keep - 1] if keep else -1
+    for row in rows:
+        if row["split"] == "train" and stays(row, limits):
+            kinds[row["kind"]].append(row["rank"])
+    for kind, most in config.max_per_kind.items():
+        if len(kinds[kind]) > most:
+            limits[f"kind/{kind}"] = sorted(kinds[kind])[most - 1]
+    return limits
+
+
+def stays(row: Mapping[str, Any], limits: Limits) -> bool:
+    """True for a row that `choose` keeps."""
+    group = limits.get(f"{row['split']}/{row['group']}/{row['cls']}") if row["cls"] else None
+    kind = limits.get(f"kind/{row['kind']}") if row["split"] == "train" else None
+    return all(limit is None or row["rank"] <= limit for limit in (group, kind))
+
+
+def _parts_per_split(groups: Any, limits: Limits) -> dict[str, int]:
+    rows = Counter(row["split"] for row in groups.to_pylist() if stays(row, limits))
+    if not rows:
+        raise ChexoneError("the archives gave no question: check kinds and the archives' reports")
+    return {split: -(-count // manifest.ROWS_PER_PART) for split, count in rows.items()}
+
+
+def _write(
+    asked: Any, num_parts: dict[str, int], limits: Limits, config: PrepareConfig
+) -> list[manifest.Part]:
+    """Route every row to its part and write the parts; returns what was written."""
+    grouped = asked.map_batches(
+        _route,
+        batch_size=None,
+        batch_format="pyarrow",
+        fn_kwargs={"num_parts": num_parts, "limits": limits},
+    ).groupby("part", num_partitions=sum(num_parts.values()))
+    written = grouped.map_groups(
+        _write_group,
+        batch_format="pyarrow",
+        fn_kwargs={"uri": config.output_uri, "rows_per_group": config.rows_per_group},
+    )
+    return [manifest.Part(**json.loads(row["written"])) for row in written.take_all()]
+
+
+def _route(table: Any, num_parts: dict[str, int], limits: Limits) -> Any:
+    """Dataset step. Needs split, kind, group, cls, rank and key; adds `part`; keeps chosen rows."""
+    import pyarrow as pa
+
+    chosen = table.select(["split", "kind", "group", "cls", "rank", "key"]).to_pylist()
+    keep, parts = [], []
+    for number, row in enumerate(chosen):
+        if row["split"] and stays(row, limits):
+            place = (row["key"] * num_parts[row["split"]]) >> KEY_BITS
+            keep.append(number)
+            parts.append(f"{row['split']}-{place}")
+    routed = table.drop_columns([STATS_COLUMN]).take(pa.array(keep, pa.int64()))
+    return routed.append_column("part", pa.array(parts, pa.string()))
+
+
+def _write_group(table: Any, uri: str, rows_per_group: int) -> Any:
+    """Grouped step. Sorts one part by its random keys and writes it; gives one row, `written`."""
+    import dataclasses
+
+    import pyarrow as pa
+
+    split, _, number = table["part"][0].as_py().rpartition("-")
+    table = table.sort_by([("key", "ascending"), ("rank", "ascending"), ("id", "ascending")])
+    part = manifest.write_part(uri, split, int(number), table, rows_per_group)
+    return pa.table({"written": [json.dumps(dataclasses.asdict(part))]})

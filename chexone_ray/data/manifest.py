@@ -1,0 +1,153 @@
+"""The manifest on storage: `part-<split>-<number>.parquet`, `manifest.json`, the commit file last.
+
+Parts of a split in the order of their numbers, rows in the order of the parts: that is the order in
+which training sees them. Row groups are small and of fixed size, so a place in the manifest is a
+row group and a row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chexone_ray import storage
+from chexone_ray.data.splits import SPLITS
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import SCHEMA_VERSION, Sample, sample_schema, sample_to_row
+
+MANIFEST_FILE = "manifest.json"
+ROWS_PER_PART = 4096
+
+
+@dataclass(frozen=True)
+class Part:
+    """One Parquet file: `counts` are rows by "kind/task", `sha256` is of its bytes."""
+
+    name: str
+    split: str
+    rows: int
+    row_groups: int
+    sha256: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `manifest.json` says: the parts in order, and everything else in `info`."""
+
+    uri: str
+    parts: tuple[Part, ...]
+    info: dict[str, Any]
+
+    def of_split(self, split: str) -> tuple[Part, ...]:
+        """The parts of one split; ChexoneError where the split has no row."""
+        parts = tuple(part for part in self.parts if part.split == split)
+        if not parts:
+            raise ChexoneError(
+                f'{self.uri} has no row in split "{split}": it has {self.info["counts"]["split"]}'
+            )
+        return parts
+
+
+def write_part(uri: str, split: str, number: int, table: Any, rows_per_group: int) -> Part:
+    """Write one Arrow table with the columns of `sample_schema()` as a part; equal tables give
+    equal bytes."""
+    import pyarrow.parquet as pq
+
+    table = table.select(sample_schema().names).cast(sample_schema())
+    buffer = io.BytesIO()
+    pq.write_table(
+        table.combine_chunks().replace_schema_metadata(None),
+        buffer,
+        row_group_size=rows_per_group,
+        compression="zstd",
+    )
+    data = buffer.getvalue()
+    name = f"part-{split}-{number:05d}.parquet"
+    storage.write_bytes(storage.join(uri, name), data)
+    pairs = zip(table["kind"].to_pylist(), table["task"].to_pylist(), strict=True)
+    return Part(
+        name=name,
+        split=split,
+        rows=table.num_rows,
+        row_groups=-(-table.num_rows // rows_per_group),
+        sha256=hashlib.sha256(data).hexdigest(),
+        counts=dict(sorted(Counter(f"{kind}/{task}" for kind, task in pairs).items())),
+    )
+
+
+def write_manifest(uri: str, parts: Iterable[Part], info: dict[str, Any]) -> Manifest:
+    """Write `manifest.json` with the counts of `parts` and `info`, then the commit file."""
+    order: dict[str, int] = {split: number for number, split in enumerate(SPLITS)}
+    parts = tuple(sorted(parts, key=lambda part: (order[part.split], part.name)))
+    splits: Counter[str] = Counter()
+    tasks: Counter[str] = Counter()
+    kinds: dict[str, Counter[str]] = {}
+    for part in parts:
+        splits[part.split] += part.rows
+        for key, count in part.counts.items():
+            kind, _, task = key.partition("/")
+            tasks[task] += count
+            kinds.setdefault(part.split, Counter())[kind] += count
+    body = {
+        "schema_version": SCHEMA_VERSION,
+        **info,
+        "counts": {
+            "rows": sum(splits.values()),
+            "split": dict(splits),
+            "task": dict(sorted(tasks.items())),
+            "kind": {split: dict(sorted(found.items())) for split, found in kinds.items()},
+        },
+        "parts": [asdict(part) for part in parts],
+    }
+    storage.write_json(storage.join(uri, MANIFEST_FILE), body)
+    digest = hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest()
+    storage.commit(
+        uri,
+        {"kind": "manifest", "rows": body["counts"]["rows"], "sha256": digest}
+        | {key: info[key] for key in ("config_digest",) if key in info},
+    )
+    return Manifest(uri, parts, {key: value for key, value in body.items() if key != "parts"})
+
+
+def write_samples(
+    uri: str, samples: Sequence[Sample], info: dict[str, Any], rows_per_group: int = 512
+) -> Manifest:
+    """Write samples that fit in memory as a manifest of their own, in the order given."""
+    import pyarrow as pa
+
+    clear(uri)
+    parts = []
+    for split in SPLITS:
+        rows = [sample_to_row(sample) for sample in samples if sample.split == split]
+        for number, start in enumerate(range(0, len(rows), ROWS_PER_PART)):
+            chunk = rows[start : start + ROWS_PER_PART]
+            table = pa.Table.from_pylist(chunk, schema=sample_schema())
+            parts.append(write_part(uri, split, number, table, rows_per_group))
+    return write_manifest(uri, parts, info)
+
+
+def clear(uri: str) -> None:
+    """Remove what an interrupted writer left, so that no stale part stays beside the new ones."""
+    for file in storage.list_files(uri):
+        name = file.rsplit("/", 1)[1]
+        if name in (MANIFEST_FILE, storage.COMMIT_FILE) or name.startswith("part-"):
+            storage.delete(file)
+
+
+def load(uri: str) -> Manifest:
+    """Read a committed manifest. Raises ChexoneError where there is none or of another schema."""
+    if storage.committed(uri) is None:
+        raise ChexoneError(f"{uri} holds no complete manifest: run `chexone prepare` into it first")
+    body = storage.read_json(storage.join(uri, MANIFEST_FILE))
+    if body.get("schema_version") != SCHEMA_VERSION:
+        raise ChexoneError(
+            f"{uri} has schema version {body.get('schema_version')}, this program reads "
+            f"{SCHEMA_VERSION}: prepare it again"
+        )
+    parts = tuple(Part(**part) for part in body.pop("parts"))
+    return Manifest(uri, parts, body)

@@ -1,0 +1,183 @@
+"""MIMIC-CXR-JPG: the archive's tables -> studies; images as JPG, or DICOM at the same paths.
+
+Tables at the root (plain or .gz): metadata, split, chexpert. Images under
+`files/p10/p10000032/s50414267/<dicom_id>.jpg`, the report beside the study's folder as
+`s50414267.txt` (also looked for under `mimic-cxr-reports/`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.vindr_boxes import BoxFile, read_box_files
+from chexone_ray.data.splits import is_split_name
+from chexone_ray.errors import ChexoneError
+from chexone_ray.metrics.labeller import LABELS
+from chexone_ray.records import Box, ImageRef, Study
+
+DATASET = "mimic_cxr_jpg"
+_VERSIONS = ("2.0.0", "2.1.0")
+_REPORT_FOLDERS = ("", "mimic-cxr-reports")
+_METADATA = ("dicom_id", "subject_id", "study_id", "ViewPosition", "StudyDate", "StudyTime")
+_VIEWS = {
+    "PA": "PA",
+    "AP": "AP",
+    "LATERAL": "lateral",
+    "LL": "lateral",
+    "RL": "lateral",
+    "POSTERO-ANTERIOR": "PA",
+    "ANTERO-POSTERIOR": "AP",
+}
+_IMAGE_SUFFIXES = (".jpg", ".dcm", ".png")
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All studies, by patient and time, and counts of the rows left out by reason.
+
+    Raises ChexoneError before any image is opened where a file or column that is needed is missing.
+    """
+    root = source.uri
+    metadata = tables.read(_table(root, "metadata"), _METADATA, CSV_STEP)
+    split_of = _splits(root) if archive_splits else {}
+    labels = _labels(root)
+    boxes = read_box_files(source.boxes_uri) if source.boxes_uri else None
+    if not metadata.rows:
+        raise ChexoneError(f"{metadata.uri} has no row: {CSV_STEP}")
+    by_study: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
+    dropped: Counter[str] = Counter(box_row=boxes.num_unusable if boxes else 0)
+    for row in metadata:
+        if not all(row.get(name) for name in ("dicom_id", "subject_id", "study_id")):
+            dropped["row_without_id"] += 1
+            continue
+        films = by_study.setdefault((row["subject_id"], row["study_id"]), {})
+        dropped["duplicate_row"] += row["dicom_id"] in films
+        films.setdefault(row["dicom_id"], row)
+    suffix = _image_suffix(root, metadata.rows[0])
+    reports = _report_root(root, by_study)
+    found = [
+        _study(root, reports, suffix, list(rows.values()), split_of, labels, boxes)
+        for rows in by_study.values()
+    ]
+    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
+    return found, +dropped
+
+
+def sort_time(date: str, time: str) -> str:
+    """StudyDate and StudyTime as text that sorts; the time is a float without leading zeros."""
+    whole, _, fraction = time.partition(".")
+    return f"{date.partition('.')[0]:0>8} {whole:0>6}.{fraction:0<3}"
+
+
+def _table(root: str, kind: str) -> str:
+    return tables.require(root, [f"mimic-cxr-{v}-{kind}.csv" for v in _VERSIONS], CSV_STEP)
+
+
+def _splits(root: str) -> dict[str, str]:
+    remedy = "give the archive's split file or set archive_splits=false"
+    uri = tables.require(root, [f"mimic-cxr-{v}-split.csv" for v in _VERSIONS], remedy)
+    table = tables.read(uri, ("study_id", "split"), remedy)
+    for row in table:
+        if not is_split_name(row["split"]):
+            raise ChexoneError(f'{uri} has split "{row["split"]}": use train, validate or test')
+    return {row["study_id"]: row["split"] for row in table}
+
+
+def _labels(root: str) -> dict[str, dict[str, int | None]]:
+    """Study -> label -> 1, 0, -1 or None. By name: the file is in alphabetical order."""
+    columns = {label: label.title() for label in LABELS}
+    table = tables.read(_table(root, "chexpert"), ("study_id", *columns.values()), CSV_STEP)
+    return {
+        row["study_id"]: {label: _state(row.get(column, "")) for label, column in columns.items()}
+        for row in table
+    }
+
+
+def _state(text: str) -> int | None:
+    """A cell of the label file: "1.0", "0.0", "-1.0" or blank."""
+    try:
+        value = int(float(text))
+    except ValueError:
+        return None
+    return value if value in (1, 0, -1) else None
+
+
+def _study(
+    root: str,
+    reports: str,
+    suffix: str,
+    rows: list[dict[str, str]],
+    split_of: dict[str, str],
+    labels: dict[str, dict[str, int | None]],
+    boxes: BoxFile | None,
+) -> PendingStudy:
+    rows = sorted(rows, key=lambda row: row["dicom_id"])
+    first = rows[0]
+    study = first["study_id"]
+    folder = _folder(first)
+    images = tuple(
+        ImageRef(storage.join(root, folder, f"{row['dicom_id']}{suffix}"), _view(row))
+        for row in rows
+    )
+    known: dict[str, int | None] = dict(labels.get(study, {}))
+    found: list[Box] = []
+    complete = False
+    if boxes is not None:
+        ids = [row["dicom_id"] for row in rows]
+        read = [i for i, dicom_id in enumerate(ids) if dicom_id in boxes.boxes]
+        found = [
+            Box(box.label, box.xyxy, i)  # the file knows images by name, a study by number
+            for i in read
+            for box in boxes.boxes[ids[i]]
+        ]
+        frontal = [i for i, image in enumerate(images) if image.view in ("PA", "AP")]
+        complete = bool(frontal) and set(frontal) <= set(read)
+        if complete:
+            absent = boxes.names - {box.label for box in found}
+            known |= {name: 0 for name in sorted(absent) if known.get(name) is None}
+    return PendingStudy(
+        Study(
+            dataset=DATASET,
+            patient=first["subject_id"],
+            study=study,
+            images=images,
+            date=min(sort_time(row["StudyDate"], row["StudyTime"]) for row in rows),
+            archive_split=split_of.get(study, ""),
+            labels=known,
+            boxes_complete=complete,
+        ),
+        pixel_boxes=tuple(found),
+        report_uri=storage.join(reports, f"{folder}.txt"),
+    )
+
+
+def _folder(row: dict[str, str]) -> str:
+    subject = row["subject_id"]
+    return f"files/p{subject[:2]}/p{subject}/s{row['study_id']}"
+
+
+def _view(row: dict[str, str]) -> str:
+    for column in ("ViewPosition", "ViewCodeSequence_CodeMeaning"):
+        view = _VIEWS.get(row.get(column, "").strip().upper())
+        if view:
+            return view
+    return ""
+
+
+def _image_suffix(root: str, row: dict[str, str]) -> str:
+    """What the archive's images are; single files that differ are found when they are read."""
+    stem = storage.join(root, _folder(row), row["dicom_id"])
+    return next((s for s in _IMAGE_SUFFIXES if storage.exists(stem + s)), _IMAGE_SUFFIXES[0])
+
+
+def _report_root(root: str, studies_: dict[tuple[str, str], dict[str, dict[str, str]]]) -> str:
+    """Where the reports are: beside the images or in their own folder, by the first few studies."""
+    for folder in _REPORT_FOLDERS:
+        for (subject, study), _ in list(studies_.items())[:5]:
+            place = _folder({"subject_id": subject, "study_id": study})
+            if storage.exists(storage.join(root, folder, f"{place}.txt")):
+                return storage.join(root, folder)
+    return root

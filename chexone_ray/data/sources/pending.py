@@ -1,0 +1,59 @@
+"""What an adapter knows of a study from the archive's tables alone, before any image is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from chexone_ray.data.sources.report_sections import read_sections
+from chexone_ray.records import Box, ImageRef, Study
+
+CSV_STEP = "check that the archive is complete and source.uri is its root"
+
+
+@dataclass(frozen=True)
+class PendingStudy:
+    """A study whose report is not read and whose image sizes are not known yet.
+
+    `study.boxes` is empty; `pixel_boxes` count in pixels of the displayed original.
+    """
+
+    study: Study
+    pixel_boxes: tuple[Box, ...] = ()
+    report_uri: str = ""
+    """The report's text file, or empty where the archive has none."""
+    default_view: str = ""
+    """View of an image whose own header does not tell it."""
+
+    def with_split(self, split: str) -> PendingStudy:
+        """The same study in another archive split."""
+        return replace(self, study=replace(self.study, archive_split=split))
+
+    def complete(self, images: Mapping[int, ImageRef], report: str) -> Study:
+        """The study with its usable images (old number -> image with its size) and its report.
+
+        Boxes move to 0-1 and to the new image numbers; those of dropped images go, as do boxes
+        without area.
+        """
+        numbers = {old: new for new, old in enumerate(sorted(images))}
+        boxes = []
+        for box in self.pixel_boxes:
+            if box.image not in numbers:
+                continue
+            image = images[box.image]
+            x1, y1, x2, y2 = (
+                min(max(value / size, 0.0), 1.0)
+                for value, size in zip(box.xyxy, (image.width, image.height) * 2, strict=True)
+            )
+            if x2 > x1 and y2 > y1:
+                boxes.append(Box(box.label, (x1, y1, x2, y2), numbers[box.image]))
+        sections = read_sections(report)
+        return replace(
+            self.study,
+            images=tuple(images[old] for old in sorted(images)),
+            boxes=tuple(boxes),
+            findings=sections.findings,
+            impression=sections.impression,
+            indication=sections.indication,
+            comparison=sections.comparison,
+        )

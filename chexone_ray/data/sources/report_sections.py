@@ -1,0 +1,134 @@
+"""Radiology report text -> its sections, by headers at the start of a line.
+
+Our own parser; the sections mean what they mean in the common MIMIC-CXR sectioning: several header
+spellings lead to one section, "findings and impression" counts as impression, and a report that
+has neither section gives its last paragraph, here as the impression.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_SECTIONS: dict[str, tuple[str, ...]] = {
+    "findings": (
+        "findings",
+        "finding",
+        "report",
+        "chest",
+        "ap chest",
+        "pa chest",
+        "chest ap",
+        "chest pa and lateral",
+        "chest two views",
+        "two views of the chest",
+        "one view of the chest",
+        "single view of the chest",
+        "portable chest",
+        "frontal view of the chest",
+        "frontal and lateral views of the chest",
+        "portable ap chest radiograph",
+    ),
+    "impression": (
+        "impression",
+        "impressions",
+        "conclusion",
+        "conclusions",
+        "summary",
+        "opinion",
+        "findings and impression",
+        "findings impression",
+        "impression and findings",
+        "final impression",
+        "impression and recommendation",
+    ),
+    "indication": (
+        "indication",
+        "indications",
+        "history",
+        "clinical history",
+        "clinical information",
+        "clinical indication",
+        "reason for exam",
+        "reason for examination",
+        "reason for the exam",
+        "reason",
+        "patient history",
+        "history and indication",
+    ),
+    "comparison": (
+        "comparison",
+        "comparisons",
+        "comparison exam",
+        "comparison study",
+    ),
+    "other": (
+        "examination",
+        "exam",
+        "study",
+        "technique",
+        "procedure",
+        "type of examination",
+        "recommendation",
+        "recommendations",
+        "notification",
+        "wet read",
+        "final report",
+        "addendum",
+        "attending",
+        "date",
+    ),
+}
+_SECTION_OF = {header: section for section, headers in _SECTIONS.items() for header in headers}
+_HEADER = re.compile(r"^[ \t]*([A-Z][A-Z0-9 /,&()'.-]{2,60}?)[ \t]*:", re.MULTILINE)
+_MIXED_HEADER = re.compile(
+    r"^[ \t]*(Findings?|Impressions?|Conclusions?|Indications?|Comparisons?|History)[ \t]*:",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Sections of one report, white space folded; empty where absent."""
+
+    findings: str = ""
+    impression: str = ""
+    indication: str = ""
+    comparison: str = ""
+
+
+def read_sections(text: str) -> Sections:
+    """The sections of `text`. Later sections of one kind follow the earlier ones."""
+    marks = sorted(
+        [(found.start(), found.end(), found.group(1)) for found in _HEADER.finditer(text)]
+        + [(found.start(), found.end(), found.group(1)) for found in _MIXED_HEADER.finditer(text)]
+    )
+    parts: dict[str, list[str]] = {}
+    for number, (_, end, header) in enumerate(marks):
+        stop = marks[number + 1][0] if number + 1 < len(marks) else len(text)
+        body = _fold(text[end:stop])
+        if body:
+            parts.setdefault(_section(header), []).append(body)
+    joined = {name: " ".join(bodies) for name, bodies in parts.items()}
+    findings, impression = joined.get("findings", ""), joined.get("impression", "")
+    if not findings and not impression:
+        impression = _last_paragraph(text[marks[-1][1] :] if marks else text)
+    return Sections(
+        findings, impression, joined.get("indication", ""), joined.get("comparison", "")
+    )
+
+
+def _section(header: str) -> str:
+    """The section of a header; unknown headers are "other", so their text ends up nowhere."""
+    key = " ".join(re.sub(r"[^a-z0-9 ]", " ", header.lower().replace("&", " and ")).split())
+    return _SECTION_OF.get(key, "other")
+
+
+def _fold(text: str) -> str:
+    """One line a paragraph, paragraphs one space apart."""
+    return " ".join(text.split())
+
+
+def _last_paragraph(text: str) -> str:
+    paragraphs = [_fold(part) for part in re.split(r"\n\s*\n", text)]
+    return next((part for part in reversed(paragraphs) if part), "")

@@ -1,0 +1,68 @@
+"""CSV tables of an archive, plain or gzip, by column name; one clear error for what is missing."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from chexone_ray import storage
+from chexone_ray.errors import ChexoneError
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table in memory: `rows` are dicts by column name, values stripped text."""
+
+    uri: str
+    columns: tuple[str, ...]
+    rows: tuple[dict[str, str], ...]
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        return iter(self.rows)
+
+
+def find(root: str, names: Sequence[str]) -> str | None:
+    """The URI of the first of `names` that exists under `root`, each also tried as `name.gz`."""
+    for name in names:
+        for candidate in (f"{name}.gz", name):
+            uri = storage.join(root, candidate)
+            if storage.exists(uri):
+                return uri
+    return None
+
+
+def require(root: str, names: Sequence[str], remedy: str) -> str:
+    """As `find`, or a ChexoneError that names the file and the remedy."""
+    uri = find(root, names)
+    if uri is None:
+        raise ChexoneError(f"{storage.join(root, names[0])}[.gz] is missing: {remedy}")
+    return uri
+
+
+def read(uri: str, required: Sequence[str], remedy: str) -> Table:
+    """Read a CSV. Raises ChexoneError naming the file, the missing column and the remedy."""
+    data = storage.read_bytes(uri)
+    if data.startswith(_GZIP_MAGIC):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError) as error:
+            raise ChexoneError(f"{uri} is a damaged gzip file ({error}): fetch it again") from error
+    reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig", errors="replace"), newline=""))
+    columns = tuple((name or "").strip() for name in reader.fieldnames or ())
+    missing = [name for name in required if name not in columns]
+    if missing:
+        raise ChexoneError(f'{uri} has no column "{missing[0]}": {remedy}')
+    rows = tuple(
+        {
+            (name or "").strip(): value.strip()
+            for name, value in row.items()
+            if isinstance(value, str)
+        }
+        for row in reader
+    )
+    return Table(uri, columns, rows)

@@ -1,0 +1,111 @@
+"""VinDr-shaped box files: one row a box and reader -> merged boxes an image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chexone_ray import storage
+from chexone_ray.boxes import iou
+from chexone_ray.data.sources import tables
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import Box
+
+MERGE_IOU = 0.1
+"""Boxes of one class that overlap more than this are one finding; the merged box is their hull."""
+NO_FINDING = "no finding"
+_FILES = ("annotations_train.csv", "annotations_test.csv", "devices_train.csv", "devices_test.csv")
+"""`devices_*.csv` is ours: boxes of devices, which VinDr-CXR has no classes for."""
+_COLUMNS = ("image_id", "class_name", "x_min", "y_min", "x_max", "y_max")
+_REMEDY = "a VinDr-CXR annotation file has image_id, class_name, x_min, y_min, x_max, y_max"
+_NAMES = {
+    "ild": "interstitial lung disease",
+    "nodule/mass": "nodule or mass",
+    "oedema": "edema",
+    "enlarged pa": "enlarged pulmonary artery",
+    "other disease": "other diseases",
+}
+
+
+@dataclass(frozen=True)
+class BoxFile:
+    """Boxes in pixels of the displayed original; an image that was read has an entry."""
+
+    boxes: dict[str, tuple[Box, ...]]
+    names: frozenset[str]
+    """All finding names that readers could box."""
+    num_unusable: int = 0
+    """Rows with a class but no usable corners."""
+
+
+def finding_name(class_name: str) -> str:
+    """A class as our lower-case finding name."""
+    name = " ".join(class_name.lower().split())
+    return _NAMES.get(name, name)
+
+
+def read_box_files(uri: str) -> BoxFile:
+    """Read one CSV, or the box files of a folder or of its `annotations` folder."""
+    if uri.endswith((".csv", ".csv.gz")):
+        uris = [uri] if storage.exists(uri) else []
+    else:
+        uris = [
+            place
+            for folder in (uri, storage.join(uri, "annotations"))
+            for part in _FILES
+            if (place := tables.find(folder, (part,)))
+        ]
+    if not uris:
+        raise ChexoneError(f"{uri} holds no annotations_{{train,test}}.csv: {_REMEDY}")
+    raw: dict[str, list[Box]] = {}
+    names: set[str] = set()
+    num_unusable = 0
+    for file in uris:
+        for row in tables.read(file, _COLUMNS, _REMEDY):
+            found = raw.setdefault(row["image_id"], [])
+            name = finding_name(row["class_name"])
+            if name == NO_FINDING:
+                continue
+            names.add(name)
+            corners = _corners(row)
+            if corners is None:
+                num_unusable += 1
+            else:
+                found.append(Box(name, corners))
+    merged = {image: tuple(merge(found)) for image, found in raw.items()}
+    return BoxFile(merged, frozenset(names), num_unusable)
+
+
+def merge(boxes: Iterable[Box]) -> list[Box]:
+    """Boxes of one class with an IoU above `MERGE_IOU` become their hull, until none overlaps so.
+
+    The readers of VinDr-CXR's training part worked alone, so one finding has up to three boxes.
+    """
+    merged = sorted(boxes, key=lambda box: (box.label, box.xyxy))
+    at = 0
+    while at < len(merged):
+        for other in range(at + 1, len(merged)):
+            a, b = merged[at], merged[other]
+            if a.label == b.label and a.image == b.image and iou(a, b) > MERGE_IOU:
+                hull = (
+                    min(a.xyxy[0], b.xyxy[0]),
+                    min(a.xyxy[1], b.xyxy[1]),
+                    max(a.xyxy[2], b.xyxy[2]),
+                    max(a.xyxy[3], b.xyxy[3]),
+                )
+                merged[at] = Box(a.label, hull, a.image)
+                del merged[other]
+                at = -1  # the hull may reach boxes that its parts did not
+                break
+        at += 1
+    return sorted(merged, key=lambda box: (box.label, box.xyxy))
+
+
+def _corners(row: dict[str, str]) -> tuple[float, float, float, float] | None:
+    try:
+        x1, y1, x2, y2 = (float(row[name]) for name in ("x_min", "y_min", "x_max", "y_max"))
+    except ValueError:
+        return None
+    usable = all(map(math.isfinite, (x1, y1, x2, y2))) and x2 > x1 and y2 > y1
+    return (x1, y1, x2, y2) if usable else None

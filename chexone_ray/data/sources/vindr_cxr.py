@@ -1,0 +1,101 @@
+"""VinDr-CXR: annotation tables and DICOM files -> one study an image.
+
+`annotations/annotations_{train,test}.csv` (boxes; three readers an image in train),
+`annotations/image_labels_{train,test}.csv` (0/1 a class and reader; optional), files
+`train/<image_id>.dicom` and `test/<image_id>.dicom`. The archive names no patients, so every image
+is its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.vindr_boxes import BoxFile, finding_name, read_box_files
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import ImageRef, Study
+
+DATASET = "vindr_cxr"
+_PARTS = ("train", "test")
+_NOT_LABELS = frozenset({"image_id", "rad_id", "rad_ID"})
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All images as studies, by image id, and counts of what was left out by reason.
+
+    An `image_labels` table decides which images there are; without one the box file does. Raises
+    ChexoneError where a table is missing or odd.
+    """
+    root = source.uri
+    folder = storage.join(root, "annotations")
+    found: list[PendingStudy] = []
+    dropped: Counter[str] = Counter()
+    for part in _PARTS:
+        uri = tables.find(folder, (f"annotations_{part}.csv",))
+        if uri is None:
+            continue
+        boxes = read_box_files(uri)
+        labels = _image_labels(folder, part)
+        dropped["box_row"] += boxes.num_unusable
+        names = sorted(labels or boxes.boxes)
+        suffix = _suffix(root, part, next(iter(names), ""))
+        for image_id in names:
+            boxed = boxes.boxes.get(image_id, ())
+            state = labels.get(image_id) or _from_boxes(boxes, image_id)
+            image = ImageRef(storage.join(root, part, image_id + suffix))
+            study = Study(
+                dataset=DATASET,
+                patient=image_id,
+                study=image_id,
+                images=(image,),
+                archive_split=part if archive_splits else "",
+                labels=state,
+                boxes_complete=image_id in boxes.boxes,
+            )
+            found.append(PendingStudy(study, boxed, default_view="PA"))
+    if not found:
+        raise ChexoneError(
+            f"{storage.join(folder, 'annotations_train.csv')} is missing or empty: {CSV_STEP}"
+        )
+    return sorted(found, key=lambda item: item.study.patient), +dropped
+
+
+def _image_labels(folder: str, part: str) -> dict[str, dict[str, int | None]]:
+    """Image -> finding -> 1 (most readers), 0 (no reader) or -1 (some)."""
+    uri = tables.find(folder, (f"image_labels_{part}.csv",))
+    if uri is None:
+        return {}
+    table = tables.read(uri, ("image_id",), CSV_STEP)
+    columns = [name for name in table.columns if name and name not in _NOT_LABELS]
+    votes: dict[str, dict[str, list[float]]] = {}
+    for row in table:
+        image = votes.setdefault(row["image_id"], {})
+        for column in columns:
+            if row.get(column):
+                image.setdefault(finding_name(column), []).append(float(row[column]))
+    return {
+        image: {name: _vote(values) for name, values in found.items()}
+        for image, found in votes.items()
+    }
+
+
+def _vote(values: list[float]) -> int:
+    positive = sum(value > 0 for value in values)
+    if positive == 0:
+        return 0
+    return 1 if 2 * positive > len(values) else -1
+
+
+def _from_boxes(boxes: BoxFile, image_id: str) -> dict[str, int | None]:
+    boxed = {box.label for box in boxes.boxes[image_id]}
+    return {name: int(name in boxed) for name in sorted(boxes.names)}
+
+
+def _suffix(root: str, part: str, image_id: str) -> str:
+    for suffix in (".dicom", ".dcm"):
+        if storage.exists(storage.join(root, part, image_id + suffix)):
+            return suffix
+    return ".dicom"

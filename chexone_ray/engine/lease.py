@@ -1,0 +1,37 @@
+"""A stage's pool: the one that it was given, with its checkpoint loaded, or one of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from chexone_ray import runtime
+from chexone_ray.errors import ChexoneError
+
+if TYPE_CHECKING:
+    from chexone_ray.config import FilterConfig, PredictConfig
+    from chexone_ray.engine.pool import EnginePool
+
+
+@contextmanager
+def leased_pool(
+    config: FilterConfig | PredictConfig, pool: EnginePool | None
+) -> Iterator[EnginePool]:
+    """`pool` at the weights of `config.model_uri`, left running; without one, an own pool that
+    joins `config.ray` and ends with the block."""
+    if pool is not None:
+        if pool.images != config.images:
+            raise ChexoneError(
+                f"images={config.images} differ from those of the running engines "
+                f"({pool.images}): give every stage the same image settings"
+            )
+        if pool.model_uri != config.model_uri or not pool.pristine:
+            pool.load(config.model_uri)
+        yield pool
+        return
+    from chexone_ray.engine.pool import EnginePool
+
+    runtime.join(config.ray)
+    with EnginePool(config.engine, config.model_uri, config.images) as own:
+        yield own

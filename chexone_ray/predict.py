@@ -1,0 +1,304 @@
+"""Batch prediction: a manifest or a folder of images -> Parquet of answers, part by part.
+
+Images are read and decoded in threads ahead of the engines; at most two parts are in memory. A part
+is committed as one file, so a killed run goes on with the first part that is missing. An image that
+cannot be used is a row with an error, counted.
+
+Columns: those of the manifest (`reasoning` and `answer` are the reference; empty for a folder of
+images) and `completion`, `text`, `predicted_reasoning`, `predicted_answer`, `parsed`,
+`finish_reason`, `num_tokens`, `mean_logprob`, `error`. One row a completion.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from chexone_ray import answers, checkpoints, prompts, storage
+from chexone_ray.config import PredictConfig
+from chexone_ray.data import stream
+from chexone_ray.engine.lease import leased_pool
+from chexone_ray.errors import ChexoneError, ImageError
+from chexone_ray.log import RESEARCH_USE_ONLY
+from chexone_ray.parts import PartFolder, ahead, cut, digest
+from chexone_ray.records import (
+    Completion,
+    ImageRef,
+    Mode,
+    Rollout,
+    Sample,
+    sample_schema,
+    sample_to_row,
+)
+
+if TYPE_CHECKING:
+    from chexone_ray.engine.pool import EnginePool
+    from chexone_ray.engine.requests import RequestMaker
+
+logger = logging.getLogger(__name__)
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".dcm", ".dicom", ""})
+"""DICOM files often have no suffix at all."""
+SUMMARY_FILE = "predictions.json"
+
+
+@dataclass
+class Tally:
+    """Rows by outcome. `errors` by reason, `unparsed` and `rows` by question kind."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    unparsed: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    finish_reasons: Counter[str] = field(default_factory=Counter)
+    tokens: int = 0
+    failed_samples: int = 0
+
+    def add(self, table: Any) -> None:
+        """Count the rows of one part."""
+        names = ["kind", "parsed", "error", "finish_reason", "num_tokens"]
+        for kind, parsed, error, reason, tokens in zip(
+            *(table.column(name).to_pylist() for name in names), strict=True
+        ):
+            self.rows[kind] += 1
+            if error:
+                self.errors[error] += 1
+                self.failed_samples += 1
+                continue
+            self.unparsed[kind] += not parsed
+            self.finish_reasons[reason] += 1
+            self.tokens += tokens
+
+
+def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
+    """Answer every row; returns `config.output_uri`, committed.
+
+    A given `pool` gets the checkpoint loaded and stays up; otherwise an own one is started.
+
+    Raises:
+        ChexoneError: no rows, more failures than `max_failure_rate`, or results of other settings.
+    """
+    samples = _samples(config)
+    folder = PartFolder(config.output_uri, "part", _settings(config, samples))
+    if folder.is_complete():
+        logger.info("predict: %s is complete", config.output_uri)
+        return config.output_uri
+    start = time.monotonic()
+    tally = Tally()
+    done = folder.open()
+    parts = list(enumerate(cut(samples, config.rows_per_part)))
+    for number in sorted(done):
+        tally.add(folder.read(number))
+    missing = [(number, part) for number, part in parts if number not in done]
+    if done:
+        logger.info("predict: %d of %d parts are there, going on", len(done), len(parts))
+    if missing:
+        _fill(config, missing, folder, tally, len(samples), pool)
+    summary = _summary(config, samples, tally, len(parts)) | {
+        "seconds": round(time.monotonic() - start, 1),
+        "resumed_parts": len(done),
+    }
+    storage.write_json(storage.join(config.output_uri, SUMMARY_FILE), summary)
+    folder.commit(summary)
+    return config.output_uri
+
+
+def result_schema() -> Any:
+    """Arrow schema of a predictions part; its metadata carries the research-use label."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            *sample_schema(),
+            ("completion", pa.int32()),
+            ("text", pa.string()),
+            ("predicted_reasoning", pa.string()),
+            ("predicted_answer", pa.string()),
+            ("parsed", pa.bool_()),
+            ("finish_reason", pa.string()),
+            ("num_tokens", pa.int32()),
+            ("mean_logprob", pa.float64()),
+            ("error", pa.string()),
+        ],
+        metadata={"notice": RESEARCH_USE_ONLY},
+    )
+
+
+def completed_row(sample: Sample, number: int, completion: Completion) -> dict[str, Any]:
+    """One completion as a row; `predicted_answer` is null and `parsed` false without an answer."""
+    parsed = answers.parse(completion.text, sample.mode)
+    logprobs = completion.logprobs
+    return sample_to_row(sample) | {
+        "completion": number,
+        "text": completion.text,
+        "predicted_reasoning": parsed.reasoning,
+        "predicted_answer": parsed.answer,
+        "parsed": parsed.answer is not None,
+        "finish_reason": completion.finish_reason,
+        "num_tokens": len(completion.token_ids),
+        "mean_logprob": sum(logprobs) / len(logprobs) if logprobs else None,
+        "error": "",
+    }
+
+
+def failed_row(sample: Sample, error: str) -> dict[str, Any]:
+    """A sample without an answer, and why."""
+    return sample_to_row(sample) | {
+        "completion": 0,
+        "text": "",
+        "predicted_reasoning": "",
+        "predicted_answer": None,
+        "parsed": False,
+        "finish_reason": "error",
+        "num_tokens": 0,
+        "mean_logprob": None,
+        "error": error,
+    }
+
+
+def _fill(
+    config: PredictConfig,
+    missing: Sequence[tuple[int, Sequence[Sample]]],
+    folder: PartFolder,
+    tally: Tally,
+    total: int,
+    pool: EnginePool | None,
+) -> None:
+    import pyarrow as pa
+
+    from chexone_ray.engine.requests import RequestMaker
+
+    with leased_pool(config, pool) as engines:
+        maker = RequestMaker(config.model_uri, config.images, config.prompts)
+
+        def work(item: tuple[int, Sequence[Sample]]) -> tuple[int, int, list[dict[str, Any]]]:
+            number, samples = item
+            return number, len(samples), list(_rows(config, samples, engines, maker))
+
+        finished = 0
+        start = time.monotonic()
+        try:
+            for number, size, rows in ahead(missing, work):
+                table = pa.Table.from_pylist(rows, result_schema())
+                folder.write(number, table)
+                tally.add(table)
+                finished += size
+                rate = finished / (time.monotonic() - start)
+                logger.info(
+                    "predict: part %d written, %d samples, %.1f a second, %d failed",
+                    number,
+                    finished,
+                    rate,
+                    tally.failed_samples,
+                )
+                _check_failures(config, tally, total)
+        finally:
+            maker.close()
+
+
+def _rows(
+    config: PredictConfig, samples: Sequence[Sample], pool: EnginePool, maker: RequestMaker
+) -> Iterator[dict[str, Any]]:
+    made = maker.make(samples)
+    good = [request for request in made if not isinstance(request, ImageError)]
+    rollouts: Iterator[Rollout] = iter(pool.generate(good, config.sampling))
+    for sample, request in zip(samples, made, strict=True):
+        if isinstance(request, ImageError):
+            yield failed_row(sample, f"image: {request.reason}")
+            continue
+        rollout = next(rollouts)
+        if rollout.error or not rollout.completions:
+            yield failed_row(sample, f"engine: {rollout.error or 'no completion'}")
+            continue
+        for number, completion in enumerate(rollout.completions):
+            yield completed_row(sample, number, completion)
+
+
+def _check_failures(config: PredictConfig, tally: Tally, total: int) -> None:
+    if tally.failed_samples > config.max_failure_rate * total:
+        raise ChexoneError(
+            f"predict: {tally.failed_samples} of {total} rows failed, above "
+            f"predict.max_failure_rate={config.max_failure_rate}: "
+            f"{dict(tally.errors.most_common(3))}"
+        )
+
+
+def _samples(config: PredictConfig) -> list[Sample]:
+    if config.images_uri is not None:
+        found = folder_samples(config.images_uri, config.question, config.mode)
+    else:
+        assert config.manifest_uri is not None
+        rows = stream.read_samples(
+            config.manifest_uri, config.split, config.kinds, config.max_per_kind
+        )
+        found = [replace(sample, mode=config.mode) for sample in rows]
+    if not found:
+        raise ChexoneError(
+            f"predict: nothing to answer in {config.images_uri or config.manifest_uri}: "
+            "check the URI, predict.split and predict.kinds"
+        )
+    return found
+
+
+def folder_samples(images_uri: str, question: str | None, mode: Mode) -> list[Sample]:
+    """One sample an image file under a folder, by path; a report is asked for by default."""
+    place = images_uri.rstrip("/") + "/"
+    found = []
+    for uri in storage.list_files(images_uri):
+        name = uri.removeprefix(place)
+        if PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES:
+            continue
+        found.append(
+            Sample(
+                id=name,
+                dataset="images",
+                task="Findings Generation",
+                kind="findings",
+                split="test",
+                patient=name,
+                study=name,
+                images=(ImageRef(uri),),
+                question=question or prompts.FINDINGS_QUESTION,
+                answer="",
+                mode=mode,
+            )
+        )
+    return found
+
+
+def _settings(config: PredictConfig, samples: Sequence[Sample]) -> dict[str, Any]:
+    """What the rows depend on: not where they are made and how fast."""
+    chosen = config.model_dump(
+        mode="json", exclude={"output_uri", "ray", "engine", "max_failure_rate"}
+    )
+    return chosen | {
+        "model_digest": checkpoints.model_digest(config.model_uri),
+        "samples": digest([sample.id for sample in samples]),
+    }
+
+
+def _summary(
+    config: PredictConfig, samples: Sequence[Sample], tally: Tally, num_parts: int
+) -> dict[str, Any]:
+    kinds: dict[str, dict[str, int]] = defaultdict(dict)
+    for kind in sorted(tally.rows):
+        kinds[kind] = {"rows": tally.rows[kind], "unparsed": tally.unparsed[kind]}
+    return {
+        "notice": RESEARCH_USE_ONLY,
+        "model_uri": config.model_uri,
+        "model_digest": checkpoints.model_digest(config.model_uri),
+        "mode": config.mode,
+        "samples": len(samples),
+        "rows": sum(tally.rows.values()),
+        "parts": num_parts,
+        "failed": tally.failed_samples,
+        "errors": dict(tally.errors.most_common()),
+        "finish_reasons": dict(tally.finish_reasons),
+        "completion_tokens": tally.tokens,
+        "kinds": kinds,
+        "config": config.model_dump(mode="json"),
+    }

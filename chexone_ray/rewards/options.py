@@ -1,0 +1,22 @@
+"""Options reward: agreement of the options chosen, or of a closed answer."""
+
+from __future__ import annotations
+
+from chexone_ray.answers import Answer, chosen_options
+from chexone_ray.records import Sample
+
+KINDS = frozenset({"presence", "heart_size", "side", "choice", "view", "progression"})
+
+
+def reward(answer: Answer, sample: Sample) -> float | None:
+    """Jaccard index of the options chosen and those of the reference: shared over all named.
+
+    A closed answer without options is one choice, so the reward is then 1 for the same words and
+    0 otherwise. No answer counts 0. None for other kinds.
+    """
+    if sample.kind not in KINDS:
+        return None
+    reference = chosen_options(sample.answer, sample.options)
+    chosen = chosen_options(answer.answer or "", sample.options)
+    together = chosen | reference
+    return len(chosen & reference) / len(together) if together else 0.0

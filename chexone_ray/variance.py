@@ -1,0 +1,291 @@
+"""The prompts on which a checkpoint's own answers differ: n samples each, variance of the reward.
+
+A group whose rewards are all equal has no advantage and teaches nothing in GRPO. As in the
+published recipe, prompts are kept by the spread of their rewards; the quota by kind is ours.
+
+Legend: `_G` over the completions of one prompt.
+"""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from chexone_ray import checkpoints, storage
+from chexone_ray.config import FilterConfig
+from chexone_ray.data import manifest, stream
+from chexone_ray.engine.lease import leased_pool
+from chexone_ray.errors import ChexoneError, ImageError
+from chexone_ray.log import RESEARCH_USE_ONLY
+from chexone_ray.parts import PartFolder, ahead, cut, to_parquet
+from chexone_ray.records import Sample
+from chexone_ray.rewards.score import score
+
+if TYPE_CHECKING:
+    from chexone_ray.engine.pool import EnginePool
+    from chexone_ray.engine.requests import RequestMaker
+
+logger = logging.getLogger(__name__)
+
+GROUPS_FILE, REPORT_FILE = "groups.parquet", "report.json"
+PROMPTS_PER_PART = 128
+NUM_BINS = 10
+MAX_STD = 0.5
+"""The largest population standard deviation of numbers in 0-1."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The rewards of one prompt's completions, or why there are none."""
+
+    id: str
+    kind: str
+    mean: float
+    variance: float
+    rewards: tuple[float, ...]
+    error: str = ""
+
+
+def group_of(sample: Sample, rewards_G: Sequence[float]) -> Group:
+    """Mean and population variance; exactly 0 where all rewards are equal."""
+    mean = statistics.fmean(rewards_G)
+    equal = min(rewards_G) == max(rewards_G)
+    variance = 0.0 if equal else statistics.fmean((r - mean) ** 2 for r in rewards_G)
+    return Group(sample.id, sample.kind, mean, variance, tuple(rewards_G))
+
+
+def keep(groups: Sequence[Group], min_std: float, quota: Mapping[str, int]) -> set[str]:
+    """Ids of the groups to keep: std above `min_std`, then the `quota` of highest variance a kind.
+
+    Ties go by id, so the choice depends on nothing else. A kind without quota keeps all.
+    """
+    varied: dict[str, list[Group]] = defaultdict(list)
+    for group in groups:
+        if not group.error and group.variance**0.5 > min_std:
+            varied[group.kind].append(group)
+    kept: set[str] = set()
+    for kind, found in varied.items():
+        found.sort(key=lambda g: (-g.variance, g.id))
+        kept.update(g.id for g in found[: quota.get(kind, len(found))])
+    return kept
+
+
+def histogram(groups: Sequence[Group], kept: set[str]) -> dict[str, dict[str, Any]]:
+    """A kind -> counts, mean reward and a histogram of the std in equal bins of 0-0.5.
+
+    `zero` counts groups whose rewards are all equal; they are not in `bins`.
+    """
+    table: dict[str, dict[str, Any]] = {}
+    for kind in sorted({g.kind for g in groups}):
+        good = [g for g in groups if g.kind == kind and not g.error]
+        bins = [0] * NUM_BINS
+        for group in good:
+            if group.variance > 0:
+                place = int(group.variance**0.5 / MAX_STD * NUM_BINS)
+                bins[min(place, NUM_BINS - 1)] += 1
+        table[kind] = {
+            "prompts": len(good),
+            "failed": sum(g.kind == kind and bool(g.error) for g in groups),
+            "zero": sum(g.variance == 0 for g in good),
+            "kept": sum(g.id in kept for g in good),
+            "mean_reward": statistics.fmean(g.mean for g in good) if good else None,
+            "mean_std": statistics.fmean(g.variance**0.5 for g in good) if good else None,
+            "bins": bins,
+        }
+    return table
+
+
+def select(config: FilterConfig, pool: EnginePool | None = None) -> str:
+    """Sample, score, keep; returns the URI of the smaller manifest.
+
+    Writes Parquet and `manifest.json` like `prepare`, `groups.parquet` (every prompt asked) and
+    `report.json`, the commit file last. A given `pool` gets the checkpoint loaded and stays up.
+
+    Raises:
+        ChexoneError: no rows, too many failures, nothing kept, or results of other settings.
+    """
+    if config.sampling.n < 2:
+        raise ChexoneError(
+            f"filter.sampling.n={config.sampling.n} gives no variance: set it to 2 or more"
+        )
+    folder = PartFolder(storage.join(config.output_uri, "progress"), "groups", _settings(config))
+    done = storage.committed(config.output_uri)
+    if done is not None:
+        if done.get("config_digest") != folder.settings_digest:
+            raise ChexoneError(
+                f"{config.output_uri} holds a selection by other settings: "
+                "give another output_uri or delete that folder"
+            )
+        logger.info("filter: %s is complete", config.output_uri)
+        return config.output_uri
+    samples = stream.read_samples(
+        config.manifest_uri, config.split, config.kinds, config.max_candidates_per_kind
+    )
+    if not samples:
+        raise ChexoneError(
+            f"{config.manifest_uri} has no rows of filter.split={config.split} "
+            f"and filter.kinds={list(config.kinds) or 'all'}: check them"
+        )
+    groups = _sample_groups(config, samples, folder, pool)
+    kept = keep(groups, config.min_std, config.quota_per_kind)
+    if not kept:
+        raise ChexoneError(
+            f"filter: none of {len(groups)} prompts has a reward std above "
+            f"min_std={config.min_std}: lower it, raise sampling.temperature or sampling.n"
+        )
+    _write(config, samples, groups, kept, folder.settings_digest)
+    storage.delete(folder.uri)
+    return config.output_uri
+
+
+def _settings(config: FilterConfig) -> dict[str, Any]:
+    """What the result depends on: not where it runs and how fast."""
+    chosen = config.model_dump(
+        mode="json", exclude={"output_uri", "ray", "engine", "max_failure_rate"}
+    )
+    return chosen | {
+        "model_digest": checkpoints.model_digest(config.model_uri),
+        "manifest": storage.committed(config.manifest_uri),
+    }
+
+
+def _sample_groups(
+    config: FilterConfig,
+    samples: Sequence[Sample],
+    folder: PartFolder,
+    pool: EnginePool | None,
+) -> list[Group]:
+    """One group a sample, in order; parts that exist are read instead of sampled again."""
+    from chexone_ray.engine.requests import RequestMaker
+
+    done = folder.open()
+    parts = list(enumerate(cut(samples, PROMPTS_PER_PART)))
+    missing = [(number, part) for number, part in parts if number not in done]
+    if missing:
+        with leased_pool(config, pool) as engines:
+            maker = RequestMaker(config.model_uri, config.images, config.prompts)
+            try:
+                _fill(config, missing, folder, engines, maker, len(samples))
+            finally:
+                maker.close()
+    groups = [
+        Group(**{**row, "rewards": tuple(row["rewards"])})
+        for number, _ in parts
+        for row in folder.read(number).to_pylist()
+    ]
+    _check_failures(config, Counter(g.error for g in groups if g.error), len(samples))
+    return groups
+
+
+def _check_failures(config: FilterConfig, reasons: Counter[str], total: int) -> None:
+    if reasons.total() > config.max_failure_rate * total:
+        raise ChexoneError(
+            f"filter: {reasons.total()} of {total} prompts failed, above filter.max_failure_rate="
+            f"{config.max_failure_rate}: {dict(reasons.most_common(3))}"
+        )
+
+
+def _fill(
+    config: FilterConfig,
+    missing: Sequence[tuple[int, Sequence[Sample]]],
+    folder: PartFolder,
+    pool: EnginePool,
+    maker: RequestMaker,
+    total: int,
+) -> None:
+    import pyarrow as pa
+
+    def work(item: tuple[int, Sequence[Sample]]) -> tuple[int, list[Group]]:
+        return item[0], _groups(config, item[1], pool, maker)
+
+    asked = 0
+    start = time.monotonic()
+    reasons: Counter[str] = Counter()
+    for number, groups in ahead(missing, work):
+        folder.write(number, pa.Table.from_pylist([asdict(g) for g in groups], _group_schema()))
+        asked += len(groups)
+        reasons.update(g.error for g in groups if g.error)
+        logger.info(
+            "filter: %d prompts sampled, %.1f a second, %d failed",
+            asked,
+            asked / (time.monotonic() - start),
+            reasons.total(),
+        )
+        _check_failures(config, reasons, total)
+
+
+def _groups(
+    config: FilterConfig, samples: Sequence[Sample], pool: EnginePool, maker: RequestMaker
+) -> list[Group]:
+    made = maker.make(samples)
+    good = [request for request in made if not isinstance(request, ImageError)]
+    rollouts = iter(pool.generate(good, config.sampling))
+    groups = []
+    for sample, request in zip(samples, made, strict=True):
+        if isinstance(request, ImageError):
+            groups.append(_failed(sample, request.reason))
+            continue
+        rollout = next(rollouts)
+        if rollout.error or not rollout.completions:
+            groups.append(_failed(sample, rollout.error or "no completion"))
+            continue
+        rewards = [score(c.text, sample, config.rewards).total for c in rollout.completions]
+        groups.append(group_of(sample, rewards))
+    return groups
+
+
+def _failed(sample: Sample, reason: str) -> Group:
+    return Group(sample.id, sample.kind, 0.0, 0.0, (), reason)
+
+
+def _write(
+    config: FilterConfig,
+    samples: Sequence[Sample],
+    groups: Sequence[Group],
+    kept: set[str],
+    settings_digest: str,
+) -> None:
+    import pyarrow as pa
+
+    rows = [asdict(g) | {"kept": g.id in kept} for g in groups]
+    table = pa.Table.from_pylist(rows, _group_schema(kept=True))
+    storage.write_bytes(storage.join(config.output_uri, GROUPS_FILE), to_parquet(table))
+    report = {
+        "notice": RESEARCH_USE_ONLY,
+        "model_uri": config.model_uri,
+        "prompts": len(groups),
+        "failed": sum(bool(g.error) for g in groups),
+        "kept": len(kept),
+        "bin_width": MAX_STD / NUM_BINS,
+        "kinds": histogram(groups, kept),
+    }
+    storage.write_json(storage.join(config.output_uri, REPORT_FILE), report)
+    source = manifest.load(config.manifest_uri).info
+    info = {
+        **{key: value for key, value in source.items() if key not in ("counts", "schema_version")},
+        "config_digest": settings_digest,
+        "selected_from": config.manifest_uri,
+        "selected_by": config.model_uri,
+    }
+    chosen = [sample for sample in samples if sample.id in kept]
+    manifest.write_samples(config.output_uri, chosen, info)
+    logger.info("filter: kept %d of %d prompts", len(kept), len(groups))
+
+
+def _group_schema(kept: bool = False) -> Any:
+    import pyarrow as pa
+
+    fields = [
+        ("id", pa.string()),
+        ("kind", pa.string()),
+        ("mean", pa.float64()),
+        ("variance", pa.float64()),
+        ("rewards", pa.list_(pa.float64())),
+        ("error", pa.string()),
+    ]
+    return pa.schema([*fields, ("kept", pa.bool_())] if kept else fields)

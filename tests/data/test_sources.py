@@ -1,0 +1,261 @@
+"""Adapters on small made-up archives on local disk; no image is opened here."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import mimic_cxr_jpg, vindr_cxr
+from chexone_ray.data.sources.report_sections import Sections, read_sections
+from chexone_ray.data.sources.vindr_boxes import finding_name, merge, read_box_files
+from chexone_ray.data.splits import assign, most_held_out
+from chexone_ray.errors import ChexoneError
+from chexone_ray.metrics.labeller import LABELS
+from chexone_ray.records import Box, ImageRef
+
+CHEXPERT_COLUMNS = sorted(label.title() for label in LABELS)
+METADATA = [
+    "dicom_id",
+    "subject_id",
+    "study_id",
+    "ViewPosition",
+    "Rows",
+    "Columns",
+    "StudyDate",
+    "StudyTime",
+]
+
+
+def table(path: Path, header: list[str], rows: list[list[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = text.getvalue().encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+
+
+@pytest.fixture
+def mimic(tmp_path: Path) -> Path:
+    root = tmp_path / "mimic"
+    rows = [
+        ["d2", "10000001", "50000002", "PA", "100", "80", "21500102", "93012.5"],
+        ["d1", "10000001", "50000001", "AP", "100", "80", "21500102", "1500.25"],
+        ["d3", "10000001", "50000002", "LL", "100", "80", "21500102", "93012.5"],
+        ["d2", "10000001", "50000002", "PA", "100", "80", "21500102", "93012.5"],
+        ["d4", "10000002", "50000003", "", "100", "80", "21500101", "120000"],
+        ["", "10000002", "50000003", "AP", "100", "80", "21500101", "120000"],
+    ]
+    table(root / "mimic-cxr-2.0.0-metadata.csv.gz", METADATA, rows)
+    splits = [["d1", "50000001", "10000001", "train"], ["d2", "50000002", "10000001", "test"]]
+    table(
+        root / "mimic-cxr-2.0.0-split.csv", ["dicom_id", "study_id", "subject_id", "split"], splits
+    )
+    cells = {"Pleural Effusion": "1.0", "Edema": "-1.0", "Pneumonia": "0.0"}
+    labels = [["10000001", "50000002", *(cells.get(name, "") for name in CHEXPERT_COLUMNS)]]
+    header = ["subject_id", "study_id", *CHEXPERT_COLUMNS]
+    table(root / "mimic-cxr-2.0.0-chexpert.csv.gz", header, labels)
+    image = root / "files/p10/p10000001/s50000002/d2.jpg"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(b"")
+    return root
+
+
+def source(root: Path, boxes: Path | None = None) -> SourceConfig:
+    return SourceConfig(
+        adapter="mimic_cxr_jpg", uri=str(root), boxes_uri=str(boxes) if boxes else None
+    )
+
+
+def test_mimic_studies_in_the_order_of_padded_time(mimic: Path) -> None:
+    found, dropped = mimic_cxr_jpg.studies(source(mimic), archive_splits=True)
+    assert [item.study.study for item in found] == ["50000001", "50000002", "50000003"]
+    # 00:15:00 comes before 09:30:12 although "1500.25" is the larger number of digits lost.
+    assert found[0].study.date == "21500102 001500.250"
+    assert found[1].study.date == "21500102 093012.500"
+    assert dropped == {"duplicate_row": 1, "row_without_id": 1}
+
+
+def test_mimic_paths_views_and_labels(mimic: Path) -> None:
+    found, _ = mimic_cxr_jpg.studies(source(mimic), archive_splits=True)
+    study = found[1].study
+    folder = f"{mimic}/files/p10/p10000001/s50000002"
+    assert [image.uri for image in study.images] == [f"{folder}/d2.jpg", f"{folder}/d3.jpg"]
+    assert [image.view for image in study.images] == ["PA", "lateral"]
+    assert found[1].report_uri == f"{folder}.txt"
+    assert study.labels["pleural effusion"] == 1
+    assert study.labels["edema"] == -1
+    assert study.labels["pneumonia"] == 0
+    assert study.labels["fracture"] is None
+    assert study.archive_split == "test"
+    assert found[2].study.images[0].view == ""
+
+
+def test_mimic_boxes_of_a_vindr_shaped_file(mimic: Path, tmp_path: Path) -> None:
+    path = tmp_path / "annotations_train.csv"
+    header = ["image_id", "rad_id", "class_name", "x_min", "y_min", "x_max", "y_max"]
+    rows = [
+        ["d2", "R1", "Pleural effusion", "40", "50", "80", "100"],
+        ["d1", "R1", "No finding", "", "", "", ""],
+        ["d4", "R1", "Pneumothorax", "1", "", "", ""],
+    ]
+    table(path, header, rows)
+    found, dropped = mimic_cxr_jpg.studies(source(mimic, path), archive_splits=True)
+    first, second, third = found
+    assert first.study.boxes_complete and not first.pixel_boxes
+    assert first.study.labels["pneumothorax"] == 0
+    assert second.pixel_boxes == (Box("pleural effusion", (40, 50, 80, 100), 0),)
+    assert second.study.boxes_complete
+    assert not third.study.boxes_complete  # its view is unknown
+    assert dropped["box_row"] == 1
+    images = {0: ImageRef("x", "PA", "current", 80, 100)}
+    assert second.complete(images, "").boxes == (Box("pleural effusion", (0.5, 0.5, 1.0, 1.0), 0),)
+
+
+def test_missing_table_and_column_are_named(mimic: Path) -> None:
+    table(mimic / "mimic-cxr-2.0.0-metadata.csv.gz", METADATA[:3], [])
+    with pytest.raises(ChexoneError, match=r'metadata.csv.gz has no column "ViewPosition"'):
+        mimic_cxr_jpg.studies(source(mimic), archive_splits=True)
+    (mimic / "mimic-cxr-2.0.0-metadata.csv.gz").unlink()
+    with pytest.raises(ChexoneError, match=r"metadata.csv\[.gz\] is missing: check"):
+        mimic_cxr_jpg.studies(source(mimic), archive_splits=True)
+
+
+def test_split_file_is_needed_only_for_archive_splits(mimic: Path) -> None:
+    (mimic / "mimic-cxr-2.0.0-split.csv").unlink()
+    with pytest.raises(ChexoneError, match="archive_splits=false"):
+        mimic_cxr_jpg.studies(source(mimic), archive_splits=True)
+    found, _ = mimic_cxr_jpg.studies(source(mimic), archive_splits=False)
+    assert {item.study.archive_split for item in found} == {""}
+
+
+def test_vindr_merges_readers_and_votes(tmp_path: Path) -> None:
+    folder = tmp_path / "annotations"
+    header = ["image_id", "rad_ID", "class_name", "x_min", "y_min", "x_max", "y_max"]
+    rows = [
+        ["i1", "R1", "Nodule/Mass", "0", "0", "10", "10"],
+        ["i1", "R2", "Nodule/Mass", "2", "2", "12", "12"],
+        ["i1", "R3", "Nodule/Mass", "50", "50", "60", "60"],
+        ["i2", "R1", "No finding", "", "", "", ""],
+    ]
+    table(folder / "annotations_train.csv", header, rows)
+    votes = [
+        ["i1", "R1", "1", "1", "0"],
+        ["i1", "R2", "1", "0", "0"],
+        ["i1", "R3", "1", "0", "0"],
+        ["i2", "R1", "0", "0", "0"],
+    ]
+    names = ["image_id", "rad_ID", "Nodule/Mass", "ILD", "Edema"]
+    table(folder / "image_labels_train.csv", names, votes)
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "i1.dicom").write_bytes(b"")
+    found, _ = vindr_cxr.studies(SourceConfig(adapter="vindr_cxr", uri=str(tmp_path)), True)
+    first, second = found
+    assert [box.xyxy for box in first.pixel_boxes] == [(0, 0, 12, 12), (50, 50, 60, 60)]
+    assert first.study.labels == {"nodule or mass": 1, "interstitial lung disease": -1, "edema": 0}
+    assert first.study.images[0].uri == str(tmp_path / "train" / "i1.dicom")
+    assert first.study.archive_split == "train"
+    assert not second.pixel_boxes and second.study.boxes_complete
+
+
+def test_vindr_without_tables_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ChexoneError, match=r"annotations_train\.csv is missing"):
+        vindr_cxr.studies(SourceConfig(adapter="vindr_cxr", uri=str(tmp_path)), True)
+    with pytest.raises(ChexoneError, match="holds no annotations"):
+        read_box_files(str(tmp_path))
+
+
+def test_merge_follows_a_growing_hull_and_keeps_classes_apart() -> None:
+    boxes = [
+        Box("a", (0, 0, 10, 10)),
+        Box("a", (5, 0, 15, 10)),
+        Box("a", (12, 0, 22, 10)),
+        Box("b", (0, 0, 10, 10)),
+    ]
+    # The third touches the second by 3/17 = 0.18 of the union, and their hull the first.
+    assert merge(boxes) == [Box("a", (0, 0, 22, 10)), Box("b", (0, 0, 10, 10))]
+    # IoU of exactly 1/19 = 0.05 stays apart.
+    apart = [Box("a", (0, 0, 10, 10)), Box("a", (9, 0, 19, 10))]
+    assert merge(apart) == apart
+
+
+def test_finding_names() -> None:
+    assert finding_name("Nodule/Mass") == "nodule or mass"
+    assert finding_name("Pleural effusion") == "pleural effusion"
+
+
+REPORT = """                                 FINAL REPORT
+ EXAMINATION:  CHEST (PA AND LAT)
+
+ INDICATION:  Cough.
+
+ COMPARISON:  None.
+
+ FINDINGS:
+
+ The heart is normal
+ in size.  A ratio of 1:2 is noted.
+
+ IMPRESSION:
+
+ No acute process.
+"""
+
+
+def test_sections_of_a_report() -> None:
+    assert read_sections(REPORT) == Sections(
+        "The heart is normal in size. A ratio of 1:2 is noted.",
+        "No acute process.",
+        "Cough.",
+        "None.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" CONCLUSION: Clear.", Sections(impression="Clear.")),
+        (" FINDINGS/IMPRESSION:\n Clear.", Sections(impression="Clear.")),
+        (" FINDINGS AND IMPRESSION: Clear.", Sections(impression="Clear.")),
+        (" CHEST, TWO VIEWS: Clear lungs.", Sections(findings="Clear lungs.")),
+        (" REASON FOR EXAM: Fever.\n FINDINGS: Clear.", Sections("Clear.", "", "Fever.")),
+        (
+            " HISTORY: Fall.\n\n Some words.\n\n Clear lungs.",
+            Sections("", "Clear lungs.", "Fall. Some words. Clear lungs."),
+        ),
+        ("First part.\n\nLast part.\n", Sections(impression="Last part.")),
+        ("", Sections()),
+        ("Findings: Clear.\nImpression: Normal.", Sections("Clear.", "Normal.")),
+        (" FINDINGS: One.\n ADDENDUM: Not this.\n FINDINGS: Two.", Sections("One. Two.")),
+    ],
+)
+def test_section_headers(text: str, expected: Sections) -> None:
+    assert read_sections(text) == expected
+
+
+def test_splits_by_patient() -> None:
+    from chexone_ray.config import PrepareConfig
+
+    config = PrepareConfig(
+        output_uri="x",
+        sources=(SourceConfig(adapter="vindr_cxr", uri="x"),),
+        test_share=0.3,
+        validate_share=0.2,
+    )
+    assert assign("p", "valid", 0, config) == "validate"
+    found = [assign(str(n), "", 0, config) for n in range(2000)]
+    assert found == [assign(str(n), "", 0, config) for n in range(2000)]
+    assert 0.27 < found.count("test") / 2000 < 0.33
+    assert 0.17 < found.count("validate") / 2000 < 0.23
+    other = config.model_copy(update={"archive_splits": False})
+    assert [assign(str(n), "train", 0, other) for n in range(2000)] == found
+
+
+def test_a_patient_in_several_archive_splits_is_held_out() -> None:
+    assert most_held_out(["train", "test", "validate"]) == "test"
+    assert most_held_out(["train", "", "val"]) == "validate"
+    assert most_held_out(["", ""]) == ""

@@ -1,0 +1,333 @@
+"""Dispatch, retry, replacement, weights and size of the pool, with engines of a few lines."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from chexone_ray.config import EngineConfig, ImageConfig, SamplingConfig
+from chexone_ray.engine.pool import EnginePool
+from chexone_ray.engine.scaling import PoolPolicy
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import Completion, Request, Rollout
+
+FAST = PoolPolicy(batch_size=4, depth=2, grow_after_s=0.1, idle_s=0.3, tick_s=0.02, log_every_s=0.5)
+GREEDY = SamplingConfig()
+
+
+class Bench:
+    """What the fake engines share: a script of failures, and a record of what happened."""
+
+    def __init__(self) -> None:
+        self.engines: list[FakeEngine] = []
+        self.delay_s = 0.01
+        self.poison: set[str] = set()
+        self.bad_starts = 0
+        self.start_error: Exception = RuntimeError("no memory")
+        self.hold: threading.Event | None = None
+
+    def make(self, uri: str, version: int) -> FakeEngine:
+        engine = FakeEngine(self, uri, version)
+        self.engines.append(engine)
+        return engine
+
+    @property
+    def alive(self) -> list[FakeEngine]:
+        return [engine for engine in self.engines if engine.state == "up"]
+
+
+class FakeEngine:
+    """The seam: answers "<version>:<id>" after a delay; dies where the bench says so."""
+
+    def __init__(self, bench: Bench, uri: str, version: int) -> None:
+        self.bench, self.version = bench, version
+        self.loaded: list[Any] = [uri]
+        self.batches: list[list[str]] = []
+        self.state = "new"
+        self.refuse_update = False
+        self.in_flight = self.most_in_flight = 0
+
+    async def start(self) -> None:
+        await asyncio.sleep(0.01)
+        while self.bench.hold is not None and not self.bench.hold.is_set():
+            await asyncio.sleep(0.01)
+        if self.bench.bad_starts:
+            self.bench.bad_starts -= 1
+            raise self.bench.start_error
+        self.state = "up"
+
+    async def generate(
+        self, requests: Sequence[Request], sampling: SamplingConfig
+    ) -> list[Rollout]:
+        self.batches.append([r.id for r in requests])
+        self.in_flight += len(requests)
+        self.most_in_flight = max(self.in_flight, self.most_in_flight)
+        version = self.version
+        await asyncio.sleep(self.bench.delay_s)
+        self.in_flight -= len(requests)
+        if self.state != "up" or self.bench.poison & {r.id for r in requests}:
+            self.state = "dead"
+            raise ConnectionError("actor died")
+        one = [Completion(f"{version}:{r.id}", (1,), (0.0,), "stop", version) for r in requests]
+        return [Rollout(r.id, (0,), (c,) * sampling.n) for r, c in zip(requests, one, strict=True)]
+
+    async def update_weights(self, weights: Any, version: int) -> None:
+        await asyncio.sleep(0.01)
+        if self.refuse_update:
+            raise ConnectionError("actor died")
+        self.loaded.append(weights)
+        self.version = version
+
+    async def load_checkpoint(self, uri: str, version: int) -> None:
+        await self.update_weights(uri, version)
+
+    async def shutdown(self) -> None:
+        self.state = "closed"
+
+    def kill(self) -> None:
+        if self.state != "closed":
+            self.state = "dead"
+
+
+def requests(count: int, prefix: str = "r") -> list[Request]:
+    return [Request(f"{prefix}{i}", "", ()) for i in range(count)]
+
+
+@contextmanager
+def pool(bench: Bench, low: int = 2, high: int = 2, **settings: Any) -> Iterator[EnginePool]:
+    config = EngineConfig(
+        num_gpus=0,
+        min_engines=low,
+        max_engines=high,
+        **{"max_num_seqs": 8, "max_retries": 2, "start_timeout_s": 5} | settings,
+    )
+    with EnginePool(config, "base", ImageConfig(), policy=FAST, factory=bench.make) as subject:
+        yield subject
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "condition never came true"
+        time.sleep(0.01)
+
+
+def texts(rollouts: Sequence[Rollout]) -> list[str]:
+    return [r.completions[0].text if r.completions else r.error for r in rollouts]
+
+
+def test_order_is_kept_and_work_is_shared() -> None:
+    bench = Bench()
+    with pool(bench) as subject:
+        subject.wait_ready()
+        seen: list[int] = []
+        rollouts = subject.generate(requests(40), GREEDY, lambda i, r: seen.append(i))
+        assert texts(rollouts) == [f"0:r{i}" for i in range(40)]
+        assert sorted(seen) == list(range(40))
+        shares = [sum(map(len, e.batches)) for e in bench.engines]
+        assert shares == [20, 20]
+        assert max(len(b) for e in bench.engines for b in e.batches) == 4
+
+
+def test_few_requests_are_spread_over_the_engines() -> None:
+    bench = Bench()
+    with pool(bench) as subject:
+        subject.wait_ready()
+        subject.generate(requests(4), GREEDY)
+        assert [sum(map(len, e.batches)) for e in bench.engines] == [2, 2]
+
+
+def test_sequences_in_flight_are_bounded() -> None:
+    bench = Bench()
+    with pool(bench, low=1, high=1, max_num_seqs=4) as subject:
+        subject.generate(requests(40), SamplingConfig(n=2, temperature=1.0))
+        # depth 2 of 4 sequences = 8 sequences = 4 prompts of 2, plus the batch that crossed it
+        assert bench.engines[0].most_in_flight <= 8
+
+
+def test_construction_does_not_wait_and_empty_work_is_done() -> None:
+    bench = Bench()
+    bench.hold = threading.Event()
+    start = time.monotonic()
+    with pool(bench) as subject:
+        assert subject.generate([], GREEDY) == []
+        assert time.monotonic() - start < 1
+        assert subject.num_ready == 0
+        bench.hold.set()
+        subject.wait_ready(timeout=5)
+        assert subject.num_ready == 2
+
+
+def test_lost_engine_is_replaced_and_its_work_repeated() -> None:
+    bench = Bench()
+    bench.delay_s = 0.05
+    with pool(bench) as subject:
+        subject.wait_ready()
+        threading.Timer(0.02, bench.engines[0].kill).start()
+        assert texts(subject.generate(requests(60), GREEDY)) == [f"0:r{i}" for i in range(60)]
+        assert subject.counts["engines_lost"] == 1
+        assert subject.counts["requests_repeated"] >= 4
+        until(lambda: len(bench.alive) == 2)
+        assert len(bench.engines) == 3
+
+
+def test_a_request_that_kills_engines_fails_alone() -> None:
+    bench = Bench()
+    bench.poison = {"r5"}
+    with pool(bench) as subject:
+        rollouts = subject.generate(requests(12), GREEDY)
+        assert [i for i, r in enumerate(rollouts) if r.error] == [5]
+        assert rollouts[5].error == "3 engines failed on it, last ConnectionError"
+        assert rollouts[5].request_id == "r5"
+        assert subject.counts["requests_done"] == 11
+        assert subject.counts["requests_failed"] == 1
+
+
+def test_hanging_engine_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chexone_ray.engine import crew
+
+    monkeypatch.setattr(crew, "BATCH_MARGIN_S", 0.0)
+    bench = Bench()
+    bench.delay_s = 30
+    with pool(bench, low=1, high=1, request_timeout_s=0.2, max_retries=0) as subject:
+        (rollout,) = subject.generate(requests(1), GREEDY)
+        assert rollout.error == "1 engines failed on it, last TimeoutError"
+
+
+def test_publish_reaches_all_engines_and_late_joiners() -> None:
+    bench = Bench()
+    with pool(bench) as subject:
+        subject.wait_ready()
+        assert subject.publish("w1", 1) == 2
+        assert subject.publish("w2", 2) == 2
+        assert {t.split(":")[0] for t in texts(subject.generate(requests(8), GREEDY))} == {"2"}
+        bench.engines[0].kill()
+        assert set(texts(subject.generate(requests(8), GREEDY))) == {f"2:r{i}" for i in range(8)}
+        until(lambda: len(bench.alive) == 2)
+        assert bench.engines[2].loaded == ["base", "w2"]
+        assert (subject.version, subject.pristine) == (2, False)
+
+
+def test_published_before_any_engine_is_up() -> None:
+    bench = Bench()
+    bench.hold = threading.Event()
+    with pool(bench) as subject:
+        assert subject.publish("w1", 1) == 0
+        bench.hold.set()
+        assert {t[0] for t in texts(subject.generate(requests(8), GREEDY))} == {"1"}
+
+
+def test_load_forgets_what_was_published() -> None:
+    bench = Bench()
+    with pool(bench) as subject:
+        subject.wait_ready()
+        subject.publish("w1", 1)
+        assert subject.load("other") == 2
+        assert (subject.version, subject.pristine, subject.model_uri) == (2, True, "other")
+        bench.engines[0].kill()
+        subject.generate(requests(8), GREEDY)
+        until(lambda: len(bench.alive) == 2)
+        assert bench.engines[2].loaded == ["other"]
+        assert bench.engines[2].version == 2
+
+
+def test_engine_that_fails_an_update_is_replaced() -> None:
+    bench = Bench()
+    with pool(bench) as subject:
+        subject.wait_ready()
+        bench.engines[1].refuse_update = True
+        assert subject.publish("w1", 1) == 1
+        assert {t[0] for t in texts(subject.generate(requests(8), GREEDY))} == {"1"}
+        until(lambda: len(bench.alive) == 2)
+        assert bench.engines[2].loaded == ["base", "w1"]
+
+
+def test_grows_under_load_and_shrinks_when_idle() -> None:
+    bench = Bench()
+    bench.delay_s = 0.05
+    with pool(bench, low=1, high=2, max_num_seqs=4) as subject:
+        subject.generate(requests(200), GREEDY)
+        assert len(bench.engines) == 2
+        assert all(e.batches for e in bench.engines)
+        until(lambda: len(bench.alive) == 1)
+        assert subject.counts["engines_retired"] == 1
+        assert texts(subject.generate(requests(3), GREEDY)) == ["0:r0", "0:r1", "0:r2"]
+
+
+def test_transient_start_failures_are_survived(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chexone_ray.engine import crew
+
+    monkeypatch.setattr(crew, "BACKOFF_S", 0.01)
+    bench = Bench()
+    bench.bad_starts = 2
+    with pool(bench, low=1, high=1) as subject:
+        assert texts(subject.generate(requests(2), GREEDY)) == ["0:r0", "0:r1"]
+        assert subject.counts["starts_failed"] == 2
+
+
+def test_gives_up_after_three_failed_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chexone_ray.engine import crew
+
+    monkeypatch.setattr(crew, "BACKOFF_S", 0.01)
+    bench = Bench()
+    bench.bad_starts = 99
+    with pool(bench, low=1, high=1) as subject:
+        with pytest.raises(ChexoneError, match="after 3 tries"):
+            subject.generate(requests(2), GREEDY)
+        with pytest.raises(ChexoneError, match="no memory"):
+            subject.wait_ready()
+
+
+def test_a_user_error_at_the_start_is_told_at_once() -> None:
+    bench = Bench()
+    bench.bad_starts = 99
+    bench.start_error = ChexoneError("nowhere holds no config.json: give a folder")
+    with pool(bench, low=1, high=1) as subject:
+        with pytest.raises(ChexoneError, match=r"nowhere holds no config\.json"):
+            subject.wait_ready()
+        assert len(bench.engines) == 1
+
+
+def test_shutdown_closes_all_and_wakes_waiting_calls() -> None:
+    bench = Bench()
+    bench.delay_s = 30
+    caught: list[BaseException] = []
+    with pool(bench) as subject:
+        subject.wait_ready()
+
+        def call() -> None:
+            try:
+                subject.generate(requests(50), GREEDY)
+            except RuntimeError as error:
+                caught.append(error)
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        until(lambda: any(e.batches for e in bench.engines))
+        subject.shutdown()
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+        assert "shut down" in str(caught[0])
+        assert not bench.alive
+        with pytest.raises(RuntimeError, match="shut down"):
+            subject.generate(requests(1), GREEDY)
+
+
+def test_an_interrupted_call_leaves_no_work_behind() -> None:
+    bench = Bench()
+    bench.delay_s = 0.05
+    with pool(bench, low=1, high=1, max_num_seqs=4) as subject:
+
+        def stop(index: int, rollout: Rollout) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            subject.generate(requests(100), GREEDY, stop)
+        assert texts(subject.generate(requests(1, "next"), GREEDY)) == ["0:next0"]
+        assert sum(map(len, bench.engines[0].batches)) < 30

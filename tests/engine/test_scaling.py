@@ -1,0 +1,60 @@
+"""Growth and shrinkage, step by step with a clock of its own."""
+
+from __future__ import annotations
+
+from chexone_ray.engine.scaling import Load, PoolPolicy, Scaler
+
+POLICY = PoolPolicy(grow_backlog=1.0, grow_after_s=10, idle_s=60)
+
+
+def scaler(low: int = 1, high: int = 3) -> Scaler:
+    return Scaler(POLICY, low, high, max_num_seqs=8)
+
+
+def test_grows_after_lasting_pressure_only() -> None:
+    subject = scaler()
+    busy = Load(waiting=9, ready=1, starting=0)
+    assert subject.step(0, busy) == 0
+    assert subject.step(9.9, busy) == 0
+    assert subject.step(10, busy) == 1
+
+
+def test_a_pause_in_the_pressure_starts_the_clock_again() -> None:
+    subject = scaler()
+    busy = Load(waiting=9, ready=1, starting=0)
+    assert subject.step(0, busy) == 0
+    assert subject.step(5, Load(waiting=8, ready=1, starting=0)) == 0
+    assert subject.step(10, busy) == 0
+    assert subject.step(19.9, busy) == 0
+    assert subject.step(20, busy) == 1
+
+
+def test_the_bound_is_per_ready_engine() -> None:
+    subject = scaler()
+    assert subject.step(0, Load(waiting=16, ready=2, starting=0)) == 0
+    assert subject.step(100, Load(waiting=16, ready=2, starting=0)) == 0
+    assert subject.step(101, Load(waiting=17, ready=2, starting=0)) == 0
+    assert subject.step(111, Load(waiting=17, ready=2, starting=0)) == 1
+
+
+def test_waits_for_an_engine_that_is_starting() -> None:
+    subject = scaler()
+    for now in range(0, 100, 5):
+        assert subject.step(now, Load(waiting=99, ready=1, starting=1)) == 0
+
+
+def test_never_above_the_maximum() -> None:
+    subject = scaler(high=2)
+    for now in range(0, 100, 5):
+        assert subject.step(now, Load(waiting=99, ready=2, starting=0)) == 0
+
+
+def test_shrinks_to_the_minimum_when_idle() -> None:
+    subject = scaler()
+    assert subject.step(0, Load(waiting=0, ready=2, starting=0, longest_idle_s=59)) == 0
+    assert subject.step(1, Load(waiting=0, ready=2, starting=0, longest_idle_s=60)) == -1
+    assert subject.step(2, Load(waiting=0, ready=1, starting=0, longest_idle_s=999)) == 0
+
+
+def test_does_not_shrink_while_work_waits() -> None:
+    assert scaler().step(0, Load(waiting=1, ready=2, starting=0, longest_idle_s=99)) == 0

@@ -1,0 +1,171 @@
+"""The order of the layers, flags of every type, and refusals by name."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from chexone_ray import loader
+from chexone_ray.config import (
+    STAGES,
+    FilterConfig,
+    PrepareConfig,
+    RayConfig,
+    ServeConfig,
+    Settings,
+    SftConfig,
+    TinyModelConfig,
+)
+from chexone_ray.errors import ChexoneError
+
+NEEDED = "--out o --model m --manifest n"
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    path = folder / name
+    path.write_text(textwrap.dedent(text))
+    return str(path)
+
+
+def sft(*words: str) -> SftConfig:
+    return loader.load(SftConfig, loader.parse([*NEEDED.split(), *words]))
+
+
+def refused(model: type[Settings], *words: str) -> str:
+    with pytest.raises(ChexoneError) as caught:
+        loader.load(model, loader.parse(words))
+    return str(caught.value)
+
+
+def test_files_left_to_right_then_flags(tmp_path: Path) -> None:
+    base = write(tmp_path, "a.toml", "epochs = 2\n[optim]\nlr = 1e-5\nbetas = [0.8, 0.9]\n")
+    mine = write(tmp_path, "b.toml", "[optim]\nlr = 2e-5\nweight_decay = 0\n")
+    config = sft("--config", base, mine, "--optim.weight_decay", "0.3")
+    assert (config.epochs, config.optim.lr, config.optim.weight_decay) == (2.0, 2e-5, 0.3)
+    assert config.optim.betas == (0.8, 0.9)
+    assert sft("--config", mine, base).optim.lr == 1e-5
+    assert sft("--optim.lr", "1e-3", "--config", mine).optim.lr == 1e-3, (
+        "flags win wherever they are"
+    )
+
+
+def test_a_part_of_a_table_keeps_the_stage_default_of_the_rest() -> None:
+    config = loader.load(
+        FilterConfig, loader.parse([*NEEDED.split(), "--sampling.max_tokens", "64"])
+    )
+    assert (config.sampling.n, config.sampling.temperature) == (8, 1.0)
+    assert config.sampling.max_tokens == 64
+
+
+def test_flags_of_every_type(tmp_path: Path) -> None:
+    config = loader.load(
+        PrepareConfig,
+        loader.parse(
+            [
+                "--output-uri=s3://b/x=y",
+                "--sources",
+                '[{adapter = "vindr_cxr", uri = "s3://b/v"}]',
+                "--kinds",
+                "presence, side",
+                "--max_per_kind.presence",
+                "100",
+                "--max_per_kind.side=20",
+                "--archive_splits",
+                "false",
+                "--group_by_study",
+                "--prompts.system=",
+            ]
+        ),
+    )
+    assert config.output_uri == "s3://b/x=y"
+    assert config.sources[0].adapter == "vindr_cxr"
+    assert config.kinds == ("presence", "side")
+    assert config.max_per_kind == {"presence": 100, "side": 20}
+    assert (config.archive_splits, config.group_by_study) == (False, True)
+    assert config.prompts.system == ""
+    assert sft("--optim.betas", "[0.5, 0.6]").optim.betas == (0.5, 0.6)
+    assert sft("--optim.betas", "0.5,0.6").optim.betas == (0.5, 0.6)
+    assert sft("--kind_weights", "{a = 2, b = 0.5}").kind_weights == {"a": 2.0, "b": 0.5}
+    layer = write(tmp_path, "n.toml", "max_steps = 5\n")
+    assert sft("--config", layer).max_steps == 5
+    assert sft("--config", layer, "--max_steps", "none").max_steps is None
+    assert sft("--config", layer, write(tmp_path, "o.toml", 'max_steps = "none"')).max_steps is None
+    short = loader.load(TinyModelConfig, loader.parse(["--out", "x", "--random"]))
+    assert (short.output_uri, short.random) == ("x", True)
+
+
+def test_an_optional_table_is_filled_by_its_keys() -> None:
+    assert loader.load(ServeConfig, loader.parse(["--model", "m"])).images is None
+    config = loader.load(ServeConfig, loader.parse(["--model", "m", "--images.max_pixels", "9999"]))
+    assert config.images is not None and config.images.max_pixels == 9999
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--optim.lrr 1", "--optim.lrr: unknown setting; did you mean optim.lr?"),
+        ("--lr 1", "--lr: unknown setting; did you mean optim.lr?"),
+        ("--zzz 1", "--zzz: unknown setting; see --help for all settings"),
+        ("--optim 1", "--optim is a table: set one of its keys, such as --optim.KEY VALUE"),
+        ("--optim.lr -1", "optim.lr='-1': input should be greater than 0"),
+        ("--optim.lr", "--optim.lr needs a value"),
+        ("--epochs many", "epochs='many': input should be a valid number"),
+        (
+            "--trainer.use_gpu false",
+            'trainer.attention="flash_attention_2" needs a GPU: use "sdpa"',
+        ),
+        ("stray", "stray: not expected here"),
+        ("--kind_weights 3", "--kind_weights is a table"),
+        ("--kind_weights.a x", "kind_weights.a='x': input should be a valid number"),
+        ("--kind_weights {a=", "not a TOML value"),
+        ("--config", "--config needs at least one TOML file"),
+        ("--config /no/such.toml", "no such file"),
+    ],
+)
+def test_refusals_name_the_key(words: str, message: str) -> None:
+    answer = refused(SftConfig, *NEEDED.split(), *words.split())
+    assert message in answer and "\n" not in answer
+
+
+def test_missing_values_are_one_line_each() -> None:
+    lines = refused(SftConfig, "--optim.lr", "0").splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("output_uri is required: give --output_uri")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[optim]\nlearning_rate = 1\n", "unknown key optim.learning_rate"),
+        ("[optimm]\nlr = 1\n", "unknown key optimm; did you mean optim?"),
+        ("optim = 3\n", "optim is a table, not 3"),
+        ("lr = [", "not valid TOML"),
+        ("[ray]\nnum_cpus = 2\n", "ray.num_cpus has no effect"),
+    ],
+)
+def test_refusals_in_files(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path, "bad.toml", text)
+    assert message in refused(SftConfig, *NEEDED.split(), "--config", path)
+
+
+def test_nothing_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EPOCHS", "epochs", "CHEXONE_EPOCHS", "OPTIM__LR", "optim"):
+        monkeypatch.setenv(name, "99")
+    assert sft().epochs == 1.0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_help_lists_every_leaf_with_its_sentence(stage: str) -> None:
+    text = loader.describe(STAGES[stage])
+    for key, field in loader.fields(STAGES[stage]):
+        if not hasattr(field.annotation, "model_fields") and "." not in key:
+            assert f"  --{key}  " in text or f"  {key}  TABLE" in text
+            assert field.description and field.description in text
+
+
+def test_a_resolved_config_loads_again() -> None:
+    config = sft("--optim.cycles", "2", "--kind_weights.a", "3")
+    assert SftConfig.model_validate(config.model_dump(mode="json")) == config
+    assert RayConfig().address == "auto"
