@@ -19,23 +19,13 @@ from types import TracebackType
 from typing import Self
 
 from chexone_ray.errors import ChexoneError
+from chexone_ray.processes import with_parent
 
 logger = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 PORT_ATTEMPTS = 3
-
-# Runs between fork and rclone: asks the kernel to end the server with the process that started it,
-# so that a killed driver leaves nothing behind. A separate interpreter, because `preexec_fn` may
-# deadlock in a process with threads.
-_LAUNCHER = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-if os.getppid() != int(sys.argv[1]):
-    sys.exit("the parent has gone")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 def find_rclone() -> str:
@@ -112,10 +102,9 @@ class LocalS3:
         command += ["--addr", f"127.0.0.1:{self.port}", "--auth-key", f"{self._key},{self._secret}"]
         command += [str(self.folder)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")}
-        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())]
         with tempfile.TemporaryFile() as log:
             process = subprocess.Popen(
-                [*launcher, *command],
+                with_parent(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -75,8 +75,10 @@ def join(uri: str, *parts: str) -> str:
     if uri.endswith("://"):
         raise ChexoneError(f"{uri}: names no bucket; use s3://bucket/folder")
     tail = [part.strip("/") for part in parts if part.strip("/")]
-    head = uri if uri in ("/", "file:///") else uri.rstrip("/")
-    return "/".join([head.rstrip("/"), *tail]) if tail else head
+    root = next((r for r in ("/", "file:///") if uri == r), None)
+    if not tail:
+        return root or uri.rstrip("/")
+    return "/".join([root[:-1] if root else uri.rstrip("/"), *tail])
 
 
 def filesystem(uri: str) -> tuple[fs.FileSystem, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -26,6 +27,7 @@ from chexone_ray.config import (
     SftConfig,
     TinyModelConfig,
 )
+from chexone_ray.errors import ChexoneError
 from chexone_ray.storage import join
 
 BUCKET = "s3://chexone-demo"
@@ -62,13 +64,22 @@ class Recipe(Settings):
     max_minutes: float = Field(gt=0, description="Minutes that all links may take.")
 
 
-def load(quick: bool) -> Recipe:
-    """The shipped recipe; the quick one overrides single values of the full one."""
+def load(quick: bool, own: str | None = None) -> Recipe:
+    """The shipped recipe; the quick one, then the caller's own file, override single values.
+
+    Raises:
+        ChexoneError: the own file cannot be read, or a value in it is not known.
+    """
     folder = resources.files("chexone_ray.demo")
     values = tomllib.loads((folder / "recipe.toml").read_text())
     if quick:
         values = _merged(values, tomllib.loads((folder / "recipe.quick.toml").read_text()))
-    return Recipe(**values)
+    try:
+        if own is not None:
+            values = _merged(values, tomllib.loads(Path(own).read_text()))
+        return Recipe(**values)
+    except (OSError, ValueError) as error:
+        raise ChexoneError(f"demo.recipe={own}: {error}") from error
 
 
 def _merged(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

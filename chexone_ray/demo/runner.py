@@ -60,7 +60,7 @@ def run(config: DemoConfig) -> int:
         ChexoneError: the run folder holds something else, or another demo is using it.
     """
     folder = Path(config.output).absolute()
-    recipe = load(config.quick)
+    recipe = load(config.quick, config.recipe)
     configs = Configs(recipe, config.seed)
     with _locked(folder, config):
         begun = time.time()
@@ -150,7 +150,7 @@ def _locked(folder: Path, config: DemoConfig) -> Iterator[None]:
             raise ChexoneError(
                 f"another demo is running in {folder}: wait, or choose --output"
             ) from error
-        settings = config.model_dump(include={"quick", "seed"})
+        settings = config.model_dump(include={"quick", "seed", "recipe"})
         if marker.exists() and (
             (folder / "summary.json").exists() or json.loads(marker.read_text()) != settings
         ):

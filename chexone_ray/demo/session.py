@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from chexone_ray.s3_server import LocalS3
 
 if TYPE_CHECKING:
     from chexone_ray.engine.pool import EnginePool
+    from chexone_ray.training.launch import Fit
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ class Session:
         self._saved = dict(os.environ)
         os.environ.update(self._s3.environment())
         self._pool: EnginePool | None = None
+        self._workers: dict[str, Fit] = {}
 
     def start_ray(self) -> float:
         """Start Ray if it is not running; the seconds that it took."""
@@ -94,6 +97,15 @@ class Session:
         self._pool.wait_ready()
         return self._pool, time.monotonic() - start
 
+    def warm_workers(self, stage: str, start: Callable[[], Fit]) -> None:
+        """Start the training workers of a later stage without waiting for them."""
+        if stage not in self._workers:
+            self._workers[stage] = start()
+
+    def take_workers(self, stage: str) -> Fit | None:
+        """Hand the warm workers of a stage over, or None where there are none."""
+        return self._workers.pop(stage, None)
+
     def close_pool(self) -> None:
         """Stop the engines, if any."""
         if self._pool is not None:
@@ -102,12 +114,14 @@ class Session:
 
     def close(self) -> None:
         """Stop everything; leaves no process behind."""
-        try:
-            self.close_pool()
-        finally:
-            try:
-                runtime.leave()
-            finally:
-                self._s3.stop()
-                os.environ.clear()
-                os.environ.update(self._saved)
+        with ExitStack() as ended:
+            ended.callback(self._restore_environment)
+            ended.callback(self._s3.stop)
+            ended.callback(runtime.leave)
+            for workers in self._workers.values():
+                ended.callback(workers.stop)
+            ended.callback(self.close_pool)
+
+    def _restore_environment(self) -> None:
+        os.environ.clear()
+        os.environ.update(self._saved)

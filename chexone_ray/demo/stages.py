@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from chexone_ray import storage
 from chexone_ray.demo.session import Background
+from chexone_ray.errors import ChexoneError
+from chexone_ray.processes import with_parent
 
 if TYPE_CHECKING:
     from chexone_ray.demo.runner import Run, StageFunction
@@ -35,6 +38,7 @@ def archive(run: Run) -> dict[str, Any]:
             seed=run.config.seed,
             size=settings.size,
             dicom_share=settings.dicom_share,
+            bad_files=True,
         ),
     )
     if not run.is_done("tiny-model"):
@@ -59,16 +63,26 @@ def _build_tiny_model(run: Run) -> None:
     flags: list[str] = []
     for key, value in config.model_dump(exclude_unset=True).items():
         flags += [f"--{key}", str(value).lower() if isinstance(value, bool) else str(value)]
-    command = [sys.executable, "-m", "chexone_ray", "tiny-model", *flags]
+    command = with_parent([sys.executable, "-m", "chexone_ray", "tiny-model", *flags])
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with (run.folder / "tiny-model.log").open("w") as log:
-        subprocess.run(command, check=True, stdout=log, stderr=log, timeout=TINY_MODEL_TIMEOUT_S)
+        done = subprocess.run(
+            command, stdout=log, stderr=log, env=environment, timeout=TINY_MODEL_TIMEOUT_S
+        )
+    if done.returncode:
+        raise ChexoneError(
+            f"`chexone tiny-model` ended with exit code {done.returncode}: see {log.name}"
+        )
 
 
 def prepare(run: Run) -> dict[str, Any]:
     """Archive -> manifest, with Ray Data."""
+    from chexone_ray import sft as supervised
     from chexone_ray.data.build import prepare as prepare_manifest
 
     run.started(run.session.start_ray())
+    if not run.is_done("sft"):
+        run.session.warm_workers("sft", lambda: supervised.start_workers(run.configs.sft()))
     uri = prepare_manifest(run.configs.prepare())
     return {"manifest": storage.read_json(storage.join(uri, "manifest.json"))}
 
@@ -78,7 +92,8 @@ def sft(run: Run) -> dict[str, Any]:
     from chexone_ray import sft as supervised
 
     run.started(run.session.start_ray())
-    return {"model_uri": supervised.train(run.configs.sft())}
+    config = run.configs.sft()
+    return {"model_uri": supervised.train(config, warm=run.session.take_workers("sft"))}
 
 
 def predict_base(run: Run) -> dict[str, Any]:
@@ -96,9 +111,12 @@ def predict_base(run: Run) -> dict[str, Any]:
 
 def filter_variance(run: Run) -> dict[str, Any]:
     """Prompts whose sampled rewards differ -> the smaller manifest of GRPO."""
+    from chexone_ray.grpo.driver import start_workers
     from chexone_ray.variance import select
 
     run.started(run.session.start_ray())
+    if not run.is_done("grpo"):
+        run.session.warm_workers("grpo", lambda: start_workers(run.configs.grpo()))
     pool, waited = run.session.pool("SFT")
     run.started(waited)
     return {"selected_uri": select(run.configs.filter(), pool=pool)}
@@ -111,7 +129,8 @@ def grpo(run: Run) -> dict[str, Any]:
     run.started(run.session.start_ray())
     pool, waited = run.session.pool("SFT")
     run.started(waited)
-    return {"model_uri": train(run.configs.grpo(), pool=pool)}
+    warm = run.session.take_workers("grpo")
+    return {"model_uri": train(run.configs.grpo(), pool=pool, warm=warm)}
 
 
 def predict_grpo(run: Run) -> dict[str, Any]:

@@ -382,5 +382,5 @@ class Crew:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _last_line(error: Exception) -> str:
+def _last_line(error: BaseException) -> str:
     return ([type(error).__name__, *str(error).strip().splitlines()])[-1][:300]

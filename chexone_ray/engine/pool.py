@@ -95,6 +95,11 @@ class EnginePool:
         """Requests done, failed and repeated; engines launched, lost and retired; completions."""
         return self._crew.counts
 
+    def engine_pids(self) -> list[int]:
+        """Process ids of the engines that take work, for resource figures and tests."""
+        members = [m for m in list(self._crew.members) if m.state == "ready"]
+        return [pid for m in members if (pid := getattr(m.handle, "pid", None)) is not None]
+
     def wait_ready(self, timeout: float | None = None, num_engines: int | None = None) -> None:
         """Block until `num_engines` (the minimum by default) can work.
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Value = Callable[[Array], Array]
+Array: TypeAlias = NDArray[np.float64]
+Value: TypeAlias = Callable[[Array], Array]
 """Summed statistics (..., S) -> metric (...)."""
 
 _DRAWS_A_BLOCK = 256
@@ -53,7 +54,7 @@ def _interval(estimate: float, drawn: Array) -> Interval:
     drawn = drawn[np.isfinite(drawn)]
     if not len(drawn):
         return Interval(estimate, float("nan"), float("nan"))
-    low, high = np.quantile(drawn, (0.025, 0.975))
+    low, high = np.quantile(drawn, [0.025, 0.975]).tolist()
     return Interval(estimate, float(low), float(high))
 
 

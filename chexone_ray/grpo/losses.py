@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def behaviour_weight(log_probs: Tensor, behaviour: Tensor, cap: float) -> Tensor:
+def behaviour_weight(proximal: Tensor, behaviour: Tensor, cap: float) -> Tensor:
     """min(pi / mu, cap) per token, without gradient.
 
-    `log_probs` are the trainer's, `behaviour` the engine's log-probs of the same tokens. The weight
+    `proximal` are the trainer's log-probs before the first update on the batch, `behaviour` the
+    engine's of the same tokens. The weight
     turns an expectation over what the engine sampled (older weights, a repetition penalty, another
     kernel) into one over the trainer's policy; the cap bounds its variance (truncated importance
     sampling).
@@ -63,10 +64,13 @@ def grpo_loss(
     Nothing is masked here: entries of tokens that are not trained are meaningless but finite as
     long as the inputs are.
     """
-    weight = behaviour_weight(log_probs, behaviour, behaviour_cap)
+    # The clipped ratio leads from the proximal policy to the current one, the weight from the
+    # engine's to the proximal one; their product is the whole importance ratio.
+    before = (log_probs if proximal is None else proximal).detach()
+    weight = behaviour_weight(before, behaviour, behaviour_cap)
     objective, clipped = clipped_objective(log_probs, advantages, clip_epsilon, proximal)
     loss = -objective * weight
-    gap = log_probs.detach() - behaviour
+    gap = before - behaviour
     metrics = {
         "clip_fraction": clipped.to(loss.dtype),
         "behaviour_weight": weight,

@@ -5,10 +5,12 @@ Each `*_value` maps sums of shape (..., S) to a metric of shape (...); NaN where
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array: TypeAlias = NDArray[np.float64]
 
 
 def _ratio(numerator: Array, denominator: Array) -> Array:

@@ -25,7 +25,8 @@ _WORD = re.compile(r"[a-z0-9]+")
 
 
 def reward(answer: Answer, sample: Sample) -> float | None:
-    """Agreement of the report with the reference, in 0-1. No answer counts 0. None for other kinds."""
+    """Agreement of the report with the reference, in 0-1; no answer counts 0. None for other
+    kinds."""
     if sample.kind not in KINDS:
         return None
     reference = sample.reference or sample.answer

@@ -248,7 +248,8 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
             return
         row = self._window.reduce(self.stage)
         row[f"{self.stage}/lr"] = logs["learning_rate"]
-        row[f"{self.stage}/grad_norm"] = logs.get("grad_norm", float("nan"))
+        if logs.get("grad_norm") is not None:  # DeepSpeed counts none at stage 0 in float32
+            row[f"{self.stage}/grad_norm"] = logs["grad_norm"]
         self._window = _Window()
         if self.on_metrics and self.is_world_process_zero():
             self.on_metrics(self.state.global_step, row)

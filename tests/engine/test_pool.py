@@ -209,7 +209,7 @@ def test_publish_reaches_all_engines_and_late_joiners() -> None:
         assert {t.split(":")[0] for t in texts(subject.generate(requests(8), GREEDY))} == {"2"}
         bench.engines[0].kill()
         assert set(texts(subject.generate(requests(8), GREEDY))) == {f"2:r{i}" for i in range(8)}
-        until(lambda: len(bench.alive) == 2)
+        subject.wait_ready(timeout=5)
         assert bench.engines[2].loaded == ["base", "w2"]
         assert (subject.version, subject.pristine) == (2, False)
 
@@ -232,7 +232,7 @@ def test_load_forgets_what_was_published() -> None:
         assert (subject.version, subject.pristine, subject.model_uri) == (2, True, "other")
         bench.engines[0].kill()
         subject.generate(requests(8), GREEDY)
-        until(lambda: len(bench.alive) == 2)
+        subject.wait_ready(timeout=5)
         assert bench.engines[2].loaded == ["other"]
         assert bench.engines[2].version == 2
 
@@ -244,7 +244,7 @@ def test_engine_that_fails_an_update_is_replaced() -> None:
         bench.engines[1].refuse_update = True
         assert subject.publish("w1", 1) == 1
         assert {t[0] for t in texts(subject.generate(requests(8), GREEDY))} == {"1"}
-        until(lambda: len(bench.alive) == 2)
+        subject.wait_ready(timeout=5)
         assert bench.engines[2].loaded == ["base", "w1"]
 
 

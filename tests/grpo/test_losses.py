@@ -75,3 +75,17 @@ def test_whole_loss_by_hand() -> None:
 def test_beta_without_reference_is_our_own_mistake() -> None:
     with pytest.raises(ValueError, match="needs the reference"):
         grpo_loss(row(0), row(0), row(0), clip_epsilon=0.2, behaviour_cap=2.0, beta=0.1)
+
+
+def test_a_reused_batch_weighs_by_the_proximal_policy() -> None:
+    # pi 0.6, proximal 0.5, engine 0.4: clipped ratio 1.2 -> 1.1, weight 0.5 / 0.4
+    loss, metrics = grpo_loss(
+        row(math.log(0.6)),
+        row(1.0),
+        row(math.log(0.4)),
+        clip_epsilon=0.1,
+        behaviour_cap=2.0,
+        proximal=row(math.log(0.5)),
+    )
+    assert torch.allclose(loss, row(-1.1 * 1.25))
+    assert metrics["clip_fraction"].tolist() == [[1.0]]

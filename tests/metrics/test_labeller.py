@@ -152,6 +152,8 @@ def test_names(text: str, name: str) -> None:
         ("The heart is mildly enlarged.", "enlarged"),
         ("Moderate cardiomegaly is unchanged.", "enlarged"),
         ("There is enlargement of the cardiac silhouette.", "enlarged"),
+        ("The heart is large.", "enlarged"),
+        ("Heart size is obscured by a large effusion.", None),
         ("The lungs are clear.", None),
         ("No pleural effusion.", None),
     ],

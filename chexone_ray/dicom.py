@@ -1,0 +1,338 @@
+"""DICOM bytes -> 8-bit pixels as a viewer would show them.
+
+The order is the standard's: stored value -> modality LUT or rescale -> VOI LUT or window ->
+inversion for MONOCHROME1 -> 8 bits. Inverting before the window shows another picture.
+
+All steps are worked out once per stored value that can occur and applied as one table look-up: the
+same numbers as whole-image floating point at a fraction of the time and memory.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chexone_ray.errors import ImageError
+
+NoWindow = Literal["percentile", "full_range"]
+
+_MODALITIES = frozenset({"CR", "DX", "DR", "RG", "XR", "RF", "OT", "SC", ""})
+"""Projection X-ray, or too general a word to tell."""
+_NOT_PROJECTION = ("CT ", "MR ", "Enhanced CT", "Enhanced MR", "Ultrasound", "Nuclear", "Positron")
+_DOCUMENTS = ("PDF", "CDA", "SR ", " SR", "Presentation State", "Key Object", "Encapsulated")
+_PLUGINS = ("pylibjpeg", "gdcm", "pillow")
+"""Decoders in order. GDCM after openjpeg: it takes JPEG 2000 precision from another tag."""
+_HEADER_TAGS = ["Rows", "Columns", "NumberOfFrames", "SOPClassUID"]
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_CHUNK = 1 << 20
+_HEADER_LIMIT = 100_000_000
+"""Pixels that a deflated file may hold where only its header is asked for."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """`pixels` uint8, (H, W) or (H, W, 3), and how they came about."""
+
+    pixels: NDArray[np.uint8]
+    provenance: dict[str, Any]
+
+
+def looks_like_dicom(data: bytes) -> bool:
+    """True with the preamble's mark, or without one where a first element of group 2 or 8 stands
+    at the start."""
+    if data[128:132] == b"DICM":
+        return True
+    if len(data) < 16:
+        return False
+    for order in "<>":
+        group, element, length = struct.unpack(f"{order}HHI", data[:8])
+        if group in (0x0002, 0x0008) and element <= 0x0018:
+            explicit = data[4:6] in (b"UL", b"OB", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM")
+            if explicit or length <= 1024:
+                return True
+    return False
+
+
+def size(data: bytes) -> tuple[int, int]:
+    """(width, height) in pixels from the header. Raises ImageError as `read` does."""
+    with _as_image_error():
+        return _declared(_parse(data, _HEADER_LIMIT, stop_before_pixels=True))
+
+
+def read(data: bytes, max_pixels: int, no_window: NoWindow) -> Film:
+    """One film, ready to show.
+
+    `max_pixels` bounds the declared size before anything is decoded. `no_window` says what happens
+    to more than 8 bits without VOI LUT and window; 8-bit files without them hold display values
+    already and stay as they are. Raises ImageError with a reason code.
+    """
+    with _as_image_error():
+        return _read(data, max_pixels, no_window)
+
+
+@contextmanager
+def _as_image_error() -> Iterator[None]:
+    """Whatever pydicom and the decoders raise on damaged bytes, even when an element is looked at,
+    becomes an ImageError. It names the kind of error only: pydicom's messages quote values."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise ImageError("too_large", "no memory for this DICOM file") from error
+    except Exception as error:
+        raise ImageError("undecodable", f"damaged DICOM ({type(error).__name__})") from error
+
+
+def _read(data: bytes, max_pixels: int, no_window: NoWindow) -> Film:
+    dataset = _parse(data, max_pixels, stop_before_pixels=False)
+    _refuse_others(dataset)
+    width, height = _declared(dataset)
+    if width * height > max_pixels:
+        raise ImageError(
+            "too_large", f"DICOM declares {width}x{height} pixels, the limit is {max_pixels}"
+        )
+    stored = _stored(dataset)
+    provenance: dict[str, Any] = {
+        "format": "DICOM",
+        "transfer_syntax": str(dataset.file_meta.TransferSyntaxUID),
+        "modality": str(dataset.get("Modality", "")),
+        "body_part": str(dataset.get("BodyPartExamined", "")),
+        "view": str(dataset.get("ViewPosition", "")),
+        "bits": int(dataset.BitsStored),
+    }
+    if stored.ndim == 3:
+        return Film(_eight_bit_colour(stored, dataset), provenance | {"voi": "colour"})
+    if str(dataset.PhotometricInterpretation) == "PALETTE COLOR":
+        from pydicom.pixels import apply_color_lut
+
+        coloured = apply_color_lut(stored, dataset)
+        shown = coloured if coloured.dtype == np.uint8 else (coloured >> 8).astype(np.uint8)
+        return Film(shown[..., :3], provenance | {"voi": "palette"})
+    pixels, how = _shown(stored, dataset, no_window)
+    return Film(pixels, provenance | how)
+
+
+# --- header --------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _quiet() -> None:
+    """Once a process: no value checks on reading, no complaints. pydicom's messages quote element
+    values, which may identify a patient, and GDCM writes to standard error."""
+    import pydicom.config
+
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"pydicom\.")
+    try:
+        import gdcm
+    except ImportError:
+        return
+    for silence in (gdcm.Trace.DebugOff, gdcm.Trace.WarningOff, gdcm.Trace.ErrorOff):
+        silence()
+
+
+def _parse(data: bytes, max_pixels: int, *, stop_before_pixels: bool) -> Any:
+    import pydicom
+
+    _quiet()
+    has_preamble = data[128:132] == b"DICM"
+    if has_preamble and _DEFLATED.encode() in data[:1024]:
+        _refuse_deflate_bomb(data, max_pixels * 4 + _CHUNK)
+    dataset = pydicom.dcmread(
+        io.BytesIO(data),
+        force=not has_preamble,
+        stop_before_pixels=stop_before_pixels,
+        specific_tags=_HEADER_TAGS if stop_before_pixels else None,
+    )
+    if not len(dataset):
+        raise ImageError("not_an_image", "DICOM without any element")
+    if not getattr(dataset, "file_meta", None) or "TransferSyntaxUID" not in dataset.file_meta:
+        dataset.ensure_file_meta()
+        dataset.file_meta.TransferSyntaxUID = _syntax_of(dataset)
+    return dataset
+
+
+def _syntax_of(dataset: Any) -> Any:
+    """The native transfer syntax that fits how a file without meta information was read."""
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    implicit, little = dataset.original_encoding
+    if implicit:
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def _refuse_deflate_bomb(data: bytes, limit: int) -> None:
+    """Inflate piecewise and throw away, because pydicom inflates a whole file before any header can
+    be read. The dataset starts after the meta group, whose length is its first element."""
+    (length,) = struct.unpack("<I", data[140:144].ljust(4, b"\0"))
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    rest = data[144 + length :]
+    total = 0
+    try:
+        while rest and not stream.eof:
+            total += len(stream.decompress(rest, _CHUNK))
+            rest = stream.unconsumed_tail
+            if total > limit:
+                raise ImageError("too_large", f"deflated DICOM holds more than {limit} bytes")
+    except zlib.error as error:
+        raise ImageError("undecodable", "DICOM cannot be inflated") from error
+
+
+def _declared(dataset: Any) -> tuple[int, int]:
+    """(width, height) that the header states; one frame only."""
+    try:
+        frames = int(dataset.get("NumberOfFrames", 1) or 1)
+        width, height = int(dataset.Columns), int(dataset.Rows)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ImageError("no_pixels", "DICOM states no usable Rows and Columns") from error
+    if frames > 1:
+        raise ImageError("multi_frame", f"DICOM holds {frames} frames: send one film a file")
+    if width < 1 or height < 1:
+        raise ImageError("no_pixels", f"DICOM states {width}x{height} pixels")
+    return width, height
+
+
+def _refuse_others(dataset: Any) -> None:
+    """Documents, presentation states and other modalities than projection X-ray."""
+    uid = dataset.get("SOPClassUID", "")
+    name = str(getattr(uid, "name", uid))
+    if "PixelData" not in dataset:
+        if any(word in name for word in _DOCUMENTS) or "EncapsulatedDocument" in dataset:
+            raise ImageError("document", f"DICOM is no image but {name}")
+        if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
+            raise ImageError("unsupported_pixels", "DICOM with floating-point pixels")
+        raise ImageError("no_pixels", "DICOM without pixel data")
+    modality = str(dataset.get("Modality", "") or "").strip().upper()
+    if modality not in _MODALITIES or name.startswith(_NOT_PROJECTION):
+        raise ImageError(
+            "modality", f"DICOM of modality {modality or name}: not a projection X-ray"
+        )
+
+
+# --- pixels --------------------------------------------------------------------------------------
+
+
+def _stored(dataset: Any) -> NDArray[Any]:
+    """Stored values, (H, W) integers or (H, W, 3) RGB."""
+    from pydicom.pixels import get_decoder
+
+    if dataset.get("SamplesPerPixel") is None:
+        dataset.SamplesPerPixel = 1
+    if dataset.get("PixelRepresentation") is None:
+        dataset.PixelRepresentation = 0
+    bits = int(dataset.get("BitsAllocated") or 0)
+    dataset.BitsStored = int(dataset.get("BitsStored") or 0) or bits
+    if bits not in (8, 16) or dataset.BitsStored > bits:
+        raise ImageError("unsupported_pixels", f"DICOM with {dataset.BitsStored} of {bits} bits")
+    syntax = dataset.file_meta.TransferSyntaxUID
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError as error:
+        what = f"DICOM in transfer syntax {syntax}, which is not read"
+        raise ImageError("unsupported_pixels", what) from error
+    if syntax.is_encapsulated:
+        return _decompressed(dataset, decoder)
+    needed = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * bits // 8
+    held = len(dataset.PixelData)
+    if held < needed and dataset.PhotometricInterpretation != "YBR_FULL_422":
+        raise ImageError("truncated", f"DICOM holds {held} of {needed} bytes of pixels")
+    array: NDArray[Any] = decoder.as_array(dataset, view_only=True)[0]
+    return array
+
+
+def _decompressed(dataset: Any, decoder: Any) -> NDArray[Any]:
+    """The first plugin that succeeds. The size in the compressed stream has to be the declared one,
+    or else a small header could hide a huge picture."""
+    from pydicom.encaps import get_frame
+
+    frame = bytes(get_frame(dataset.PixelData, 0, number_of_frames=1))
+    coded = _coded_size(frame)
+    declared = (int(dataset.Columns), int(dataset.Rows))
+    if coded is not None and coded != declared:
+        raise ImageError("undecodable", f"DICOM declares {declared} pixels, its stream {coded}")
+    failures = []
+    for plugin in [name for name in _PLUGINS if name in decoder.available_plugins] or [""]:
+        try:
+            array: NDArray[Any] = decoder.as_array(dataset, decoding_plugin=plugin)[0]
+            return array
+        except Exception as error:  # Each plugin has errors of its own; the next may succeed.
+            failures.append(f"{plugin}: {_short(error)}")
+    syntax = dataset.file_meta.TransferSyntaxUID.name
+    raise ImageError(
+        "undecodable", f"no decoder reads this {syntax} stream ({'; '.join(failures)})"
+    )
+
+
+def _coded_size(frame: bytes) -> tuple[int, int] | None:
+    """(width, height) in the header of a JPEG, JPEG-LS or JPEG 2000 stream; None for others."""
+    at = frame.find(b"\xff\x4f\xff\x51", 0, 4096)
+    if at >= 0 and len(frame) >= at + 24:
+        x1, y1, x0, y0 = struct.unpack(">IIII", frame[at + 8 : at + 24])
+        return x1 - x0, y1 - y0
+    if frame[:2] != b"\xff\xd8":
+        return None
+    at = 2
+    while at + 9 <= len(frame):
+        if frame[at] != 0xFF:
+            return None
+        marker = frame[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            height, width = struct.unpack(">HH", frame[at + 5 : at + 9])
+            return (width, height) if height else None
+        at += 2 + int.from_bytes(frame[at + 2 : at + 4])
+    return None
+
+
+def _eight_bit_colour(stored: NDArray[Any], dataset: Any) -> NDArray[np.uint8]:
+    if stored.shape[2] != 3:
+        raise ImageError("unsupported_pixels", f"DICOM with {stored.shape[2]} samples a pixel")
+    if stored.dtype == np.uint8:
+        return stored
+    shift = max(int(dataset.BitsStored) - 8, 0)
+    return np.clip(stored >> shift, 0, 255).astype(np.uint8)
+
+
+def _shown(
+    stored: NDArray[Any], dataset: Any, no_window: NoWindow
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """Grey stored values -> uint8 (H, W) by one table over the stored values that occur."""
+    from chexone_ray import grayscale
+
+    low, high = int(stored.min()), int(stored.max())
+    offsets = stored if low == 0 else stored.astype(np.int32) - low
+    transform = grayscale.Grayscale.of(dataset)
+    values = transform.modality(np.arange(low, high + 1, dtype=np.float64))
+    shown: grayscale.Values | None = transform.voi(values)
+    how: dict[str, Any] = {"voi": transform.voi_name, "inverted": transform.inverted}
+    if shown is not None and high > low and np.ptp(shown) < 1 / 255:
+        how["voi_ignored"] = transform.voi_name
+        shown = None  # All one grey: the window is of another picture.
+    if shown is None:
+        counts = np.bincount(offsets.ravel(), minlength=high - low + 1)
+        shown, how["voi"] = transform.without_window(values, counts, low, no_window)
+    if transform.inverted:
+        shown = 1.0 - shown
+    table = np.rint(np.clip(shown, 0.0, 1.0) * 255).astype(np.uint8)
+    return table[offsets], how
+
+
+def _short(error: Exception) -> str:
+    """The kind of an error without its message: those of pydicom may quote element values."""
+    return type(error).__name__

@@ -1,0 +1,192 @@
+"""The DICOM greyscale pipeline on stored values: modality transform, VOI transform, polarity.
+
+Formulas: DICOM PS3.3 C.11.1 (modality), C.11.2 (VOI), C.11.6 (presentation LUT shape).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values: TypeAlias = NDArray[np.float64]
+PERCENTILES = (0.5, 99.5)
+"""Share of the pixels, in percent, below black and up to white where the file has no window."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A look-up table: inputs below `first` take the first entry, above the end the last."""
+
+    entries: Values
+    first: int
+    bits: int
+
+    def __call__(self, values: Values) -> Values:
+        at = np.clip(np.rint(values) - self.first, 0, len(self.entries) - 1)
+        found: Values = self.entries[at.astype(np.intp)]
+        return found
+
+
+@dataclass(frozen=True)
+class Window:
+    """Centre and width with the function that the file names."""
+
+    center: float
+    width: float
+    function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
+
+    def __call__(self, values: Values) -> Values:
+        """Values -> 0-1."""
+        if self.function == "SIGMOID":
+            exponent = np.clip(-4 * (values - self.center) / self.width, -700, 700)
+            return np.asarray(1 / (1 + np.exp(exponent)))
+        center, width = self.center, self.width
+        if self.function == "LINEAR":
+            center, width = center - 0.5, width - 1
+        if width <= 0:
+            return np.asarray(values > center, dtype=np.float64)
+        return np.clip((values - center) / width + 0.5, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Grayscale:
+    """What one file says about the way from stored to shown values."""
+
+    slope: float
+    intercept: float
+    modality_table: Table | None
+    voi_table: Table | None
+    window: Window | None
+    inverted: bool
+    bits: int
+    signed: bool
+    padding: int | None
+
+    @classmethod
+    def of(cls, dataset: Any) -> Grayscale:
+        """Read a pydicom dataset. What is malformed counts as absent."""
+        slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept")
+        shape = str(dataset.get("PresentationLUTShape", "") or "").strip().upper()
+        photometric = str(dataset.get("PhotometricInterpretation", "")).strip().upper()
+        padding = _number(dataset, "PixelPaddingValue")
+        return cls(
+            slope=1.0 if slope is None or slope == 0 else slope,
+            intercept=0.0 if intercept is None else intercept,
+            modality_table=_table(dataset, "ModalityLUTSequence"),
+            voi_table=_table(dataset, "VOILUTSequence"),
+            window=_window(dataset),
+            inverted=photometric == "MONOCHROME1" or shape == "INVERSE",
+            bits=int(dataset.BitsStored),
+            signed=bool(dataset.PixelRepresentation),
+            padding=None if padding is None else int(padding),
+        )
+
+    @property
+    def voi_name(self) -> str:
+        """Which VOI transform `voi` applies: the LUT comes before the window."""
+        if self.voi_table is not None:
+            return "lut"
+        if self.window is None:
+            return "none"
+        return f"{self.window.function.lower()} {self.window.center:g}/{self.window.width:g}"
+
+    def modality(self, stored: Values) -> Values:
+        """Stored values -> modality values (LUT before rescale)."""
+        if self.modality_table is not None:
+            return self.modality_table(stored)
+        return stored * self.slope + self.intercept
+
+    def voi(self, values: Values) -> Values | None:
+        """Modality values -> 0-1, or None where the file has neither LUT nor window."""
+        if self.voi_table is not None:
+            return self.voi_table(values) / (2**self.voi_table.bits - 1)
+        return None if self.window is None else self.window(values)
+
+    def without_window(
+        self,
+        values: Values,
+        counts: NDArray[np.intp],
+        low: int,
+        policy: Literal["percentile", "full_range"],
+    ) -> tuple[Values, str]:
+        """0-1 and the name of what was done. `values` and `counts` are the modality value and the
+        number of pixels of each stored value from `low` on. 8-bit files keep their values."""
+        if policy == "full_range" or (self.bits <= 8 and self.modality_table is None):
+            start = -(2 ** (self.bits - 1)) if self.signed else 0
+            stored_ends = np.array([start, start + 2**self.bits - 1], dtype=np.float64)
+            ends = self.modality(stored_ends)
+            if self.modality_table is not None:
+                ends = np.array([0.0, 2.0**self.modality_table.bits - 1])
+            return _stretch(values, float(ends.min()), float(ends.max())), "full_range"
+        weights = counts.copy()
+        if self.padding is not None and 0 <= self.padding - low < len(weights):
+            weights[self.padding - low] = 0
+        if not weights.any():
+            weights = counts
+        order = np.argsort(values, kind="stable")
+        reached = np.cumsum(weights[order])
+        marks = np.searchsorted(reached, np.array(PERCENTILES) / 100 * reached[-1])
+        black, white = values[order][np.minimum(marks, len(order) - 1)]
+        if white <= black:
+            black, white = float(values.min()), float(values.max())
+        return _stretch(values, float(black), float(white)), "percentile"
+
+
+def _stretch(values: Values, black: float, white: float) -> Values:
+    if white <= black:
+        return np.zeros_like(values)
+    return np.clip((values - black) / (white - black), 0.0, 1.0)
+
+
+def _number(dataset: Any, keyword: str) -> float | None:
+    """The first value of an element as a finite number."""
+    try:
+        value = dataset.get(keyword)
+        if value is None or isinstance(value, bytes):
+            return None
+        if not isinstance(value, str | int | float) and hasattr(value, "__getitem__"):
+            value = value[0]
+        number = float(value)
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError):
+        return None
+    return number if np.isfinite(number) else None
+
+
+def _window(dataset: Any) -> Window | None:
+    center, width = _number(dataset, "WindowCenter"), _number(dataset, "WindowWidth")
+    function = str(dataset.get("VOILUTFunction", "") or "LINEAR").strip().upper()
+    if center is None or width is None:
+        return None
+    if function == "LINEAR":
+        return Window(center, width, "LINEAR") if width >= 1 else None
+    if width <= 0:
+        return None
+    if function == "SIGMOID":
+        return Window(center, width, "SIGMOID")
+    return Window(center, width, "LINEAR_EXACT") if function == "LINEAR_EXACT" else None
+
+
+def _table(dataset: Any, keyword: str) -> Table | None:
+    """The first item of a LUT sequence."""
+    try:
+        item = dataset.get(keyword)[0]
+        number, first, bits = (int(value) for value in item.LUTDescriptor)
+        number = number or 65_536
+        data = item.LUTData
+        if isinstance(data, bytes):
+            # Words in the byte order of the file, or bytes where 8 bits are packed.
+            words = ">u2" if dataset.original_encoding[1] is False else "<u2"
+            packed = len(data) < 2 * number
+            entries = np.frombuffer(data, "u1" if packed else words, number).astype(np.float64)
+        else:
+            entries = np.atleast_1d(np.asarray(data, dtype=np.float64))[:number]
+    except (TypeError, ValueError, IndexError, AttributeError, KeyError):
+        return None
+    if not len(entries) or not 1 <= bits <= 16:
+        return None
+    if dataset.PixelRepresentation and first >= 32_768:
+        first -= 65_536  # Written as US although the stored values are signed.
+    return Table(np.minimum(entries, 2.0**bits - 1), first, bits)

@@ -1,0 +1,283 @@
+"""Image bytes -> 8-bit RGB on the 28-pixel grid, with the geometry to map boxes back.
+
+Training, rollouts and serving all decode here, once, so that they cannot disagree on a pixel or on
+the number of image tokens: a picture on the grid within the limits passes every later processor
+unchanged. PNG and JPEG go through Pillow, DICOM through `dicom.py`.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chexone_ray.boxes import Geometry
+from chexone_ray.config import ImageConfig
+from chexone_ray.errors import ChexoneError, ImageError
+
+if TYPE_CHECKING:
+    from PIL import Image as Pillow
+
+GRID = 28
+"""Patch of 14 pixels times a merge of 2: one image token a cell."""
+MAX_RATIO = 200
+"""Longest side over the shorter one."""
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""(H, W, 3) uint8."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_ROTATIONS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
+"""EXIF orientation -> Pillow's Transpose."""
+_SWAPPED = (5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class Image:
+    """One decoded image. `provenance` says how the pixels came about, without identifiers."""
+
+    pixels: Pixels
+    geometry: Geometry
+    provenance: dict[str, Any]
+
+
+def decode(data: bytes, config: ImageConfig) -> Image:
+    """Decode and resize one image file.
+
+    Raises ImageError with a reason code: empty, not_an_image, unsupported_format, truncated,
+    undecodable, too_large, aspect_ratio, multi_frame, and for DICOM also modality, document,
+    no_pixels, unsupported_pixels. Nothing larger than `max_source_pixels` is decoded.
+    """
+    if data[:8] == _PNG:
+        picture, original, provenance = _open_png(data, config)
+    elif data[:3] == _JPEG:
+        picture, original, provenance = _open_jpeg(data, config)
+    else:
+        picture, original, provenance = _open_dicom(data, config)
+    height, width = fit_to_grid(original[1], original[0], config.max_pixels, config.min_pixels)
+    pixels = _resize(picture, width, height)
+    return Image(pixels, Geometry(*original, width, height), provenance)
+
+
+def size(data: bytes) -> tuple[int, int]:
+    """(width, height) of the displayed original, from the header alone. Raises ImageError."""
+    if data[:8] == _PNG:
+        return _png_size(data)
+    if data[:3] == _JPEG:
+        return _displayed_size(_open(data, "JPEG"))
+    _require_dicom(data)
+    from chexone_ray import dicom
+
+    return dicom.size(data)
+
+
+def fit_to_grid(height: int, width: int, max_pixels: int, min_pixels: int) -> tuple[int, int]:
+    """(height, width) on the grid, area within the limits, aspect ratio kept as well as it goes.
+
+    The same numbers as `smart_resize` of qwen_vl_utils with factor 28. Raises ImageError
+    "aspect_ratio" for pictures so narrow that no such size exists.
+    """
+    if max(height, width) > MAX_RATIO * min(height, width):
+        raise ImageError(
+            "aspect_ratio", f"{width}x{height}: one side is over {MAX_RATIO} times the other"
+        )
+    rows, columns = max(GRID, round(height / GRID) * GRID), max(GRID, round(width / GRID) * GRID)
+    if rows * columns > max_pixels:
+        shrink = math.sqrt(height * width / max_pixels)
+        rows = math.floor(height / shrink / GRID) * GRID
+        columns = math.floor(width / shrink / GRID) * GRID
+    elif rows * columns < min_pixels:
+        grow = math.sqrt(min_pixels / (height * width))
+        rows = math.ceil(height * grow / GRID) * GRID
+        columns = math.ceil(width * grow / GRID) * GRID
+    if not rows or not columns:
+        raise ImageError("aspect_ratio", f"{width}x{height} leaves no row of {GRID} pixels")
+    if not min_pixels <= rows * columns <= max_pixels:
+        raise ChexoneError(
+            f"images.min_pixels={min_pixels} is too near images.max_pixels={max_pixels}: a film of "
+            f"{width}x{height} fits neither; lower min_pixels"
+        )
+    return rows, columns
+
+
+def to_png(pixels: Pixels) -> bytes:
+    """Lossless PNG bytes, made for speed; three equal channels are stored as one."""
+    from PIL import Image as pillow
+
+    red = pixels[..., 0]
+    grey = np.array_equal(red, pixels[..., 1]) and np.array_equal(red, pixels[..., 2])
+    buffer = io.BytesIO()
+    picture = pillow.fromarray(np.ascontiguousarray(red) if grey else pixels)
+    picture.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def from_png(data: bytes) -> Pixels:
+    """The inverse of `to_png`. Raises ImageError."""
+    picture = _open(data, "PNG")
+    return _to_rgb(_load(picture))
+
+
+# --- formats -------------------------------------------------------------------------------------
+
+_Opened = tuple["Pillow.Image", tuple[int, int], dict[str, Any]]
+"""Picture of mode L or RGB, (width, height) of the displayed original, provenance."""
+
+
+def _open_png(data: bytes, config: ImageConfig) -> _Opened:
+    original = _png_size(data)
+    _refuse_large(original, config)
+    picture = _open(data, "PNG")
+    if getattr(picture, "n_frames", 1) > 1:
+        raise ImageError("multi_frame", f"animated PNG of {picture.n_frames} frames")  # type: ignore[attr-defined]
+    provenance: dict[str, Any] = {"format": "PNG", "mode": picture.mode}
+    shown, more = _eight_bit(_load(picture))
+    return shown, original, provenance | more
+
+
+def _open_jpeg(data: bytes, config: ImageConfig) -> _Opened:
+    """Large files are decoded at a half, a quarter or an eighth, straight from the DCT, as long as
+    that leaves twice the pixels that the resize needs in each direction."""
+    from PIL import Image as pillow
+
+    picture = _open(data, "JPEG")
+    _refuse_large(picture.size, config)
+    original = _displayed_size(picture)
+    rotation = _ROTATIONS.get(_orientation(picture))
+    stored_height, stored_width = fit_to_grid(
+        picture.height, picture.width, config.max_pixels, config.min_pixels
+    )
+    full = picture.size
+    picture.draft(None, (2 * stored_width, 2 * stored_height))
+    provenance = {"format": "JPEG", "mode": picture.mode, "decoded": picture.size, "full": full}
+    shown, more = _eight_bit(_load(picture))
+    if rotation is not None:
+        shown = shown.transpose(pillow.Transpose(rotation))
+    return shown, original, provenance | more | {"rotated": rotation is not None}
+
+
+def _open_dicom(data: bytes, config: ImageConfig) -> _Opened:
+    from PIL import Image as pillow
+
+    _require_dicom(data)
+    from chexone_ray import dicom
+
+    film = dicom.read(data, config.max_source_pixels, config.no_window)
+    picture = pillow.fromarray(np.ascontiguousarray(film.pixels))
+    return picture, picture.size, film.provenance
+
+
+def _require_dicom(data: bytes) -> None:
+    from chexone_ray import dicom
+
+    if not data:
+        raise ImageError("empty", "the file has no bytes")
+    if dicom.looks_like_dicom(data):
+        return
+    known = {b"%PDF": "PDF", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"II*\0": "TIFF"}
+    known[b"MM\0*"] = "TIFF"
+    for start, name in known.items():
+        if data.startswith(start):
+            raise ImageError("unsupported_format", f"{name} file: send PNG, JPEG or DICOM")
+    raise ImageError("not_an_image", "neither PNG, JPEG nor DICOM")
+
+
+def _open(data: bytes, kind: str) -> Pillow.Image:
+    from PIL import Image as pillow
+
+    try:
+        return pillow.open(io.BytesIO(data), formats=(kind,))
+    except pillow.DecompressionBombError as error:
+        raise ImageError("too_large", f"{kind} declares too many pixels") from error
+    except Exception as error:  # Pillow raises anything on damaged bytes.
+        raise ImageError("undecodable", f"{kind} header cannot be read ({_name(error)})") from error
+
+
+def _load(picture: Pillow.Image) -> Pillow.Image:
+    try:
+        picture.load()
+    except Exception as error:  # Pillow raises anything on damaged bytes.
+        reason = "truncated" if "truncated" in str(error) else "undecodable"
+        raise ImageError(
+            reason, f"{picture.format} pixels cannot be read ({_name(error)})"
+        ) from error
+    return picture
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__
+
+
+def _png_size(data: bytes) -> tuple[int, int]:
+    if len(data) < 24 or data[12:16] != b"IHDR":
+        raise ImageError("truncated", "PNG without a header")
+    width, height = struct.unpack(">II", data[16:24])
+    if not width or not height:
+        raise ImageError("undecodable", f"PNG of {width}x{height} pixels")
+    return width, height
+
+
+def _refuse_large(declared: tuple[int, int], config: ImageConfig) -> None:
+    width, height = declared
+    if width * height > config.max_source_pixels:
+        raise ImageError(
+            "too_large", f"{width}x{height} pixels, the limit is {config.max_source_pixels}"
+        )
+
+
+def _orientation(picture: Pillow.Image) -> int:
+    try:
+        return int(picture.getexif().get(0x0112, 1))
+    except Exception:  # EXIF is an aside: damaged EXIF counts as none.
+        return 1
+
+
+def _displayed_size(picture: Pillow.Image) -> tuple[int, int]:
+    width, height = picture.size
+    return (height, width) if _orientation(picture) in _SWAPPED else (width, height)
+
+
+# --- pixels --------------------------------------------------------------------------------------
+
+
+def _eight_bit(picture: Pillow.Image) -> tuple[Pillow.Image, dict[str, Any]]:
+    """Mode L or RGB. 16-bit grey is divided by the range of the bits in use, which Pillow's own
+    conversion would clip; transparency is laid on white, as the model family's own code does."""
+    from PIL import Image as pillow
+
+    if picture.mode in ("L", "RGB"):
+        return picture, {}
+    if picture.mode == "I" or picture.mode.startswith("I;16"):
+        values = np.asarray(picture)
+        bits = max(8, int(values.max()).bit_length())
+        table = np.rint(np.arange(2**bits) * (255 / (2**bits - 1))).astype(np.uint8)
+        return pillow.fromarray(table[values]), {"bits": bits}
+    if picture.mode == "1":
+        return picture.convert("L"), {}
+    if picture.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        white = pillow.new("RGB", layer.size, (255, 255, 255))
+        white.paste(layer, mask=layer.getchannel("A"))
+        return white, {}
+    return picture.convert("RGB"), {}
+
+
+def _resize(picture: Pillow.Image, width: int, height: int) -> Pixels:
+    from PIL import Image as pillow
+
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), pillow.Resampling.BICUBIC)
+    return _to_rgb(picture)
+
+
+def _to_rgb(picture: Pillow.Image) -> Pixels:
+    array = np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
+    if array.ndim == 2:
+        return np.repeat(array[:, :, None], 3, axis=2)
+    return array.copy()

@@ -1,0 +1,203 @@
+"""GRPO end to end on one machine: real engine, real Ray Train and DeepSpeed, tiny model."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chexone_ray import checkpoints, storage
+from chexone_ray.config import (
+    EngineConfig,
+    GrpoConfig,
+    ImageConfig,
+    OptimConfig,
+    PromptConfig,
+    RayConfig,
+    SamplingConfig,
+    TrainerConfig,
+)
+from chexone_ray.errors import ChexoneError
+from chexone_ray.grpo import driver
+from chexone_ray.training import checkpoint
+
+PROMPTS = PromptConfig(system="", suffix="Reason step by step.")
+
+STEPS = 4
+TOLERANCE = 1e-4
+"""Between log-probs of trainer and engine, float32; weights one step old differ by far more."""
+
+
+def make_config(engine: EngineConfig, images: ImageConfig, **uris: str) -> GrpoConfig:
+    return GrpoConfig(
+        **uris,
+        steps=STEPS,
+        prompts_per_step=4,
+        max_refills=1,
+        beta=0.01,
+        sampling=SamplingConfig(n=4, temperature=1.0, max_tokens=40, seed=3),
+        images=images,
+        prompts=PROMPTS,
+        optim=OptimConfig(lr=1e-3, vision_lr_scale=0.0, warmup_ratio=0.0, schedule="constant"),
+        trainer=TrainerConfig(
+            num_workers=2,
+            use_gpu=False,
+            cpus_per_worker=1,
+            threads=1,
+            dtype="float32",
+            attention="sdpa",
+            zero_stage=2,
+            gradient_checkpointing=False,
+            pack_tokens=512,
+            max_length=320,
+            packs_per_step=3,
+            save_steps=1,
+            log_steps=1,
+            start_timeout_s=400,
+        ),
+        engine=engine,
+        ray=RayConfig(address="local"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"engine": EngineConfig(max_model_len=9000)}, "engine.max_model_len=9000"),
+        ({"sampling": SamplingConfig(n=4, temperature=1.0, max_tokens=4096)}, "max_tokens=4096"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(changes: dict[str, Any], match: str) -> None:
+    config = GrpoConfig(output_uri="o", model_uri="m", manifest_uri="n", **changes)
+    with pytest.raises(ChexoneError, match=match):
+        driver.check(config)
+
+
+class Interrupted(Exception):
+    """Stands for whatever ends a driver between two steps."""
+
+
+@pytest.fixture(scope="module")
+def pool(
+    ray_local: None,
+    answering_model_uri: str,
+    engine_config: EngineConfig,
+    image_config: ImageConfig,
+) -> Iterator[Any]:
+    from chexone_ray.engine.pool import EnginePool
+
+    with EnginePool(engine_config, answering_model_uri, image_config) as running:
+        yield running
+
+
+@pytest.mark.slow
+def test_a_run_that_is_interrupted_and_resumed(
+    s3: Any,
+    pool: Any,
+    answering_model_uri: str,
+    manifest_uri: str,
+    engine_config: EngineConfig,
+    image_config: ImageConfig,
+) -> None:
+    config = make_config(
+        engine_config,
+        image_config,
+        output_uri=s3.folder("grpo"),
+        model_uri=answering_model_uri,
+        manifest_uri=manifest_uri,
+    )
+    first: list[dict[str, Any]] = []
+
+    def interrupt(row: dict[str, Any]) -> None:
+        first.append(row)
+        if row["step"] == 2:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        driver.train(config, pool, on_row=interrupt)
+    assert [step for step, _ in checkpoint.states(config.output_uri)][-1] == 2
+
+    second: list[dict[str, Any]] = []
+    uri = driver.train(config, pool, on_row=second.append)
+    assert [row["step"] for row in first + second] == [1, 2, 3, 4]
+    place = storage.join(config.output_uri, checkpoint.METRICS)
+    kept = [json.loads(line) for line in storage.read_bytes(place).decode().splitlines()]
+    assert [row["step"] for row in kept] == [1, 2, 3, 4]
+
+    for row in first + second:
+        # Rollouts of step k carry version k - 1, and the trainer at k - 1 gives the same
+        # log-probs: before any push (step 1) and after each of them, also after the resume.
+        assert row["grpo/staleness_max"] == 0
+        assert row["grpo/behaviour_gap"] < TOLERANCE
+        assert row["grpo/num_failed_prompts"] == 0
+    assert first[0]["grpo/kl"] == pytest.approx(0.0, abs=1e-6)
+    assert second[-1]["grpo/kl"] > 1e-5, "the policy has not moved"
+    assert any(row["grpo/reward_std"] > 0 for row in first + second)
+
+    assert pool.model_uri == uri and pool.version == STEPS
+    assert_same_log_probs(config, pool, uri)
+    assert_tower_unchanged(uri, answering_model_uri)
+    start = time.monotonic()
+    assert driver.train(config, pool) == uri
+    assert time.monotonic() - start < 10
+
+
+def assert_same_log_probs(config: GrpoConfig, pool: Any, uri: str) -> None:
+    """Engine and trainer give the tokens of fresh rollouts the same log-probs, token by token."""
+    import torch
+    from transformers import AutoProcessor
+
+    from chexone_ray import images
+    from chexone_ray.data.stream import read_samples
+    from chexone_ray.engine.requests import RequestMaker
+    from chexone_ray.training import forward
+    from chexone_ray.training.packing import Pack, VisionLayout, collate, document
+    from chexone_ray.training.trainer import MODEL_INPUTS
+
+    folder = checkpoints.model_folder(uri)
+    processor = AutoProcessor.from_pretrained(folder)
+    model = forward.load_model(folder, dtype="float32", attention="sdpa").eval()
+    maker = RequestMaker(uri, config.images, config.prompts)
+    requests = maker.make(read_samples(config.manifest_uri, "train", (), 1))
+    maker.close()
+    rollouts = pool.generate(requests, config.sampling)
+    compared = 0
+    for request, rollout in zip(requests, rollouts, strict=True):
+        pictures = [images.from_png(png) for png in request.images]  # type: ignore[union-attr]
+        for completion in rollout.completions:
+            one = document(
+                processor,
+                request.prompt,  # type: ignore[union-attr]
+                completion_ids=completion.token_ids,
+                images=pictures,
+            )
+            prompt = one.num_tokens - len(completion.token_ids)
+            assert tuple(one.input_ids[:prompt]) == rollout.prompt_token_ids
+            batch = collate(Pack((one,)), VisionLayout.of(processor))
+            with torch.no_grad():
+                scored = model(**{k: v for k, v in batch.items() if k in MODEL_INPUTS})
+            ours = scored.log_probs[0, prompt - 1 :]
+            assert (ours - torch.tensor(completion.logprobs)).abs().max() < TOLERANCE
+            assert completion.weight_version == STEPS
+            compared += len(ours)
+    assert compared > 100
+
+
+def assert_tower_unchanged(uri: str, start_uri: str) -> None:
+    """The frozen vision tower is bit-equal to the start, the language model is not."""
+    from pathlib import Path
+
+    import torch
+    from safetensors.torch import load_file
+
+    new, old = (
+        load_file(Path(checkpoints.model_folder(place)) / "model.safetensors")
+        for place in (uri, start_uri)
+    )
+    assert new.keys() == old.keys()
+    frozen = [n for n in new if "visual." in n and "merger." not in n]
+    assert frozen and all(torch.equal(new[name], old[name]) for name in frozen)
+    assert any(not torch.equal(new[name], old[name]) for name in new if "layers" in name)

@@ -1,0 +1,129 @@
+"""One stage as a Ray job over the job server of a real cluster: `ray start`, `ray job submit`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chexone_ray import storage
+
+ROOT = Path(__file__).parents[1]
+RAY = str(Path(sys.executable).parent / "ray")
+START_TIMEOUT_S = 120
+JOB_TIMEOUT_S = 400
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running head node and the environment of its clients."""
+
+    dashboard: str
+    environment: dict[str, str]
+
+    def submit(self, *entrypoint: str) -> subprocess.CompletedProcess[str]:
+        """`ray job submit --working-dir . -- ENTRYPOINT`, waiting for its end."""
+        submit = [RAY, "job", "submit", "--address", self.dashboard, "--working-dir", "."]
+        return subprocess.run(
+            [*submit, "--", *entrypoint],
+            capture_output=True,
+            text=True,
+            timeout=JOB_TIMEOUT_S,
+            cwd=ROOT,
+            env=self.environment,
+        )
+
+
+def _ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@pytest.fixture
+def cluster(s3: Any, tmp_path: Path) -> Iterator[Cluster]:
+    """`ray start --head --block` on ports of its own; ended by its own handle."""
+    gcs, dashboard, client = _ports(3)
+    dropped = ("RAY_ADDRESS", "PYTHONPATH")
+    environment = {k: v for k, v in os.environ.items() if k not in dropped}
+    # Said aloud: Ray turns token authentication on by itself where a token file lies about.
+    environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.urandom(16).hex()}
+    # The entry point is plain `python`, as in an activated environment.
+    environment["PATH"] = f"{Path(RAY).parent}{os.pathsep}{environment['PATH']}"
+    # Sockets have short paths: pytest's own temporary folder is too deep.
+    folder = Path("/tmp") / f"chexone-ray-{os.getpid()}"
+    command = [RAY, "start", "--head", "--block", "--node-ip-address", "127.0.0.1"]
+    command += ["--port", str(gcs), "--ray-client-server-port", str(client)]
+    command += ["--dashboard-host", "127.0.0.1", "--dashboard-port", str(dashboard)]
+    command += ["--num-cpus", "4", "--object-store-memory", "300000000"]
+    command += ["--temp-dir", str(folder), "--disable-usage-stats"]
+    with (tmp_path / "head.log").open("wb") as log:
+        head = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=tmp_path)
+        try:
+            address = f"http://127.0.0.1:{dashboard}"
+            _wait_for_jobs(head, address, environment, tmp_path / "head.log")
+            yield Cluster(address, environment)
+        finally:
+            head.terminate()
+            try:
+                head.wait(60)
+            except subprocess.TimeoutExpired:
+                head.kill()
+                head.wait(30)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_for_jobs(
+    head: subprocess.Popen[bytes], address: str, environment: dict[str, str], log: Path
+) -> None:
+
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        assert head.poll() is None, log.read_text()[-2000:]
+        listed = subprocess.run(
+            [RAY, "job", "list", "--address", address],
+            capture_output=True,
+            timeout=START_TIMEOUT_S,
+            env=environment,
+        )
+        if listed.returncode == 0:
+            return
+        time.sleep(1)
+    raise AssertionError(f"no job server at {address}:\n{log.read_text()[-2000:]}")
+
+
+@pytest.mark.slow
+def test_prepare_runs_as_a_submitted_job(cluster: Cluster, s3: Any, archive_uri: str) -> None:
+    output_uri = s3.folder("job-manifest")
+    source = (
+        f"[{{adapter = 'mimic_cxr_jpg', uri = '{archive_uri}/mimic-cxr-jpg', "
+        f"boxes_uri = '{archive_uri}/vindr-cxr'}}]"
+    )
+    job = ["python", "jobs/prepare.py", "--config", "jobs/configs/prepare.debug.toml"]
+    overrides = ["--sources", source, "--output_uri", output_uri, "--max_drop_share", "0.2"]
+    done = cluster.submit(*job, *overrides)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-4000:]
+    assert output_uri in done.stdout.split(), "the job prints where its result is"
+    manifest = storage.committed(output_uri)
+    assert manifest is not None
+    assert storage.list_files(output_uri, ".parquet")
+    recorded = storage.read_json(f"{output_uri}/config.json")
+    assert recorded["output_uri"] == output_uri and recorded["ray"]["address"] == "auto"
+
+    refused = cluster.submit(*job, "--optim.lr", "3")
+    assert refused.returncode != 0
+    assert "--optim.lr: unknown setting" in refused.stdout + refused.stderr
