@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 from chexone_ray import storage
 from chexone_ray.config import ImageConfig, PromptConfig, Settings
@@ -43,11 +44,38 @@ def model_folder(model: str) -> str:
         return model
     folder = storage.download(model)
     if not (folder / "config.json").is_file():
-        raise ChexoneError(
-            f"{model} holds no config.json: give the folder of a Hugging Face model, "
-            "such as the `model` folder that `chexone sft` writes"
-        )
+        raise _no_model(model)
     return str(folder)
+
+
+def read_config(model: str) -> dict[str, Any]:
+    """The model's config.json without its weights; empty for a hub name.
+
+    Raises:
+        ChexoneError: the folder holds no Hugging Face model.
+    """
+    if is_hub_name(model):
+        return {}
+    uri = storage.join(model, "config.json")
+    if not storage.exists(uri):
+        raise _no_model(model)
+    config: dict[str, Any] = storage.read_json(uri)
+    return config
+
+
+def max_length(model: str) -> int | None:
+    """Tokens of prompt and completion that the model was made for; None for a hub name."""
+    config = read_config(model)
+    text = config.get("text_config", config)
+    limit = text.get("max_position_embeddings", config.get("max_position_embeddings"))
+    return None if limit is None else int(limit)
+
+
+def _no_model(model: str) -> ChexoneError:
+    return ChexoneError(
+        f"{model} holds no config.json: give the folder of a Hugging Face model, "
+        "such as the `model` folder that `chexone sft` writes"
+    )
 
 
 def read_settings(model: str) -> ModelSettings:

@@ -469,6 +469,15 @@ class ServeConfig(Settings):
     engine: EngineConfig = EngineConfig()
     ray: RayConfig = RayConfig()
 
+    @model_validator(mode="after")
+    def _replicas(self) -> ServeConfig:
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(
+                f"max_replicas={self.max_replicas} is below min_replicas={self.min_replicas}: "
+                "raise it"
+            )
+        return self
+
 
 class DemoConfig(Settings):
     """The whole chain on one machine."""
@@ -476,6 +485,7 @@ class DemoConfig(Settings):
     output: str = Field("runs/demo", min_length=1, description="Run folder.")
     quick: bool = Field(False, description="The tasks that a short run learns, in half the time.")
     seed: int = Field(0, ge=0, description="Seed of every random choice.")
+    recipe: str | None = Field(None, description="TOML file with other values for the recipe.")
     real_data: str = Field(
         "../shared/data/real", description="Folder of real films; skipped where absent."
     )

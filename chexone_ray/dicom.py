@@ -30,9 +30,11 @@ NoWindow = Literal["percentile", "full_range"]
 _MODALITIES = frozenset({"CR", "DX", "DR", "RG", "XR", "RF", "OT", "SC", ""})
 """Projection X-ray, or too general a word to tell."""
 _NOT_PROJECTION = ("CT ", "MR ", "Enhanced CT", "Enhanced MR", "Ultrasound", "Nuclear", "Positron")
+_ONE_SAMPLE = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _DOCUMENTS = ("PDF", "CDA", "SR ", " SR", "Presentation State", "Key Object", "Encapsulated")
-_PLUGINS = ("pylibjpeg", "gdcm", "pillow")
-"""Decoders in order. GDCM after openjpeg: it takes JPEG 2000 precision from another tag."""
+_PLUGINS = ("pylibjpeg", "pillow", "gdcm", "pydicom")
+"""Decoders in order. GDCM is left to the JPEG families that nothing else reads: it takes JPEG 2000
+precision from another tag, and it ends the process where a header is impossible."""
 _HEADER_TAGS = ["Rows", "Columns", "NumberOfFrames", "SOPClassUID"]
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _CHUNK = 1 << 20
@@ -158,7 +160,9 @@ def _parse(data: bytes, max_pixels: int, *, stop_before_pixels: bool) -> Any:
         specific_tags=_HEADER_TAGS if stop_before_pixels else None,
     )
     if not len(dataset):
-        raise ImageError("not_an_image", "DICOM without any element")
+        if has_preamble:  # pydicom drops all of a file that ends inside its compressed pixels.
+            raise ImageError("truncated", "DICOM ends before its data is complete")
+        raise ImageError("not_an_image", "neither PNG, JPEG nor DICOM")
     if not getattr(dataset, "file_meta", None) or "TransferSyntaxUID" not in dataset.file_meta:
         dataset.ensure_file_meta()
         dataset.file_meta.TransferSyntaxUID = _syntax_of(dataset)
@@ -238,6 +242,11 @@ def _stored(dataset: Any) -> NDArray[Any]:
     dataset.BitsStored = int(dataset.get("BitsStored") or 0) or bits
     if bits not in (8, 16) or dataset.BitsStored > bits:
         raise ImageError("unsupported_pixels", f"DICOM with {dataset.BitsStored} of {bits} bits")
+    grey = str(dataset.PhotometricInterpretation) in _ONE_SAMPLE
+    if dataset.SamplesPerPixel != (1 if grey else 3):
+        raise ImageError(
+            "unsupported_pixels", f"DICOM with {dataset.SamplesPerPixel} samples a pixel"
+        )
     syntax = dataset.file_meta.TransferSyntaxUID
     try:
         decoder = get_decoder(syntax)
@@ -255,38 +264,46 @@ def _stored(dataset: Any) -> NDArray[Any]:
 
 
 def _decompressed(dataset: Any, decoder: Any) -> NDArray[Any]:
-    """The first plugin that succeeds. The size in the compressed stream has to be the declared one,
-    or else a small header could hide a huge picture."""
+    """The first plugin that succeeds. The header of the compressed stream has to agree with the
+    file's: a small picture on paper could hide a huge one, and GDCM ends the whole process where
+    the two make no sense together."""
     from pydicom.encaps import get_frame
 
-    frame = bytes(get_frame(dataset.PixelData, 0, number_of_frames=1))
-    coded = _coded_size(frame)
-    declared = (int(dataset.Columns), int(dataset.Rows))
-    if coded is not None and coded != declared:
-        raise ImageError("undecodable", f"DICOM declares {declared} pixels, its stream {coded}")
+    syntax = dataset.file_meta.TransferSyntaxUID
+    plugins = [name for name in _PLUGINS if name in decoder.available_plugins]
+    coded = _coded(bytes(get_frame(dataset.PixelData, 0, number_of_frames=1)))
+    if "RLE" not in syntax.name:
+        declared = (int(dataset.Columns), int(dataset.Rows), int(dataset.SamplesPerPixel))
+        if coded is None or declared != coded[:3] or not 2 <= coded[3] <= dataset.BitsAllocated:
+            raise ImageError("undecodable", f"DICOM declares {declared}, its stream holds {coded}")
+    if len(plugins) > 1 and "gdcm" in plugins:
+        plugins.remove("gdcm")
     failures = []
-    for plugin in [name for name in _PLUGINS if name in decoder.available_plugins] or [""]:
+    for plugin in plugins:
         try:
             array: NDArray[Any] = decoder.as_array(dataset, decoding_plugin=plugin)[0]
             return array
-        except Exception as error:  # Each plugin has errors of its own; the next may succeed.
+        except BaseException as error:
+            # Each plugin has errors of its own and the next may succeed. The RLE decoder panics on
+            # damaged streams, which is no Exception in Python.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
             failures.append(f"{plugin}: {_short(error)}")
-    syntax = dataset.file_meta.TransferSyntaxUID.name
-    raise ImageError(
-        "undecodable", f"no decoder reads this {syntax} stream ({'; '.join(failures)})"
-    )
+    what = f"no decoder reads this {syntax.name} stream ({', '.join(failures) or 'none is there'})"
+    raise ImageError("undecodable", what)
 
 
-def _coded_size(frame: bytes) -> tuple[int, int] | None:
-    """(width, height) in the header of a JPEG, JPEG-LS or JPEG 2000 stream; None for others."""
+def _coded(frame: bytes) -> tuple[int, int, int, int] | None:
+    """(width, height, samples, bits) in the header of a JPEG, JPEG-LS or JPEG 2000 stream."""
     at = frame.find(b"\xff\x4f\xff\x51", 0, 4096)
-    if at >= 0 and len(frame) >= at + 24:
+    if at >= 0 and len(frame) >= at + 43:
         x1, y1, x0, y0 = struct.unpack(">IIII", frame[at + 8 : at + 24])
-        return x1 - x0, y1 - y0
+        samples, bits = struct.unpack(">HB", frame[at + 40 : at + 43])
+        return x1 - x0, y1 - y0, samples, (bits & 0x7F) + 1
     if frame[:2] != b"\xff\xd8":
         return None
     at = 2
-    while at + 9 <= len(frame):
+    while at + 10 <= len(frame):
         if frame[at] != 0xFF:
             return None
         marker = frame[at + 1]
@@ -294,15 +311,13 @@ def _coded_size(frame: bytes) -> tuple[int, int] | None:
             at += 1
             continue
         if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            height, width = struct.unpack(">HH", frame[at + 5 : at + 9])
-            return (width, height) if height else None
+            bits, height, width, samples = struct.unpack(">BHHB", frame[at + 4 : at + 10])
+            return width, height, samples, bits
         at += 2 + int.from_bytes(frame[at + 2 : at + 4])
     return None
 
 
 def _eight_bit_colour(stored: NDArray[Any], dataset: Any) -> NDArray[np.uint8]:
-    if stored.shape[2] != 3:
-        raise ImageError("unsupported_pixels", f"DICOM with {stored.shape[2]} samples a pixel")
     if stored.dtype == np.uint8:
         return stored
     shift = max(int(dataset.BitsStored) - 8, 0)
@@ -333,6 +348,6 @@ def _shown(
     return table[offsets], how
 
 
-def _short(error: Exception) -> str:
+def _short(error: BaseException) -> str:
     """The kind of an error without its message: those of pydicom may quote element values."""
     return type(error).__name__

@@ -7,8 +7,10 @@ stages for the same image, question and checkpoint.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Film = str | bytes
+Film = str | Path | bytes
+"""A path or URI of a PNG, JPEG or DICOM file, or its bytes."""
+
+DEFAULT_MAX_LENGTH = 4096
 
 
 @dataclass(frozen=True)
@@ -49,15 +54,24 @@ class CheXOne:
     def __init__(
         self, model: str, *, engine: EngineConfig | None = None, ray: RayConfig | None = None
     ) -> None:
+        from ray import is_initialized
+
         from chexone_ray import runtime
         from chexone_ray.engine.pool import EnginePool
 
-        runtime.join(ray or RayConfig(address="local"))
         self.settings = checkpoints.read_settings(model)
-        self.engine_config = engine or default_engine()
-        self._pool: EnginePool = EnginePool(self.engine_config, model, self.settings.images)
-        self._tokenizer = _tokenizer(model)
+        limit = checkpoints.max_length(model)
+        self._owns_ray = not is_initialized()
+        runtime.join(ray or _default_ray())
+        self._pool: EnginePool | None = None
         self._num_asked = 0
+        try:
+            self.engine_config = engine or default_engine(limit)
+            self._pool = EnginePool(self.engine_config, model, self.settings.images)
+            self._tokenizer = _tokenizer(model)
+        except BaseException:
+            self.close()
+            raise
 
     def report(
         self, *films: Film, mode: Mode = "reasoning", indication: str = "", max_tokens: int = 1024
@@ -79,6 +93,8 @@ class CheXOne:
         """
         if not films:
             raise ChexoneError("no film given: pass at least one path, URI or the bytes of a file")
+        if self._pool is None:
+            raise ChexoneError("this CheXOne is closed: make a new one")
         turns = prompts.messages(question, len(films), mode, self.settings.prompts)
         self._num_asked += 1
         request = Request(
@@ -86,9 +102,7 @@ class CheXOne:
             prompt=prompts.render(self._tokenizer, turns),
             images=tuple(images.to_png(picture) for picture in self._pixels(films)),
         )
-        room = max(1, self.engine_config.max_model_len // 2)
-        sampling = SamplingConfig(max_tokens=min(max_tokens, room))
-        (rollout,) = self._pool.generate([request], sampling)
+        (rollout,) = self._pool.generate([request], SamplingConfig(max_tokens=max_tokens))
         if rollout.error:
             raise ChexoneError(f"the engine gave no answer: {rollout.error}")
         completion = rollout.completions[0]
@@ -104,14 +118,22 @@ class CheXOne:
     def _pixels(self, films: Sequence[Film]) -> list[images.Pixels]:
         return [
             images.decode(
-                film if isinstance(film, bytes) else storage.read_bytes(film), self.settings.images
+                film if isinstance(film, bytes) else storage.read_bytes(str(film)),
+                self.settings.images,
             ).pixels
             for film in films
         ]
 
     def close(self) -> None:
-        """Stop the engine; a second call does nothing."""
-        self._pool.shutdown()
+        """Stop the engine, and Ray if it was started here; a second call does nothing."""
+        from chexone_ray import runtime
+
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown()
+        if self._owns_ray:
+            self._owns_ray = False
+            runtime.leave()
 
     def __enter__(self) -> CheXOne:
         return self
@@ -125,13 +147,32 @@ class CheXOne:
         self.close()
 
 
-def default_engine() -> EngineConfig:
-    """A GPU engine where the cluster has a GPU, else one for the CPU build of vLLM."""
+def default_engine(limit: int | None = None) -> EngineConfig:
+    """A GPU engine where the cluster has a GPU, else one for the CPU build of vLLM.
+
+    `limit` is the longest prompt and completion that the model takes, in tokens.
+    """
     import ray
 
-    if ray.cluster_resources().get("GPU", 0) >= 1:
-        return EngineConfig()
-    return EngineConfig(num_gpus=0, dtype="float32", enforce_eager=True, threads=1, kv_cache_mb=512)
+    length = min(DEFAULT_MAX_LENGTH, limit or DEFAULT_MAX_LENGTH)
+    there = ray.cluster_resources()
+    if there.get("GPU", 0) >= 1:
+        return EngineConfig(max_model_len=length)
+    return EngineConfig(
+        num_gpus=0,
+        dtype="float32",
+        enforce_eager=True,
+        lean=True,
+        threads=max(1, min(os.cpu_count() or 1, int(there.get("CPU", 1)))),
+        max_model_len=length,
+        max_num_seqs=16,
+        kv_cache_mb=1024,
+    )
+
+
+def _default_ray() -> RayConfig:
+    """The cluster that Ray's own RAY_ADDRESS names, else a Ray that ends with this process."""
+    return RayConfig(address="auto" if os.environ.get("RAY_ADDRESS") else "local")
 
 
 def _tokenizer(model: str) -> object:

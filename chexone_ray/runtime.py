@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+import time
+import sys
 
 from chexone_ray import s3
 from chexone_ray.config import RayConfig
 from chexone_ray.errors import ChexoneError
 
 logger = logging.getLogger(__name__)
+
+PROBES = 3
+PROBE_TIMEOUT_S = 5.0
+
+START_ATTEMPTS = 3
 
 
 def join(config: RayConfig) -> None:
@@ -18,6 +26,10 @@ def join(config: RayConfig) -> None:
     "local" starts a Ray that ends with this process, "auto" joins the cluster of this machine or of
     the submitted job, "ray://..." a remote one. Raises ChexoneError when there is none.
     """
+    if config.address == "local" and "ray" not in sys.modules:
+        # Ray's default for a cluster of its own, said aloud: else it warns at every start. It is
+        # read on import, so later it would be a token that this process does not send.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
     # Workers inherit the environment of the process that starts Ray.
@@ -27,15 +39,41 @@ def join(config: RayConfig) -> None:
     if config.address == "local":
         _start(config)
         return
+    where = config.address
     try:
-        ray.init(address=config.address, logging_level=logging.WARNING)
-    except (ConnectionError, TimeoutError, RuntimeError) as error:
-        where = os.environ.get("RAY_ADDRESS", config.address)
+        where = _address(config.address)
+        _probe(where)
+        ray.init(address=where, logging_level=logging.WARNING)
+    except (OSError, RuntimeError) as error:
         raise ChexoneError(
             f"no Ray cluster answers at {where} ({_first_line(error)}): start one with "
             "`ray start --head`, or run with --ray.address local"
         ) from error
-    logger.info("joined Ray at %s", ray.get_runtime_context().gcs_address)
+    logger.info("joined Ray at %s", where)
+
+
+def _address(address: str) -> str:
+    """What "auto" means here: RAY_ADDRESS (set in a job), else the cluster of this machine."""
+    if address != "auto":
+        return address
+    from ray._private.services import canonicalize_bootstrap_address_or_die
+
+    return str(os.environ.get("RAY_ADDRESS") or canonicalize_bootstrap_address_or_die("auto"))
+
+
+def _probe(address: str) -> None:
+    """Raise OSError where no port answers: Ray itself tries a dead address for minutes."""
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if not port.isdigit():
+        return
+    for attempt in range(PROBES):
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), PROBE_TIMEOUT_S).close()
+            return
+        except OSError:
+            if attempt + 1 == PROBES:
+                raise
+            time.sleep(1)
 
 
 def leave() -> None:
@@ -48,17 +86,24 @@ def leave() -> None:
 def _start(config: RayConfig) -> None:
     import ray
 
-    # Ray's default for a cluster of its own, said aloud: else it warns about it at every start.
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
     store = config.object_store_gb
-    ray.init(
-        "local",
-        num_cpus=config.num_cpus,
-        object_store_memory=None if store is None else int(store * 1e9),
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.WARNING,
-    )
+    for attempt in range(1, START_ATTEMPTS + 1):
+        try:
+            ray.init(
+                "local",
+                num_cpus=config.num_cpus,
+                object_store_memory=None if store is None else int(store * 1e9),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+            )
+            break
+        except Exception as error:
+            # Ray gives its own processes 30 s, too little on a machine that is busy.
+            ray.shutdown()
+            if "timed out during startup" not in str(error) or attempt == START_ATTEMPTS:
+                raise
+            logger.warning("Ray did not start within its 30 s (attempt %d): again", attempt)
     logger.info("started a local Ray with %s CPUs", ray.cluster_resources().get("CPU"))
 
 

@@ -1,8 +1,8 @@
 """A small Qwen2.5-VL with its own tokenizer, chat template and processor: `chexone tiny-model`.
 
-The stand-in for a published base model: the real architecture at 1/2000 of the size. Its vision tower
-is pretrained on phantoms (`tiny_pretrain`), as a published base model has seen images before; its
-language model is random. Loads by transformers' Auto classes and by vLLM like the 3B model.
+The stand-in for a published base model: the real architecture at 1/2000 of the size. Its vision
+tower is pretrained on phantoms (`tiny_pretrain`), as a published base model has seen images before;
+its language model is random. Loads by transformers' Auto classes and by vLLM like the 3B model.
 Torch and transformers are imported inside the functions.
 """
 
@@ -12,18 +12,29 @@ import json
 import logging
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from chexone_ray import storage
-from chexone_ray.config import TinyModelConfig
+from chexone_ray.config import PrepareConfig, PromptConfig, SourceConfig, TinyModelConfig
+from chexone_ray.data.phantom import PhantomStudy, random_history
+from chexone_ray.data.phantom_anatomy import FINDINGS
+from chexone_ray.data.phantom_report import write_report
+from chexone_ray.data.tasks import samples
 from chexone_ray.log import timed
+from chexone_ray.prompts import question_text, target
+from chexone_ray.records import ImageRef, Study
 
 logger = logging.getLogger(__name__)
 
 IMAGE_SIZE = 112
 """Side of the square images that this model is made for: 16 image tokens."""
-VOCABULARY = 512
+VOCABULARY = 768
+"""Enough for the phantom wording to have a token a word; a few ids stay unused."""
+TOKENIZER_PATIENTS = 200
+SUFFIX = "Reason step by step."
+"""A reasoning suffix that costs a small model few tokens; for `PromptConfig.suffix`."""
 SPECIAL = (
     "<|endoftext|>",
     "<|im_start|>",
@@ -72,10 +83,12 @@ def build(config: TinyModelConfig) -> str:
         from chexone_ray.tiny_pretrain import pretrain
 
         with timed(logger, f"vision pretraining, {config.pretrain_steps} steps"):
-            history = pretrain(model, steps=config.pretrain_steps, seed=config.seed)
+            _, history = pretrain(model, steps=config.pretrain_steps, seed=config.seed)
     with tempfile.TemporaryDirectory(prefix="chexone-tiny-") as folder:
         save(model, tokenizer, Path(folder))
-        (Path(folder) / "pretraining.jsonl").write_text("".join(json.dumps(h) + "\n" for h in history))
+        (Path(folder) / "pretraining.jsonl").write_text(
+            "".join(json.dumps(h) + "\n" for h in history)
+        )
         storage.upload(Path(folder), config.output_uri)
     parameters = sum(p.numel() for p in model.parameters())
     storage.commit(
@@ -87,28 +100,65 @@ def build(config: TinyModelConfig) -> str:
 
 
 def training_texts(seed: int) -> Iterator[str]:
-    """Texts that the tokenizer is trained on: chat frames and questions, answers and traces of phantoms."""
-    yield from ("system\nuser\nassistant\n",) * 50
-    yield from WORDS
+    """Texts that the tokenizer is trained on: the chats of phantom patients, both modes.
+
+    Read from no archive, so that the model exists before any; the words are the same.
+    """
+    config = PrepareConfig(
+        output_uri="unused",
+        sources=(SourceConfig(adapter="mimic_cxr_jpg", uri="unused"),),
+        instruct_share=0.25,
+    )
+    for patient in range(TOKENIZER_PATIENTS):
+        prior: Study | None = None
+        for number, visit in enumerate(random_history(10_000_000 * (seed + 1) + patient)):
+            study = _study(visit, str(patient), number)
+            for sample in samples(study, prior, seed, config):
+                for suffix in ("default", SUFFIX):
+                    prompts = PromptConfig(system="", suffix=suffix)
+                    question = question_text(sample.question, sample.mode, prompts)
+                    answer = target(sample.answer, sample.reasoning, sample.mode)
+                    yield f"system\nuser\n{question}\nassistant\n{answer}"
+            prior = study
 
 
-WORDS = (
-    "Is there evidence of pleural effusion in this image? Answer yes or no. Reason step by step.",
-    "Which side shows the pneumothorax? Is the heart size normal, borderline or enlarged?",
-    "Describe the findings of this chest radiograph. The lungs are clear. No pleural effusion or pneumothorax.",
-    "(A) consolidation (B) nodule (C) pacemaker (D) tube. Which finding is shown? \\boxed{yes} \\boxed{no}",
-    "Locate the consolidation. There is an opacity in the left lower zone. The view is lateral, PA or AP.",
-    "Compared with the prior image the right effusion is better, same or worse. The costophrenic angle is blunted.",
-    "No nodule detected. A rounded density lies in the right upper lung. cardiomegaly with a wide cardiac silhouette",
-)
+def _study(visit: PhantomStudy, patient: str, number: int) -> Study:
+    """A phantom visit as a source adapter would give it, every finding labelled and boxed."""
+    report = write_report(visit)
+    films = [visit.film(view, IMAGE_SIZE) for view in visit.views]
+    names = {"LATERAL": "lateral"}
+    images = tuple(ImageRef("", names.get(film.view, film.view)) for film in films)
+    present = {box.label for film in films for box in film.boxes}
+    return Study(
+        dataset="phantom",
+        patient=patient,
+        study=f"{patient}-{number}",
+        images=images,
+        date=str(number),
+        archive_split="train",
+        findings=report.findings,
+        impression=report.impression,
+        labels={name: int(name in present) for name in FINDINGS},
+        boxes=tuple(replace(box, image=i) for i, film in enumerate(films) for box in film.boxes),
+        boxes_complete=True,
+    )
 
 
 def train_tokenizer(texts: Iterable[str]) -> Any:
     """A byte-level BPE `PreTrainedTokenizerFast` of at most `VOCABULARY` entries.
 
-    Every digit, parenthesis and comma stays a token of its own, so that boxes read alike everywhere.
+    Every digit, parenthesis and comma stays a token of its own: boxes read alike everywhere.
     """
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import (
+        AddedToken,
+        Regex,
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        trainers,
+    )
     from transformers import PreTrainedTokenizerFast
 
     raw = Tokenizer(models.BPE(unk_token=None))
@@ -117,7 +167,10 @@ def train_tokenizer(texts: Iterable[str]) -> Any:
         [
             pre_tokenizers.Split(Regex(r"\p{N}|[(),]"), behavior="isolated"),
             pre_tokenizers.Split(
-                Regex(r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"),
+                Regex(
+                    r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+                    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+                ),
                 behavior="isolated",
             ),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
@@ -136,7 +189,9 @@ def train_tokenizer(texts: Iterable[str]) -> Any:
         tokenizer_object=raw,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
-        additional_special_tokens=[name for name in SPECIAL if name.startswith(("<|im", "<|vis", "<|video"))],
+        additional_special_tokens=[
+            name for name in SPECIAL if name.startswith(("<|im", "<|vis", "<|video"))
+        ],
         model_max_length=4096,
         clean_up_tokenization_spaces=False,
         chat_template=CHAT_TEMPLATE,
@@ -146,8 +201,8 @@ def train_tokenizer(texts: Iterable[str]) -> Any:
 def model_config(tokenizer: Any) -> Any:
     """The `Qwen2_5_VLConfig`: three text layers, four vision blocks.
 
-    The low rope theta gives a 4 x 4 grid of image tokens different phases; heads of 64 are what vLLM's
-    CPU kernel takes.
+    The low rope theta gives a 4 x 4 grid of image tokens different phases; heads of 64 are what
+    vLLM's CPU kernel takes.
     """
     from transformers import Qwen2_5_VLConfig
 
@@ -161,7 +216,11 @@ def model_config(tokenizer: Any) -> Any:
             "num_attention_heads": 2,
             "num_key_value_heads": 1,
             "max_position_embeddings": 4096,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 100.0, "mrope_section": [8, 12, 12]},
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 100.0,
+                "mrope_section": [8, 12, 12],
+            },
             "initializer_range": 0.04,
             "tie_word_embeddings": True,
             "bos_token_id": None,

@@ -1,10 +1,15 @@
-"""Vision pretraining of the tiny model on phantoms: every image token learns to tell what the film shows.
+"""Vision pretraining of the tiny model on phantoms: image tokens learn to tell what a film shows.
 
-Supervision is dense and position-aware. One linear map, shared by all 16 merged tokens of an image and
-thrown away afterwards, reads from each token (a) the whole film: visible findings by side with their
-grade, heart class, view, and the box of each finding as bins of 5 %; (b) its own place: which cell of
-the grid it is and how much of each finding's mask lies in it. Because every token carries the facts of
-the film in the same directions, a random language model that attends to any of them can read them.
+Supervision is dense and position-aware. Three linear maps, thrown away afterwards, read the 16
+merged tokens of an image at unit root mean square, as the language model's first norm sees them:
+
+- `film`, from their mean: visible findings by side with their grade, heart class, view, and the box
+  of each finding as bins of 5 %. A random language model that spreads its attention over an image
+  sees this mean, so whatever it holds can be asked for from the first step on;
+- `cell`, from each token: which cell of the grid it is, and which findings' masks lie in it. The
+  tower has relative positions only; this makes it tell left from right;
+- `flat`, from all tokens in order: findings and heart class again. It finds local signs soonest
+  (each token has weights of its own) and draws the features that the other two need.
 
 Shapes: N images, T = 16 merged tokens, P = 64 patches, D = 128 features.
 """
@@ -16,6 +21,7 @@ import math
 import multiprocessing
 import os
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from functools import partial
@@ -40,10 +46,11 @@ HEARTS = ("normal", "borderline", "enlarged")
 VIEWS = ("PA", "AP", "LATERAL")
 GRADES = (0.0, 1 / 3, 2 / 3)
 IGNORE = -100
+LOG_STEPS = 50
 SHIFT = 3
 """Largest shift of the augmentation, pixels."""
-DRAW_SHARE = 0.25
-"""Films drawn per film trained on: each is seen four times, shifted differently."""
+DRAW_SHARE = 0.3
+"""Films drawn per film trained on: each is seen three or four times, shifted differently."""
 
 
 @dataclass(frozen=True)
@@ -57,21 +64,23 @@ class Films:
     boxes: NDArray[np.float32]
     """(N, names, 4) in 0-1, NaN where there is none."""
     cover: NDArray[np.float32]
-    """(N, T, names): share of the token's cell that each mask covers."""
+    """(N, T, names): 1 where a tenth of the token's cell or a third of the mask is in common."""
     heart: NDArray[np.int64]
     """(N,), `IGNORE` where the view does not show it."""
     view: NDArray[np.int64]
 
     @classmethod
     def join(cls, parts: list[Films]) -> Films:
-        return cls(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)})
+        return cls(
+            **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)}
+        )
 
 
 def describe(film: Phantom) -> dict[str, Any]:
     """One film's row of `Films`."""
-    present = np.zeros((len(NAMES), len(GRADES)), np.float32)
-    boxes = np.full((len(NAMES), 4), np.nan, np.float32)
-    cover = np.zeros((GRID * GRID, len(NAMES)), np.float32)
+    present: NDArray[np.float32] = np.zeros((len(NAMES), len(GRADES)), np.float32)
+    boxes: NDArray[np.float32] = np.full((len(NAMES), 4), np.nan, np.float32)
+    cover: NDArray[np.float32] = np.zeros((GRID * GRID, len(NAMES)), np.float32)
     severity = {spec.name: spec.severity for spec in film.specs if spec.label in SIDED}
     for index, name in enumerate(NAMES):
         mask = film.masks.get(name)
@@ -81,7 +90,8 @@ def describe(film: Phantom) -> dict[str, Any]:
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         boxes[index] = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]) / SIZE
         cell = SIZE // GRID
-        cover[:, index] = mask.reshape(GRID, cell, GRID, cell).mean((1, 3)).reshape(-1)
+        share = mask.reshape(GRID, cell, GRID, cell).mean((1, 3)).reshape(-1)
+        cover[:, index] = (share > 0.1) | (share > 0.3 * share.sum())
     frontal = film.view != "LATERAL"
     return {
         "pixels": film.pixels.reshape(SIZE, SIZE, -1)[..., 0],
@@ -95,7 +105,9 @@ def describe(film: Phantom) -> dict[str, Any]:
 
 def draw_films(seed: int, start: int, count: int) -> Films:
     """Films number `start` to `start + count` of the endless row that `seed` defines."""
-    rows = [describe(random_phantom((seed + 1) * 10_000_000 + start + i, SIZE)) for i in range(count)]
+    rows = [
+        describe(random_phantom((seed + 1) * 10_000_000 + start + i, SIZE)) for i in range(count)
+    ]
     return Films(**{name: np.stack([row[name] for row in rows]) for name in rows[0]})
 
 
@@ -112,7 +124,7 @@ def draw_all(seed: int, count: int, processes: int | None = None) -> Films:
 
 
 def patches(pixels: Any) -> Any:
-    """(N, SIZE, SIZE) grey values 0-255 -> (N, P, 1176), as the processor lays out RGB copies of them."""
+    """(N, SIZE, SIZE) grey 0-255 -> (N, P, 1176), as the processor lays out RGB copies of it."""
     import torch
     from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
@@ -120,19 +132,28 @@ def patches(pixels: Any) -> Any:
     std = torch.tensor(OPENAI_CLIP_STD)[:, None, None, None]
     cells = pixels.float().reshape(-1, GRID, 2, 14, GRID, 2, 14).permute(0, 1, 4, 2, 5, 3, 6)
     cells = cells.reshape(len(pixels), GRID * GRID * 4, 1, 1, 14, 14) / 255
-    return ((cells - mean) / std).expand(-1, -1, -1, 2, -1, -1).reshape(len(pixels), GRID * GRID * 4, -1)
+    return (
+        ((cells - mean) / std)
+        .expand(-1, -1, -1, 2, -1, -1)
+        .reshape(len(pixels), GRID * GRID * 4, -1)
+    )
 
 
 def encode(visual: Any, values: Any) -> Any:
-    """Merged tokens (N, T, D) of equal-sized images; the library's forward, batched (a test compares)."""
+    """Merged tokens (N, T, D) of images of `SIZE`: the library's forward in one batch."""
     import torch
     from torch.nn import functional
-    from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import apply_rotary_pos_emb_vision, get_vision_position_ids
+    from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
+        apply_rotary_pos_emb_vision,
+        get_vision_position_ids,
+    )
 
     count, places, _ = values.shape
     state = visual.patch_embed(values.reshape(count * places, -1)).reshape(count, places, -1)
     grid = torch.tensor([[1, 2 * GRID, 2 * GRID]])
-    rotation = visual.rotary_pos_emb(state, get_vision_position_ids(grid, visual.spatial_merge_size))
+    rotation = visual.rotary_pos_emb(
+        state, get_vision_position_ids(grid, visual.spatial_merge_size)
+    )
     for block in visual.blocks:
         attention = block.attn
         qkv = attention.qkv(block.norm1(state)).reshape(count, places, 3, attention.num_heads, -1)
@@ -145,8 +166,10 @@ def encode(visual: Any, values: Any) -> Any:
     return visual.merger(state).reshape(count, places // 4, -1)
 
 
-def batch(films: Films, chosen: NDArray[np.int64], rng: np.random.Generator | None) -> dict[str, Any]:
-    """Tensors of the chosen films; with `rng` shifted by up to `SHIFT` pixels, brightness changed."""
+def batch(
+    films: Films, chosen: NDArray[np.int64], rng: np.random.Generator | None
+) -> dict[str, Any]:
+    """Tensors of the chosen films; with `rng` shifted and of changed brightness."""
     import torch
 
     pixels = films.pixels[chosen].astype(np.float32)
@@ -171,50 +194,73 @@ def batch(films: Films, chosen: NDArray[np.int64], rng: np.random.Generator | No
     }
 
 
-def head_sizes() -> dict[str, int]:
-    """Outputs of the shared linear map, in order."""
-    return {
-        "present": len(NAMES) * len(GRADES),
-        "heart": len(HEARTS),
-        "view": len(VIEWS),
-        "bins": len(NAMES) * 4 * BINS,
-        "cell": GRID * GRID,
-        "cover": len(NAMES),
-    }
+FILM = {
+    "present": len(NAMES) * len(GRADES),
+    "heart": len(HEARTS),
+    "view": len(VIEWS),
+    "bins": len(NAMES) * 4 * BINS,
+}
+CELL = {"cell": GRID * GRID, "cover": len(NAMES)}
+FLAT = {"flat_present": FILM["present"], "flat_heart": FILM["heart"]}
+"""Outputs of the three maps, in order."""
+WEIGHTS = {
+    "present": 8.0,
+    "heart": 1.0,
+    "view": 0.3,
+    "bins": 0.5,
+    "cell": 0.3,
+    "cover": 4.0,
+    "flat_present": 6.0,
+    "flat_heart": 0.3,
+}
+"""Loss weights."""
+COVER_WEIGHT = 4.0
+"""Weight of a positive cell: masks cover few of them."""
+FILM_RATE = 5.0
+"""Learning rate of `film` and `cell` over the tower's: the mean of 16 tokens is small."""
 
 
-WEIGHTS = {"present": 4.0, "heart": 0.5, "view": 0.3, "bins": 0.5, "cell": 0.3, "cover": 2.0}
-"""Loss weights, by head."""
+def read_out(maps: Any, tokens: Any) -> dict[str, Any]:
+    """Logits of every loss from (N, T, D) tokens; `maps` holds the linear maps by name."""
+    tokens = tokens * (tokens.pow(2).mean(-1, keepdim=True) + 1e-6).rsqrt()
+    film = maps["film"](tokens.mean(1)).split(list(FILM.values()), -1)
+    cell = maps["cell"](tokens).split(list(CELL.values()), -1)
+    flat = maps["flat"](tokens.flatten(1)).split(list(FLAT.values()), -1)
+    return dict(zip([*FILM, *CELL, *FLAT], [*film, *cell, *flat], strict=True))
 
 
-def losses(logits: Any, target: dict[str, Any]) -> dict[str, Any]:
-    """Mean loss a head; `logits` is (N, T, sum of `head_sizes`). Boxes count where there is one."""
+def losses(logits: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
+    """Mean loss by name. Boxes count where there is one, the heart class on frontal films."""
     import torch
     from torch.nn import functional
 
-    count, tokens, _ = logits.shape
-    parts = dict(zip(head_sizes(), logits.split(list(head_sizes().values()), -1), strict=True))
-
-    def every_token(name: str) -> Any:
-        return target[name][:, None].expand(-1, tokens, *target[name].shape[1:])
-
-    cells = torch.arange(tokens).expand(count, -1)
+    binary = functional.binary_cross_entropy_with_logits
     cross = partial(functional.cross_entropy, ignore_index=IGNORE)
+    present = target["present"].flatten(1)
+    cells = torch.arange(GRID * GRID).expand(len(present), -1)
     return {
-        "present": functional.binary_cross_entropy_with_logits(
-            parts["present"], every_token("present").reshape(count, tokens, -1)
-        ),
-        "heart": cross(parts["heart"].flatten(0, 1), every_token("heart").reshape(-1)),
-        "view": cross(parts["view"].flatten(0, 1), every_token("view").reshape(-1)),
-        "bins": cross(parts["bins"].reshape(-1, BINS), every_token("bins").reshape(-1)),
-        "cell": cross(parts["cell"].flatten(0, 1), cells.reshape(-1)),
-        "cover": functional.binary_cross_entropy_with_logits(parts["cover"], target["cover"]),
+        "present": binary(logits["present"], present),
+        "heart": cross(logits["heart"], target["heart"]),
+        "view": cross(logits["view"], target["view"]),
+        "bins": cross(logits["bins"].reshape(-1, BINS), target["bins"].reshape(-1)),
+        "cell": cross(logits["cell"].flatten(0, 1), cells.reshape(-1)),
+        "cover": binary(logits["cover"], target["cover"], pos_weight=torch.tensor(COVER_WEIGHT)),
+        "flat_present": binary(logits["flat_present"], present),
+        "flat_heart": cross(logits["flat_heart"], target["heart"]),
     }
 
 
-def normed(tokens: Any) -> Any:
-    """Features at unit root mean square, as the language model's first norm sees them."""
-    return tokens * (tokens.pow(2).mean(-1, keepdim=True) + 1e-6).rsqrt()
+def linear_maps(features: int) -> Any:
+    """The three maps as a `ModuleDict`."""
+    import torch
+
+    return torch.nn.ModuleDict(
+        {
+            "film": torch.nn.Linear(features, sum(FILM.values())),
+            "cell": torch.nn.Linear(features, sum(CELL.values())),
+            "flat": torch.nn.Linear(features * GRID * GRID, sum(FLAT.values())),
+        }
+    )
 
 
 def rate(step: int, steps: int, peak: float) -> float:
@@ -225,9 +271,19 @@ def rate(step: int, steps: int, peak: float) -> float:
 
 
 def pretrain(
-    model: Any, *, steps: int, seed: int, size: int = 32, peak: float = 2e-3, films: Films | None = None
-) -> list[dict[str, float]]:
-    """Train `model.model.visual` in place; returns one row of mean losses every 25 steps."""
+    model: Any,
+    *,
+    steps: int,
+    seed: int,
+    size: int = 16,
+    peak: float = 2e-3,
+    films: Films | None = None,
+) -> tuple[Any, list[dict[str, float]]]:
+    """Train `model.model.visual` in place on one thread.
+
+    Returns the maps and a row of mean losses every `LOG_STEPS` steps. `films` replaces those
+    that it would draw.
+    """
     import torch
 
     visual = model.model.visual
@@ -235,34 +291,54 @@ def pretrain(
     if films is None:
         films = draw_all(seed, max(size, int(steps * size * DRAW_SHARE)))
         logger.info("drew %d films in %.1f s", len(films.pixels), time.monotonic() - start)
-    rng = np.random.default_rng([seed, 0x71])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = torch.nn.Linear(visual.config.out_hidden_size, sum(head_sizes().values()))
-    parameters = [*visual.parameters(), *head.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=peak, betas=(0.9, 0.95), weight_decay=0.02, fused=True)
+        maps = linear_maps(visual.config.out_hidden_size)
+    groups = [
+        (visual, 1.0),
+        (maps["flat"], 1.0),
+        (maps["film"], FILM_RATE),
+        (maps["cell"], FILM_RATE),
+    ]
+    parameters = [*visual.parameters(), *maps.parameters()]
+    optimizer = torch.optim.AdamW(
+        [{"params": list(module.parameters())} for module, _ in groups],
+        lr=peak,
+        betas=(0.9, 0.95),
+        weight_decay=0.02,
+        fused=True,
+    )
     history: list[dict[str, float]] = []
     sums: dict[str, float] = {}
-    order: list[int] = []
-    for step in range(steps):
-        while len(order) < size:
-            order += rng.permutation(len(films.pixels)).tolist()
-        chosen, order = np.array(order[:size]), order[size:]
-        target = batch(films, chosen, rng)
-        parts = losses(head(normed(encode(visual, patches(target["pixels"])))), target)
+    for step, target in enumerate(_batches(films, steps, size, seed)):
+        parts = losses(read_out(maps, encode(visual, patches(target["pixels"]))), target)
         total = torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum()
-        optimizer.param_groups[0]["lr"] = rate(step, steps, peak)
+        for group, (_, factor) in zip(optimizer.param_groups, groups, strict=True):
+            group["lr"] = factor * rate(step, steps, peak)
         optimizer.zero_grad()
         total.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         for name, value in parts.items():
-            sums[name] = sums.get(name, 0.0) + float(value)
-        if (step + 1) % 25 == 0 or step + 1 == steps:
-            many = step % 25 + 1
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
+        if (step + 1) % LOG_STEPS == 0 or step + 1 == steps:
+            many = step % LOG_STEPS + 1
             row = {"step": step + 1.0, "seconds": round(time.monotonic() - start, 1)}
             row |= {f"pretrain/{name}": round(value / many, 4) for name, value in sums.items()}
             history.append(row)
             sums = {}
-            logger.info("pretraining %s", " ".join(f"{k.split('/')[-1]}={v:g}" for k, v in row.items()))
-    return history
+            logger.info(
+                "pretraining %s", " ".join(f"{k.split('/')[-1]}={v:g}" for k, v in row.items())
+            )
+    return maps, history
+
+
+def _batches(films: Films, steps: int, size: int, seed: int) -> Iterator[dict[str, Any]]:
+    """One augmented batch a step, every film once before any film again."""
+    rng = np.random.default_rng([seed, 0x71])
+    order: list[int] = []
+    for _ in range(steps):
+        while len(order) < size:
+            order += rng.permutation(len(films.pixels)).tolist()
+        chosen, order = np.array(order[:size]), order[size:]
+        yield batch(films, chosen, rng)

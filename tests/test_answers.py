@@ -1,4 +1,4 @@
-r"""The one answer parser: `strict` and `original` rules, vectors from the published code's behaviour."""
+"""The one answer parser. The vectors of the original rules are observed behaviour of that code."""
 
 from __future__ import annotations
 

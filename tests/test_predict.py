@@ -89,7 +89,7 @@ def films(folder: Path, count: int) -> None:
     """Films of distinct grey levels; number 5 is cut short."""
     folder.mkdir()
     for number in range(count):
-        grey = np.full((56, 56, 3), number * 8, dtype=np.uint8)
+        grey: np.ndarray[Any, Any] = np.full((56, 56, 3), number * 8, dtype=np.uint8)
         grey[:28] = 255 - number * 8
         data = images.to_png(grey)
         (folder / f"film-{number:02d}.png").write_bytes(data[:60] if number == 5 else data)

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
-from chexone_ray.config import FilterConfig, SamplingConfig
+from chexone_ray import images, storage
+from chexone_ray.config import (
+    EngineConfig,
+    FilterConfig,
+    ImageConfig,
+    SamplingConfig,
+    TinyModelConfig,
+)
+from chexone_ray.data import manifest, stream
+from chexone_ray.engine.pool import EnginePool
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import Sample
+from chexone_ray.records import Completion, ImageRef, Request, Rollout, Sample
 from chexone_ray.variance import Group, group_of, histogram, keep, select
 
 
@@ -90,3 +106,121 @@ def test_one_sample_is_refused() -> None:
     )
     with pytest.raises(ChexoneError, match=r"filter\.sampling\.n=1"):
         select(config)
+
+
+# --- the whole stage; the engine is the one seam --------------------------------------------------
+
+ANSWERS = {
+    "presence-0": ("yes", "no", "no", "no"),
+    "presence-1": ("yes", "yes", "yes", "yes"),
+    "presence-2": ("yes", "yes", "no", "no"),
+    "side-0": ("left", "right", "left", "left"),
+    "side-1": ("right", "right", "right", "right"),
+}
+
+
+class ScriptedEngine:
+    """Answers by `ANSWERS`; counts the prompts that it was asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    async def start(self) -> None:
+        """Nothing to load."""
+
+    async def generate(
+        self, requests: Sequence[Request], sampling: SamplingConfig
+    ) -> list[Rollout]:
+        self.asked.extend(r.id for r in requests)
+        return [
+            Rollout(
+                r.id,
+                (0,),
+                tuple(
+                    Completion(f"I look. \\boxed{{{text}}}", (1,), (0.0,), "stop", 0)
+                    for text in ANSWERS[r.id]
+                ),
+            )
+            for r in requests
+        ]
+
+    async def update_weights(self, weights: Any, version: int) -> None:
+        """No weights."""
+
+    async def load_checkpoint(self, uri: str, version: int) -> None:
+        """No weights."""
+
+    async def shutdown(self) -> None:
+        """Nothing to end."""
+
+    def kill(self) -> None:
+        """Nothing to end."""
+
+
+def write_manifest(folder: Path) -> str:
+    """Five questions and one more about a film that is cut short."""
+    film = images.to_png(np.full((56, 56, 3), 90, dtype=np.uint8))
+    (folder / "film.png").write_bytes(film)
+    (folder / "bad.png").write_bytes(film[:50])
+    rows = [
+        replace(
+            sample(int(name[-1]), name[:-2]),
+            images=(ImageRef(str(folder / "film.png")),),
+            answer="yes" if name.startswith("presence") else "left",
+        )
+        for name in ANSWERS
+    ]
+    rows.append(replace(rows[0], id="presence-9", images=(ImageRef(str(folder / "bad.png")),)))
+    uri = str(folder / "manifest")
+    manifest.write_samples(uri, rows, {"seed": 1})
+    return uri
+
+
+@pytest.mark.slow
+def test_select_writes_the_smaller_manifest_once(tmp_path: Path) -> None:
+    from chexone_ray.tiny_model import build
+
+    model = build(TinyModelConfig(output_uri=str(tmp_path / "tiny"), random=True))
+    config = FilterConfig(
+        output_uri=str(tmp_path / "selected"),
+        model_uri=model,
+        manifest_uri=write_manifest(tmp_path),
+        quota_per_kind={"presence": 1},
+        sampling=SamplingConfig(n=4, temperature=1.0),
+        max_failure_rate=0.2,
+        images=ImageConfig(max_pixels=12_544),
+        engine=EngineConfig(num_gpus=0, min_engines=1, max_engines=1),
+    )
+    ScriptedEngine.asked.clear()
+    with EnginePool(
+        config.engine, model, config.images, factory=lambda uri, version: ScriptedEngine()
+    ) as pool:
+        assert select(config, pool) == config.output_uri
+        assert sorted(ScriptedEngine.asked) == sorted(ANSWERS)
+        chosen = stream.read_samples(config.output_uri, "train")
+        # presence-2 has two of four right, presence-0 one of four: the quota keeps the first only.
+        assert [s.id for s in chosen] == ["presence-2", "side-0"]
+        assert manifest.load(config.output_uri).info["selected_from"] == config.manifest_uri
+        groups = pq.read_table(tmp_path / "selected" / "groups.parquet").to_pylist()
+        assert {g["id"]: g["kept"] for g in groups} == {
+            name: name in ("presence-2", "side-0") for name in (*ANSWERS, "presence-9")
+        }
+        assert [g["error"] for g in groups if g["error"]]
+        report = storage.read_json(storage.join(config.output_uri, "report.json"))
+        assert (report["prompts"], report["failed"], report["kept"]) == (6, 1, 2)
+        assert report["kinds"]["presence"]["zero"] == 1
+        assert not storage.exists(storage.join(config.output_uri, "progress"))
+
+        assert select(config, pool) == config.output_uri
+        assert len(ScriptedEngine.asked) == len(ANSWERS)
+        with pytest.raises(ChexoneError, match="other settings"):
+            select(config.model_copy(update={"min_std": 0.1}), pool)
+        strict = config.model_copy(
+            update={"output_uri": str(tmp_path / "strict"), "max_failure_rate": 0.1}
+        )
+        with pytest.raises(ChexoneError, match="1 of 6 prompts failed"):
+            select(strict, pool)
+        with pytest.raises(ChexoneError, match="none of 6 prompts"):
+            select(
+                config.model_copy(update={"output_uri": str(tmp_path / "none"), "min_std": 0.6}),
+                pool,
+            )

@@ -26,25 +26,21 @@ NUM_SERVED = 4
 
 
 def archive(run: Run) -> dict[str, Any]:
-    """Draw the phantom archive into S3; the base model is built and Ray starts meanwhile."""
+    """Draw the phantom archive into S3; the tiny base model is built meanwhile."""
     from chexone_ray.data.archive import write_archive
 
-    settings = run.recipe.archive
-    drawing = Background(
-        "archive",
-        lambda: write_archive(
-            run.configs.archive_uri,
-            num_patients=settings.num_patients,
-            seed=run.config.seed,
-            size=settings.size,
-            dicom_share=settings.dicom_share,
-            bad_files=True,
-        ),
-    )
     if not run.is_done("tiny-model"):
         run.ahead["tiny-model"] = Background("tiny-model", lambda: _build_tiny_model(run))
-    run.session.start_ray()
-    counts = drawing.result(timeout_s=1800)
+    run.started(run.session.start_ray())
+    settings = run.recipe.archive
+    counts = write_archive(
+        run.configs.archive_uri,
+        num_patients=settings.num_patients,
+        seed=run.config.seed,
+        size=settings.size,
+        dicom_share=settings.dicom_share,
+        bad_files=True,
+    )
     return {"counts": counts}
 
 

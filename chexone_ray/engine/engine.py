@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 IMAGE_TOKEN = "image_token"
 """Finish reason of a completion that ended because the model wrote an image placeholder."""
 MIN_STEP_TOKENS = 2048
+CPU_CACHE_MB = 1024
 SHUTDOWN_S = 20.0
 DRAIN_MARGIN_S = 60.0
 
@@ -85,17 +86,19 @@ def engine_arguments(config: EngineConfig, images: ImageConfig, model: str) -> d
         "disable_log_stats": True,
         "enable_log_requests": False,
     }
-    step_tokens = config.max_num_batched_tokens
+    step_tokens, cache_mb = config.max_num_batched_tokens, config.kv_cache_mb
     if config.num_gpus == 0:
         # A seeded request whose prompt is split over steps ends vLLM's CPU worker (it rewinds the
         # generator by an offset that CPU generators lack), so a step must hold a whole prompt.
         arguments["enable_chunked_prefill"] = False
         step_tokens = max(step_tokens or 0, config.max_model_len, MIN_STEP_TOKENS)
+        # vLLM's own choice is a share of all memory, which two engines cannot both have.
+        cache_mb = cache_mb or CPU_CACHE_MB
     if step_tokens is not None:
         arguments["max_num_batched_tokens"] = step_tokens
-    if config.kv_cache_mb is not None:
+    if cache_mb is not None:
         # With the size given there is nothing to measure by a run on the largest images.
-        arguments["kv_cache_memory_bytes"] = config.kv_cache_mb * 2**20
+        arguments["kv_cache_memory_bytes"] = cache_mb * 2**20
         arguments["skip_mm_profiling"] = True
     return arguments
 

@@ -23,7 +23,7 @@ def behaviour_weight(proximal: Tensor, behaviour: Tensor, cap: float) -> Tensor:
     kernel) into one over the trainer's policy; the cap bounds its variance (truncated importance
     sampling).
     """
-    return (log_probs.detach() - behaviour).exp().clamp(max=cap)
+    return (proximal.detach() - behaviour).exp().clamp(max=cap)
 
 
 def clipped_objective(

@@ -63,7 +63,7 @@ def _scale(name: str, config: OptimConfig) -> float:
 def parameter_groups(
     named: Iterable[tuple[str, Any]], decayed: set[str], config: OptimConfig
 ) -> list[dict[str, Any]]:
-    """Optimizer groups by rate and decay, each with `lr`, `weight_decay` and `vision`.
+    """Optimizer groups by rate and decay, each with `lr`, `weight_decay` and `vision`; vision last.
 
     `named` are (name, parameter) pairs, frozen ones are left out; `decayed` the names that decay.
     """
@@ -78,7 +78,7 @@ def parameter_groups(
             (lr, decay, vision), {"params": [], "lr": lr, "weight_decay": decay, "vision": vision}
         )
         group["params"].append(parameter)
-    return list(groups.values())
+    return sorted(groups.values(), key=lambda group: bool(group["vision"]))
 
 
 def lambdas(

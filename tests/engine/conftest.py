@@ -1,4 +1,4 @@
-"""One Ray and one pool of two real engines for all live engine tests; started by the first one."""
+"""One pool of two real engines for all live engine tests; started by the first one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from chexone_ray.config import EngineConfig, ImageConfig, TinyModelConfig
+from chexone_ray import storage
+from chexone_ray.config import EngineConfig, ImageConfig
 
 if TYPE_CHECKING:
     from chexone_ray.engine.pool import EnginePool
@@ -47,30 +48,19 @@ def live_engine() -> EngineConfig:
 
 
 @pytest.fixture(scope="session")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A tiny tied model with random weights."""
-    from chexone_ray.tiny_model import build
-
-    return build(
-        TinyModelConfig(output_uri=str(tmp_path_factory.mktemp("model") / "tiny"), random=True)
-    )
+def model_folder(tiny_model_uri: str) -> str:
+    """A local copy of the tiny tied model with random weights."""
+    return str(storage.download(tiny_model_uri))
 
 
 @pytest.fixture(scope="session")
-def pool(model_folder: str) -> Iterator[EnginePool]:
-    """Two running engines of the tiny model, with a local Ray that ends with the session."""
-    import ray
-
+def pool(ray_local: None, model_folder: str) -> Iterator[EnginePool]:
+    """Two running engines of the tiny model."""
     from chexone_ray.engine.pool import EnginePool
 
-    mine = not ray.is_initialized()
-    if mine:
-        ray.init("local", num_cpus=8, include_dashboard=False, object_store_memory=300_000_000)
     with EnginePool(LIVE_ENGINE, model_folder, LIVE_IMAGES) as engines:
         engines.wait_ready()
         yield engines
-    if mine:
-        ray.shutdown()
 
 
 @pytest.fixture(scope="session")

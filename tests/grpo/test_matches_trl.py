@@ -1,7 +1,9 @@
 """Our packed loss against TRL's `GRPOTrainer._compute_loss` on the same batch, value and gradient.
 
 TRL pads prompts on the left and completions on the right and runs each row with its own image; we
-pack rows and share images. Both see the same random weights, images, tokens and log-probs.
+pack rows and share images. Both see the same random weights, images, tokens and log-probs. In
+double precision, since the gradients of the vision tower of a random model differ by up to a
+hundredth in single precision, whoever computes them.
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ def trl_trainer(folder: str, scratch: Path) -> Any:
     # Only with this flag does the loss multiply the engine correction; no engine is started.
     trainer.use_vllm = True
     trainer.current_gradient_accumulation_steps = 1
-    trainer.model.train()
+    trainer.model.double().train()
     return trainer
 
 
@@ -154,7 +156,7 @@ def ours(folder: str, processor: Any, rows: list[dict[str, Any]], tracks: Any, r
     from chexone_ray.training.trainer import MODEL_INPUTS
 
     layout = VisionLayout.of(processor)
-    model = forward.load_model(folder, dtype="float32", attention="sdpa").train()
+    model = forward.load_model(folder, dtype="float32", attention="sdpa").double().train()
     documents = [
         from_ids(
             layout,

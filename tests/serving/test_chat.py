@@ -89,6 +89,4 @@ def test_refusals_name_the_thing(messages: list[dict[str, object]], word: str) -
 def test_bytes_that_are_no_image() -> None:
     uri = "data:image/png;base64," + base64.b64encode(b"nothing of the kind").decode()
     with pytest.raises(ImageError):
-        chat.prepare(
-            [{"role": "user", "content": [picture(uri)]}], "reasoning", IMAGES, PROMPTS, 2
-        )
+        chat.prepare([{"role": "user", "content": [picture(uri)]}], "reasoning", IMAGES, PROMPTS, 2)

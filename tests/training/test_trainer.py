@@ -118,6 +118,10 @@ def by_hand(
             total = total - (log_probs * batch["weight"][:, 1:]).sum()
             count += int((batch["labels"] != IGNORE).sum())
         (total / count).backward()
+        for parameter in model.parameters():
+            # DeepSpeed steps on flat groups: a parameter that waits has a gradient of zeros.
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), optim.max_grad_norm)
         adam.step()
         adam.zero_grad()
@@ -151,12 +155,11 @@ def test_steps_equal_plain_torch(
         folder=tmp_path,
         on_metrics=lambda step, row: found.append(row),
     ).train()
-    print(found, expected)
     for row, (loss, norm) in zip(found, expected, strict=True):
         assert row["sft/loss"] == pytest.approx(loss, rel=1e-5)
         if zero_stage:
             assert row["sft/grad_norm"] == pytest.approx(norm, rel=1e-4)
-    assert found[0]["sft/lr"] == pytest.approx(1e-3)
+    assert [row["sft/lr"] for row in found] == pytest.approx([1e-3, 1e-3, 7.5e-4, 2.5e-4])
     for (name, ours), (_, theirs) in zip(
         trained.named_parameters(), mine.named_parameters(), strict=True
     ):

@@ -1,0 +1,161 @@
+"""Prompts a second: our pool of two engines against one engine and against transformers' generate.
+
+All three answer the same prompts with the same settings; start-up is reported apart. The last lines
+are JSON. Run on an idle machine: `python benchmarks/engine.py --model URI --prompts 128`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import logging
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from chexone_ray import checkpoints, images, log, prompts, runtime
+from chexone_ray.config import EngineConfig, ImageConfig, PromptConfig, RayConfig, SamplingConfig
+from chexone_ray.engine.pool import EnginePool
+from chexone_ray.records import Request, Rollout
+
+logger = logging.getLogger(__name__)
+
+IMAGES = ImageConfig(max_pixels=12_544, min_pixels=3_136)
+PROMPTS = PromptConfig(system="", suffix="Reason step by step.")
+QUESTION = "Is there a pleural effusion?"
+
+
+def engine_config(num_engines: int) -> EngineConfig:
+    """Lean engines of the CPU build, one thread each."""
+    return EngineConfig(
+        num_gpus=0,
+        threads=1,
+        dtype="float32",
+        max_model_len=512,
+        max_num_seqs=256,
+        kv_cache_mb=128,
+        enforce_eager=True,
+        lean=True,
+        min_engines=num_engines,
+        max_engines=num_engines,
+    )
+
+
+def make_requests(model: str, count: int) -> list[Request]:
+    """Prompts with one random picture each."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(checkpoints.model_folder(model))
+    turns = prompts.messages(QUESTION, 1, "reasoning", PROMPTS)
+    text = prompts.render(tokenizer, turns)
+    noise = np.random.default_rng(0).integers(0, 255, (count, 112, 112, 3), dtype=np.uint8)
+    return [Request(str(i), text, (images.to_png(noise[i]),)) for i in range(count)]
+
+
+def pool_run(
+    model: str, requests: list[Request], sampling: SamplingConfig, num_engines: int
+) -> dict[str, Any]:
+    """Start-up and steady seconds of a pool."""
+    start = time.monotonic()
+    with EnginePool(engine_config(num_engines), model, IMAGES) as pool:
+        pool.wait_ready()
+        ready = time.monotonic()
+        pool.generate(requests[:8], sampling)
+        warm = time.monotonic()
+        rollouts = pool.generate(requests, sampling)
+        done = time.monotonic()
+    return figures(rollouts, done - warm) | {
+        "engines": num_engines,
+        "start_s": round(ready - start, 1),
+    }
+
+
+def figures(rollouts: list[Rollout], seconds: float) -> dict[str, Any]:
+    """Rates of finished work."""
+    tokens = sum(len(c.token_ids) for r in rollouts for c in r.completions)
+    return {
+        "seconds": round(seconds, 2),
+        "completions_per_s": round(sum(len(r.completions) for r in rollouts) / seconds, 1),
+        "tokens_per_s": round(tokens / seconds, 1),
+    }
+
+
+def transformers_run(
+    model: str, requests: list[Request], sampling: SamplingConfig, batch: int
+) -> dict[str, Any]:
+    """The obvious way: the model's own `generate` on padded batches, one process, all cores."""
+    start = time.monotonic()
+    import torch
+    from PIL import Image
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    folder = checkpoints.model_folder(model)
+    processor: Any = AutoProcessor.from_pretrained(folder, padding_side="left")
+    network: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+    torch.manual_seed(0)
+    ready = time.monotonic()
+    tokens = rows = 0
+    for place in range(0, len(requests), batch):
+        part = requests[place : place + batch]
+        inputs = processor(
+            text=[r.prompt for r in part],
+            images=[Image.open(io.BytesIO(r.images[0])).convert("RGB") for r in part],
+            images_kwargs={"min_pixels": IMAGES.min_pixels, "max_pixels": IMAGES.max_pixels},
+            padding=True,
+            return_tensors="pt",
+        )
+        with torch.inference_mode():
+            out = network.generate(
+                **inputs,
+                do_sample=True,
+                temperature=1.0,
+                top_k=0,
+                num_return_sequences=sampling.n,
+                max_new_tokens=sampling.max_tokens,
+            )
+        new = out[:, inputs["input_ids"].shape[1] :]
+        rows += len(new)
+        tokens += int((new != processor.tokenizer.pad_token_id).sum())
+    seconds = time.monotonic() - ready
+    return {
+        "seconds": round(seconds, 2),
+        "completions_per_s": round(rows / seconds, 1),
+        "tokens_per_s": round(tokens / seconds, 1),
+        "threads": torch.get_num_threads(),
+        "batch": batch,
+        "start_s": round(ready - start, 1),
+    }
+
+
+def main() -> None:
+    """Run the three and write one JSON line each, then the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True, help="a tiny model folder or URI")
+    parser.add_argument("--prompts", type=int, default=128)
+    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--tokens", type=int, default=24)
+    parser.add_argument("--batch", type=int, default=16, help="prompts a batch of transformers")
+    given = parser.parse_args()
+    log.configure()
+    requests = make_requests(given.model, given.prompts)
+    sampling = SamplingConfig(n=given.samples, temperature=1.0, max_tokens=given.tokens, seed=0)
+    plain = transformers_run(given.model, requests, sampling, given.batch)
+    runtime.join(RayConfig(address="local", num_cpus=4, object_store_gb=0.5))
+    one = pool_run(given.model, requests, sampling, 1)
+    two = pool_run(given.model, requests, sampling, 2)
+    runtime.leave()
+    rate = "tokens_per_s"
+    ratios = {
+        "pool_over_transformers": round(two[rate] / plain[rate], 2),
+        "pool_over_one_engine": round(two[rate] / one[rate], 2),
+    }
+    for name, found in (("transformers", plain), ("one engine", one), ("pool of two", two)):
+        sys.stdout.write(json.dumps({"system": name, **found}) + "\n")
+    sys.stdout.write(json.dumps({"benchmark": "engine", **vars(given), **ratios}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
