@@ -33,6 +33,8 @@ FUNCTIONS = {
     "serve": "chexone_ray.serving.openai:serve",
     "demo": "chexone_ray.demo:run",
 }
+# What can be wrong before Ray is joined or anything else starts.
+CHECKS = {"serve": "chexone_ray.serving.openai:check"}
 USAGE = "[--config A.toml B.toml ...] [--KEY VALUE ...] [--print-config]"
 # A model folder has a config.json of its own.
 CONFIG_NAMES = {"tiny-model": "settings.json"}
@@ -83,6 +85,8 @@ def load(stage: str, model: type[S], argv: Sequence[str]) -> S | None:
 def run(stage: str, config: Settings) -> int:
     """Join Ray where the stage needs it, record the settings, run the stage, print its URI."""
     function = stage_function(stage)
+    if stage in CHECKS:
+        _imported(CHECKS[stage])(config)
     ray_config = getattr(config, "ray", None)
     if isinstance(ray_config, RayConfig):
         from chexone_ray import runtime
@@ -97,7 +101,11 @@ def run(stage: str, config: Settings) -> int:
 
 def stage_function(stage: str) -> Callable[[Any], Any]:
     """The function of a stage; imports what it needs."""
-    module, _, name = FUNCTIONS[stage].partition(":")
+    return _imported(FUNCTIONS[stage])
+
+
+def _imported(path: str) -> Callable[[Any], Any]:
+    module, _, name = path.partition(":")
     function: Callable[[Any], Any] = getattr(importlib.import_module(module), name)
     return function
 

@@ -62,7 +62,7 @@ def run(config: DemoConfig) -> int:
     folder = Path(config.output).absolute()
     recipe = load(config.quick, config.recipe)
     configs = Configs(recipe, config.seed)
-    with _locked(folder, config):
+    with _locked(folder, config, recipe):
         begun = time.time()
         results = _completed(folder)
         session = Session(folder, configs)
@@ -133,7 +133,7 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def _locked(folder: Path, config: DemoConfig) -> Iterator[None]:
+def _locked(folder: Path, config: DemoConfig, recipe: Recipe) -> Iterator[None]:
     """Take the run folder for this process; start over where the last run reached its end."""
     import fcntl
 
@@ -150,7 +150,7 @@ def _locked(folder: Path, config: DemoConfig) -> Iterator[None]:
             raise ChexoneError(
                 f"another demo is running in {folder}: wait, or choose --output"
             ) from error
-        settings = config.model_dump(include={"quick", "seed", "recipe"})
+        settings = {"seed": config.seed, "recipe": recipe.model_dump(mode="json")}
         if marker.exists() and (
             (folder / "summary.json").exists() or json.loads(marker.read_text()) != settings
         ):

@@ -337,7 +337,10 @@ def _checkpoint_folder(uri: str) -> Path:
 def _pictures(pngs: Sequence[bytes]) -> list[Any]:
     from PIL import Image
 
-    return [Image.open(io.BytesIO(png)).convert("RGB") for png in pngs]
+    try:
+        return [Image.open(io.BytesIO(png)).convert("RGB") for png in pngs]
+    except (OSError, SyntaxError, ValueError) as error:  # all three are what PIL raises
+        raise ChexoneError("an image of the request is no readable PNG") from error
 
 
 def _one_line(error: Exception) -> str:

@@ -66,29 +66,27 @@ def train(
         closing(_roller(config, engines)) as roller,
     ):
         report = workers.next_report()
-        rows = checkpoint.MetricLog(config.output_uri, report.step, on_row)
-        while report.step < config.steps:
-            start = time.monotonic()
-            _bring_up_to_date(engines, config, report)
-            publish_s = time.monotonic() - start
-            haul, position = roller.collect(report.position)
-            batches, counts = make_batches(config, report.step + 1, position, haul)
-            workers.put(batches)
-            roller.prefetch(position)
-            put = time.monotonic()
-            report = workers.next_report()
-            if report.started:
-                rows.close()
-                rows = checkpoint.MetricLog(config.output_uri, report.step, on_row)
-                continue
-            times = {"publish_s": publish_s, "train_s": time.monotonic() - put}
-            times["step_s"] = time.monotonic() - start
-            row = step_metrics(report.step, haul, counts, report.metrics, times)
-            rows.add(report.step, row)
-            _show(config, report.step, row)
-            if report.step % config.trainer.log_steps == 0:
-                rows.flush()
-        rows.close()
+        with closing(checkpoint.MetricLog(config.output_uri, report.step, on_row)) as rows:
+            while report.step < config.steps:
+                start = time.monotonic()
+                _bring_up_to_date(engines, config, report)
+                publish_s = time.monotonic() - start
+                haul, position = roller.collect(report.position)
+                batches, counts = make_batches(config, report.step + 1, position, haul)
+                workers.put(batches)
+                roller.prefetch(position)
+                put = time.monotonic()
+                report = workers.next_report()
+                if report.started:
+                    rows.rows = [row for row in rows.rows if row["step"] <= report.step]
+                    continue
+                now = time.monotonic()
+                times = {"publish_s": publish_s, "train_s": now - put, "step_s": now - start}
+                row = step_metrics(report.step, haul, counts, report.metrics, times)
+                _show(config, report.step, row)
+                rows.add(report.step, row)
+                if report.step % config.trainer.log_steps == 0:
+                    rows.flush()
         workers.finish()
         if pool is not None:
             # What was published lies in the memory of workers that have just gone.
@@ -133,7 +131,7 @@ def make_batches(
     """The batch of each rank for `step`, from what was sampled for it."""
     groups = haul.trained
     advantages = compute_advantages([group.rewards for group in groups], config.advantage)
-    return step_batches(
+    batches, counts = step_batches(
         step,
         position,
         groups,
@@ -142,6 +140,14 @@ def make_batches(
         packs_per_rank=config.trainer.packs_per_step,
         pack_tokens=config.trainer.pack_tokens,
     )
+    if counts.num_groups_without_room:
+        logger.warning(
+            "step %d: %d of %d groups have no room in the packs: raise trainer.packs_per_step",
+            step,
+            counts.num_groups_without_room,
+            len(groups),
+        )
+    return batches, counts
 
 
 @contextmanager

@@ -194,7 +194,8 @@ class StepBatches:
             if batch is None:
                 return
             self._step, self._position = batch.step, batch.position
-            yield from self._collate(batch)
+            for pack in packs(batch, self._processor, self._layout):
+                yield self._collate(pack)
 
     def report(self, step: int) -> None:
         """Hand the weights after `step` to the driver. Every rank calls it at the same step."""
@@ -239,30 +240,40 @@ class StepBatches:
                     f"{self._config.step_timeout_s:g}: look at the engines' log or raise it"
                 )
 
-    def _collate(self, batch: StepBatch) -> Iterator[dict[str, Any]]:
-        prompts = [_Prompt(row, self._processor) for row in batch.prompts]
-        for rows in batch.packs:
-            documents = [
-                from_ids(
-                    self._layout,
-                    prompts[row.prompt].token_ids,
-                    row.token_ids,
-                    images=prompts[row.prompt].images,
-                    keys=prompts[row.prompt].keys,
-                    tracks={"advantages": row.advantage, "behaviour": row.logprobs},
-                )
-                for row in rows
-            ]
-            packed = collate(Pack(tuple(documents) or (self._filler(),)), self._layout)
-            if self._reference is not None:
-                packed["reference"] = self._reference.score(packed)
-            yield packed
+    def _collate(self, pack: Pack) -> dict[str, Any]:
+        """Tensors of a pack, with the reference's log-probs as one more track."""
+        tensors = collate(pack, self._layout)
+        if self._reference is not None:
+            tensors["reference"] = self._reference.score(tensors)
+        return tensors
 
-    def _filler(self) -> Document:
-        """A document without a label, for a rank that has fewer rows than packs."""
-        token = int(self._processor.tokenizer.eos_token_id)
-        tracks = {"advantages": 0.0, "behaviour": 0.0}
-        return from_ids(self._layout, [token], [token], tracks=tracks, weight=0.0)
+
+def packs(batch: StepBatch, processor: Any, layout: VisionLayout) -> Iterator[Pack]:
+    """The packs of a batch with tracks `advantages` and `behaviour`, in order.
+
+    A pack without rows holds one document without a label: every rank runs as many packs. Raises
+    ChexoneError where trainer and engine disagree on a prompt's ids.
+    """
+    prompts = [_Prompt(row, processor) for row in batch.prompts]
+    for rows in batch.packs:
+        documents = tuple(
+            from_ids(
+                layout,
+                prompts[row.prompt].token_ids,
+                row.token_ids,
+                images=prompts[row.prompt].images,
+                keys=prompts[row.prompt].keys,
+                tracks={"advantages": row.advantage, "behaviour": row.logprobs},
+            )
+            for row in rows
+        )
+        yield Pack(documents or (_filler(processor, layout),))
+
+
+def _filler(processor: Any, layout: VisionLayout) -> Document:
+    token = int(processor.tokenizer.eos_token_id)
+    tracks = {"advantages": 0.0, "behaviour": 0.0}
+    return from_ids(layout, [token], [token], tracks=tracks, weight=0.0)
 
 
 class _Prompt:

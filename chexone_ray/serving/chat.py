@@ -40,7 +40,7 @@ FORWARDED = frozenset(
         "top_p",
     }
 )
-"""Fields that reach the engine as they are. Others could load addresses or undo the pixel limits."""
+"""Fields that reach the engine as they are; others could fetch things or undo the pixel limits."""
 IGNORED = frozenset({"metadata", "store", "user"})
 """Fields that clients send for their own bookkeeping."""
 

@@ -30,7 +30,8 @@ class ModelReplica:
     fails raises, and Serve replaces the replica.
     """
 
-    async def __init__(self, config: dict[str, Any]) -> None:
+    # Serve awaits it, which Python's typing does not know.
+    async def __init__(self, config: dict[str, Any]) -> None:  # type: ignore[misc]
         started = time.monotonic()
         self._config = ServeConfig.model_validate(config)
         os.environ[lifetime.WATCH] = str(os.getpid())

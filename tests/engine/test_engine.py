@@ -215,10 +215,12 @@ def test_bad_requests_are_errors_and_hurt_no_other(
     no_image = Request("no-image", good.prompt, ())
     long = oracle.request("long", "word " * 600, [png(56, 56)])
     broken = Request("broken", good.prompt, (b"not a picture",))
+    lost = fresh.counts["engines_lost"]
     rollouts = fresh.generate([no_image, good, long, broken], GREEDY)
     assert [bool(r.error) for r in rollouts] == [True, False, True, True]
     assert "1 image placeholders for 0 images" in rollouts[0].error
-    assert fresh.counts["engines_lost"] == 0
+    assert "no readable PNG" in rollouts[3].error
+    assert fresh.counts["engines_lost"] == lost
 
 
 @pytest.mark.slow

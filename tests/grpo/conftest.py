@@ -62,5 +62,5 @@ def answering_model_uri(
         model.save_pretrained(name)
         processor.save_pretrained(name)
         storage.upload(Path(name), uri)
-    storage.commit(uri, {"loss": float(loss)})
+    storage.commit(uri, {"loss": loss.item()})
     return uri

@@ -41,7 +41,7 @@ def make_config(engine: EngineConfig, images: ImageConfig, **uris: str) -> GrpoC
         sampling=SamplingConfig(n=4, temperature=1.0, max_tokens=40, seed=3),
         images=images,
         prompts=PROMPTS,
-        optim=OptimConfig(lr=1e-3, vision_lr_scale=0.0, warmup_ratio=0.0, schedule="constant"),
+        optim=OptimConfig(lr=3e-4, vision_lr_scale=0.0, warmup_ratio=0.0, schedule="constant"),
         trainer=TrainerConfig(
             num_workers=2,
             use_gpu=False,
@@ -135,7 +135,7 @@ def test_a_run_that_is_interrupted_and_resumed(
         assert row["grpo/num_failed_prompts"] == 0
     assert first[0]["grpo/kl"] == pytest.approx(0.0, abs=1e-6)
     assert second[-1]["grpo/kl"] > 1e-5, "the policy has not moved"
-    assert any(row["grpo/reward_std"] > 0 for row in first + second)
+    assert any(row["grpo/grad_norm"] > 0 for row in first + second)
 
     assert pool.model_uri == uri and pool.version == STEPS
     assert_same_log_probs(config, pool, uri)
