@@ -32,9 +32,8 @@ _MODALITIES = frozenset({"CR", "DX", "DR", "RG", "XR", "RF", "OT", "SC", ""})
 _NOT_PROJECTION = ("CT ", "MR ", "Enhanced CT", "Enhanced MR", "Ultrasound", "Nuclear", "Positron")
 _ONE_SAMPLE = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _DOCUMENTS = ("PDF", "CDA", "SR ", " SR", "Presentation State", "Key Object", "Encapsulated")
-_PLUGINS = ("pylibjpeg", "pillow", "gdcm", "pydicom")
-"""Decoders in order. GDCM is left to the JPEG families that nothing else reads: it takes JPEG 2000
-precision from another tag, and it ends the process where a header is impossible."""
+_PLUGINS = ("pylibjpeg", "pillow", "pydicom")
+"""Decoders in order. What only GDCM reads goes to `gdcm_process.py`."""
 _HEADER_TAGS = ["Rows", "Columns", "NumberOfFrames", "SOPClassUID"]
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _CHUNK = 1 << 20
@@ -106,6 +105,8 @@ def _read(data: bytes, max_pixels: int, no_window: NoWindow) -> Film:
             "too_large", f"DICOM declares {width}x{height} pixels, the limit is {max_pixels}"
         )
     stored = _stored(dataset)
+    if stored.shape not in ((height, width), (height, width, 3)):
+        raise ImageError("undecodable", f"DICOM pixels came out as {stored.shape}")
     provenance: dict[str, Any] = {
         "format": "DICOM",
         "transfer_syntax": str(dataset.file_meta.TransferSyntaxUID),
@@ -132,18 +133,12 @@ def _read(data: bytes, max_pixels: int, no_window: NoWindow) -> Film:
 @lru_cache(maxsize=1)
 def _quiet() -> None:
     """Once a process: no value checks on reading, no complaints. pydicom's messages quote element
-    values, which may identify a patient, and GDCM writes to standard error."""
+    values, which may identify a patient."""
     import pydicom.config
 
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"pydicom\.")
-    try:
-        import gdcm
-    except ImportError:
-        return
-    for silence in (gdcm.Trace.DebugOff, gdcm.Trace.WarningOff, gdcm.Trace.ErrorOff):
-        silence()
 
 
 def _parse(data: bytes, max_pixels: int, *, stop_before_pixels: bool) -> Any:
@@ -265,21 +260,22 @@ def _stored(dataset: Any) -> NDArray[Any]:
 
 def _decompressed(dataset: Any, decoder: Any) -> NDArray[Any]:
     """The first plugin that succeeds. The header of the compressed stream has to agree with the
-    file's: a small picture on paper could hide a huge one, and GDCM ends the whole process where
-    the two make no sense together."""
+    file's, because a small picture on paper could hide a huge one."""
     from pydicom.encaps import get_frame
 
     syntax = dataset.file_meta.TransferSyntaxUID
-    plugins = [name for name in _PLUGINS if name in decoder.available_plugins]
-    coded = _coded(bytes(get_frame(dataset.PixelData, 0, number_of_frames=1)))
-    if "RLE" not in syntax.name:
+    if syntax.name != "RLE Lossless":
+        frame = bytes(get_frame(dataset.PixelData, 0, number_of_frames=1))
+        coded = _coded(frame)
         declared = (int(dataset.Columns), int(dataset.Rows), int(dataset.SamplesPerPixel))
         if coded is None or declared != coded[:3] or not 2 <= coded[3] <= dataset.BitsAllocated:
             raise ImageError("undecodable", f"DICOM declares {declared}, its stream holds {coded}")
-    if len(plugins) > 1 and "gdcm" in plugins:
-        plugins.remove("gdcm")
+        if set(decoder.available_plugins) <= {"gdcm"}:
+            return _by_gdcm(dataset, frame, coded[3])
     failures = []
-    for plugin in plugins:
+    for plugin in _PLUGINS:
+        if plugin not in decoder.available_plugins:
+            continue
         try:
             array: NDArray[Any] = decoder.as_array(dataset, decoding_plugin=plugin)[0]
             return array
@@ -291,6 +287,41 @@ def _decompressed(dataset: Any, decoder: Any) -> NDArray[Any]:
             failures.append(f"{plugin}: {_short(error)}")
     what = f"no decoder reads this {syntax.name} stream ({', '.join(failures) or 'none is there'})"
     raise ImageError("undecodable", what)
+
+
+def _by_gdcm(dataset: Any, frame: bytes, precision: int) -> NDArray[Any]:
+    """One grey frame of JPEG Lossless or JPEG-LS. `precision` is that of the stream."""
+    from chexone_ray import gdcm_process
+
+    if dataset.SamplesPerPixel != 1:
+        raise ImageError("unsupported_pixels", "colour DICOM in JPEG Lossless or JPEG-LS")
+    syntax = dataset.file_meta.TransferSyntaxUID
+    try:
+        data = gdcm_process.decode(
+            frame,
+            columns=dataset.Columns,
+            rows=dataset.Rows,
+            # GDCM gives JPEG-LS in the smallest unit that holds the precision of the stream.
+            bits_allocated=(8 if precision <= 8 else 16)
+            if "JPEG-LS" in syntax.name
+            else dataset.BitsAllocated,
+            bits_stored=precision if "JPEG-LS" in syntax.name else dataset.BitsStored,
+            signed=bool(dataset.PixelRepresentation),
+            photometric=str(dataset.PhotometricInterpretation),
+            syntax=str(syntax),
+        )
+    except gdcm_process.ChildError as error:
+        raise ImageError("undecodable", f"{syntax.name} stream: {error}") from error
+    pixels = dataset.Rows * dataset.Columns
+    if len(data) not in (pixels, 2 * pixels):
+        raise ImageError("undecodable", f"{syntax.name} stream gave {len(data)} bytes")
+    stored = np.frombuffer(data, np.uint8 if len(data) == pixels else np.dtype("<u2"))
+    stored = stored.reshape(dataset.Rows, dataset.Columns)
+    if not dataset.PixelRepresentation:
+        return stored & (2**dataset.BitsStored - 1) if dataset.BitsStored < precision else stored
+    unused = stored.dtype.itemsize * 8 - dataset.BitsStored
+    signed: NDArray[Any] = (stored << unused).view(f"i{stored.dtype.itemsize}") >> unused
+    return signed
 
 
 def _coded(frame: bytes) -> tuple[int, int, int, int] | None:

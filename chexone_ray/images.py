@@ -96,7 +96,9 @@ def fit_to_grid(height: int, width: int, max_pixels: int, min_pixels: int) -> tu
         grow = math.sqrt(min_pixels / (height * width))
         rows = math.ceil(height * grow / GRID) * GRID
         columns = math.ceil(width * grow / GRID) * GRID
-    if max(rows, columns) > MAX_RATIO * min(rows, columns):  # No row at all, or none for a later step.
+    if max(rows, columns) > MAX_RATIO * min(
+        rows, columns
+    ):  # No row at all, or none for a later step.
         raise ImageError("aspect_ratio", f"{width}x{height} is too narrow for a grid of {GRID}")
     if not min_pixels <= rows * columns <= max_pixels:
         raise ChexoneError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import time
 import sys
+import time
 
 from chexone_ray import s3
 from chexone_ray.config import RayConfig

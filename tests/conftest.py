@@ -154,7 +154,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         time.sleep(0.5)
         left = _leftover()
     if left:
-        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
         for pid, command in left.items():
             reporter.write_line(f"ERROR left running: {pid} {command[:150]}", red=True)
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import random
@@ -87,10 +88,8 @@ def run(kind: str, seed: int, number: int) -> dict[str, Any]:
         except ImageError as error:
             counts[error.reason] += 1
         slowest = max(slowest, time.perf_counter() - start)
-        try:
+        with contextlib.suppress(ImageError):
             size(mutant)
-        except ImageError:
-            pass
     return {"counts": dict(counts), "slowest_s": slowest}
 
 

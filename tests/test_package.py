@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -99,7 +100,7 @@ def test_configurations_load(path: Path) -> None:
 
 
 def test_the_published_recipe_is_in_the_configurations() -> None:
-    def load(stage: str) -> dict[str, dict[str, object]]:
+    def load(stage: str) -> dict[str, Any]:
         path = ROOT / "jobs" / "configs" / f"{stage}.toml"
         return loader.load(STAGES[stage], loader.Arguments(config=(path,))).model_dump()
 

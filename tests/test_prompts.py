@@ -7,7 +7,7 @@ import pytest
 from chexone_ray.answers import Answer, parse
 from chexone_ray.config import PromptConfig
 from chexone_ray.errors import ChexoneError
-from chexone_ray.prompts import DEFAULT_SUFFIX, messages, question_text, target
+from chexone_ray.prompts import DEFAULT_SUFFIX, messages, question_text, render, target
 
 DEFAULT = PromptConfig()
 QUESTION = "Is there a pneumothorax?"
@@ -52,6 +52,21 @@ def test_control_tokens_are_refused(token: str) -> None:
 def test_grounding_marks_are_allowed() -> None:
     hint = "Answer as <|ref|>name<|/ref|><|box|>(x1,y1),(x2,y2)<|/box|>."
     assert question_text(hint, "instruct", DEFAULT) == hint
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_images", [0, 1, 2])
+def test_render_with_a_real_chat_template(tiny_model_uri: str, num_images: int) -> None:
+    from transformers import AutoTokenizer
+
+    from chexone_ray import storage
+
+    tokenizer = AutoTokenizer.from_pretrained(storage.download(tiny_model_uri))
+    text = render(tokenizer, messages(QUESTION, num_images, "instruct", PromptConfig(system="")))
+    assert text.count("<|image_pad|>") == num_images
+    assert text.count("<|im_start|>") == 2
+    assert text.rstrip().endswith("<|im_start|>assistant")
+    assert text.index(QUESTION) > text.rfind("<|image_pad|>")
 
 
 def test_target() -> None:

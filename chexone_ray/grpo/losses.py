@@ -26,15 +26,17 @@ def behaviour_weight(proximal: Tensor, behaviour: Tensor, cap: float) -> Tensor:
     return (proximal.detach() - behaviour).exp().clamp(max=cap)
 
 
-def clipped_objective(
-    log_probs: Tensor, advantages: Tensor, epsilon: float, proximal: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """PPO's clipped surrogate per token and the mask of tokens on which the clip acts.
+def importance_ratio(log_probs: Tensor, proximal: Tensor | None = None) -> Tensor:
+    """pi / pi_proximal per token, with gradient.
 
     `proximal` holds the log-probs stored before the first update of the batch. None is the form for
-    one update a batch: the ratio is 1 in value, its gradient is that of `log_probs`, no clip acts.
+    one update a batch: the ratio is 1 in value, its gradient is that of `log_probs`.
     """
-    ratio = (log_probs - (log_probs.detach() if proximal is None else proximal)).exp()
+    return (log_probs - (log_probs.detach() if proximal is None else proximal)).exp()
+
+
+def clipped_objective(ratio: Tensor, advantages: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """PPO's clipped surrogate per token and the mask of tokens on which the clip acts."""
     free, clipped = ratio * advantages, ratio.clamp(1 - epsilon, 1 + epsilon) * advantages
     return free.minimum(clipped), (clipped < free).detach()
 
@@ -59,8 +61,9 @@ def grpo_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of every token, and per-token quantities for the metrics. All tensors are (1, T).
 
-    Value: -(clipped surrogate) * behaviour weight + beta * k3 to `reference`. As in TRL, the KL
-    term is not importance-weighted. `beta` > 0 needs `reference`; `beta` = 0 leaves the term out.
+    Value: -(clipped surrogate) * behaviour weight + beta * ratio * k3 to `reference`. The ratio in
+    the KL term makes its gradient that of the reverse KL, even where the ratio is 1 (DeepSeek-V3.2,
+    arXiv 2512.02556; TRL's default). `beta` > 0 needs `reference`; `beta` = 0 leaves the term out.
     Nothing is masked here: entries of tokens that are not trained are meaningless but finite as
     long as the inputs are.
     """
@@ -68,7 +71,8 @@ def grpo_loss(
     # engine's to the proximal one; their product is the whole importance ratio.
     before = (log_probs if proximal is None else proximal).detach()
     weight = behaviour_weight(before, behaviour, behaviour_cap)
-    objective, clipped = clipped_objective(log_probs, advantages, clip_epsilon, proximal)
+    ratio = importance_ratio(log_probs, proximal)
+    objective, clipped = clipped_objective(ratio, advantages, clip_epsilon)
     loss = -objective * weight
     gap = before - behaviour
     metrics = {
@@ -81,6 +85,6 @@ def grpo_loss(
         if reference is None:
             raise ValueError(f"beta={beta} needs the reference log-probs")
         divergence = kl_k3(log_probs, reference)
-        loss = loss + beta * divergence
+        loss = loss + beta * ratio * divergence
         metrics["kl"] = divergence.detach()
     return loss, metrics

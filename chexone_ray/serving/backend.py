@@ -7,6 +7,7 @@ from typing import Any
 from ray.llm._internal.common.callbacks.base import CallbackBase
 from ray.llm._internal.serve.engines.vllm.vllm_engine import VLLMEngine
 from ray.serve.llm import LLMConfig
+from ray.serve.llm.deployment import LLMServer
 
 from chexone_ray.config import ImageConfig, ServeConfig
 from chexone_ray.engine.engine import engine_arguments, environment
@@ -33,6 +34,17 @@ class ChestEngine(VLLMEngine):
         if self.llm_config.experimental_configs.get("worker_in_core"):
             config.parallel_config.distributed_executor_backend = "uni"
         return arguments, frontend, config
+
+
+class ChestServer(LLMServer):
+    """Ray Serve LLM's server without its report of the model to a telemetry actor.
+
+    That actor imports vLLM too, and what is served here is nobody else's business.
+    """
+
+    async def _start_engine(self) -> None:
+        assert self.engine is not None
+        await self.engine.start()
 
 
 def llm_config(config: ServeConfig, folder: str) -> LLMConfig:

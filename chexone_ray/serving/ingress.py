@@ -67,6 +67,18 @@ async def _http(request: Request, error: HTTPException) -> Response:
     return failure(error.status_code, str(error.detail))
 
 
+@app.exception_handler(Exception)
+async def _broken(request: Request, error: Exception) -> Response:
+    return failure(500, f"the server failed ({type(error).__name__}): see its log")
+
+
+async def _all(first: str, rest: AsyncIterator[str]) -> AsyncIterator[str]:
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+# Serve copies the class with what it refers to at this point: helpers stand above it.
 @serve.ingress(app)
 class ChestIngress:
     """OpenAI-compatible routes for one chest X-ray model.
@@ -151,9 +163,3 @@ class ChestIngress:
         if "error" in first:
             return failure(int(first["error"]["code"]), str(first["error"]["message"]))
         return JSONResponse(first)
-
-
-async def _all(first: str, rest: AsyncIterator[str]) -> AsyncIterator[str]:
-    yield first
-    async for piece in rest:
-        yield piece

@@ -114,6 +114,7 @@ def start(
     from ray import serve
 
     started = time.monotonic()
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # it reports every step it takes
     s3.prepare_environment()
     check(config)
     require(config)

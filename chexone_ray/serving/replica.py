@@ -16,7 +16,7 @@ from chexone_ray.config import ServeConfig
 from chexone_ray.engine import lifetime
 
 if TYPE_CHECKING:
-    from ray.serve.llm.deployment import LLMServer
+    from chexone_ray.serving.backend import ChestServer
 
 STOP_S = 10.0
 
@@ -47,11 +47,9 @@ class ModelReplica:
         self._start_s = round(time.monotonic() - started, 1)
 
     async def _start(self, folder: str) -> None:
-        from ray.serve.llm.deployment import LLMServer
-
         from chexone_ray.serving import backend
 
-        self._server: LLMServer = LLMServer.sync_init(
+        self._server: ChestServer = backend.ChestServer.sync_init(
             backend.llm_config(self._config, folder), engine_cls=backend.ChestEngine
         )
         await self._server.start()

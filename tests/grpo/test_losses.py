@@ -10,6 +10,7 @@ from chexone_ray.grpo.losses import (  # noqa: E402  (after the check that torch
     behaviour_weight,
     clipped_objective,
     grpo_loss,
+    importance_ratio,
     kl_k3,
 )
 
@@ -27,7 +28,7 @@ def test_behaviour_weight_is_the_capped_ratio_without_gradient() -> None:
 
 def test_one_step_form_has_value_a_and_the_policy_gradient() -> None:
     log_probs = row(-1.0, -2.0).requires_grad_()
-    objective, clipped = clipped_objective(log_probs, row(0.5, -0.25), 0.2)
+    objective, clipped = clipped_objective(importance_ratio(log_probs), row(0.5, -0.25), 0.2)
     assert torch.equal(objective, row(0.5, -0.25))
     assert not clipped.any()
     objective.sum().backward()
@@ -37,7 +38,8 @@ def test_one_step_form_has_value_a_and_the_policy_gradient() -> None:
 def test_clip_acts_only_where_it_lowers_the_objective() -> None:
     # ratios 1.5 and 0.5, each with a positive and a negative advantage
     log_probs = row(*(math.log(v) for v in (1.5, 1.5, 0.5, 0.5))).requires_grad_()
-    objective, clipped = clipped_objective(log_probs, row(1, -1, 1, -1), 0.2, row(0, 0, 0, 0))
+    ratio = importance_ratio(log_probs, row(0, 0, 0, 0))
+    objective, clipped = clipped_objective(ratio, row(1, -1, 1, -1), 0.2)
     assert torch.allclose(objective, row(1.2, -1.5, 0.5, -0.8))
     assert clipped.tolist() == [[True, False, False, True]]
     objective.sum().backward()
@@ -68,8 +70,8 @@ def test_whole_loss_by_hand() -> None:
     assert torch.allclose(metrics["behaviour_gap"], row(math.log(2), math.log(2)))
     assert not any(value.requires_grad for value in metrics.values())
     loss.sum().backward()
-    # d k3 / d log p = 1 - exp(reference - log p)
-    assert torch.allclose(log_probs.grad, row(-3.0, 0.5 - 0.1))
+    # d (ratio * k3) / d log p = k3 + 1 - exp(reference - log p) = -log 2 for token 1
+    assert torch.allclose(log_probs.grad, row(-3.0, 0.5 - 0.1 * math.log(2)))
 
 
 def test_beta_without_reference_is_our_own_mistake() -> None:

@@ -2,8 +2,7 @@
 
 TRL pads prompts on the left and completions on the right and runs each row with its own image; we
 pack rows and share images. Both see the same random weights, images, tokens and log-probs. In
-double precision, since the gradients of the vision tower of a random model differ by up to a
-hundredth in single precision, whoever computes them.
+double precision, so that the gradients can be held to the same tolerance.
 """
 
 from __future__ import annotations
