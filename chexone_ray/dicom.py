@@ -37,6 +37,7 @@ _PLUGINS = ("pylibjpeg", "pillow", "pydicom")
 _HEADER_TAGS = ["Rows", "Columns", "NumberOfFrames", "SOPClassUID"]
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _CHUNK = 1 << 20
+_STRIP = 64
 _HEADER_LIMIT = 100_000_000
 """Pixels that a deflated file may hold where only its header is asked for."""
 
@@ -361,22 +362,32 @@ def _shown(
     """Grey stored values -> uint8 (H, W) by one table over the stored values that occur."""
     from chexone_ray import grayscale
 
-    low, high = int(stored.min()), int(stored.max())
-    offsets = stored if low == 0 else stored.astype(np.int32) - low
+    first, last = int(stored.min()), int(stored.max())
+    low = min(first, 0)  # Unsigned values index the table as they are.
+    offsets = stored.astype(np.int32) - low if low else stored
     transform = grayscale.Grayscale.of(dataset)
-    values = transform.modality(np.arange(low, high + 1, dtype=np.float64))
+    values = transform.modality(np.arange(low, last + 1, dtype=np.float64))
     shown: grayscale.Values | None = transform.voi(values)
     how: dict[str, Any] = {"voi": transform.voi_name, "inverted": transform.inverted}
-    if shown is not None and high > low and np.ptp(shown) < 1 / 255:
+    if shown is not None and last > first and np.ptp(shown[first - low :]) < 1 / 255:
         how["voi_ignored"] = transform.voi_name
         shown = None  # All one grey: the window is of another picture.
     if shown is None:
-        counts = np.bincount(offsets.ravel(), minlength=high - low + 1)
+        counts = np.bincount(offsets.ravel(), minlength=len(values))
         shown, how["voi"] = transform.without_window(values, counts, low, no_window)
     if transform.inverted:
         shown = 1.0 - shown
     table = np.rint(np.clip(shown, 0.0, 1.0) * 255).astype(np.uint8)
-    return table[offsets], how
+    return _looked_up(table, offsets), how
+
+
+def _looked_up(table: NDArray[np.uint8], at: NDArray[Any]) -> NDArray[np.uint8]:
+    """`table[at]` in strips that stay in the cache; every index is known to be inside."""
+    out = np.empty(at.shape, dtype=np.uint8)
+    for top in range(0, len(at), _STRIP):
+        strip = slice(top, top + _STRIP)
+        np.take(table, at[strip], out=out[strip], mode="clip")
+    return out
 
 
 def _short(error: BaseException) -> str:

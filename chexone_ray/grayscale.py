@@ -131,7 +131,8 @@ class Grayscale:
         marks = np.searchsorted(reached, np.array(PERCENTILES) / 100 * reached[-1])
         black, white = values[order][np.minimum(marks, len(order) - 1)]
         if white <= black:
-            black, white = float(values.min()), float(values.max())
+            held = values[weights > 0]
+            black, white = float(held.min()), float(held.max())
         return _stretch(values, float(black), float(white)), "percentile"
 
 

@@ -43,6 +43,13 @@ class Reading:
     notice: str = RESEARCH_USE_ONLY
 
 
+def reading(text: str, mode: Mode, finish_reason: str = "stop") -> Reading:
+    """A completion taken apart."""
+    parsed = answers.parse(text, mode)
+    found = tuple(boxes.decode(parsed.answer or ""))
+    return Reading(text, parsed.reasoning, parsed.answer, found, finish_reason)
+
+
 class CheXOne:
     """A checkpoint with one running engine, on the Ray cluster that is there or a local one.
 
@@ -106,14 +113,7 @@ class CheXOne:
         if rollout.error:
             raise ChexoneError(f"the engine gave no answer: {rollout.error}")
         completion = rollout.completions[0]
-        parsed = answers.parse(completion.text, mode)
-        return Reading(
-            text=completion.text,
-            reasoning=parsed.reasoning,
-            answer=parsed.answer,
-            boxes=tuple(boxes.decode(parsed.answer or "")),
-            finish_reason=completion.finish_reason,
-        )
+        return reading(completion.text, mode, completion.finish_reason)
 
     def _pixels(self, films: Sequence[Film]) -> list[images.Pixels]:
         return [

@@ -61,6 +61,7 @@ def test_broken_corners_when_encoding() -> None:
             [(0.01, 0.02, 0.03, 0.04), (0.05, 0.06, 0.07, 0.08)],
         ),
         ("No nodule detected.", []),
+        (f"<|ref|>a<|/ref|><|box|>({'9' * 400},1),(2,3)<|/box|>", []),
     ],
 )
 def test_decode_percent(text: str, expected: list[tuple[float, ...]]) -> None:
@@ -139,14 +140,23 @@ def test_match_equals_brute_force() -> None:
     from itertools import permutations
 
     draw = np.random.default_rng(0)
-    for _ in range(50):
-        corners = np.sort(draw.random((2, 4, 2, 2)), axis=2).reshape(2, 4, 4)
-        predicted, reference = ([box(*map(float, row)) for row in side] for side in corners)
-        best = max(
-            sum(iou(predicted[i], reference[j]) for i, j in enumerate(order))
-            for order in permutations(range(4))
+    for trial in range(90):
+        sizes = (trial % 5 + 1, trial % 3 + 2)
+        predicted, reference = (
+            [box(*map(float, row)) for row in np.sort(draw.random((n, 2, 2)), 1).reshape(n, 4)]
+            for n in sizes
         )
-        assert sum(overlap for *_, overlap in match(predicted, reference)) == pytest.approx(best)
+        pairs = match(predicted, reference)
+        assert len(pairs) == min(sizes)
+        assert len({i for i, *_ in pairs}) == len({j for _, j, _ in pairs}) == min(sizes)
+        assert pairs == sorted(pairs)
+        assert all(overlap == iou(predicted[i], reference[j]) for i, j, overlap in pairs)
+        few, many = sorted((predicted, reference), key=len)
+        best = max(
+            sum(iou(a, b) for a, b in zip(few, order, strict=True))
+            for order in permutations(many, len(few))
+        )
+        assert sum(overlap for *_, overlap in pairs) == pytest.approx(best)
 
 
 def test_importing_boxes_leaves_heavy_packages_out() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -30,14 +30,20 @@ def test_help_answers_in_under_a_second(words: list[str]) -> None:
     chexone("--version")  # byte code and disk cache are not what is measured
     seconds = []
     for _ in range(3):
-        start = time.monotonic()
+        before = _child_cpu_s()
         done = chexone(*words)
-        seconds.append(time.monotonic() - start)
+        seconds.append(_child_cpu_s() - before)
         assert done.returncode == 0 and done.stdout and not done.stderr
     assert min(seconds) < 1.0
     if words == ["--help"]:
         assert all(f"  {name} " in done.stdout for name in [*STAGES, "doctor"])
         assert "Research use only" in done.stdout
+
+
+def _child_cpu_s() -> float:
+    """CPU seconds of ended child processes: the wall time of an idle core, also on a busy one."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -119,7 +119,7 @@ def gdcm_encoded(data: Dataset, syntax: Any, folder: Path) -> bytes:
     return raw
 
 
-WINDOW = {"WindowCenter": "2048", "WindowWidth": "4096"}
+WINDOW: dict[str, Any] = {"WindowCenter": "2048", "WindowWidth": "4096"}
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,13 @@ def test_set_up_once_and_again_after_a_change(folder: Path) -> None:
     said = subprocess.run([python, "-c", code], capture_output=True, text=True, cwd="/")
     assert said.stdout.split() == ["1", str(folder / "little.py")], "installed in place"
 
-    start = time.monotonic()
-    second = setup(folder)
-    assert (second.returncode, second.stderr) == (0, "") and time.monotonic() - start < 1
+    seconds = []
+    for _ in range(3):
+        start = time.monotonic()
+        second = setup(folder)
+        seconds.append(time.monotonic() - start)
+        assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+    assert min(seconds) < 1
     assert setup(folder, PYTHON=str(base)).stderr == ""
 
     lock = folder / "requirements" / "cpu.txt"

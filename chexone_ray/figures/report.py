@@ -235,7 +235,7 @@ def _chart(title: str, svg: str, note: str = "") -> str:
 def _sft(rows: Sequence[Mapping[str, float]]) -> str:
     if not rows:
         return ""
-    series = {**_series(rows, {"sft/loss": "all"}), **_by_kind(rows, "sft/loss/")}
+    series = {**_series(rows, {"sft/loss": "all"}), **_by_kind(rows, "sft/nll_")}
     window = max(1, len(rows) // 40)
     svg = charts.curves(series, "optimizer step", "loss a token", window=window, log=True)
     return _chart(
@@ -255,7 +255,7 @@ def _grpo(rows: Sequence[Mapping[str, float]]) -> str:
     if not rows:
         return ""
     window = max(1, len(rows) // 15)
-    rewards = {**_series(rows, {"grpo/reward": "all"}), **_by_kind(rows, "grpo/reward/")}
+    rewards = {**_series(rows, {"grpo/reward": "all"}), **_by_kind(rows, "grpo/reward/kind/")}
     svg = charts.curves(rewards, "optimizer step", "mean reward", window=window)
     kl = _series(rows, {"grpo/kl": "KL to the start"})
     if kl:

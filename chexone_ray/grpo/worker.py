@@ -65,6 +65,8 @@ def loop(settings: dict[str, Any], mailbox: Mailbox) -> str:
     )
 
     def save(step: int, place: Path) -> None:
+        if step == config.steps:
+            return  # the model itself follows, and there is nothing to go on with
         checkpoint.publish_state(
             place,
             config.output_uri,

@@ -168,6 +168,8 @@ def stream(
     """
     import ray
 
+    from chexone_ray.training.pace import Pace
+
     def read(row: dict[str, Any]) -> dict[str, Any]:
         chunk = read_chunk(order, first + int(row["id"]), images)
         return {"chunk": pickle.dumps(chunk, protocol=5)}
@@ -175,6 +177,7 @@ def stream(
     dataset = ray.data.range(num_chunks, override_num_blocks=num_chunks).map(read)
     dataset.context.execution_options.preserve_order = True
     dataset.context.enable_progress_bars = False
+    dataset.context.custom_execution_callback_classes = [Pace]
     return list(dataset.streaming_split(num_ranks, equal=False))
 
 

@@ -76,7 +76,7 @@ def test_presence_answers_are_true_and_have_the_matching_sign() -> None:
 
 
 def test_choice_has_one_option_that_is_present() -> None:
-    letters = Counter()
+    letters: Counter[str] = Counter()
     for seed in range(60):
         (sample,) = by_kind(samples(study(), None, seed, CONFIG), "choice")
         assert len(sample.options) == 4

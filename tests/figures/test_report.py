@@ -36,7 +36,7 @@ def content(png: bytes) -> report.Content:
             "thresholds": {"presence": 0.95},
         },
         films=[film],
-        sft=[{"step": 1, "sft/loss": 2.0, "sft/loss/presence": 1.0}, {"step": 2, "sft/loss": 1.0}],
+        sft=[{"step": 1, "sft/loss": 2.0, "sft/nll_presence": 1.0}, {"step": 2, "sft/loss": 1.0}],
         grpo=[{"step": 1, "grpo/reward": 0.4, "grpo/kl": 0.0}],
         histograms={"presence": ([0.0, 0.1, 0.2], [3, 1])},
         cut=0.05,

@@ -59,9 +59,9 @@ def read(uri: str, required: Sequence[str], remedy: str) -> Table:
         raise ChexoneError(f'{uri} has no column "{missing[0]}": {remedy}')
     rows = tuple(
         {
-            (name or "").strip(): value.strip()
+            name.strip(): (value or "").strip()  # a short row has no value for its last columns
             for name, value in row.items()
-            if isinstance(value, str)
+            if name is not None and not isinstance(value, list)
         }
         for row in reader
     )

@@ -40,11 +40,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         boxes = read_box_files(uri)
         labels = _image_labels(folder, part)
         dropped["box_row"] += boxes.num_unusable
-        names = sorted(labels or boxes.boxes)
+        names = sorted(boxes.boxes if labels is None else labels)
         suffix = _suffix(root, part, next(iter(names), ""))
         for image_id in names:
             boxed = boxes.boxes.get(image_id, ())
-            state = labels.get(image_id) or _from_boxes(boxes, image_id)
+            state = _from_boxes(boxes, image_id) if labels is None else labels[image_id]
             image = ImageRef(storage.join(root, part, image_id + suffix))
             study = Study(
                 dataset=DATASET,
@@ -63,11 +63,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     return sorted(found, key=lambda item: item.study.patient), +dropped
 
 
-def _image_labels(folder: str, part: str) -> dict[str, dict[str, int | None]]:
-    """Image -> finding -> 1 (most readers), 0 (no reader) or -1 (some)."""
+def _image_labels(folder: str, part: str) -> dict[str, dict[str, int | None]] | None:
+    """Image -> finding -> 1 (most readers), 0 (no reader) or -1 (some); None without the table."""
     uri = tables.find(folder, (f"image_labels_{part}.csv",))
     if uri is None:
-        return {}
+        return None
     table = tables.read(uri, ("image_id",), CSV_STEP)
     columns = [name for name in table.columns if name and name not in _NOT_LABELS]
     votes: dict[str, dict[str, list[float]]] = {}
@@ -75,7 +75,13 @@ def _image_labels(folder: str, part: str) -> dict[str, dict[str, int | None]]:
         image = votes.setdefault(row["image_id"], {})
         for column in columns:
             if row.get(column):
-                image.setdefault(finding_name(column), []).append(float(row[column]))
+                try:
+                    vote = float(row[column])
+                except ValueError as error:
+                    raise ChexoneError(
+                        f'{uri} has "{row[column]}" in column "{column}": use 0 or 1'
+                    ) from error
+                image.setdefault(finding_name(column), []).append(vote)
     return {
         image: {name: _vote(values) for name, values in found.items()}
         for image, found in votes.items()

@@ -1,0 +1,187 @@
+"""`prepare` on the phantom archive in the S3 server, with a real Ray; its pure parts alone."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from chexone_ray import storage
+from chexone_ray.config import ImageConfig, PrepareConfig, RayConfig, SourceConfig
+from chexone_ray.data import manifest
+from chexone_ray.data.build import choose, prepare, read_sources, stays
+from chexone_ray.data.splits import SPLITS
+from chexone_ray.data.stream import read_samples
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import Sample
+
+
+def settings(archive_uri: str, output_uri: str, **changes: Any) -> PrepareConfig:
+    source = SourceConfig(
+        adapter="mimic_cxr_jpg",
+        uri=storage.join(archive_uri, "mimic-cxr-jpg"),
+        boxes_uri=storage.join(archive_uri, "vindr-cxr"),
+    )
+    values: dict[str, Any] = {
+        "output_uri": output_uri,
+        "sources": (source,),
+        "images": ImageConfig(max_pixels=12_544),
+        "max_drop_share": 0.2,
+        "ray": RayConfig(address="local"),
+    }
+    return PrepareConfig(**values | changes)
+
+
+def everything(uri: str) -> list[Sample]:
+    present = {part.split for part in manifest.load(uri).parts}
+    return [s for split in SPLITS if split in present for s in read_samples(uri, split)]
+
+
+def groups(rows: list[tuple[str, str, str, str, int]]) -> Any:
+    names = ("split", "kind", "group", "cls", "rank")
+    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
+
+
+PURE = settings("unused", "unused")
+
+
+def test_choose_evens_classes_by_lowest_rank() -> None:
+    rows = [
+        ("train", "presence", "nodule", "yes", 5),
+        ("train", "presence", "nodule", "yes", 9),
+        ("train", "presence", "nodule", "no", 1),
+        ("train", "presence", "nodule", "no", 7),
+        ("train", "presence", "nodule", "no", 3),
+        ("test", "presence", "nodule", "no", 1),  # one class only: the wording would tell it
+        ("train", "view", "", "", 8),
+    ]
+    table = groups(rows)
+    limits = choose(table, PURE)
+    kept = [row["rank"] for row in table.to_pylist() if stays(row, limits)]
+    assert kept == [5, 9, 1, 3, 8]
+
+
+def test_choose_limits_training_rows_of_a_kind() -> None:
+    table = groups([(split, "view", "", "", n) for split in ("train", "test") for n in range(6)])
+    limits = choose(table, PURE.model_copy(update={"max_per_kind": {"view": 2}}))
+    kept = Counter(row["split"] for row in table.to_pylist() if stays(row, limits))
+    assert kept == {"train": 2, "test": 6}
+
+
+def test_choose_of_nothing_keeps_no_limit() -> None:
+    schema = pa.schema(
+        [(n, pa.string()) for n in ("split", "kind", "group", "cls")] + [("rank", pa.int64())]
+    )
+    assert choose(schema.empty_table(), PURE) == {}
+
+
+def test_missing_table_is_told_before_ray_starts(tmp_path: Any) -> None:
+    config = settings(str(tmp_path / "nothing"), str(tmp_path / "out"))
+    with pytest.raises(ChexoneError, match=r"metadata\.csv\[\.gz\] is missing"):
+        prepare(config)
+
+
+def test_unknown_kind_is_refused(tmp_path: Any) -> None:
+    with pytest.raises(ChexoneError, match='kind "views" is not known'):
+        prepare(settings("unused", str(tmp_path), kinds=("views",)))
+
+
+@pytest.fixture(scope="module")
+def prepared(s3: Any, ray_local: None, archive_uri: str) -> tuple[PrepareConfig, str]:
+    config = settings(archive_uri, s3.folder("build/first"))
+    return config, prepare(config)
+
+
+@pytest.mark.slow
+def test_same_settings_give_the_same_bytes(prepared: tuple[PrepareConfig, str], s3: Any) -> None:
+    config, uri = prepared
+    again = prepare(config.model_copy(update={"output_uri": s3.folder("build/second")}))
+    first = {part.name: part.sha256 for part in manifest.load(uri).parts}
+    assert {part.name: part.sha256 for part in manifest.load(again).parts} == first
+    for name in first:
+        data = storage.read_bytes(storage.join(uri, name))
+        assert data == storage.read_bytes(storage.join(again, name))
+
+
+@pytest.mark.slow
+def test_a_committed_manifest_is_kept_and_another_is_refused(
+    prepared: tuple[PrepareConfig, str],
+) -> None:
+    config, uri = prepared
+    before = storage.read_bytes(storage.join(uri, manifest.MANIFEST_FILE))
+    assert prepare(config) == uri
+    assert storage.read_bytes(storage.join(uri, manifest.MANIFEST_FILE)) == before
+    with pytest.raises(ChexoneError, match="manifest of other settings"):
+        prepare(config.model_copy(update={"seed": 1}))
+
+
+@pytest.mark.slow
+def test_counts_of_the_manifest_are_those_of_its_rows(
+    prepared: tuple[PrepareConfig, str],
+) -> None:
+    info = manifest.load(prepared[1]).info
+    found = everything(prepared[1])
+    assert info["counts"]["rows"] == len(found)
+    assert info["counts"]["task"] == Counter(sample.task for sample in found)
+    assert info["counts"]["split"] == Counter(sample.split for sample in found)
+    assert info["dropped"]["image_truncated"] == 1
+    assert info["dropped"]["image_missing"] == 1
+    assert info["dropped"]["duplicate_row"] == 1
+    assert len({sample.id for sample in found}) == len(found)
+
+
+@pytest.mark.slow
+def test_patients_stay_in_one_split_and_answers_are_even(
+    prepared: tuple[PrepareConfig, str],
+) -> None:
+    splits: dict[str, set[str]] = defaultdict(set)
+    presence: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for sample in everything(prepared[1]):
+        splits[sample.patient].add(sample.split)
+        if sample.kind == "presence":
+            presence[sample.split, sample.id.rsplit("/", 1)[1]][sample.answer] += 1
+    assert all(len(found) == 1 for found in splits.values())
+    assert presence
+    assert all(found["yes"] == found["no"] for found in presence.values())
+
+
+@pytest.mark.slow
+def test_rows_are_shuffled_with_the_questions_of_a_study_together(
+    prepared: tuple[PrepareConfig, str],
+) -> None:
+    order = [sample.study for sample in read_samples(prepared[1], "train")]
+    starts = [study for n, study in enumerate(order) if n == 0 or order[n - 1] != study]
+    assert len(starts) == len(set(starts)) > 10
+    assert starts != sorted(starts)
+
+
+@pytest.mark.slow
+def test_too_many_unusable_images_end_the_run(s3: Any, ray_local: None, archive_uri: str) -> None:
+    uri = s3.folder("build/strict")
+    with pytest.raises(ChexoneError, match=r"images are unusable \(image_\w+ 1, image_\w+ 1\)"):
+        prepare(settings(archive_uri, uri, max_drop_share=0.001))
+    assert storage.committed(uri) is None
+
+
+@pytest.mark.slow
+def test_vindr_dicom_files_and_an_interrupted_folder(
+    s3: Any, ray_local: None, archive_uri: str
+) -> None:
+    uri = s3.folder("build/vindr")
+    storage.write_bytes(storage.join(uri, "part-train-00099.parquet"), b"left over")
+    source = SourceConfig(adapter="vindr_cxr", uri=storage.join(archive_uri, "vindr-cxr"))
+    config = settings(archive_uri, uri, sources=(source,), max_drop_share=0.0)
+    prepare(config)
+    found = everything(uri)
+    assert {sample.images[0].uri.rsplit(".", 1)[1] for sample in found} == {"dicom"}
+    assert {sample.kind for sample in found} >= {"view", "grounding"}
+    assert {sample.images[0].width for sample in found} == {112}
+    assert not storage.exists(storage.join(uri, "part-train-00099.parquet"))
+
+
+def test_split_of_a_patient_is_that_of_all_its_studies(archive_uri: str) -> None:
+    patients, _ = read_sources(settings(archive_uri, "unused"))
+    assert all(len({item.study.archive_split for item in studies}) == 1 for studies in patients)
+    assert {len(studies) for studies in patients} >= {1, 2}

@@ -1,0 +1,143 @@
+"""The quick start as a library: one answer from a plain script, and what it is made of."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chexone_ray import CheXOne, checkpoints, images, model, prompts
+from chexone_ray.config import ImageConfig, PromptConfig, SamplingConfig
+from chexone_ray.errors import ChexoneError
+from chexone_ray.log import RESEARCH_USE_ONLY
+from chexone_ray.records import Box, Request
+
+SCRIPT_TIMEOUT_S = 400
+SCRIPT = """
+import dataclasses, json, sys
+from chexone_ray import CheXOne
+
+if __name__ == "__main__":
+    with CheXOne(sys.argv[1]) as model:
+        readings = [
+            model.report(sys.argv[2], mode="reasoning", max_tokens=24),
+            model.report(sys.argv[2], mode="instruct", max_tokens=24),
+            model.ask("Compare.", sys.argv[2], open(sys.argv[2], "rb").read(), max_tokens=8),
+        ]
+    import ray
+    print(json.dumps([dataclasses.asdict(r) for r in readings] + [ray.is_initialized()]))
+"""
+
+
+def test_a_completion_taken_apart() -> None:
+    answer = "<|ref|>nodule<|/ref|><|box|>(10,20),(30,45)<|/box|>"
+    read = model.reading(f"A round density. \\boxed{{{answer}}}", "reasoning")
+    assert read.reasoning == "A round density." and read.answer == answer
+    assert read.boxes == (Box("nodule", (0.1, 0.2, 0.3, 0.45)),)
+    assert read.notice == RESEARCH_USE_ONLY
+    unfinished = model.reading("A round density in", "reasoning", "length")
+    assert unfinished.answer is None and unfinished.boxes == ()
+    assert model.reading("Clear lungs.", "instruct").answer == "Clear lungs."
+
+
+def test_limit_of_a_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(ChexoneError, match=r"holds no config\.json"):
+        CheXOne(str(tmp_path))
+    (tmp_path / "config.json").write_text(
+        json.dumps({"text_config": {"max_position_embeddings": 128}})
+    )
+    assert checkpoints.max_length(str(tmp_path)) == 128
+    (tmp_path / "config.json").write_text(json.dumps({"max_position_embeddings": 256}))
+    assert checkpoints.max_length(str(tmp_path)) == 256
+    assert checkpoints.max_length("StanfordAIMI/CheXOne") is None
+
+
+@pytest.mark.slow
+def test_on_a_ray_that_is_there(ray_local: None, tiny_model_uri: str) -> None:
+    import ray
+
+    assert model.default_engine(128).max_model_len == 128
+    default = model.default_engine(None)
+    assert engine.max_model_len == 4096 and bool(engine.num_gpus) == (
+        "GPU" in ray.cluster_resources()
+    )
+    with CheXOne(tiny_model_uri) as reader:
+        with pytest.raises(ChexoneError, match="no film given"):
+            reader.ask("Is there a nodule?")
+        with pytest.raises(ChexoneError, match="not_an_image"):
+            reader.report(b"nothing of the kind")
+    with pytest.raises(ChexoneError, match="is closed"):
+        reader.report(png())
+    reader.close()
+    assert ray.is_initialized(), "a Ray that was there before stays"
+
+
+@pytest.mark.slow
+def test_a_plain_script(engine: Any, tiny_model_uri: str, tmp_path: Path) -> None:
+    film = tmp_path / "film.dcm"
+    film.write_bytes(dicom())
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py"), tiny_model_uri, str(film)],
+        capture_output=True,
+        text=True,
+        timeout=SCRIPT_TIMEOUT_S,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    *readings, ray_is_there = json.loads(done.stdout.splitlines()[-1])
+    assert not ray_is_there
+    assert [r["text"] for r in readings[:2]] == expected(engine, tiny_model_uri, film.read_bytes())
+    assert readings[1]["answer"] == readings[1]["text"].strip()
+    assert all(r["text"] and r["notice"] == RESEARCH_USE_ONLY for r in readings)
+    assert {r["finish_reason"] for r in readings} <= {"length", "stop"}
+
+
+def expected(engine: Any, model_uri: str, film: bytes) -> list[str]:
+    """The engine's own greedy reports with a trace and without, asked in the default way."""
+    import ray
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(checkpoints.model_folder(model_uri))
+    picture = images.to_png(images.decode(film, ImageConfig()).pixels)
+    requests = [
+        Request(
+            mode,
+            prompts.render(
+                tokenizer, prompts.messages(prompts.FINDINGS_QUESTION, 1, mode, PromptConfig())
+            ),
+            (picture,),
+        )
+        for mode in ("reasoning", "instruct")
+    ]
+    rollouts = ray.get(
+        engine.generate.remote(requests, SamplingConfig(max_tokens=24)), timeout=SCRIPT_TIMEOUT_S
+    )
+    return [r.completions[0].text for r in rollouts]
+
+
+def pixels() -> np.ndarray:
+    from PIL import Image
+
+    coarse = np.random.default_rng(4).integers(0, 255, (4, 4), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((100, 104), Image.Resampling.BICUBIC))
+
+
+def png() -> bytes:
+    return images.to_png(np.repeat(pixels()[..., None], 3, axis=2))
+
+
+def dicom() -> bytes:
+    from PIL import Image
+
+    from chexone_ray.data.archive_dicom import dicom_bytes
+
+    sink = io.BytesIO()
+    Image.fromarray(pixels()).save(sink, "JPEG")
+    return dicom_bytes(pixels(), sink.getvalue(), 0, "film", "p1", "s1", "20200102", "PA")
