@@ -84,9 +84,9 @@ def figures(rollouts: list[Rollout], seconds: float) -> dict[str, Any]:
 
 
 def transformers_run(
-    model: str, requests: list[Request], sampling: SamplingConfig, batch: int
+    model: str, requests: list[Request], sampling: SamplingConfig, batch: int, threads: int
 ) -> dict[str, Any]:
-    """The obvious way: the model's own `generate` on padded batches, one process, all cores."""
+    """The obvious way: the model's own `generate` on padded batches in one process."""
     start = time.monotonic()
     import torch
     from PIL import Image
@@ -96,6 +96,7 @@ def transformers_run(
     processor: Any = AutoProcessor.from_pretrained(folder, padding_side="left")
     network: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
     torch.manual_seed(0)
+    torch.set_num_threads(threads)
     ready = time.monotonic()
     tokens = rows = 0
     for place in range(0, len(requests), batch):
@@ -138,11 +139,12 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=24)
     parser.add_argument("--batch", type=int, default=16, help="prompts a batch of transformers")
+    parser.add_argument("--threads", type=int, default=1, help="threads of transformers")
     given = parser.parse_args()
     log.configure()
     requests = make_requests(given.model, given.prompts)
     sampling = SamplingConfig(n=given.samples, temperature=1.0, max_tokens=given.tokens, seed=0)
-    plain = transformers_run(given.model, requests, sampling, given.batch)
+    plain = transformers_run(given.model, requests, sampling, given.batch, given.threads)
     runtime.join(RayConfig(address="local", num_cpus=4, object_store_gb=0.5))
     one = pool_run(given.model, requests, sampling, 1)
     two = pool_run(given.model, requests, sampling, 2)

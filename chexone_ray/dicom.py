@@ -14,7 +14,7 @@ import logging
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,17 +23,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from chexone_ray import dicom_codecs, grayscale
 from chexone_ray.errors import ImageError
 
 NoWindow = Literal["percentile", "full_range"]
+Enough = Callable[[int, int], tuple[int, int]]
+ALL = (1 << 30, 1 << 30)
+"""As large as it is."""
 
 _MODALITIES = frozenset({"CR", "DX", "DR", "RG", "XR", "RF", "OT", "SC", ""})
 """Projection X-ray, or too general a word to tell."""
 _NOT_PROJECTION = ("CT ", "MR ", "Enhanced CT", "Enhanced MR", "Ultrasound", "Nuclear", "Positron")
 _ONE_SAMPLE = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _DOCUMENTS = ("PDF", "CDA", "SR ", " SR", "Presentation State", "Key Object", "Encapsulated")
-_PLUGINS = ("pylibjpeg", "pillow", "pydicom")
-"""Decoders in order. What only GDCM reads goes to `gdcm_process.py`."""
 _HEADER_TAGS = ["Rows", "Columns", "NumberOfFrames", "SOPClassUID"]
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _CHUNK = 1 << 20
@@ -44,9 +46,10 @@ _HEADER_LIMIT = 100_000_000
 
 @dataclass(frozen=True)
 class Film:
-    """`pixels` uint8, (H, W) or (H, W, 3), and how they came about."""
+    """`pixels` uint8, (H, W) or (H, W, 3), the full (width, height), and how they came about."""
 
     pixels: NDArray[np.uint8]
+    size: tuple[int, int]
     provenance: dict[str, Any]
 
 
@@ -72,15 +75,19 @@ def size(data: bytes) -> tuple[int, int]:
         return _declared(_parse(data, _HEADER_LIMIT, stop_before_pixels=True))
 
 
-def read(data: bytes, max_pixels: int, no_window: NoWindow) -> Film:
+def read(
+    data: bytes, max_pixels: int, no_window: NoWindow, enough: Enough = lambda width, height: ALL
+) -> Film:
     """One film, ready to show.
 
-    `max_pixels` bounds the declared size before anything is decoded. `no_window` says what happens
+    `max_pixels` bounds the declared size before anything is decoded. `enough` gives the smallest
+    (width, height) of use for a film of a declared one: streams that can be decoded at a fraction
+    of their size stop there. `no_window` says what happens
     to more than 8 bits without VOI LUT and window; 8-bit files without them hold display values
     already and stay as they are. Raises ImageError with a reason code.
     """
     with _as_image_error():
-        return _read(data, max_pixels, no_window)
+        return _read(data, max_pixels, no_window, enough)
 
 
 @contextmanager
@@ -97,16 +104,17 @@ def _as_image_error() -> Iterator[None]:
         raise ImageError("undecodable", f"damaged DICOM ({type(error).__name__})") from error
 
 
-def _read(data: bytes, max_pixels: int, no_window: NoWindow) -> Film:
+def _read(data: bytes, max_pixels: int, no_window: NoWindow, enough: Enough) -> Film:
     dataset = _parse(data, max_pixels, stop_before_pixels=False)
     _refuse_others(dataset)
-    width, height = _declared(dataset)
+    size = width, height = _declared(dataset)
     if width * height > max_pixels:
         raise ImageError(
             "too_large", f"DICOM declares {width}x{height} pixels, the limit is {max_pixels}"
         )
-    stored = _stored(dataset)
-    if stored.shape not in ((height, width), (height, width, 3)):
+    stored = _stored(dataset, enough(width, height))
+    channels = stored.shape[2:]
+    if stored.shape[:2] not in dicom_codecs.sizes(height, width) or channels not in ((), (3,)):
         raise ImageError("undecodable", f"DICOM pixels came out as {stored.shape}")
     provenance: dict[str, Any] = {
         "format": "DICOM",
@@ -115,17 +123,19 @@ def _read(data: bytes, max_pixels: int, no_window: NoWindow) -> Film:
         "body_part": str(dataset.get("BodyPartExamined", "")),
         "view": str(dataset.get("ViewPosition", "")),
         "bits": int(dataset.BitsStored),
+        "decoded": (stored.shape[1], stored.shape[0]),
+        "full": (width, height),
     }
     if stored.ndim == 3:
-        return Film(_eight_bit_colour(stored, dataset), provenance | {"voi": "colour"})
+        return Film(_eight_bit_colour(stored, dataset), size, provenance | {"voi": "colour"})
     if str(dataset.PhotometricInterpretation) == "PALETTE COLOR":
         from pydicom.pixels import apply_color_lut
 
         coloured = apply_color_lut(stored, dataset)
         shown = coloured if coloured.dtype == np.uint8 else (coloured >> 8).astype(np.uint8)
-        return Film(shown[..., :3], provenance | {"voi": "palette"})
+        return Film(shown[..., :3], size, provenance | {"voi": "palette"})
     pixels, how = _shown(stored, dataset, no_window)
-    return Film(pixels, provenance | how)
+    return Film(pixels, size, provenance | how)
 
 
 # --- header --------------------------------------------------------------------------------------
@@ -226,8 +236,8 @@ def _refuse_others(dataset: Any) -> None:
 # --- pixels --------------------------------------------------------------------------------------
 
 
-def _stored(dataset: Any) -> NDArray[Any]:
-    """Stored values, (H, W) integers or (H, W, 3) RGB."""
+def _stored(dataset: Any, enough: tuple[int, int]) -> NDArray[Any]:
+    """Stored values, (H, W) integers or (H, W, 3) RGB, at least `enough` wide and high."""
     from pydicom.pixels import get_decoder
 
     if dataset.get("SamplesPerPixel") is None:
@@ -250,103 +260,13 @@ def _stored(dataset: Any) -> NDArray[Any]:
         what = f"DICOM in transfer syntax {syntax}, which is not read"
         raise ImageError("unsupported_pixels", what) from error
     if syntax.is_encapsulated:
-        return _decompressed(dataset, decoder)
+        return dicom_codecs.decompress(dataset, decoder, enough)
     needed = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * bits // 8
     held = len(dataset.PixelData)
     if held < needed and dataset.PhotometricInterpretation != "YBR_FULL_422":
         raise ImageError("truncated", f"DICOM holds {held} of {needed} bytes of pixels")
     array: NDArray[Any] = decoder.as_array(dataset, view_only=True)[0]
     return array
-
-
-def _decompressed(dataset: Any, decoder: Any) -> NDArray[Any]:
-    """The first plugin that succeeds. The header of the compressed stream has to agree with the
-    file's, because a small picture on paper could hide a huge one."""
-    from pydicom.encaps import get_frame
-
-    syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax.name != "RLE Lossless":
-        frame = bytes(get_frame(dataset.PixelData, 0, number_of_frames=1))
-        coded = _coded(frame)
-        declared = (int(dataset.Columns), int(dataset.Rows), int(dataset.SamplesPerPixel))
-        if coded is None or declared != coded[:3] or not 2 <= coded[3] <= dataset.BitsAllocated:
-            raise ImageError("undecodable", f"DICOM declares {declared}, its stream holds {coded}")
-        if set(decoder.available_plugins) <= {"gdcm"}:
-            return _by_gdcm(dataset, frame, coded[3])
-    failures = []
-    for plugin in _PLUGINS:
-        if plugin not in decoder.available_plugins:
-            continue
-        try:
-            array: NDArray[Any] = decoder.as_array(dataset, decoding_plugin=plugin)[0]
-            return array
-        except BaseException as error:
-            # Each plugin has errors of its own and the next may succeed. The RLE decoder panics on
-            # damaged streams, which is no Exception in Python.
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-                raise
-            failures.append(f"{plugin}: {_short(error)}")
-    what = f"no decoder reads this {syntax.name} stream ({', '.join(failures) or 'none is there'})"
-    raise ImageError("undecodable", what)
-
-
-def _by_gdcm(dataset: Any, frame: bytes, precision: int) -> NDArray[Any]:
-    """One grey frame of JPEG Lossless or JPEG-LS. `precision` is that of the stream."""
-    from chexone_ray import gdcm_process
-
-    if dataset.SamplesPerPixel != 1:
-        raise ImageError("unsupported_pixels", "colour DICOM in JPEG Lossless or JPEG-LS")
-    syntax = dataset.file_meta.TransferSyntaxUID
-    try:
-        data = gdcm_process.decode(
-            frame,
-            columns=dataset.Columns,
-            rows=dataset.Rows,
-            # GDCM gives JPEG-LS in the smallest unit that holds the precision of the stream.
-            bits_allocated=(8 if precision <= 8 else 16)
-            if "JPEG-LS" in syntax.name
-            else dataset.BitsAllocated,
-            bits_stored=precision if "JPEG-LS" in syntax.name else dataset.BitsStored,
-            signed=bool(dataset.PixelRepresentation),
-            photometric=str(dataset.PhotometricInterpretation),
-            syntax=str(syntax),
-        )
-    except gdcm_process.ChildError as error:
-        raise ImageError("undecodable", f"{syntax.name} stream: {error}") from error
-    pixels = dataset.Rows * dataset.Columns
-    if len(data) not in (pixels, 2 * pixels):
-        raise ImageError("undecodable", f"{syntax.name} stream gave {len(data)} bytes")
-    stored = np.frombuffer(data, np.uint8 if len(data) == pixels else np.dtype("<u2"))
-    stored = stored.reshape(dataset.Rows, dataset.Columns)
-    if not dataset.PixelRepresentation:
-        return stored & (2**dataset.BitsStored - 1) if dataset.BitsStored < precision else stored
-    unused = stored.dtype.itemsize * 8 - dataset.BitsStored
-    signed: NDArray[Any] = (stored << unused).view(f"i{stored.dtype.itemsize}") >> unused
-    return signed
-
-
-def _coded(frame: bytes) -> tuple[int, int, int, int] | None:
-    """(width, height, samples, bits) in the header of a JPEG, JPEG-LS or JPEG 2000 stream."""
-    at = frame.find(b"\xff\x4f\xff\x51", 0, 4096)
-    if at >= 0 and len(frame) >= at + 43:
-        x1, y1, x0, y0 = struct.unpack(">IIII", frame[at + 8 : at + 24])
-        samples, bits = struct.unpack(">HB", frame[at + 40 : at + 43])
-        return x1 - x0, y1 - y0, samples, (bits & 0x7F) + 1
-    if frame[:2] != b"\xff\xd8":
-        return None
-    at = 2
-    while at + 10 <= len(frame):
-        if frame[at] != 0xFF:
-            return None
-        marker = frame[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            bits, height, width, samples = struct.unpack(">BHHB", frame[at + 4 : at + 10])
-            return width, height, samples, bits
-        at += 2 + int.from_bytes(frame[at + 2 : at + 4])
-    return None
 
 
 def _eight_bit_colour(stored: NDArray[Any], dataset: Any) -> NDArray[np.uint8]:
@@ -360,8 +280,6 @@ def _shown(
     stored: NDArray[Any], dataset: Any, no_window: NoWindow
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """Grey stored values -> uint8 (H, W) by one table over the stored values that occur."""
-    from chexone_ray import grayscale
-
     first, last = int(stored.min()), int(stored.max())
     low = min(first, 0)  # Unsigned values index the table as they are.
     offsets = stored.astype(np.int32) - low if low else stored
@@ -388,8 +306,3 @@ def _looked_up(table: NDArray[np.uint8], at: NDArray[Any]) -> NDArray[np.uint8]:
         strip = slice(top, top + _STRIP)
         np.take(table, at[strip], out=out[strip], mode="clip")
     return out
-
-
-def _short(error: BaseException) -> str:
-    """The kind of an error without its message: those of pydicom may quote element values."""
-    return type(error).__name__

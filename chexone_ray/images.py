@@ -170,9 +170,12 @@ def _open_dicom(data: bytes, config: ImageConfig) -> _Opened:
     _require_dicom(data)
     from chexone_ray import dicom
 
-    film = dicom.read(data, config.max_source_pixels, config.no_window)
-    picture = pillow.fromarray(np.ascontiguousarray(film.pixels))
-    return picture, picture.size, film.provenance
+    def enough(width: int, height: int) -> tuple[int, int]:
+        rows, columns = fit_to_grid(height, width, config.max_pixels, config.min_pixels)
+        return 2 * columns, 2 * rows
+
+    film = dicom.read(data, config.max_source_pixels, config.no_window, enough)
+    return pillow.fromarray(np.ascontiguousarray(film.pixels)), film.size, film.provenance
 
 
 def _require_dicom(data: bytes) -> None:

@@ -45,6 +45,8 @@ SPECIAL = (
     "<|video_pad|>",
 )
 GROUNDING = ("<|ref|>", "<|/ref|>", "<|box|>", "<|/box|>")
+OPTIONS = tuple(f"({letter})" for letter in "ABCDEFGH")
+"""One token each: a small model finds the letter of an option beside its name, not two away."""
 CHAT_TEMPLATE = """\
 {%- for message in messages -%}
 {{ '<|im_start|>' + message['role'] + '\\n' }}
@@ -178,13 +180,15 @@ def train_tokenizer(texts: Iterable[str]) -> Any:
     )
     raw.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY - len(GROUNDING),
+        vocab_size=VOCABULARY - len(GROUNDING) - len(OPTIONS),
         special_tokens=list(SPECIAL),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
     raw.train_from_iterator(texts, trainer)
-    raw.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in GROUNDING])
+    raw.add_tokens(
+        [AddedToken(mark, special=False, normalized=False) for mark in (*GROUNDING, *OPTIONS)]
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=raw,
         eos_token="<|im_end|>",

@@ -42,7 +42,7 @@ def ramp(bits: int = 12, seed: int = 0) -> np.ndarray:
     return values.reshape(SHAPE).astype(np.uint8 if bits <= 8 else np.uint16)
 
 
-def film(values: np.ndarray, bits: int = 12, **elements: Any) -> Dataset:
+def film(values: np.ndarray, bits: int = 12, /, **elements: Any) -> Dataset:
     """A projection X-ray that stores `values`; `elements` are set on top, None takes one out."""
     data = Dataset()
     data.SOPClassUID = DigitalXRayImageStorageForPresentation
@@ -158,6 +158,37 @@ def test_compressed_by_gdcm(syntax: Any, bits: int, tmp_path: Path) -> None:
     )
 
 
+def large_ramp() -> np.ndarray:
+    """Smooth, 12 bits, (1500, 1300)."""
+    return ((np.add.outer(np.arange(1500), np.arange(1300)) * 4095) // 2798).astype(np.uint16)
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_large_jpeg2000_is_decoded_small_and_looks_the_same(photometric: str) -> None:
+    config = ImageConfig(max_pixels=65_000)
+    data = film(large_ramp(), PhotometricInterpretation=photometric, **WINDOW)
+    full = decode(written(data), config)
+    data.compress(JPEG2000Lossless, generate_instance_uid=False)
+    small = decode(written(data), config)
+    assert full.provenance["decoded"] == (1300, 1500)
+    assert small.provenance["decoded"] == (650, 750)
+    assert (small.geometry.original_width, small.geometry.original_height) == (1300, 1500)
+    assert small.geometry == full.geometry
+    difference = np.abs(small.pixels.astype(int) - full.pixels)
+    assert difference.mean() < 0.5 and difference.max() <= 3
+
+
+def test_signed_jpeg2000_is_decoded_in_full() -> None:
+    values = (large_ramp().astype(np.int32) - 2048).astype(np.int16)
+    data = film(values, WindowCenter="0", WindowWidth="2000")
+    config = ImageConfig(max_pixels=65_000)
+    expected = decode(written(data), config).pixels
+    data.compress(JPEG2000Lossless, generate_instance_uid=False)
+    image = decode(written(data), config)
+    assert image.provenance["decoded"] == (1300, 1500)
+    np.testing.assert_array_equal(image.pixels, expected)
+
+
 def test_jpeg_baseline() -> None:
     from PIL import Image as pillow
 
@@ -258,7 +289,7 @@ def test_first_of_several_windows() -> None:
 
 
 def test_inversion_comes_after_the_window() -> None:
-    window = {"WindowCenter": "1000", "WindowWidth": "500"}
+    window: dict[str, Any] = {"WindowCenter": "1000", "WindowWidth": "500"}
     upright = shown(film(ramp(), **window))
     inverted = shown(film(ramp(), PhotometricInterpretation="MONOCHROME1", **window))
     np.testing.assert_array_equal(inverted, 255 - upright)

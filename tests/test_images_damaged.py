@@ -32,4 +32,4 @@ def test_damaged_files_never_crash(kind: str) -> None:
     assert sum(result["counts"].values()) == NUM_MUTANTS
     assert result["counts"].get("decoded", 0) < NUM_MUTANTS
     assert len(result["counts"]) >= 2
-    assert result["slowest_s"] < 5
+    assert result["slowest_s"] < 20

@@ -64,9 +64,8 @@ def test_on_a_ray_that_is_there(ray_local: None, tiny_model_uri: str) -> None:
 
     assert model.default_engine(128).max_model_len == 128
     default = model.default_engine(None)
-    assert engine.max_model_len == 4096 and bool(engine.num_gpus) == (
-        "GPU" in ray.cluster_resources()
-    )
+    assert default.max_model_len == 4096
+    assert bool(default.num_gpus) == ("GPU" in ray.cluster_resources())
     with CheXOne(tiny_model_uri) as reader:
         with pytest.raises(ChexoneError, match="no film given"):
             reader.ask("Is there a nodule?")

@@ -24,6 +24,7 @@ WATCH = "CHEXONE_ENGINE_WATCH"
 POLL_S = 1.0
 NOTE = "chexone-engine-{pid}-{start}.json"
 FILE_PREFIX = "chexone-weights-"
+OWN_PREFIXES = ("psm_", "sem.mp-", "vllm", "VLLM")
 
 
 def watch_parent() -> None:
@@ -140,11 +141,18 @@ def _tree(pid: int) -> list[int]:
 
 
 def _mapped(pid: int, folder: Path) -> set[str]:
-    """Names of vLLM's and Python's shared-memory files that a process maps."""
+    """Names of vLLM's and Python's shared-memory files in `folder` that a process maps.
+
+    Compared by inode: a semaphore is mapped under a temporary name that is gone by then.
+    """
     try:
         lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
     except OSError:
         return set()
-    paths = {line.split(maxsplit=5)[5] for line in lines if f" {folder}/" in line}
-    names = {Path(path.removesuffix(" (deleted)")).name for path in paths}
-    return {name for name in names if name.startswith(("psm_", "sem.mp-", "vllm", "VLLM"))}
+    inodes = {int(line.split(maxsplit=5)[4]) for line in lines if f" {folder}/" in line}
+    names = set()
+    for file in folder.iterdir():
+        with contextlib.suppress(OSError):
+            if file.name.startswith(OWN_PREFIXES) and file.stat().st_ino in inodes:
+                names.add(file.name)
+    return names

@@ -118,7 +118,7 @@ def _judged(rows: list[dict[str, Any]]) -> Judged:
     rows = sorted(rows, key=lambda row: str(row["id"]))
     return Judged(
         tuple(sample_from_row(row) for row in rows),
-        tuple(row["predicted_answer"] for row in rows),
+        tuple(None if row["error"] else row["predicted_answer"] for row in rows),
         sum(bool(row["error"]) for row in rows),
     )
 

@@ -60,19 +60,19 @@ def _scale(name: str, config: OptimConfig) -> float:
     return config.merger_lr_scale if is_merger(name) else config.vision_lr_scale
 
 
-def parameter_groups(
-    named: Iterable[tuple[str, Any]], decayed: set[str], config: OptimConfig
-) -> list[dict[str, Any]]:
+def parameter_groups(named: Iterable[tuple[str, Any]], config: OptimConfig) -> list[dict[str, Any]]:
     """Optimizer groups by rate and decay, each with `lr`, `weight_decay` and `vision`; vision last.
 
-    `named` are (name, parameter) pairs, frozen ones are left out; `decayed` the names that decay.
+    `named` are (name, parameter) pairs, frozen ones are left out. Matrices decay, biases and the
+    scales of norms do not.
     """
     groups: dict[tuple[float, float, bool], dict[str, Any]] = {}
     for name, parameter in named:
         if not parameter.requires_grad:
             continue
         lr = config.lr * _scale(name, config)
-        decay = config.weight_decay if name in decayed else 0.0
+        shape = getattr(parameter, "ds_shape", parameter.shape)  # ZeRO-3 empties the tensor itself
+        decay = config.weight_decay if len(shape) > 1 else 0.0
         vision = is_vision(name)
         group = groups.setdefault(
             (lr, decay, vision), {"params": [], "lr": lr, "weight_decay": decay, "vision": vision}

@@ -217,11 +217,7 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
         """torch's fused AdamW on groups by learning rate and decay."""
         if self.optimizer is None:
             optim = self.optim_config
-            groups = schedule.parameter_groups(
-                self.model.named_parameters(),
-                set(self.get_decay_parameter_names(self.model)),
-                optim,
-            )
+            groups = schedule.parameter_groups(self.model.named_parameters(), optim)
             self.optimizer = torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, fused=True)
         return self.optimizer
 

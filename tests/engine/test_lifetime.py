@@ -44,6 +44,22 @@ def test_sweep_takes_only_what_dead_engines_noted(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"psm_other"}
 
 
+def test_notes_what_this_process_maps() -> None:
+    from multiprocessing import get_context, shared_memory
+
+    lock = get_context("spawn").Lock()
+    memory = shared_memory.SharedMemory(create=True, size=64)
+    try:
+        names = lifetime.note_segments()
+        semaphore = f"sem.{lock._semlock.name.strip('/')}"  # type: ignore[attr-defined]
+        assert {memory.name, semaphore} <= set(names)
+    finally:
+        del lock  # unlinks its own file
+        lifetime.forget_segments()
+        memory.close()
+    assert not (lifetime.SHARED / memory.name).exists()
+
+
 def test_a_process_id_used_again_is_not_taken_for_the_engine(tmp_path: Path) -> None:
     stale = tmp_path / f"chexone-engine-{os.getpid()}-1.json"
     stale.write_text("[]")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,7 +98,7 @@ def pool(
 
 
 @pytest.mark.slow
-def test_a_run_that_is_interrupted_and_resumed(
+def test_a_run_survives_the_loss_of_its_driver_and_of_a_worker(
     s3: Any,
     pool: Any,
     answering_model_uri: str,
@@ -121,7 +125,14 @@ def test_a_run_that_is_interrupted_and_resumed(
     assert [step for step, _ in checkpoint.states(config.output_uri)][-1] == 2
 
     second: list[dict[str, Any]] = []
-    uri = driver.train(config, pool, on_row=second.append)
+
+    def lose_a_worker(row: dict[str, Any]) -> None:
+        second.append(row)
+        if row["step"] == 3:
+            os.kill(min(processes("ray::RayTrainWorker")), signal.SIGKILL)
+
+    uri = driver.train(config, pool, on_row=lose_a_worker)
+    # Ray Train starts a new worker group, which reports step 3 again, and the loop goes on there.
     assert [row["step"] for row in first + second] == [1, 2, 3, 4]
     place = storage.join(config.output_uri, checkpoint.METRICS)
     kept = [json.loads(line) for line in storage.read_bytes(place).decode().splitlines()]
@@ -143,6 +154,18 @@ def test_a_run_that_is_interrupted_and_resumed(
     start = time.monotonic()
     assert driver.train(config, pool) == uri
     assert time.monotonic() - start < 10
+
+
+def processes(name: str) -> list[int]:
+    """Processes called `name` that this test run has started."""
+    mark = f"CHEXONE_TEST_RUN={os.environ['CHEXONE_TEST_RUN']}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (folder / "cmdline").read_bytes().decode()
+            if command.startswith(name) and mark in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+    return found
 
 
 def assert_same_log_probs(config: GrpoConfig, pool: Any, uri: str) -> None:
@@ -188,8 +211,6 @@ def assert_same_log_probs(config: GrpoConfig, pool: Any, uri: str) -> None:
 
 def assert_tower_unchanged(uri: str, start_uri: str) -> None:
     """The frozen vision tower is bit-equal to the start, the language model is not."""
-    from pathlib import Path
-
     import torch
     from safetensors.torch import load_file
 

@@ -47,8 +47,7 @@ def test_vision_waits() -> None:
 
 def test_groups_by_rate_and_decay(model: Any) -> None:
     config = OptimConfig(lr=1e-2, vision_lr_scale=0.1, merger_lr_scale=0.5, weight_decay=0.2)
-    decayed = {n for n, p in model.named_parameters() if p.ndim > 1}
-    groups = schedule.parameter_groups(model.named_parameters(), decayed, config)
+    groups = schedule.parameter_groups(model.named_parameters(), config)
     found = {(g["lr"], g["weight_decay"], g["vision"]): len(g["params"]) for g in groups}
     assert {key[0] for key in found} == {1e-2, 1e-3, 5e-3}
     assert sum(found.values()) == len(list(model.parameters()))
@@ -62,7 +61,7 @@ def test_a_frozen_tower_leaves_merger_and_language_model(model: Any) -> None:
     for name, parameter in model.named_parameters():
         tower = ".visual." in name and ".merger." not in name
         assert parameter.requires_grad != tower, name
-    groups = schedule.parameter_groups(model.named_parameters(), set(), OptimConfig())
+    groups = schedule.parameter_groups(model.named_parameters(), OptimConfig())
     kept = {id(p) for g in groups for p in g["params"]}
     assert kept == {id(p) for p in model.parameters() if p.requires_grad}
     waiting = OptimConfig(vision_freeze_steps=2, schedule="constant", warmup_ratio=0.0)

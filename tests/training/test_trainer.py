@@ -98,12 +98,7 @@ def by_hand(
     model: Any, batches: Repeated, optim: OptimConfig, steps: int
 ) -> list[tuple[float, float]]:
     """Train `model` with plain torch; (loss, gradient norm) of every step."""
-    decayed = {
-        name
-        for name, p in model.named_parameters()
-        if p.ndim > 1 and "norm" not in name and "ln_q" not in name
-    }
-    groups = schedule.parameter_groups(model.named_parameters(), decayed, optim)
+    groups = schedule.parameter_groups(model.named_parameters(), optim)
     adam = torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas)
     functions = schedule.lambdas(adam.param_groups, optim, steps)
     peaks = [group["lr"] for group in adam.param_groups]

@@ -1,0 +1,47 @@
+"""Where a model lies and how it says it wants to be asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chexone_ray import checkpoints
+from chexone_ray.config import ImageConfig, PromptConfig
+from chexone_ray.errors import ChexoneError
+
+
+def test_hub_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert checkpoints.is_hub_name("StanfordAIMI/CheXOne")
+    assert not checkpoints.is_hub_name("s3://bucket/model")
+    assert not checkpoints.is_hub_name("/models/chexone")
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    assert not checkpoints.is_hub_name("models/mine")
+    assert checkpoints.model_folder("StanfordAIMI/CheXOne") == "StanfordAIMI/CheXOne"
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ChexoneError, match=r"config\.json"):
+        checkpoints.model_folder(str(tmp_path))
+
+
+def test_settings_travel_with_the_checkpoint(tmp_path: Path) -> None:
+    published = checkpoints.read_settings(str(tmp_path))
+    assert published.prompts.system and published.images.max_pixels == 262_144
+    prompts = PromptConfig(system="", suffix="Think.")
+    images = ImageConfig(max_pixels=12_544, min_pixels=3_136)
+    checkpoints.write_settings(tmp_path, prompts, images)
+    found = checkpoints.read_settings(str(tmp_path))
+    assert (found.prompts, found.images) == (prompts, images)
+
+
+def test_digest_is_of_the_weights(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    before = checkpoints.model_digest(str(tmp_path))
+    (tmp_path / "config.json").write_text('{"a": 1}')
+    assert checkpoints.model_digest(str(tmp_path)) == before
+    (tmp_path / "model.safetensors").write_bytes(b"others!")
+    assert checkpoints.model_digest(str(tmp_path)) != before
+    assert checkpoints.model_digest("StanfordAIMI/CheXOne") == "hub:StanfordAIMI/CheXOne"
