@@ -281,7 +281,7 @@ class SourceConfig(Settings):
     uri: Uri = Field(description="Root of the archive.")
     boxes_uri: str | None = Field(
         None,
-        description="VinDr-shaped box file for images of this archive, or a folder of annotations_*.csv.",
+        description="VinDr-shaped box file of these images, or a folder of annotations_*.csv.",
     )
 
 

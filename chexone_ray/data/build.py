@@ -15,7 +15,7 @@ import logging
 import os
 import pickle
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -36,6 +36,7 @@ ADAPTERS = {"mimic_cxr_jpg": mimic_cxr_jpg.studies, "vindr_cxr": vindr_cxr.studi
 BLOCKS_PER_CPU = 3
 MAX_PATIENTS_PER_BLOCK = 500
 KEY_BITS = 63
+NO_LIMIT = 2**63 - 1
 Limits = dict[str, int]
 """Choice group -> highest rank that stays; groups without an entry stay whole."""
 
@@ -166,44 +167,79 @@ def _check_drops(stats: Mapping[str, Counter[str]], config: PrepareConfig) -> No
         )
 
 
-def choose(groups: Any, config: PrepareConfig) -> Limits:
+def choose(rows: Any, config: PrepareConfig) -> Limits:
     """Which rows stay: evened classes in every split, then at most `max_per_kind` training rows.
 
-    `groups` is an Arrow table with split, kind, group, cls (empty for no class) and rank. Both
-    rules keep the lowest ranks, so a limit is one number. Keys: "split/group/cls" and "kind/KIND".
+    `rows` is an Arrow table with split, kind, group, cls (empty for no class) and rank. Both rules
+    keep the lowest ranks, so a limit is one number. Keys: "split/group/cls", "kind/KIND". A group
+    with one class only goes: its wording would tell the answer.
     """
-    ranks: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    kinds: dict[str, list[int]] = defaultdict(list)
-    rows = groups.to_pylist()
-    for row in rows:
-        if row["cls"]:
-            ranks[row["split"], row["group"]][row["cls"]].append(row["rank"])
+    import pyarrow.compute as pc
+
     limits: Limits = {}
-    for (split, group), classes in ranks.items():
-        keep = min(map(len, classes.values())) if len(classes) > 1 else 0
-        for cls, values in classes.items():
-            limits[f"{split}/{group}/{cls}"] = sorted(values)[keep - 1] if keep else -1
-    for row in rows:
-        if row["split"] == "train" and stays(row, limits):
-            kinds[row["kind"]].append(row["rank"])
-    for kind, most in config.max_per_kind.items():
-        if len(kinds[kind]) > most:
-            limits[f"kind/{kind}"] = sorted(kinds[kind])[most - 1]
+    classes: dict[str, dict[str, Any]] = defaultdict(dict)
+    for key, ranks in _ranks(rows.filter(pc.not_equal(rows["cls"], "")), _class_keys):
+        group, _, cls = key.rpartition("/")
+        classes[group][cls] = ranks
+    for group, found in classes.items():
+        keep = min(map(len, found.values())) if len(found) > 1 else 0
+        for cls, ranks in found.items():
+            limits[f"{group}/{cls}"] = int(ranks[keep - 1]) if keep else -1
+    for key, ranks in _ranks(rows.filter(kept(rows, limits)), _kind_keys):
+        most = config.max_per_kind.get(key.removeprefix("kind/"))
+        if most is not None and len(ranks) > most:
+            limits[key] = int(ranks[most - 1])
     return limits
 
 
-def stays(row: Mapping[str, Any], limits: Limits) -> bool:
-    """True for a row that `choose` keeps."""
-    group = limits.get(f"{row['split']}/{row['group']}/{row['cls']}") if row["cls"] else None
-    kind = limits.get(f"kind/{row['kind']}") if row["split"] == "train" else None
-    return all(limit is None or row["rank"] <= limit for limit in (group, kind))
+def kept(rows: Any, limits: Limits) -> Any:
+    """Arrow booleans: true for the rows whose rank is inside all their limits."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    result = None
+    for keys_of in (_class_keys, _kind_keys):
+        keys = keys_of(rows).combine_chunks().dictionary_encode()
+        most = pa.array(
+            [limits.get(key, NO_LIMIT) for key in keys.dictionary.to_pylist()], pa.int64()
+        )
+        inside = pc.less_equal(rows["rank"], most.take(keys.indices))
+        result = inside if result is None else pc.and_(result, inside)
+    return result
 
 
-def _parts_per_split(groups: Any, limits: Limits) -> dict[str, int]:
-    rows = Counter(row["split"] for row in groups.to_pylist() if stays(row, limits))
-    if not rows:
+def _class_keys(rows: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.binary_join_element_wise(rows["split"], rows["group"], rows["cls"], "/")
+
+
+def _kind_keys(rows: Any) -> Any:
+    """ "kind/KIND" for training rows, "held out" for the others, which have no limit."""
+    import pyarrow.compute as pc
+
+    keys = pc.binary_join_element_wise("kind", rows["kind"], "/")
+    return pc.if_else(pc.equal(rows["split"], "train"), keys, "held out")
+
+
+def _ranks(rows: Any, keys_of: Callable[[Any], Any]) -> Iterator[tuple[str, Any]]:
+    """(key, sorted ranks) of every key, in one pass over sorted rows."""
+    import pyarrow as pa
+
+    table = pa.table({"key": keys_of(rows), "rank": rows["rank"]})
+    table = table.sort_by([("key", "ascending"), ("rank", "ascending")])
+    ranks, at = table["rank"].to_numpy(), 0
+    counts = table.group_by("key", use_threads=False).aggregate([("rank", "count")])
+    for key, count in zip(counts["key"].to_pylist(), counts["rank_count"].to_pylist(), strict=True):
+        yield key, ranks[at : at + count]
+        at += count
+
+
+def _parts_per_split(rows: Any, limits: Limits) -> dict[str, int]:
+    counts = Counter(rows.filter(kept(rows, limits))["split"].to_pylist())
+    if not counts:
         raise ChexoneError("the archives gave no question: check kinds and the archives' reports")
-    return {split: -(-count // manifest.ROWS_PER_PART) for split, count in rows.items()}
+    return {split: -(-count // manifest.ROWS_PER_PART) for split, count in counts.items()}
 
 
 def _write(
@@ -227,16 +263,13 @@ def _write(
 def _route(table: Any, num_parts: dict[str, int], limits: Limits) -> Any:
     """Dataset step. Needs split, kind, group, cls, rank and key; adds `part`; keeps chosen rows."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    chosen = table.select(["split", "kind", "group", "cls", "rank", "key"]).to_pylist()
-    keep, parts = [], []
-    for number, row in enumerate(chosen):
-        if row["split"] and stays(row, limits):
-            place = (row["key"] * num_parts[row["split"]]) >> KEY_BITS
-            keep.append(number)
-            parts.append(f"{row['split']}-{place}")
-    routed = table.drop_columns([STATS_COLUMN]).take(pa.array(keep, pa.int64()))
-    return routed.append_column("part", pa.array(parts, pa.string()))
+    table = table.filter(pc.is_null(table[STATS_COLUMN])).drop_columns([STATS_COLUMN])
+    table = table.filter(kept(table, limits))
+    places = zip(table["split"].to_pylist(), table["key"].to_pylist(), strict=True)
+    parts = [f"{split}-{(key * num_parts[split]) >> KEY_BITS}" for split, key in places]
+    return table.append_column("part", pa.array(parts, pa.string()))
 
 
 def _write_group(table: Any, uri: str, rows_per_group: int) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from chexone_ray import storage
 from chexone_ray.config import ImageConfig, PrepareConfig, RayConfig, SourceConfig
 from chexone_ray.data import manifest
-from chexone_ray.data.build import choose, prepare, read_sources, stays
+from chexone_ray.data.build import choose, kept, prepare, read_sources
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.data.stream import read_samples
 from chexone_ray.errors import ChexoneError
@@ -59,15 +59,28 @@ def test_choose_evens_classes_by_lowest_rank() -> None:
     ]
     table = groups(rows)
     limits = choose(table, PURE)
-    kept = [row["rank"] for row in table.to_pylist() if stays(row, limits)]
-    assert kept == [5, 9, 1, 3, 8]
+    assert table.filter(kept(table, limits))["rank"].to_pylist() == [5, 9, 1, 3, 8]
 
 
 def test_choose_limits_training_rows_of_a_kind() -> None:
     table = groups([(split, "view", "", "", n) for split in ("train", "test") for n in range(6)])
     limits = choose(table, PURE.model_copy(update={"max_per_kind": {"view": 2}}))
-    kept = Counter(row["split"] for row in table.to_pylist() if stays(row, limits))
-    assert kept == {"train": 2, "test": 6}
+    left = table.filter(kept(table, limits))
+    assert Counter(left["split"].to_pylist()) == {"train": 2, "test": 6}
+
+
+def test_the_limit_of_a_kind_counts_rows_that_are_left_after_evening() -> None:
+    rows = [
+        ("train", "presence", "nodule", cls, 2 * n + (cls == "no"))
+        for n in range(6)
+        for cls in ("yes", "no")
+    ]
+    rows += [("train", "presence", "tube", "no", n) for n in range(4)]
+    table = groups(rows)
+    limits = choose(table, PURE.model_copy(update={"max_per_kind": {"presence": 4}}))
+    left = table.filter(kept(table, limits))
+    assert left["rank"].to_pylist() == [0, 1, 2, 3]
+    assert set(left["group"].to_pylist()) == {"nodule"}
 
 
 def test_choose_of_nothing_keeps_no_limit() -> None:

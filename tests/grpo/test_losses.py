@@ -1,6 +1,7 @@
 """The GRPO loss worked out by hand on small tracks; the comparison with TRL is test_matches_trl."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from chexone_ray.grpo.losses import (  # noqa: E402  (after the check that torch
 )
 
 
-def row(*values: float) -> "torch.Tensor":
+def row(*values: float) -> Any:
     return torch.tensor([values], dtype=torch.float64)
 
 
