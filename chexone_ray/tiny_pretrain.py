@@ -64,7 +64,7 @@ class Films:
     boxes: NDArray[np.float32]
     """(N, names, 4) in 0-1, NaN where there is none."""
     cover: NDArray[np.float32]
-    """(N, T, names): 1 where a tenth of the token's cell or a third of the mask is in common."""
+    """(N, T, names): 1 where the mask takes a tenth of the token's cell, or lies mostly there."""
     heart: NDArray[np.int64]
     """(N,), `IGNORE` where the view does not show it."""
     view: NDArray[np.int64]
@@ -91,7 +91,7 @@ def describe(film: Phantom) -> dict[str, Any]:
         boxes[index] = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]) / SIZE
         cell = SIZE // GRID
         share = mask.reshape(GRID, cell, GRID, cell).mean((1, 3)).reshape(-1)
-        cover[:, index] = (share > 0.1) | (share > 0.3 * share.sum())
+        cover[:, index] = (share > 0.1) | (share > 0.25 * share.sum()) | (share == share.max())
     frontal = film.view != "LATERAL"
     return {
         "pixels": film.pixels.reshape(SIZE, SIZE, -1)[..., 0],

@@ -72,11 +72,7 @@ def _decoded(answer: str | None) -> list[Box]:
 
 def mean_iou(predicted: Sequence[Box], reference: Sequence[Box]) -> float:
     """Hungarian-matched IoU over the reference boxes; another label or no box counts 0."""
-    matched = sum(
-        overlap
-        for i, j, overlap in boxes.match(predicted, reference)
-        if predicted[i].label.strip().lower() == reference[j].label.strip().lower()
-    )
+    matched = sum(overlap for _, _, overlap in boxes.match(predicted, reference, labelled=True))
     return matched / len(reference)
 
 
