@@ -214,6 +214,8 @@ WEIGHTS = {
     "flat_heart": 0.3,
 }
 """Loss weights."""
+NODULE_WEIGHT = 3.0
+"""Weight of the nodules among the findings: small and rare, they are learned last."""
 COVER_WEIGHT = 4.0
 """Weight of a positive cell: masks cover few of them."""
 FILM_RATE = 5.0
@@ -234,18 +236,22 @@ def losses(logits: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
     import torch
     from torch.nn import functional
 
+    weight = torch.tensor([NODULE_WEIGHT if "nodule" in name else 1.0 for name in NAMES])
     binary = functional.binary_cross_entropy_with_logits
+    each = partial(binary, weight=weight.repeat_interleave(len(GRADES)))
     cross = partial(functional.cross_entropy, ignore_index=IGNORE)
     present = target["present"].flatten(1)
     cells = torch.arange(GRID * GRID).expand(len(present), -1)
     return {
-        "present": binary(logits["present"], present),
+        "present": each(logits["present"], present),
         "heart": cross(logits["heart"], target["heart"]),
         "view": cross(logits["view"], target["view"]),
         "bins": cross(logits["bins"].reshape(-1, BINS), target["bins"].reshape(-1)),
         "cell": cross(logits["cell"].flatten(0, 1), cells.reshape(-1)),
-        "cover": binary(logits["cover"], target["cover"], pos_weight=torch.tensor(COVER_WEIGHT)),
-        "flat_present": binary(logits["flat_present"], present),
+        "cover": binary(
+            logits["cover"], target["cover"], weight, pos_weight=torch.tensor(COVER_WEIGHT)
+        ),
+        "flat_present": each(logits["flat_present"], present),
         "flat_heart": cross(logits["flat_heart"], target["heart"]),
     }
 

@@ -28,7 +28,23 @@ from chexone_ray.log import RESEARCH_USE_ONLY
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_S = 30.0
-STAGE_TIMEOUT_S = 3 * 3600.0
+
+
+class Clock:
+    """Wall seconds of a run, those of interrupted calls included to within a heartbeat."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "spent.json"
+        self._earlier = json.loads(self._file.read_text()) if self._file.exists() else 0.0
+        self._begun = time.monotonic()
+
+    def total_s(self) -> float:
+        """Seconds up to now."""
+        return float(self._earlier) + time.monotonic() - self._begun
+
+    def save(self) -> None:
+        """Keep the total for a later call."""
+        _write(self._file, round(self.total_s(), 1))
 
 
 @dataclass
@@ -63,51 +79,49 @@ def run(config: DemoConfig) -> int:
     recipe = load(config.quick, config.recipe)
     configs = Configs(recipe, config.seed)
     with _locked(folder, config, recipe):
-        begun = time.time()
+        clock = Clock(folder)
         results = _completed(folder)
         session = Session(folder, configs)
         try:
             current = Run(config, recipe, configs, folder, session, results)
             with _interruptible():
-                _all_stages(current, begun)
-            summary = outcome.write(current.folder, config, recipe, configs, current.results)
+                _all_stages(current, clock)
+            summary = outcome.write(folder, config, recipe, configs, results, clock.total_s())
         finally:
+            clock.save()
             session.close()
     _say(folder, summary)
     return 0 if summary["passed"] else 1
 
 
-def _all_stages(run: Run, begun: float) -> None:
-    earlier = sum(result["seconds"] for result in run.results.values())
+def _all_stages(run: Run, clock: Clock) -> None:
     for number, (name, function) in enumerate(stages.STAGES.items(), start=1):
         title = f"[{number}/{len(stages.STAGES)}] {name}"
         if run.is_done(name):
             logger.info("%s: complete already", title)
             continue
         logger.info("%s: %s", title, (function.__doc__ or "").strip().splitlines()[0])
-        start = time.time()
+        start = clock.total_s()
         run.starting_s = 0.0
-        with _heartbeat(title, start):
+        with _heartbeat(title, clock):
             result = function(run) or {}
-        done = {
-            **result,
-            "start": earlier + start - begun,
-            "seconds": time.time() - start,
-            "starting": run.starting_s,
-        }
+        seconds = clock.total_s() - start
+        done = {**result, "start": start, "seconds": seconds, "starting": run.starting_s}
         run.results[name] = done
         _write(run.folder / "stages" / f"{name}.json", done)
-        logger.info("%s: done in %.0f s", title, done["seconds"])
+        logger.info("%s: done in %.0f s", title, seconds)
 
 
 @contextmanager
-def _heartbeat(title: str, start: float) -> Iterator[None]:
+def _heartbeat(title: str, clock: Clock) -> Iterator[None]:
     """A line every half minute, so that nobody wonders whether it hangs."""
     ended = threading.Event()
+    start = clock.total_s()
 
     def beat() -> None:
         while not ended.wait(HEARTBEAT_S):
-            logger.info("%s: working, %.0f s so far", title, time.time() - start)
+            clock.save()
+            logger.info("%s: working, %.0f s so far", title, clock.total_s() - start)
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()

@@ -102,9 +102,13 @@ class Session:
         if stage not in self._workers:
             self._workers[stage] = start()
 
-    def take_workers(self, stage: str) -> Fit | None:
-        """Hand the warm workers of a stage over, or None where there are none."""
-        return self._workers.pop(stage, None)
+    def take_workers(self, stage: str, start: Callable[[], Fit]) -> tuple[Fit, float]:
+        """Hand the workers of a stage over once they are up, and the seconds of that wait."""
+        begun = time.monotonic()
+        self.warm_workers(stage, start)
+        workers = self._workers.pop(stage)
+        workers.wait_ready()
+        return workers, time.monotonic() - begun
 
     def close_pool(self) -> None:
         """Stop the engines, if any."""

@@ -89,7 +89,9 @@ def sft(run: Run) -> dict[str, Any]:
 
     run.started(run.session.start_ray())
     config = run.configs.sft()
-    return {"model_uri": supervised.train(config, warm=run.session.take_workers("sft"))}
+    workers, waited = run.session.take_workers("sft", lambda: supervised.start_workers(config))
+    run.started(waited)
+    return {"model_uri": supervised.train(config, warm=workers)}
 
 
 def predict_base(run: Run) -> dict[str, Any]:
@@ -120,13 +122,15 @@ def filter_variance(run: Run) -> dict[str, Any]:
 
 def grpo(run: Run) -> dict[str, Any]:
     """Reinforcement: rollouts by the pool, updates by Ray Train, weights into running engines."""
-    from chexone_ray.grpo.driver import train
+    from chexone_ray.grpo.driver import start_workers, train
 
     run.started(run.session.start_ray())
     pool, waited = run.session.pool("SFT")
     run.started(waited)
-    warm = run.session.take_workers("grpo")
-    return {"model_uri": train(run.configs.grpo(), pool=pool, warm=warm)}
+    config = run.configs.grpo()
+    workers, waited = run.session.take_workers("grpo", lambda: start_workers(config))
+    run.started(waited)
+    return {"model_uri": train(config, pool=pool, warm=workers)}
 
 
 def predict_grpo(run: Run) -> dict[str, Any]:

@@ -133,15 +133,15 @@ def _refuse_different_rows(judged: Mapping[str, Mapping[str, Judged]]) -> None:
         odd = sorted(ids[first] ^ ids[other])
         if odd:
             raise ChexoneError(
-                f"models {first!r} and {other!r} answered different rows ({len(odd)} differ, "
-                f"first {odd[0]!r}): use one manifest, split, kinds and max_per_kind"
+                f"models {first!r} and {other!r} answered different rows ({len(odd)} differ): "
+                "use one manifest, split, kinds and max_per_kind"
             )
 
 
 def _totals(metric: Metric, rows: Judged) -> tuple[Array, int]:
     """Statistics summed by patient (P, S), patients sorted, and the number of rows that count."""
     kept = [
-        (sample.patient, statistics)
+        (f"{sample.dataset}/{sample.patient}", statistics)
         for sample, answer in zip(rows.samples, rows.answers, strict=True)
         if (statistics := metric.row(sample, answer)) is not None
     ]
@@ -251,6 +251,7 @@ def _write(
     judged: Mapping[str, Mapping[str, Judged]],
 ) -> None:
     out = config.output_uri
+    storage.delete(storage.join(out, storage.COMMIT_FILE))
     storage.write_json(storage.join(out, "table.json"), [asdict(figure) for figure in figures])
     storage.write_json(storage.join(out, "differences.json"), [asdict(d) for d in differences])
     storage.write_bytes(storage.join(out, "table.md"), markdown(figures).encode())

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chexone_ray import boxes
-from chexone_ray.answers import chosen_options
+from chexone_ray.answers import chosen_options, normalise
+from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.statistics import Value
 from chexone_ray.metrics.labeller import read_report
 from chexone_ray.metrics.summable import mean_recall_value, mean_value, micro_f1_value
@@ -43,7 +44,13 @@ def _accuracy(sample: Sample, answer: str | None) -> Sequence[float]:
 def _recalls(classes: Sequence[str]) -> RowStatistics:
     def row(sample: Sample, answer: str | None) -> Sequence[float]:
         statistics = [0.0] * (2 * len(classes))
-        at = 2 * classes.index(sample.answer.strip().lower())
+        reference = normalise(sample.answer)
+        if reference not in classes:
+            raise ChexoneError(
+                f"a {sample.kind} row has the reference answer {sample.answer!r}: "
+                f"the metric knows {', '.join(classes)}"
+            )
+        at = 2 * classes.index(reference)
         statistics[at] = float(is_correct(sample, answer))
         statistics[at + 1] = 1.0
         return statistics
@@ -71,9 +78,12 @@ def _decoded(answer: str | None) -> list[Box]:
 
 
 def mean_iou(predicted: Sequence[Box], reference: Sequence[Box]) -> float:
-    """Hungarian-matched IoU over the reference boxes; another label or no box counts 0."""
+    """Hungarian-matched IoU over max(predicted, reference) boxes, as the reward counts it.
+
+    Only boxes of one label match; a missing box and a surplus one both cost.
+    """
     matched = sum(overlap for _, _, overlap in boxes.match(predicted, reference, labelled=True))
-    return matched / len(reference)
+    return matched / max(len(predicted), len(reference))
 
 
 def _iou(sample: Sample, answer: str | None) -> Sequence[float] | None:

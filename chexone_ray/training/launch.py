@@ -135,6 +135,21 @@ class Fit:
 
         return int(ray.get(self._actor.num_ready.remote(), timeout=60))
 
+    def wait_ready(self, timeout_s: float | None = None) -> None:
+        """Block until all workers have imported everything, or the run has failed (see `result`).
+
+        Raises ChexoneError after `timeout_s` (the trainer's start_timeout_s by default).
+        """
+        limit = timeout_s or self.trainer.start_timeout_s
+        end = time.monotonic() + limit
+        while self._thread.is_alive() and self.num_ready() < self.trainer.num_workers:
+            if time.monotonic() > end:
+                raise ChexoneError(
+                    f"{self.name}: {self.num_ready()} of {self.trainer.num_workers} workers up "
+                    f"after {limit:.0f} s: free CPUs or GPUs, or raise trainer.start_timeout_s"
+                )
+            time.sleep(POLL_S)
+
     def result(
         self, timeout_s: float | None = None, on_row: Callable[[Row], None] | None = None
     ) -> Any:

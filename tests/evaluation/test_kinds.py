@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chexone_ray import boxes
+from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.constant import baselines_of, best_fixed_box, pairwise_iou
 from chexone_ray.evaluation.kinds import METRICS, mean_iou
 from chexone_ray.records import Box, ImageRef, Sample
@@ -38,6 +39,9 @@ def test_presence_counts_each_class() -> None:
     assert list(metric.row(SAMPLE, "yes") or ()) == [1, 1, 0, 0]
     assert list(metric.row(SAMPLE, "no") or ()) == [0, 1, 0, 0]
     assert list(metric.row(replace(SAMPLE, answer="no"), "Yes.") or ()) == [0, 0, 0, 1]
+    assert list(metric.row(replace(SAMPLE, answer="Yes."), "yes") or ()) == [1, 1, 0, 0]
+    with pytest.raises(ChexoneError, match="perhaps"):
+        metric.row(replace(SAMPLE, answer="perhaps"), "yes")
     # What could not be parsed is wrong, not left out.
     assert list(metric.row(SAMPLE, None) or ()) == [0, 1, 0, 0]
 
@@ -48,6 +52,13 @@ def test_iou_is_matched_and_needs_the_label() -> None:
     assert mean_iou([LEFT], [LEFT, RIGHT]) == 0.5
     assert mean_iou([], [LEFT]) == 0.0
     assert mean_iou([Box("effusion", LEFT.xyxy)], [LEFT]) == 0.0
+    # A hundred boxes do not help.
+    spray = [
+        Box("nodule", (i / 10, j / 10, (i + 1) / 10, (j + 1) / 10))
+        for i in range(10)
+        for j in range(10)
+    ]
+    assert mean_iou(spray, [spray[7]]) == 0.01
     half = Box("nodule", (0.0, 0.0, 0.5, 0.25))
     assert mean_iou([half], [LEFT]) == pytest.approx(0.5)
 

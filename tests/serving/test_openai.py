@@ -37,7 +37,7 @@ MAX_TOKENS = 24
 PROMPTS = PromptConfig(system="", suffix="Reason step by step.")
 QUESTIONS = ("Is there a pleural effusion?", "Which side is the nodule on?")
 # Random weights repeat one word for ever; the penalty makes a text that depends on film and words.
-PENALTY = 1.3
+PENALTY = 4.0
 
 
 def free_port() -> int:
@@ -237,8 +237,8 @@ def test_greedy_text_equals_the_engine(
         answer = ask(server, names[mode], [user(question, FILMS[name])])
         served[name, question, mode] = answer.choices[0].message.content
     assert served == expected
-    assert all(len(set(text.split())) > 3 for text in expected.values()), "too poor to compare"
-    assert len(set(expected.values())) > len(expected) / 2, "texts depend on film and question"
+    assert all(len(set(text)) > 10 for text in expected.values()), "too poor to compare"
+    assert len(set(expected.values())) == len(expected), "texts depend on film, question and mode"
 
 
 @pytest.mark.slow
