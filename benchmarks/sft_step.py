@@ -1,8 +1,9 @@
-"""Samples a second of one SFT step: ours, a bare torch loop on the same packs, and TRL's SFTTrainer.
+"""Samples a second of an SFT step: ours, a bare torch loop on the same packs, TRL's SFTTrainer.
 
 Two CPU processes of one thread, the tiny model, 112 x 112 pictures with four questions each, all in
 memory. Ours and TRL run DeepSpeed ZeRO-2; the bare loop all-reduces one flat gradient. The last
-lines are JSON. Run on an idle machine: `python benchmarks/sft_step.py --model FOLDER`.
+lines are JSON; `cpu_ms` is one process' CPU time a step. Run on an idle machine:
+`python benchmarks/sft_step.py --model FOLDER`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,15 @@ QUESTIONS = (
     ),
 )
 OPTIM = OptimConfig(lr=1e-4, schedule="constant", warmup_ratio=0.0)
+
+
+Moment = tuple[float, float]
+"""Wall-clock and own CPU seconds."""
+
+
+def now() -> Moment:
+    """The end of a step."""
+    return time.perf_counter(), time.process_time()
 
 
 def trainer_config() -> TrainerConfig:
@@ -103,14 +114,14 @@ class Packs:
         return {}
 
 
-def ours(folder: str, rank: int, steps: int, batch: int) -> list[float]:
+def ours(folder: str, rank: int, steps: int, batch: int) -> list[Moment]:
     """Ends of the steps of `PackedTrainer`."""
     from transformers import AutoProcessor
 
     from chexone_ray.training import forward
     from chexone_ray.training.trainer import PackedTrainer, negative_log_likelihood
 
-    ends: list[float] = []
+    ends: list[Moment] = []
     with tempfile.TemporaryDirectory() as scratch:
         PackedTrainer(
             forward.load_model(folder, dtype="float32", attention="sdpa"),
@@ -122,12 +133,12 @@ def ours(folder: str, rank: int, steps: int, batch: int) -> list[float]:
             max_steps=steps,
             seed=0,
             folder=Path(scratch),
-            after_step=lambda step: ends.append(time.perf_counter()),
+            after_step=lambda step: ends.append(now()),
         ).train()
     return ends
 
 
-def bare(folder: str, rank: int, steps: int, batch: int) -> list[float]:
+def bare(folder: str, rank: int, steps: int, batch: int) -> list[Moment]:
     """Ends of the steps of twenty lines of torch on the same packs."""
     import torch
     import torch.distributed as dist
@@ -156,11 +167,11 @@ def bare(folder: str, rank: int, steps: int, batch: int) -> list[float]:
         torch.nn.utils.clip_grad_norm_(parameters, OPTIM.max_grad_norm)
         adam.step()
         adam.zero_grad()
-        ends.append(time.perf_counter())
+        ends.append(now())
     return ends
 
 
-def trl(folder: str, rank: int, steps: int, batch: int) -> list[float]:
+def trl(folder: str, rank: int, steps: int, batch: int) -> list[Moment]:
     """Ends of the steps of TRL's SFTTrainer: padded rows, every picture encoded for every row."""
     from datasets import Dataset
     from PIL import Image
@@ -170,11 +181,11 @@ def trl(folder: str, rank: int, steps: int, batch: int) -> list[float]:
 
     from chexone_ray.training.trainer import deepspeed_config
 
-    ends: list[float] = []
+    ends: list[Moment] = []
 
     class Clock(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *unused: Any, **also_unused: Any) -> None:
-            ends.append(time.perf_counter())
+            ends.append(now())
 
     dataset = Dataset.from_list(
         [
@@ -219,7 +230,7 @@ SYSTEMS = {"ours": ours, "bare torch": bare, "trl": trl}
 
 
 def work(rank: int, system: str, folder: str, steps: int, batch: int, port: int, out: str) -> None:
-    """One process of one system; rank 0 writes the seconds of every step."""
+    """One process of one system; rank 0 writes wall-clock and CPU seconds of every step."""
     os.environ.update(
         RANK=str(rank),
         LOCAL_RANK=str(rank),
@@ -235,8 +246,8 @@ def work(rank: int, system: str, folder: str, steps: int, batch: int, port: int,
     dist.init_process_group("gloo")
     ends = SYSTEMS[system](folder, rank, steps, batch)
     if rank == 0:
-        seconds = [b - a for a, b in zip(ends, ends[1:], strict=False)][WARM_STEPS:]
-        Path(out).write_text(json.dumps(seconds))
+        steps_taken = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(ends)]
+        Path(out).write_text(json.dumps(steps_taken[WARM_STEPS:]))
     dist.barrier()
 
 
@@ -251,11 +262,12 @@ def measure(system: str, folder: str, steps: int, batch: int) -> dict[str, Any]:
         torch.multiprocessing.spawn(
             work, (system, folder, steps, batch, port, out.name), nprocs=2, join=True
         )
-        seconds = json.loads(Path(out.name).read_text())
-    median = statistics.median(seconds)
+        wall, busy = zip(*json.loads(Path(out.name).read_text()), strict=True)
+    median = statistics.median(wall)
     return {
         "system": system,
         "step_ms": round(1000 * median, 1),
+        "cpu_ms": round(1000 * statistics.median(busy), 1),
         "samples_per_s": round(2 * batch / median, 1),
     }
 

@@ -92,6 +92,14 @@ def write_settings(folder: Path, prompts: PromptConfig, images: ImageConfig) -> 
     (folder / SETTINGS_FILE).write_text(settings.model_dump_json(indent=1) + "\n")
 
 
+def inputs(model: str, manifest_uri: str) -> dict[str, Any]:
+    """What a training run reads, by content: the model's digest and the manifest's commit file.
+
+    Part of a run's identity, so that another model or manifest at the same URI is another run.
+    """
+    return {"model_digest": model_digest(model), "manifest": storage.committed(manifest_uri)}
+
+
 def model_digest(model: str) -> str:
     """SHA-256 over the weight files of a checkpoint, "hub:<name>" for a hub name."""
     if is_hub_name(model):

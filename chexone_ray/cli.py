@@ -36,8 +36,6 @@ FUNCTIONS = {
 # What can be wrong before Ray is joined or anything else starts.
 CHECKS = {"serve": "chexone_ray.serving.openai:check"}
 USAGE = "[--config A.toml B.toml ...] [--KEY VALUE ...] [--print-config]"
-# A model folder has a config.json of its own.
-CONFIG_NAMES = {"tiny-model": "settings.json"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,7 +81,7 @@ def load(stage: str, model: type[S], argv: Sequence[str]) -> S | None:
 
 
 def run(stage: str, config: Settings) -> int:
-    """Join Ray where the stage needs it, record the settings, run the stage, print its URI."""
+    """Join Ray where the stage needs it, run the stage, print its URI."""
     function = stage_function(stage)
     if stage in CHECKS:
         _imported(CHECKS[stage])(config)
@@ -92,7 +90,6 @@ def run(stage: str, config: Settings) -> int:
         from chexone_ray import runtime
 
         runtime.join(ray_config)
-    record(stage, config)
     result = function(config)
     if isinstance(result, str):
         sys.stdout.write(result + "\n")
@@ -108,16 +105,6 @@ def _imported(path: str) -> Callable[[Any], Any]:
     module, _, name = path.partition(":")
     function: Callable[[Any], Any] = getattr(importlib.import_module(module), name)
     return function
-
-
-def record(stage: str, config: Settings) -> None:
-    """Write the resolved settings to `<output_uri>/config.json`, where there is an output."""
-    output_uri = getattr(config, "output_uri", None)
-    if output_uri:
-        from chexone_ray import storage
-
-        name = CONFIG_NAMES.get(stage, "config.json")
-        storage.write_json(storage.join(output_uri, name), config.model_dump(mode="json"))
 
 
 def guarded(work: Callable[[], int]) -> int:

@@ -92,7 +92,9 @@ class SamplingConfig(Settings):
     top_k: int = Field(0, ge=0, description="Candidates kept; 0 keeps all.")
     repetition_penalty: Annotated[float, Field(gt=0)] = Field(1.0, description="1 is none.")
     max_tokens: PositiveInt = Field(2048, description="Longest completion, tokens.")
-    seed: int | None = Field(None, description="Seed of the sampler, mixed with the request id.")
+    seed: int | None = Field(
+        None, description="Seed of the sampler, mixed with the request id; the stage's by default."
+    )
 
     @model_validator(mode="after")
     def _n_needs_temperature(self) -> SamplingConfig:
@@ -102,6 +104,12 @@ class SamplingConfig(Settings):
                 "raise the temperature or set n=1"
             )
         return self
+
+    def seeded(self, seed: int) -> SamplingConfig:
+        """These settings with `seed` where they draw at random and have no seed of their own."""
+        if self.seed is not None or self.temperature == 0:
+            return self
+        return self.model_copy(update={"seed": seed})
 
 
 class EngineConfig(Settings):
@@ -270,7 +278,11 @@ class Stage(Settings):
     """What every stage has."""
 
     output_uri: Uri = Field(description="Where the results go: s3://, gs:// or a local path.")
-    seed: int = Field(0, ge=0, description="Seed of every random choice.")
+    seed: int = Field(
+        0,
+        ge=0,
+        description="Seed of every random choice, of sampling too where sampling.seed is not set.",
+    )
     ray: RayConfig = RayConfig()
 
 
@@ -303,7 +315,6 @@ class PrepareConfig(Stage):
         0.05, description="End the run when more images than this are unusable."
     )
     images: ImageConfig = ImageConfig()
-    prompts: PromptConfig = PromptConfig()
 
 
 class TinyModelConfig(Settings):
@@ -372,7 +383,6 @@ class GrpoConfig(Stage):
         "group_std",
         description="Divide the centred reward by the group's std, the batch's std, or not.",
     )
-    clip_epsilon: Annotated[float, Field(gt=0, lt=1)] = Field(0.2, description="PPO clip.")
     behaviour_cap: Annotated[float, Field(ge=1)] = Field(
         2.0,
         description="Cap of the trainer/engine probability ratio that corrects off-policy tokens.",
@@ -386,7 +396,9 @@ class GrpoConfig(Stage):
     max_refills: int = Field(
         2, ge=0, description="Refill rounds a step before it trains on fewer groups."
     )
-    sampling: SamplingConfig = SamplingConfig(n=8, temperature=1.0, repetition_penalty=1.1)
+    # The published recipe has a repetition penalty of 1.1. It changes the distribution that the
+    # engine samples from and not the trainer's, so it is off here.
+    sampling: SamplingConfig = SamplingConfig(n=8, temperature=1.0)
     rewards: RewardConfig = RewardConfig()
     max_failure_rate: Share = Field(
         0.02, description="End the run when more prompts than this fail."

@@ -61,7 +61,10 @@ def run(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("chexone doctor", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--uri", help="folder in object storage that must be writable")
     parser.add_argument(
-        "--smoke", action="store_true", help="load a tiny random model into vLLM (a minute)"
+        "--no-smoke",
+        dest="smoke",
+        action="store_false",
+        help="do not load a tiny random model into vLLM (saves a minute)",
     )
     arguments = parser.parse_args(argv)
     failed = False
@@ -83,7 +86,7 @@ def checks(uri: str | None, smoke: bool) -> Iterator[Finding]:
     yield disk(Path.cwd())
     yield from (port(number, user) for number, user in PORTS.items())
     yield object_storage(uri)
-    yield vllm_smoke() if smoke else Finding("vllm", "skip", "give --smoke to load a tiny model")
+    yield vllm_smoke() if smoke else Finding("vllm", "skip", "left out by --no-smoke")
 
 
 def python_version(version: tuple[int, ...]) -> Finding:

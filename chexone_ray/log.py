@@ -29,3 +29,22 @@ def timed(logger: logging.Logger, what: str) -> Iterator[None]:
     logger.info("%s ...", what)
     yield
     logger.info("%s: %.1f s", what, time.monotonic() - start)
+
+
+class Waiting:
+    """Says now and then what is waited for, so that nobody wonders whether it hangs."""
+
+    def __init__(self, logger: logging.Logger, what: str, every_s: float = 30.0) -> None:
+        self._logger, self._what, self._every_s = logger, what, every_s
+        self.restart()
+
+    def restart(self) -> None:
+        """What was waited for has come: count from now."""
+        self._start = self._logged = time.monotonic()
+
+    def remind(self) -> None:
+        """Call it in the loop that waits: logs a line every `every_s` seconds."""
+        now = time.monotonic()
+        if now - self._logged >= self._every_s:
+            self._logged = now
+            self._logger.info("waiting for %s since %.0f s", self._what, now - self._start)

@@ -90,6 +90,7 @@ def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
     start = time.monotonic()
     tally = Tally()
     done = folder.open()
+    storage.record_settings(config.output_uri, config)
     parts = list(enumerate(cut(samples, config.rows_per_part)))
     for number in sorted(done):
         tally.add(folder.read(number))
@@ -205,7 +206,7 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     made = maker.make(samples)
     good = [request for request in made if not isinstance(request, ImageError)]
-    rollouts: Iterator[Rollout] = iter(pool.generate(good, config.sampling))
+    rollouts: Iterator[Rollout] = iter(pool.generate(good, config.sampling.seeded(config.seed)))
     for sample, request in zip(samples, made, strict=True):
         if isinstance(request, ImageError):
             yield failed_row(sample, f"image: {request.reason}")

@@ -99,9 +99,11 @@ class LocalS3:
     def _launch(self, program: str) -> str:
         """Start the process and wait for its port; returns an error text, empty on success."""
         command = [program, "serve", "s3", "--config", os.devnull]
-        command += ["--addr", f"127.0.0.1:{self.port}", "--auth-key", f"{self._key},{self._secret}"]
-        command += [str(self.folder)]
+        command += ["--addr", f"127.0.0.1:{self.port}", str(self.folder)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RCLONE_")}
+        # Not --auth-key: every user of the machine can read command lines. The value is CSV, in
+        # which the pair is one quoted field.
+        environment["RCLONE_AUTH_KEY"] = f'"{self._key},{self._secret}"'
         with tempfile.TemporaryFile() as log:
             process = subprocess.Popen(
                 with_parent(command),

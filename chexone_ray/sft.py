@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from chexone_ray import runtime, storage
+from chexone_ray import checkpoints, runtime, storage
 from chexone_ray.config import SftConfig
 from chexone_ray.training import checkpoint
 from chexone_ray.training.launch import Fit, Mailbox, Row, fit
@@ -27,17 +27,16 @@ def train(config: SftConfig, warm: Fit | None = None) -> str:
     """
     runtime.join(config.ray)
     uri = checkpoint.model_uri(config.output_uri)
-    if checkpoint.finished(config.output_uri, identity(config)):
+    own = identity(config)
+    if checkpoint.finished(config.output_uri, own):
         logger.info("%s is complete already", uri)
         if warm:
             warm.stop()
         return uri
-    storage.write_json(
-        storage.join(config.output_uri, "config.json"), config.model_dump(mode="json")
-    )
-    run = warm or start_workers(config)
-    run.go({"config": config})
-    result: str = run.result(on_row=_show)
+    storage.record_settings(config.output_uri, config)
+    fit_run = warm or start_workers(config)
+    fit_run.go({"config": config, "run": own})
+    result: str = fit_run.result(on_row=_show)
     return result
 
 
@@ -47,11 +46,12 @@ def start_workers(config: SftConfig) -> Fit:
 
 
 def identity(config: SftConfig) -> dict[str, Any]:
-    """What decides the result; settings that may differ after a restart are left out."""
+    """What decides the result: the content of model and manifest, and the settings but for those
+    that may differ after a restart."""
     values = config.model_dump(mode="json", exclude={"ray", "output_uri"})
     for name in ("save_steps", "keep_checkpoints", "log_steps", "max_failures", "start_timeout_s"):
         values["trainer"].pop(name)
-    return values
+    return values | checkpoints.inputs(config.model_uri, config.manifest_uri)
 
 
 def _show(row: Row) -> None:
@@ -66,15 +66,17 @@ def _show(row: Row) -> None:
 
 
 def loop(settings: dict[str, Any], mailbox: Mailbox) -> str:
-    """The training loop of one worker; returns the model URI."""
+    """The training loop of one worker; returns the model URI.
+
+    `settings` holds `config` and `run` (see `identity`).
+    """
     from transformers import AutoProcessor
 
-    from chexone_ray import checkpoints
     from chexone_ray.training import feed, forward
     from chexone_ray.training.trainer import PackedTrainer, negative_log_likelihood
 
     config: SftConfig = settings["config"]
-    run = identity(config)
+    run: dict[str, Any] = settings["run"]
     folder = checkpoints.model_folder(config.model_uri)
     processor = AutoProcessor.from_pretrained(folder)
     model = forward.load_model(

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pyarrow import fs
@@ -29,9 +29,13 @@ from pyarrow import fs
 from chexone_ray import s3
 from chexone_ray.errors import ChexoneError
 
+if TYPE_CHECKING:
+    from chexone_ray.config import Settings
+
 logger = logging.getLogger(__name__)
 
 COMMIT_FILE = "_COMMITTED.json"
+SETTINGS_FILE = "config.json"
 
 GCS_RETRY_S = 60.0
 COPY_THREADS = 8
@@ -113,7 +117,10 @@ def _explained(uri: str, action: str) -> Iterator[None]:
 
 
 def explain(uri: str, action: str, error: OSError) -> str:
-    """One line for a failed access: what, where, why and what to do."""
+    """One line for a failed access: what, where, why and what to do.
+
+    It names the whole URI, which may hold a patient's number: it is for errors, never for logs.
+    """
     scheme, path = split(uri)
     if scheme == "s3":
         verdict = s3.bucket_problem(path.partition("/")[0])
@@ -136,6 +143,20 @@ def read_bytes(uri: str) -> bytes:
         system, path = filesystem(uri)
         with system.open_input_stream(path, compression=None) as stream:
             return bytes(stream.read())
+
+
+def read_if_there(uri: str) -> bytes | None:
+    """The whole object, or None where there is none.
+
+    Raises ChexoneError where it is there but cannot be read, or storage does not answer: an outage
+    is no missing file.
+    """
+    try:
+        return read_bytes(uri)
+    except ChexoneError:
+        if exists(uri):
+            raise
+        return None
 
 
 def write_bytes(uri: str, data: bytes) -> None:
@@ -236,6 +257,14 @@ def committed(uri: str) -> dict[str, Any] | None:
     if not isinstance(info, dict):
         raise ChexoneError(f"{place} is not a JSON object: delete the folder and write it again")
     return info
+
+
+def record_settings(uri: str, settings: Settings) -> None:
+    """Write the resolved settings of a stage to `<uri>/config.json`.
+
+    A stage calls it once it has found nothing of other settings there.
+    """
+    write_json(join(uri, SETTINGS_FILE), settings.model_dump(mode="json"))
 
 
 # --- folders -------------------------------------------------------------------------------------

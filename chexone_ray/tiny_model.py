@@ -89,6 +89,8 @@ def build(config: TinyModelConfig) -> str:
         (Path(folder) / "pretraining.jsonl").write_text(
             "".join(json.dumps(h) + "\n" for h in history)
         )
+        # config.json is the model's own.
+        (Path(folder) / "settings.json").write_text(config.model_dump_json(indent=2) + "\n")
         storage.upload(Path(folder), config.output_uri)
     parameters = sum(p.numel() for p in model.parameters())
     storage.commit(

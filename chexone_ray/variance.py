@@ -164,6 +164,7 @@ def _sample_groups(
     from chexone_ray.engine.requests import RequestMaker
 
     done = folder.open()
+    storage.record_settings(config.output_uri, config)
     parts = list(enumerate(cut(samples, PROMPTS_PER_PART)))
     missing = [(number, part) for number, part in parts if number not in done]
     if missing:
@@ -224,7 +225,7 @@ def _groups(
 ) -> list[Group]:
     made = maker.make(samples)
     good = [request for request in made if not isinstance(request, ImageError)]
-    rollouts = iter(pool.generate(good, config.sampling))
+    rollouts = iter(pool.generate(good, config.sampling.seeded(config.seed)))
     groups = []
     for sample, request in zip(samples, made, strict=True):
         if isinstance(request, ImageError):

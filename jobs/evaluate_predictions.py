@@ -16,7 +16,6 @@ def main() -> int:
     if config is None:
         return 0
     runtime.join(config.ray)
-    cli.record("evaluate", config)
     from chexone_ray.evaluation.harness import evaluate
 
     print(evaluate(config))

@@ -14,7 +14,6 @@ def main() -> int:
     if config is None:
         return 0
     runtime.join(config.ray)
-    cli.record("filter", config)
     from chexone_ray.variance import select
 
     print(select(config))

@@ -14,7 +14,6 @@ def main() -> int:
     if config is None:
         return 0
     runtime.join(config.ray)
-    cli.record("grpo", config)
     from chexone_ray.grpo.driver import train
 
     print(train(config))

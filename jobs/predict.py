@@ -14,7 +14,6 @@ def main() -> int:
     if config is None:
         return 0
     runtime.join(config.ray)
-    cli.record("predict", config)
     from chexone_ray.predict import predict
 
     print(predict(config))

@@ -14,7 +14,6 @@ def main() -> int:
     if config is None:
         return 0
     runtime.join(config.ray)
-    cli.record("prepare", config)
     from chexone_ray.data.build import prepare
 
     print(prepare(config))

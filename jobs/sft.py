@@ -14,7 +14,6 @@ def main() -> int:
     if config is None:
         return 0
     runtime.join(config.ray)
-    cli.record("sft", config)
     from chexone_ray.sft import train
 
     print(train(config))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from chexone_ray import cli, storage
-from chexone_ray.config import STAGES, SftConfig, TinyModelConfig
+from chexone_ray import cli
+from chexone_ray.config import STAGES, SftConfig
 from chexone_ray.errors import ChexoneError, ImageError
 
 ROOT = Path(__file__).parents[1]
@@ -99,16 +99,6 @@ def test_a_stage_without_a_cluster_says_so(tmp_path: Path) -> None:
     assert "no Ray cluster answers at 127.0.0.1:9" in done.stderr
     assert "--ray.address local" in done.stderr and "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
-
-
-def test_the_settings_of_a_run_are_recorded(tmp_path: Path) -> None:
-    config = SftConfig(output_uri=str(tmp_path / "run"), manifest_uri="m", epochs=2)
-    cli.record("sft", config)
-    assert SftConfig.model_validate(storage.read_json(f"{config.output_uri}/config.json")) == config
-    model = TinyModelConfig(output_uri=str(tmp_path / "model"))
-    cli.record("tiny-model", model)
-    names = [Path(uri).name for uri in storage.list_files(model.output_uri)]
-    assert names == ["settings.json"], "config.json is the model's own"
 
 
 def test_every_stage_has_a_function() -> None:

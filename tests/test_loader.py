@@ -13,6 +13,7 @@ from chexone_ray.config import (
     FilterConfig,
     PrepareConfig,
     RayConfig,
+    SamplingConfig,
     ServeConfig,
     Settings,
     SftConfig,
@@ -75,7 +76,6 @@ def test_flags_of_every_type(tmp_path: Path) -> None:
                 "--archive_splits",
                 "false",
                 "--group_by_study",
-                "--prompts.system=",
             ]
         ),
     )
@@ -84,7 +84,7 @@ def test_flags_of_every_type(tmp_path: Path) -> None:
     assert config.kinds == ("presence", "side")
     assert config.max_per_kind == {"presence": 100, "side": 20}
     assert (config.archive_splits, config.group_by_study) == (False, True)
-    assert config.prompts.system == ""
+    assert sft("--prompts.system=").prompts.system == ""
     assert sft("--optim.betas", "[0.5, 0.6]").optim.betas == (0.5, 0.6)
     assert sft("--optim.betas", "0.5,0.6").optim.betas == (0.5, 0.6)
     assert sft("--kind_weights", "{a = 2, b = 0.5}").kind_weights == {"a": 2.0, "b": 0.5}
@@ -169,3 +169,11 @@ def test_a_resolved_config_loads_again() -> None:
     config = sft("--optim.cycles", "2", "--kind_weights.a", "3")
     assert SftConfig.model_validate(config.model_dump(mode="json")) == config
     assert RayConfig().address == "auto"
+
+
+def test_the_seed_of_a_stage_is_that_of_its_sampling() -> None:
+    drawn = SamplingConfig(n=4, temperature=1.0)
+    assert drawn.seeded(7) == drawn.model_copy(update={"seed": 7})
+    own = drawn.model_copy(update={"seed": 0})
+    assert own.seeded(7) == own, "a seed of its own stays, 0 too"
+    assert SamplingConfig().seeded(7).seed is None, "greedy answers need none"

@@ -109,8 +109,9 @@ def test_the_published_recipe_is_in_the_configurations() -> None:
     assert sft["model_uri"] == "Qwen/Qwen2.5-VL-3B-Instruct"
     assert sft["optim"]["lr"] == grpo["optim"]["lr"] == 1e-6
     assert (sft["trainer"]["zero_stage"], grpo["trainer"]["zero_stage"]) == (3, 2)
-    assert (grpo["beta"], grpo["clip_epsilon"], grpo["prompts_per_step"]) == (0.001, 0.2, 64)
-    assert (grpo["sampling"]["n"], grpo["sampling"]["repetition_penalty"]) == (8, 1.1)
+    assert (grpo["beta"], grpo["prompts_per_step"], grpo["sampling"]["n"]) == (0.001, 64, 8)
+    # Not the published 1.1: the trainer's distribution has no penalty.
+    assert grpo["sampling"]["repetition_penalty"] == 1.0
     assert grpo["optim"]["vision_lr_scale"] == 0.0 and grpo["optim"]["max_grad_norm"] == 0.5
     assert (selected["sampling"]["n"], selected["sampling"]["temperature"]) == (8, 1.0)
     for config in (sft, grpo, selected):

@@ -8,7 +8,13 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
+
+import boto3.session
+import botocore.exceptions
+import pytest
 
 from chexone_ray.s3_server import LocalS3
 
@@ -33,6 +39,33 @@ def test_two_servers_run_side_by_side_and_stop(tmp_path: Path) -> None:
         assert _answers(first.port) and _answers(second.port)
     assert _gone(first.port, 5) and _gone(second.port, 5)
     first.stop()
+
+
+def test_the_key_is_asked_for_and_on_no_command_line(tmp_path: Path) -> None:
+    with LocalS3(tmp_path) as server:
+        server.create_bucket("films")
+        variables = server.environment()
+        assert server._process is not None
+        line = Path(f"/proc/{server._process.pid}/cmdline").read_bytes().decode()
+        assert "rclone" in line and str(server.port) in line
+        assert variables["AWS_SECRET_ACCESS_KEY"] not in line
+        assert variables["AWS_ACCESS_KEY_ID"] not in line
+        with pytest.raises(urllib.error.HTTPError, match=r"HTTP Error 4\d\d"):
+            urllib.request.urlopen(f"{server.url}/films?list-type=2", timeout=10)
+        assert _buckets(variables) == ["films"]
+        with pytest.raises(botocore.exceptions.ClientError, match="SignatureDoesNotMatch"):
+            _buckets(variables | {"AWS_SECRET_ACCESS_KEY": "0" * 32})
+
+
+def _buckets(variables: dict[str, str]) -> list[str]:
+    client = boto3.session.Session().client(
+        "s3",
+        endpoint_url=variables["AWS_ENDPOINT_URL"],
+        region_name=variables["AWS_REGION"],
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+    )
+    return [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
 
 
 def test_a_killed_parent_takes_the_server_with_it(tmp_path: Path) -> None:

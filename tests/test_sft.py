@@ -113,7 +113,7 @@ def test_a_finished_run_is_not_repeated(straight: SftConfig) -> None:
     before = storage.committed(uri)
     assert sft.train(straight) == uri
     assert storage.committed(uri) == before
-    with pytest.raises(ChexoneError, match=r"other settings \(max_steps\)"):
+    with pytest.raises(ChexoneError, match=r"other settings or inputs \(max_steps\)"):
         sft.train(straight.model_copy(update={"max_steps": 9}))
 
 
@@ -124,7 +124,12 @@ def test_a_killed_run_goes_on_bit_equal(straight: SftConfig, s3: Any) -> None:
     ray.cloudpickle.register_pickle_by_value(__import__("sys").modules[__name__])
     config = straight.model_copy(update={"output_uri": s3.folder("sft-killed")})
     marker = s3.folder("sft-killed-marker")
-    run = fit(dying_loop, config.trainer, "sft-killed", {"config": config, "marker": marker})
+    run = fit(
+        dying_loop,
+        config.trainer,
+        "sft-killed",
+        {"config": config, "run": sft.identity(config), "marker": marker},
+    )
     uri = run.result(timeout_s=400)
     assert storage.exists(marker)
     assert [row["step"] for row in rows(config.output_uri)] == list(range(1, STEPS + 1))

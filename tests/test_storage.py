@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from chexone_ray import storage
+from chexone_ray.config import SftConfig
 from chexone_ray.errors import ChexoneError
 
 
@@ -182,3 +183,18 @@ def test_wrong_and_absent_credentials(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     assert "no S3 credentials" in _refused(storage.read_bytes, s3.folder("x"))
+
+
+def test_only_what_is_not_there_reads_as_none(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1")
+    assert storage.read_if_there(str(tmp_path / "a")) == b"1"
+    assert storage.read_if_there(str(tmp_path / "b")) is None
+    (tmp_path / "stuck").mkdir()
+    with pytest.raises(ChexoneError, match="stuck"):
+        storage.read_if_there(str(tmp_path / "stuck"))
+
+
+def test_settings_are_recorded_whole(tmp_path: Path) -> None:
+    config = SftConfig(output_uri=str(tmp_path / "run"), manifest_uri="m", epochs=2)
+    storage.record_settings(config.output_uri, config)
+    assert SftConfig(**storage.read_json(f"{config.output_uri}/config.json")) == config

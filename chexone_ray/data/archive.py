@@ -7,7 +7,9 @@ Under the given URI:
     vindr-cxr/      annotations/annotations_{train,test}.csv: pixel boxes of all frontal films under
                     their dicom_id; {train,test}/<dicom_id>.dicom: a share of the same films as
                     DICOM, listed in image_labels_{train,test}.csv; devices_{train,test}.csv:
-                    boxes of pacemakers and tubes, which are not among VinDr-CXR's classes
+                    boxes of pacemakers and tubes, which are not among VinDr-CXR's classes.
+                    VinDr-CXR has no validate part: films of that MIMIC split have no DICOM copy,
+                    and their boxes are in the test files, so none of them counts as training data
     _COMMITTED.json last, with the counts
 
 All identifiers and dates are made up. Equal arguments give equal bytes.
@@ -82,6 +84,11 @@ class _Film:
     @property
     def folder(self) -> str:
         return f"files/p{str(self.subject)[:2]}/p{self.subject}/s{self.study}"
+
+    @property
+    def part(self) -> str:
+        """VinDr-CXR's part of the film: "train" for training films only, else "test"."""
+        return "train" if self.split == "train" else "test"
 
 
 def write_archive(
@@ -167,10 +174,9 @@ def _patient_files(
         for film in films:
             jpeg = _jpeg(film.phantom.pixels)
             yield f"{MIMIC}/{film.folder}/{film.dicom_id}.jpg", jpeg
-            as_dicom = _share(film.dicom_id) < dicom_share
+            as_dicom = film.split != "validate" and _share(film.dicom_id) < dicom_share
             if as_dicom:
-                folder = "test" if film.split == "test" else "train"
-                yield f"{VINDR}/{folder}/{film.dicom_id}.dicom", _dicom(film, jpeg)
+                yield f"{VINDR}/{film.part}/{film.dicom_id}.dicom", _dicom(film, jpeg)
             _list(film, as_dicom, tables)
 
 
@@ -239,7 +245,7 @@ def _list(film: _Film, as_dicom: bool, tables: Tables) -> None:
         (film.subject, film.study, film.dicom_id, f"{film.folder}/{film.dicom_id}.dcm")
     )
     tables.counts.update({"images": 1, f"view {film.view}": 1, f"split {film.split}": 1})
-    part = "test" if film.split == "test" else "train"
+    part = film.part
     reader = () if part == "test" else ("R1",)
     if film.phantom.view != "LATERAL":
         rows = list(

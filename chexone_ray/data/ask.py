@@ -16,7 +16,7 @@ from chexone_ray import images, storage
 from chexone_ray.config import ImageConfig, PrepareConfig
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.tasks import balance_group, rank, samples
-from chexone_ray.errors import ChexoneError, ImageError
+from chexone_ray.errors import ImageError
 from chexone_ray.records import ImageRef, Study, sample_schema, sample_to_row
 
 STATS_COLUMN = "stats"
@@ -116,9 +116,8 @@ def _complete(opened: _Opened, stats: dict[str, Counter[str]]) -> Study | None:
 def verify(image: ImageRef, default_view: str, config: ImageConfig) -> ImageRef | str:
     """The image with its displayed size, view and real place, or the reason why it is unusable."""
     uri = image.uri
-    try:
-        data = storage.read_bytes(uri)
-    except ChexoneError:
+    data = storage.read_if_there(uri)
+    if data is None:
         place = _elsewhere(uri)
         if place is None:
             return _MISSING
@@ -139,8 +138,6 @@ def verify(image: ImageRef, default_view: str, config: ImageConfig) -> ImageRef 
 
 def _elsewhere(uri: str) -> str | None:
     """The same file under another of `SUFFIXES`, or None. Raises where storage does not answer."""
-    if storage.exists(uri):
-        raise ChexoneError(f"{uri} is there but cannot be read: check the storage")
     stem = uri[: -len(PurePosixPath(uri).suffix)]
     return next((stem + s for s in SUFFIXES if storage.exists(stem + s)), None)
 
@@ -159,9 +156,5 @@ def _header_view(uri: str, data: bytes) -> str:
 
 def _report(uri: str) -> str | None:
     """The text of a report, or None where there is none."""
-    try:
-        return storage.read_bytes(uri).decode("utf-8", errors="replace")
-    except ChexoneError:
-        if storage.exists(uri):
-            raise
-        return None
+    data = storage.read_if_there(uri)
+    return None if data is None else data.decode("utf-8", errors="replace")

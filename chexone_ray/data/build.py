@@ -16,11 +16,10 @@ import os
 import pickle
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from itertools import groupby
 from typing import Any
 
 from chexone_ray import runtime, storage
-from chexone_ray.config import PrepareConfig
+from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import manifest
 from chexone_ray.data.ask import STATS_COLUMN, ask_batch
 from chexone_ray.data.sources import mimic_cxr_jpg, vindr_cxr
@@ -64,6 +63,7 @@ def prepare(config: PrepareConfig) -> str:
         patients, dropped = read_sources(config)
     runtime.join(config.ray)
     manifest.clear(config.output_uri)
+    storage.record_settings(config.output_uri, config)
     with timed(logger, f"reading images and reports of {len(patients)} patients"):
         asked = _ask(patients, config)
     stats, groups = _index(asked)
@@ -93,20 +93,47 @@ def config_digest(config: PrepareConfig) -> str:
 
 
 def read_sources(config: PrepareConfig) -> tuple[list[list[PendingStudy]], Counter[str]]:
-    """Studies of all sources by patient, and the rows that their tables lost, by reason.
+    """Studies of all sources by patient and time, and the rows that their tables lost, by reason.
 
-    All studies of a patient get the patient's split.
+    A patient is one of a data set, in whichever sources; all its studies get its split. Raises
+    ChexoneError where a study is there twice.
     """
     dropped: Counter[str] = Counter()
-    patients: list[list[PendingStudy]] = []
+    by_patient: dict[tuple[str, str], list[PendingStudy]] = defaultdict(list)
+    first_uri: dict[tuple[str, str], str] = {}
     for source in config.sources:
         found, lost = ADAPTERS[source.adapter](source, config.archive_splits)
         dropped.update(lost)
-        for _, group in groupby(found, key=lambda item: item.study.patient):
-            studies = list(group)
-            split = most_held_out(item.study.archive_split for item in studies)
-            patients.append([item.with_split(split) for item in studies])
+        repeated: Counter[str] = Counter()
+        for item in found:
+            study = item.study
+            key = (study.dataset, study.study)
+            if key in first_uri:
+                repeated[first_uri[key]] += 1
+            first_uri.setdefault(key, source.uri)
+            by_patient[study.dataset, study.patient].append(item)
+        if repeated:
+            raise ChexoneError(_told_twice(source, repeated))
+    patients = []
+    for studies in by_patient.values():
+        studies.sort(key=lambda item: (item.study.date, item.study.study))
+        split = most_held_out(item.study.archive_split for item in studies)
+        patients.append([item.with_split(split) for item in studies])
     return patients, dropped
+
+
+def _told_twice(source: SourceConfig, repeated: Counter[str]) -> str:
+    """One line for studies of `source` that are there already: URI of the first place -> count."""
+    earlier, count = repeated.most_common(1)[0]
+    if earlier == source.uri:
+        return (
+            f"{count} studies of the {source.adapter} archive {source.uri} are there twice: list "
+            "an archive once in sources, and check that its tables name every study once"
+        )
+    return (
+        f"{count} studies of the {source.adapter} archive {source.uri} are in {earlier} too: keep "
+        "one of the two in sources"
+    )
 
 
 def _ask(patients: list[list[PendingStudy]], config: PrepareConfig) -> Any:

@@ -49,6 +49,9 @@ DEVICES = frozenset({"pacemaker", "tube", "line", "support devices"})
 MAX_PRESENT, MAX_ABSENT = 2, 3
 """Presence questions a study at most; `balance` evens out yes and no over all studies."""
 NUM_OPTIONS = 4
+NUM_CHOICES = 2
+"""Multiple-choice questions a study, each with options of its own: to look the answer's letter up
+among them is what a small model learns last, from many lists."""
 LETTERS = "ABCD"
 NEGATIVE_BOX_SHARE = 0.35
 """Share of the fully boxed films that also get a question about a finding that is not there."""
@@ -186,17 +189,17 @@ def _choice(film: Film, _: Study | None, rng: random.Random) -> Iterator[_Draft]
     present, absent = film.present(), film.absent()
     if not present or len(absent) < NUM_OPTIONS - 1:
         return
-    right = rng.choice(present)
-    names = [right, *rng.sample(absent, NUM_OPTIONS - 1)]
-    rng.shuffle(names)
-    options = tuple(f"({letter}) {name}" for letter, name in zip(LETTERS, names, strict=True))
-    fact = film.known[right]
-    trace = (
-        f"{wording.sign(right, fact.side, fact.zone, rng)} This is {wording.with_article(right)}."
-    )
-    question = "\n".join((wording.question("choice", rng), *options))
-    answer = f"({LETTERS[names.index(right)]})"
-    yield _Draft(right, question, answer, trace, (film.image,), options)
+    for number in range(NUM_CHOICES):
+        right = rng.choice(present)
+        names = [right, *rng.sample(absent, NUM_OPTIONS - 1)]
+        rng.shuffle(names)
+        options = tuple(f"({letter}) {name}" for letter, name in zip(LETTERS, names, strict=True))
+        fact = film.known[right]
+        seen = wording.sign(right, fact.side, fact.zone, rng)
+        trace = f"{seen} This is {wording.with_article(right)}."
+        question = "\n".join((wording.question("choice", rng), *options))
+        answer = f"({LETTERS[names.index(right)]})"
+        yield _Draft(f"{right}-{number + 1}", question, answer, trace, (film.image,), options)
 
 
 def _view(study: Study, rng: random.Random) -> Iterator[_Draft]:

@@ -128,7 +128,7 @@ class Configs:
             "uri": join(self.archive_uri, "mimic-cxr-jpg"),
             "boxes_uri": join(self.archive_uri, "vindr-cxr"),
         }
-        values = {"sources": (source,), **self._asking, **self.recipe.prepare}
+        values = {"sources": (source,), "images": self.recipe.images, **self.recipe.prepare}
         return PrepareConfig(**self._stage("manifest"), **values)
 
     def sft(self) -> SftConfig:

@@ -98,7 +98,7 @@ def compare(run: Run, url: str, asked: Sequence[Asked], expected: Sequence[str])
 
     client = OpenAI(base_url=f"{url}/v1", api_key="none", timeout=REQUEST_TIMEOUT_S, max_retries=2)
     rows = []
-    for film, text in zip(asked, expected, strict=True):
+    for number, (film, text) in enumerate(zip(asked, expected, strict=True), start=1):
         data = base64.b64encode(film.data).decode()
         content: list[Any] = [
             {
@@ -127,6 +127,10 @@ def compare(run: Run, url: str, asked: Sequence[Asked], expected: Sequence[str])
             }
         )
         logger.info(
-            "served %s: %d chunks, equal to the engine: %s", film.name, len(pieces), said == text
+            "served film %d of %d: %d chunks, equal to the engine: %s",
+            number,
+            len(asked),
+            len(pieces),
+            said == text,
         )
     return {"served": rows}

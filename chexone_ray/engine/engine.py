@@ -224,8 +224,9 @@ class Engine:
 
         limit = self._config.request_timeout_s
         self._calls += 1
-        # vLLM wants ids that are unique among running requests; a retry may overlap.
-        call_id = f"{self._calls}-{request.id}"
+        # vLLM wants ids that are unique among running requests; a retry may overlap. It logs them,
+        # and a request's own id may hold a patient's number.
+        call_id = str(self._calls)
         output: Any = None
         try:
             prompt: dict[str, Any] = {"prompt_token_ids": self._token_ids(request)}

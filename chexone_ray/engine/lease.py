@@ -10,8 +10,17 @@ from chexone_ray import runtime
 from chexone_ray.errors import ChexoneError
 
 if TYPE_CHECKING:
-    from chexone_ray.config import FilterConfig, PredictConfig
+    from chexone_ray.config import FilterConfig, ImageConfig, PredictConfig
     from chexone_ray.engine.pool import EnginePool
+
+
+def refuse_other_images(images: ImageConfig, pool: EnginePool) -> None:
+    """Raise ChexoneError where the engines of `pool` were started for other image settings."""
+    if pool.images != images:
+        raise ChexoneError(
+            f"images={images} differ from those of the running engines "
+            f"({pool.images}): give every stage the same image settings"
+        )
 
 
 @contextmanager
@@ -21,11 +30,7 @@ def leased_pool(
     """`pool` at the weights of `config.model_uri`, left running; without one, an own pool that
     joins `config.ray` and ends with the block."""
     if pool is not None:
-        if pool.images != config.images:
-            raise ChexoneError(
-                f"images={config.images} differ from those of the running engines "
-                f"({pool.images}): give every stage the same image settings"
-            )
+        refuse_other_images(config.images, pool)
         if pool.model_uri != config.model_uri or not pool.pristine:
             pool.load(config.model_uri)
         yield pool

@@ -10,14 +10,12 @@ from typing import Any
 from chexone_ray import checkpoints, images, prompts
 from chexone_ray.config import ImageConfig, PromptConfig
 from chexone_ray.data import stream
-from chexone_ray.errors import ChexoneError, ImageError
+from chexone_ray.errors import ImageError
 from chexone_ray.records import Mode, Request, Sample
 
 logger = logging.getLogger(__name__)
 
 NUM_THREADS = 8
-UNREADABLE = "unreadable"
-"""Reason of an image whose file could not be read at all."""
 
 
 class RequestMaker:
@@ -37,6 +35,7 @@ class RequestMaker:
         """One request a sample, in order, or why its images cannot be used.
 
         `mode` overrides that of the samples. Samples with the same images share one decoding.
+        Raises ChexoneError where storage does not answer.
         """
         by_images = {tuple(ref.uri for ref in sample.images): sample for sample in samples}
         loaded = dict(
@@ -61,6 +60,4 @@ class RequestMaker:
             pictures = stream.load_images(sample, self._images)
         except ImageError as error:
             return error
-        except ChexoneError as error:
-            return ImageError(UNREADABLE, str(error))
         return tuple(images.to_png(pixels) for pixels in pictures)

@@ -252,6 +252,7 @@ def _write(
 ) -> None:
     out = config.output_uri
     storage.delete(storage.join(out, storage.COMMIT_FILE))
+    storage.record_settings(out, config)
     storage.write_json(storage.join(out, "table.json"), [asdict(figure) for figure in figures])
     storage.write_json(storage.join(out, "differences.json"), [asdict(d) for d in differences])
     storage.write_bytes(storage.join(out, "table.md"), markdown(figures).encode())

@@ -75,12 +75,17 @@ def step_batches(
     """One `StepBatch` a rank; ranks and packs are balanced to within about one row.
 
     Whole groups are left out, last first, where not all fit (groups are never trained in part).
-    Raises `ChexoneError` where not a single group fits.
+    Raises `ChexoneError` where not a single group fits, or no completion has a token.
     """
     rows_P = [
         _rows(prompt, group, advantages)
         for prompt, (group, advantages) in enumerate(zip(groups, advantages_P_G, strict=True))
     ]
+    if not any(rows_P):
+        raise ChexoneError(
+            f"grpo: all completions of step {step} are empty, so there is nothing to train on: "
+            "look at what the checkpoint of model_uri answers (`chexone predict`)"
+        )
     num_packs = num_ranks * packs_per_rank
     for num_groups in range(len(groups), 0, -1):
         used = [row for rows in rows_P[:num_groups] for row in rows]

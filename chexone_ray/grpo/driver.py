@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from chexone_ray import runtime, storage
+from chexone_ray import checkpoints, runtime, storage
 from chexone_ray.config import GrpoConfig
+from chexone_ray.engine.lease import refuse_other_images
 from chexone_ray.errors import ChexoneError
 from chexone_ray.grpo import worker
 from chexone_ray.grpo.advantages import compute_advantages
@@ -52,17 +53,17 @@ def train(
     check(config)
     runtime.join(config.ray)
     uri = checkpoint.model_uri(config.output_uri)
-    if checkpoint.finished(config.output_uri, identity(config)):
+    own = identity(config)
+    if checkpoint.finished(config.output_uri, own):
         logger.info("%s is complete already", uri)
         if warm:
             warm.stop()
         return uri
-    place = storage.join(config.output_uri, "config.json")
-    storage.write_json(place, config.model_dump(mode="json"))
+    storage.record_settings(config.output_uri, config)
     run = warm or start_workers(config)
     with (
         _engines(config, pool) as engines,
-        Workers(config, identity(config), run) as workers,
+        Workers(config, own, run) as workers,
         closing(_roller(config, engines)) as roller,
     ):
         report = workers.next_report()
@@ -78,7 +79,7 @@ def train(
                 put = time.monotonic()
                 report = workers.next_report()
                 if report.started:
-                    rows.rows = [row for row in rows.rows if row["step"] <= report.step]
+                    rows.rewind(report.step)
                     continue
                 now = time.monotonic()
                 times = {"publish_s": publish_s, "train_s": now - put, "step_s": now - start}
@@ -100,13 +101,14 @@ def start_workers(config: GrpoConfig) -> Fit:
 
 
 def identity(config: GrpoConfig) -> dict[str, Any]:
-    """What decides the result; settings that may differ after a restart are left out."""
+    """What decides the result: the content of model and manifest, and the settings but for those
+    that may differ after a restart."""
     values = config.model_dump(
         mode="json", exclude={"ray", "output_uri", "engine", "step_timeout_s", "max_failure_rate"}
     )
     for name in ("save_steps", "keep_checkpoints", "log_steps", "max_failures", "start_timeout_s"):
         values["trainer"].pop(name)
-    return values
+    return values | checkpoints.inputs(config.model_uri, config.manifest_uri)
 
 
 def check(config: GrpoConfig) -> None:
@@ -154,6 +156,7 @@ def make_batches(
 def _engines(config: GrpoConfig, pool: EnginePool | None) -> Iterator[EnginePool]:
     """The given pool, or an own one that ends with the run."""
     if pool is not None:
+        refuse_other_images(config.images, pool)
         yield pool
         return
     from chexone_ray.engine.pool import EnginePool

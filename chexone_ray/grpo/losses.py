@@ -53,17 +53,19 @@ def grpo_loss(
     advantages: Tensor,
     behaviour: Tensor,
     *,
-    clip_epsilon: float,
     behaviour_cap: float,
     beta: float = 0.0,
     reference: Tensor | None = None,
     proximal: Tensor | None = None,
+    clip_epsilon: float | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of every token, and per-token quantities for the metrics. All tensors are (1, T).
 
-    Value: -(clipped surrogate) * behaviour weight + beta * ratio * k3 to `reference`. The ratio in
+    Value: -(surrogate) * behaviour weight + beta * ratio * k3 to `reference`. The ratio in
     the KL term makes its gradient that of the reverse KL, even where the ratio is 1 (DeepSeek-V3.2,
     arXiv 2512.02556; TRL's default). `beta` > 0 needs `reference`; `beta` = 0 leaves the term out.
+    `clip_epsilon` is for batches used more than once, whose log-probs before the first update are
+    `proximal`: with one update a batch the ratio is 1 and no clip can act.
     Nothing is masked here: entries of tokens that are not trained are meaningless but finite as
     long as the inputs are.
     """
@@ -72,15 +74,18 @@ def grpo_loss(
     before = (log_probs if proximal is None else proximal).detach()
     weight = behaviour_weight(before, behaviour, behaviour_cap)
     ratio = importance_ratio(log_probs, proximal)
-    objective, clipped = clipped_objective(ratio, advantages, clip_epsilon)
+    objective, clipped = ratio * advantages, None
+    if clip_epsilon is not None:
+        objective, clipped = clipped_objective(ratio, advantages, clip_epsilon)
     loss = -objective * weight
     gap = before - behaviour
     metrics = {
-        "clip_fraction": clipped.to(loss.dtype),
         "behaviour_weight": weight,
         "behaviour_capped": (gap.exp() > behaviour_cap).to(loss.dtype),
         "behaviour_gap": gap.abs(),
     }
+    if clipped is not None:
+        metrics["clip_fraction"] = clipped.to(loss.dtype)
     if beta > 0:
         if reference is None:
             raise ValueError(f"beta={beta} needs the reference log-probs")

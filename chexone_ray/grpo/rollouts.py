@@ -272,9 +272,11 @@ class Roller:
             if isinstance(made, ImageError):
                 failures[f"image: {made.reason}"] += 1
             else:
-                # The epoch is part of the id because the engine mixes the id into its seed.
+                # The engine mixes the id into its seed: with the epoch in it, a prompt that comes
+                # again is sampled anew.
                 pairs.append((sample, replace(made, id=f"{sample.id}@{epoch}")))
-        rollouts = self._pool.generate([request for _, request in pairs], self._config.sampling)
+        sampling = self._config.sampling.seeded(self._config.seed)
+        rollouts = self._pool.generate([request for _, request in pairs], sampling)
         generated = time.monotonic()
         good = []
         for (sample, request), rollout in zip(pairs, rollouts, strict=True):

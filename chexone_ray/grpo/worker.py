@@ -114,7 +114,6 @@ def token_loss(config: GrpoConfig) -> Any:
             log_probs,
             tracks["advantages"],
             tracks["behaviour"],
-            clip_epsilon=config.clip_epsilon,
             behaviour_cap=config.behaviour_cap,
             beta=config.beta,
             reference=tracks.get("reference"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from types import TracebackType
 from typing import Any
@@ -24,6 +25,23 @@ LOG_S = 30.0
 CALL_S = 60.0
 
 
+def in_background(work: Callable[[], str]) -> Future[str]:
+    """The outcome of `work`, in a thread that does not keep the process alive.
+
+    The workers of a hung collective may never end, and neither would the driver.
+    """
+    future: Future[str] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="grpo-fit", daemon=True).start()
+    return future
+
+
 class Workers:
     """A training run that takes batches and gives reports; a context manager.
 
@@ -38,8 +56,7 @@ class Workers:
         self._config = config
         self._ledger = ledger.start()
         fit.go({"config": config, "run": run, "ledger": self._ledger})
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="grpo-fit")
-        self._result: Future[str] = self._thread.submit(fit.result)
+        self._result = in_background(lambda: fit.result(quiet=True))
 
     def __enter__(self) -> Workers:
         return self
@@ -52,7 +69,6 @@ class Workers:
     ) -> None:
         if not self._result.done():
             self._close(repr(error) if error else "the run ended early")
-        self._thread.shutdown(wait=False)
 
     def put(self, batches: Sequence[StepBatch]) -> None:
         """Leave the batches of a step for the workers, in the order of ranks."""
@@ -107,4 +123,4 @@ class Workers:
             ray.get(self._ledger.close.remote(reason), timeout=CALL_S)
             self._result.result(CALL_S)
         except Exception as error:  # the first error is the one to show
-            logger.warning("the training workers did not end in order: %r", error)
+            logger.warning("the training workers did not end in order: %s", type(error).__name__)

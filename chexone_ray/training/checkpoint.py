@@ -40,11 +40,15 @@ def model_uri(output_uri: str) -> str:
 def finished(output_uri: str, run: Mapping[str, Any]) -> bool:
     """True where this run has already written its model.
 
-    `run` is what decides the result (the resolved settings). Raises ChexoneError where the place
-    holds the result of another run.
+    `run` is what decides the result (resolved settings and digests of the inputs). Raises
+    ChexoneError where the place holds the result or the state of another run.
     """
     info = storage.committed(model_uri(output_uri))
-    return info is not None and _same_run(info, run, model_uri(output_uri))
+    if info is None:
+        for _, uri in states(output_uri)[-1:]:
+            _same_run(storage.committed(uri) or {}, run, uri)
+        return False
+    return _same_run(info, run, model_uri(output_uri))
 
 
 def _same_run(info: Mapping[str, Any], run: Mapping[str, Any], uri: str) -> bool:
@@ -57,7 +61,7 @@ def _same_run(info: Mapping[str, Any], run: Mapping[str, Any], uri: str) -> bool
             if (found or {}).get(name) != wanted.get(name)
         )
         raise ChexoneError(
-            f"{uri} is from a run with other settings ({', '.join(names)}): "
+            f"{uri} is from a run with other settings or inputs ({', '.join(names)}): "
             "choose another output_uri or delete it"
         )
     return True
@@ -78,7 +82,8 @@ def save_model(
     """Write the trained model to `<output_uri>/model` and return that URI. Every rank calls it.
 
     safetensors, configuration, generation settings, tokenizer, chat template, processor and our
-    prompt and image settings; `info` goes into the commit file, which rank 0 writes last.
+    prompt and image settings; `info` goes into the commit file, which rank 0 writes last. What an
+    interrupted writer left is removed first.
     """
     uri = model_uri(output_uri)
     state = full_state(trainer)
@@ -88,6 +93,8 @@ def save_model(
             trainer.model.save_pretrained(folder, state_dict=state)
             processor.save_pretrained(folder)
             checkpoints.write_settings(folder, prompts, images)
+            if storage.committed(uri) is None:
+                storage.delete(uri)
             storage.upload(folder, uri)
         storage.commit(uri, {**info, "notice": RESEARCH_USE_ONLY})
     barrier()
@@ -182,14 +189,13 @@ class MetricLog:
     """Metric rows of one run, on rank 0.
 
     Consumes rows. Produces metrics.jsonl (written whole at every `flush`, since object stores do
-    not append) and a TensorBoard event file. A run that goes on from step N keeps the rows up to N.
+    not append) and a TensorBoard event file. A run that goes on from step N keeps the rows up to N;
+    its event file tells TensorBoard to drop what older ones hold beyond.
     """
 
     def __init__(
         self, output_uri: str, step: int = 0, on_row: Callable[[dict[str, Any]], None] | None = None
     ) -> None:
-        from tensorboardX import SummaryWriter
-
         self.output_uri, self.on_row = output_uri, on_row
         self.rows: list[dict[str, Any]] = []
         place = storage.join(output_uri, METRICS)
@@ -197,7 +203,18 @@ class MetricLog:
             old = map(json.loads, storage.read_bytes(place).decode().splitlines())
             self.rows = [row for row in old if row["step"] <= step]
         self.folder = tempfile.TemporaryDirectory(prefix="chexone-tensorboard-")
-        self.writer = SummaryWriter(self.folder.name, filename_suffix=f".from-{step}")
+        self.writer = self._writer(step)
+
+    def _writer(self, step: int) -> Any:
+        from tensorboardX import SummaryWriter
+
+        return SummaryWriter(self.folder.name, purge_step=step + 1, filename_suffix=f".from-{step}")
+
+    def rewind(self, step: int) -> None:
+        """Forget the rows after `step`: the run goes on from there."""
+        self.rows = [row for row in self.rows if row["step"] <= step]
+        self.writer.close()
+        self.writer = self._writer(step)
 
     def add(self, step: int, row: Mapping[str, float]) -> None:
         """Keep one row; keys are `<stage>/<name>`."""
@@ -216,8 +233,8 @@ class MetricLog:
 
     def close(self) -> None:
         """Flush and let go of the local files."""
+        self.writer.close()  # before the upload: its flush leaves rows that are still queued
         self.flush()
-        self.writer.close()
         self.folder.cleanup()
 
 

@@ -92,7 +92,7 @@ class Order:
         return sum(group.num_rows for group in self.groups)
 
     def epoch(self, number: int) -> list[int]:
-        """Numbers of the row groups in the order of that epoch, as `stream.row_groups` has it."""
+        """Numbers of the row groups in the order of that epoch."""
         order = list(range(len(self.groups)))
         if number:
             random.Random(f"{self.seed}/{number}").shuffle(order)
@@ -134,19 +134,23 @@ def read_rows(order: Order, number: int) -> list[Sample]:
 
 
 def read_chunk(order: Order, number: int, images: ImageConfig) -> Chunk:
-    """Chunk `number` with its images from storage, each read and decoded once."""
+    """Chunk `number` with its images from storage, each read and decoded once.
+
+    Raises ChexoneError where storage does not answer.
+    """
     from chexone_ray import images as decoder
 
     samples = read_rows(order, number)
     uris = list(dict.fromkeys(image.uri for sample in samples for image in sample.images))
 
     def load(uri: str) -> np.ndarray | str:
+        data = storage.read_if_there(uri)
+        if data is None:
+            return "missing"
         try:
-            return decoder.decode(storage.read_bytes(uri), images).pixels
+            return decoder.decode(data, images).pixels
         except ImageError as error:
             return error.reason
-        except ChexoneError:
-            return "unreadable"
 
     with ThreadPoolExecutor(READ_THREADS) as pool:
         loaded = dict(zip(uris, pool.map(load, uris), strict=True))

@@ -19,10 +19,13 @@ from typing import Any
 
 from chexone_ray.config import TrainerConfig
 from chexone_ray.errors import ChexoneError
+from chexone_ray.log import Waiting
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 1.0
+WARM_WAIT_S = 24 * 3600.0
+"""Longest that workers which were started early wait for their work; they end with the driver."""
 STOP = "stop"
 Row = dict[str, Any]
 Loop = Callable[[dict[str, Any], "Mailbox"], Any]
@@ -81,14 +84,15 @@ class Mailbox:
         import ray
 
         end = time.monotonic() + timeout_s
+        waiting = Waiting(logger, f"worker {rank}: the settings of its run")
         while time.monotonic() < end:
             config: dict[str, Any] | None = ray.get(self.actor.settings.remote(rank), timeout=60)
             if config is not None:
                 return config
+            waiting.remind()
             time.sleep(0.2)
         raise ChexoneError(
-            f"training workers waited {timeout_s:.0f} s for the stage before: "
-            "look at its log, or raise trainer.start_timeout_s"
+            f"training workers waited {timeout_s:.0f} s for the stage before: look at its log"
         )
 
 
@@ -142,20 +146,26 @@ class Fit:
         """
         limit = timeout_s or self.trainer.start_timeout_s
         end = time.monotonic() + limit
+        waiting = Waiting(logger, f"{self.name}: the workers to be up")
         while self._thread.is_alive() and self.num_ready() < self.trainer.num_workers:
             if time.monotonic() > end:
                 raise ChexoneError(
                     f"{self.name}: {self.num_ready()} of {self.trainer.num_workers} workers up "
                     f"after {limit:.0f} s: free CPUs or GPUs, or raise trainer.start_timeout_s"
                 )
+            waiting.remind()
             time.sleep(POLL_S)
 
     def result(
-        self, timeout_s: float | None = None, on_row: Callable[[Row], None] | None = None
+        self,
+        timeout_s: float | None = None,
+        on_row: Callable[[Row], None] | None = None,
+        quiet: bool = False,
     ) -> Any:
         """Wait for the loop and return what rank 0 returned.
 
-        `on_row` gets the rows that rank 0 reports meanwhile. Raises the loop's error, or
+        `on_row` gets the rows that rank 0 reports meanwhile; a line is logged while none comes,
+        unless `quiet` (for a caller that tells of its own wait). Raises the loop's error, or
         ChexoneError after `timeout_s` seconds, when the run is still going on.
         """
         import ray
@@ -163,13 +173,18 @@ class Fit:
         if not self._released:
             raise RuntimeError(f"{self.name}: call go() before result()")
         end = None if timeout_s is None else time.monotonic() + timeout_s
+        waiting = Waiting(logger, f"{self.name}: the workers' next row or result")
         while True:
             running = self._thread.is_alive()
-            for row in ray.get(self._actor.take_rows.remote(), timeout=60):
+            rows = ray.get(self._actor.take_rows.remote(), timeout=60)
+            for row in rows:
                 if on_row:
                     on_row(row)
             if not running:
                 break
+            if rows or quiet:
+                waiting.restart()
+            waiting.remind()
             if end is not None and time.monotonic() > end:
                 raise ChexoneError(f"{self.name} did not end within {timeout_s:.0f} s")
             self._thread.join(POLL_S)
@@ -242,7 +257,7 @@ def _train(
         train_loop_config={
             "loop": loop,
             "actor": actor,
-            "wait_s": trainer.start_timeout_s,
+            "wait_s": WARM_WAIT_S,
             "threads": trainer.threads,
         },
         scaling_config=ScalingConfig(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -254,36 +253,6 @@ def pack(documents: Iterable[Document], max_tokens: int) -> Iterator[Pack]:
         used += item.num_tokens
     if row:
         yield Pack(tuple(row))
-
-
-def pack_balanced(documents: Sequence[Document], num_packs: int, max_tokens: int) -> list[Pack]:
-    """Exactly `num_packs` rows of about equal length, order kept so that neighbours share images.
-
-    Cuts where the running total is nearest to an equal share. Needs at least `num_packs`
-    documents; raises ChexoneError where a row would pass `max_tokens`. Rank r of R ranks takes
-    the rows [r * K, (r + 1) * K) with num_packs = R * K.
-    """
-    if len(documents) < num_packs:
-        raise ChexoneError(
-            f"{len(documents)} documents cannot fill {num_packs} packs: "
-            "lower trainer.packs_per_step or trainer.num_workers, or sample more prompts a step"
-        )
-    ends = np.cumsum([item.num_tokens for item in documents])
-    cuts = [0]
-    for number in range(1, num_packs):
-        share = ends[-1] * number / num_packs
-        nearest = int(np.abs(ends - share).argmin()) + 1
-        # Leave at least one document for this row and for every row that is still to come.
-        cuts.append(min(max(nearest, cuts[-1] + 1), len(documents) - (num_packs - number)))
-    cuts.append(len(documents))
-    packs = [Pack(tuple(documents[a:b])) for a, b in pairwise(cuts)]
-    longest = max(item.num_tokens for item in packs)
-    if longest > max_tokens:
-        raise ChexoneError(
-            f"{ends[-1]} tokens in {num_packs} packs make one of {longest}, above "
-            f"trainer.pack_tokens={max_tokens}: raise trainer.packs_per_step or trainer.pack_tokens"
-        )
-    return packs
 
 
 # --- tensors -------------------------------------------------------------------------------------

@@ -77,6 +77,21 @@ def test_split_is_by_patient_and_times_lose_their_zeros(
     )
 
 
+def test_the_two_layouts_agree_on_the_split(archive: tuple[Path, dict[str, int]]) -> None:
+    root, _ = archive
+    mimic, vindr = root / "mimic-cxr-jpg", root / "vindr-cxr"
+    split = {row["dicom_id"]: row["split"] for row in table(mimic / "mimic-cxr-2.0.0-split.csv.gz")}
+    copies = {path.stem: path.parent.name for path in vindr.glob("t*/*.dicom")}
+    assert set(copies.values()) == {"train", "test"}
+    assert all(split[name] == part for name, part in copies.items())
+    for part, allowed in (("train", {"train"}), ("test", {"validate", "test"})):
+        for kind in ("annotations", "devices", "image_labels"):
+            rows = table(vindr / "annotations" / f"{kind}_{part}.csv")
+            assert {split[row["image_id"]] for row in rows} <= allowed
+        listed = {row["image_id"] for row in rows}
+        assert listed == {name for name, place in copies.items() if place == part}
+
+
 def test_labels_agree_with_the_report_texts(archive: tuple[Path, dict[str, int]]) -> None:
     mimic = archive[0] / "mimic-cxr-jpg"
     rows = table(mimic / "mimic-cxr-2.0.0-chexpert.csv.gz")

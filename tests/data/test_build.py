@@ -198,3 +198,17 @@ def test_split_of_a_patient_is_that_of_all_its_studies(archive_uri: str) -> None
     patients, _ = read_sources(settings(archive_uri, "unused"))
     assert all(len({item.study.archive_split for item in studies}) == 1 for studies in patients)
     assert {len(studies) for studies in patients} >= {1, 2}
+
+
+def test_two_layouts_of_the_same_films_agree_on_their_split(archive_uri: str) -> None:
+    vindr = SourceConfig(adapter="vindr_cxr", uri=storage.join(archive_uri, "vindr-cxr"))
+    (mimic,) = settings(archive_uri, "unused").sources
+    patients, _ = read_sources(settings(archive_uri, "unused", sources=(mimic, vindr)))
+    splits: dict[str, dict[str, str]] = defaultdict(dict)
+    for item in (item for studies in patients for item in studies):
+        for image in item.study.images:
+            name = image.uri.rpartition("/")[2].partition(".")[0]
+            splits[name][item.study.dataset] = item.study.archive_split
+    both = [found for found in splits.values() if len(found) == 2]
+    assert {found["vindr_cxr"] for found in both} >= {"train"}
+    assert all(len(set(found.values())) == 1 for found in both)

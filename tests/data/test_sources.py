@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import shutil
 from pathlib import Path
 
 import pytest
 
-from chexone_ray.config import SourceConfig
+from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data.build import read_sources
 from chexone_ray.data.sources import mimic_cxr_jpg, vindr_cxr
 from chexone_ray.data.sources.report_sections import Sections, read_sections
 from chexone_ray.data.sources.vindr_boxes import finding_name, merge, read_box_files
@@ -238,8 +240,6 @@ def test_section_headers(text: str, expected: Sections) -> None:
 
 
 def test_splits_by_patient() -> None:
-    from chexone_ray.config import PrepareConfig
-
     config = PrepareConfig(
         output_uri="x",
         sources=(SourceConfig(adapter="vindr_cxr", uri="x"),),
@@ -259,3 +259,35 @@ def test_a_patient_in_several_archive_splits_is_held_out() -> None:
     assert most_held_out(["train", "test", "validate"]) == "test"
     assert most_held_out(["train", "", "val"]) == "validate"
     assert most_held_out(["", ""]) == ""
+
+
+def test_a_patient_of_two_archives_has_one_split_and_one_history(
+    mimic: Path, tmp_path: Path
+) -> None:
+    second = tmp_path / "second"
+    shutil.copytree(mimic, second)
+    row = ["d9", "10000002", "50000009", "PA", "100", "80", "21490101", "120000"]
+    table(second / "mimic-cxr-2.0.0-metadata.csv.gz", METADATA, [row])
+    table(
+        second / "mimic-cxr-2.0.0-split.csv",
+        ["dicom_id", "study_id", "subject_id", "split"],
+        [["d9", "50000009", "10000002", "test"]],
+    )
+    config = PrepareConfig(output_uri="x", sources=(source(mimic), source(second)))
+    patients, _ = read_sources(config)
+    seen = [[(item.study.study, item.study.archive_split) for item in p] for p in patients]
+    assert seen == [
+        [("50000001", "test"), ("50000002", "test")],
+        [("50000009", "test"), ("50000003", "test")],
+    ]
+
+
+def test_a_study_that_is_there_twice_is_refused(mimic: Path, tmp_path: Path) -> None:
+    config = PrepareConfig(output_uri="x", sources=(source(mimic), source(mimic)))
+    with pytest.raises(ChexoneError, match=r"^3 studies of .*/mimic are there twice: list an arch"):
+        read_sources(config)
+    copy = tmp_path / "copy"
+    shutil.copytree(mimic, copy)
+    config = PrepareConfig(output_uri="x", sources=(source(mimic), source(copy)))
+    with pytest.raises(ChexoneError, match=r"^3 studies of .*/copy are in .*/mimic too: keep one"):
+        read_sources(config)

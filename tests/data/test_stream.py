@@ -1,19 +1,17 @@
-"""Reading a manifest back: order, kinds, pixels. Local files, and once with a real Ray."""
+"""Reading a manifest back: order, kinds, pixels."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from chexone_ray import images, storage
+from chexone_ray import images
 from chexone_ray.config import ImageConfig
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError, ImageError
-from chexone_ray.records import Box, ImageRef, Sample, sample_schema, sample_to_row
+from chexone_ray.records import Box, ImageRef, Sample
 
 CONFIG = ImageConfig(max_pixels=12_544)
 
@@ -63,47 +61,10 @@ def test_an_empty_split_and_a_missing_manifest_are_told(uri: str, tmp_path: Path
         stream.read_samples(str(tmp_path / "nothing"), "train")
 
 
-def test_row_groups_of_later_epochs_are_a_permutation(uri: str) -> None:
-    first = stream.row_groups(uri, "train")
-    assert [number for _, number in first] == list(range(7))  # 25 rows in groups of 4
-    later = stream.row_groups(uri, "train", epoch=1, seed=3)
-    assert later != first and sorted(later) == sorted(first)
-    assert later == stream.row_groups(uri, "train", epoch=1, seed=3)
-    assert later != stream.row_groups(uri, "train", epoch=2, seed=3)
-
-
 def picture(path: Path, value: int) -> str:
     pixels = np.full((56, 84, 3), value, np.uint8)
     path.write_bytes(images.to_png(pixels))
     return str(path)
-
-
-def test_add_pixels_reads_a_file_once_and_names_what_is_unusable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    good, other = picture(tmp_path / "a.png", 7), picture(tmp_path / "b.png", 9)
-    bad = tmp_path / "bad.png"
-    bad.write_bytes(b"no image")
-    both = replace(sample(0), images=(ImageRef(good), ImageRef(other)))
-    broken = replace(sample(2), images=(ImageRef(good), ImageRef(str(bad))))
-    gone = sample(3, uri=str(tmp_path / "gone.png"))
-    rows = [both, sample(1, uri=good), broken, gone]
-    table = pa.Table.from_pylist([sample_to_row(row) for row in rows], schema=sample_schema())
-    read: list[str] = []
-    original = storage.read_bytes
-
-    def counted(place: str) -> bytes:
-        read.append(place)
-        return original(place)
-
-    monkeypatch.setattr(storage, "read_bytes", counted)
-    result = stream.AddPixels(CONFIG)(table)
-    assert sorted(read) == sorted({good, other, str(bad), gone.images[0].uri})
-    pixels = result["pixels"].to_pylist()
-    assert [images.from_png(data)[0, 0, 0] for data in pixels[0]] == [7, 9]
-    assert [len(row) for row in pixels] == [2, 1, 0, 0]
-    reasons = result["unusable"].to_pylist()
-    assert reasons[:2] == ["", ""] and reasons[2] and reasons[3] == "unreadable"
 
 
 def test_load_images(tmp_path: Path) -> None:
@@ -115,16 +76,12 @@ def test_load_images(tmp_path: Path) -> None:
         stream.load_images(item, CONFIG)
 
 
-@pytest.mark.slow
-def test_ray_reads_the_prepared_manifest_in_order_with_pixels(manifest_uri: str) -> None:
-    dataset = stream.read_manifest(manifest_uri, "train").map_batches(
-        stream.AddPixels(CONFIG).__call__, batch_size=32, batch_format="pyarrow"
-    )
-    tables = list(dataset.iter_batches(batch_size=50, batch_format="pyarrow"))
-    found = [name for table in tables for name in table["id"].to_pylist()]
-    assert found == [s.id for s in stream.read_samples(manifest_uri, "train")]
-    assert {reason for table in tables for reason in table["unusable"].to_pylist()} == {""}
-    first = images.from_png(tables[0]["pixels"].to_pylist()[0][0])
-    assert first.shape == (112, 112, 3)
-    only = stream.read_manifest(manifest_uri, "train", ("view",)).take_all()
-    assert only and {row["kind"] for row in only} == {"view"}
+def test_only_a_file_that_is_not_there_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="missing") as absent:
+        stream.load_images(sample(0, uri=str(tmp_path / "gone.png")), CONFIG)
+    assert absent.value.reason == "missing"
+    # Something is there, but no bytes come: not the image's fault.
+    (tmp_path / "stuck.png").mkdir()
+    with pytest.raises(ChexoneError) as stuck:
+        stream.load_images(sample(0, uri=str(tmp_path / "stuck.png")), CONFIG)
+    assert not isinstance(stuck.value, ImageError)

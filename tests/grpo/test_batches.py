@@ -116,3 +116,16 @@ def test_a_completion_without_tokens_makes_no_row() -> None:
     assert [row.token_ids for row in pack] == [(10, 11, 12, 13, 14)]
     assert [prompt.id for prompt in batches[0].prompts] == ["a"]
     assert counts.num_train_tokens == 5
+
+
+def test_a_step_of_empty_completions_is_told() -> None:
+    with pytest.raises(ChexoneError, match="all completions of step 3 are empty"):
+        step_batches(
+            3,
+            Position(),
+            [group("a", 2, 0, 0), group("b", 2, 0)],
+            [[1.0, -1.0], [0.0]],
+            num_ranks=2,
+            packs_per_rank=1,
+            pack_tokens=99,
+        )

@@ -1,11 +1,19 @@
-"""The order of rows, and the plan of steps."""
+"""The order of rows, the plan of steps, and images that do not come."""
 
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
-from chexone_ray.config import TrainerConfig
-from chexone_ray.training.feed import Order, RowGroup, plan
+import numpy as np
+import pytest
+
+from chexone_ray import images
+from chexone_ray.config import ImageConfig, TrainerConfig
+from chexone_ray.data import manifest
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import ImageRef, Sample
+from chexone_ray.training.feed import Order, RowGroup, plan, read_chunk, row_groups
 
 ROWS = (5, 4, 3)
 
@@ -65,3 +73,38 @@ def test_plan_by_hand() -> None:
     assert steps == 30
     assert chunks % 2 == 0 and chunks * 4 >= 1200
     assert plan(order(4), 10.0, trainer, epochs=100, max_steps=7)[0] == 7
+
+
+def about(*films: Path) -> list[Sample]:
+    """One question a film."""
+    return [
+        Sample(
+            id=film.name,
+            dataset="d",
+            task="View Classification",
+            kind="view",
+            split="train",
+            patient="p",
+            study="s",
+            images=(ImageRef(str(film)),),
+            question="Which view?",
+            answer="PA",
+        )
+        for film in films
+    ]
+
+
+def test_an_outage_is_no_drop(tmp_path: Path) -> None:
+    good, cut, gone, stuck = (tmp_path / name for name in ("good", "cut", "gone", "stuck"))
+    good.write_bytes(images.to_png(np.full((56, 84, 3), 90, np.uint8)))
+    cut.write_bytes(good.read_bytes()[:50])
+    uri, config = str(tmp_path / "manifest"), ImageConfig(max_pixels=12_544)
+    manifest.write_samples(uri, about(good, cut, gone), {"seed": 0})
+    chunk = read_chunk(Order(tuple(row_groups(uri, "train")), 0, chunk_rows=3), 0, config)
+    assert list(chunk.pixels) == [str(good)]
+    assert set(chunk.problems) == {str(cut), str(gone)} and chunk.problems[str(gone)] == "missing"
+    # Something is there, but its bytes do not come.
+    stuck.mkdir()
+    manifest.write_samples(uri, about(good, stuck), {"seed": 0})
+    with pytest.raises(ChexoneError, match="cannot read"):
+        read_chunk(Order(tuple(row_groups(uri, "train")), 0, chunk_rows=2), 0, config)

@@ -18,7 +18,6 @@ from chexone_ray.training.packing import (
     document,
     from_ids,
     pack,
-    pack_balanced,
     patchify,
     rope_positions,
 )
@@ -113,25 +112,6 @@ def test_greedy_packing_keeps_the_order() -> None:
     assert [numbers(p) for p in packs] == [[0, 1], [2, 3], [4], [5]]
     with pytest.raises(ValueError, match="document of 12 tokens"):
         list(pack(sized(12), max_tokens=10))
-
-
-def test_balanced_packing_fills_every_pack() -> None:
-    # 24 tokens in 3 packs: ends 4 8 12 16 20 24, shares 8 and 16.
-    assert [numbers(p) for p in pack_balanced(sized(4, 4, 4, 4, 4, 4), 3, 100)] == [
-        [0, 1],
-        [2, 3],
-        [4, 5],
-    ]
-    # One giant first: the others still get a document each.
-    assert [numbers(p) for p in pack_balanced(sized(50, 2, 2, 2), 4, 100)] == [[0], [1], [2], [3]]
-    ragged = pack_balanced(sized(*range(2, 40)), 5, 1000)
-    assert [n for p in ragged for n in numbers(p)] == list(range(38))
-    sizes = [p.num_tokens for p in ragged]
-    assert max(sizes) - min(sizes) <= 39
-    with pytest.raises(ChexoneError, match=r"trainer\.packs_per_step"):
-        pack_balanced(sized(3, 3), 3, 100)
-    with pytest.raises(ChexoneError, match=r"above trainer\.pack_tokens=10"):
-        pack_balanced(sized(8, 8, 8, 8), 2, 10)
 
 
 def test_collate_encodes_shared_images_once(processor: Any, documents: list[Document]) -> None:
