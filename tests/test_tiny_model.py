@@ -50,6 +50,7 @@ def test_folder_is_committed_and_tied(folder: Path) -> None:
     with safe_open(folder / "model.safetensors", "pt") as file:
         names = set(file.keys())
     assert not any("lm_head" in name for name in names)
+    assert json.loads((folder / "settings.json").read_text())["random"] is True
     config = json.loads((folder / "config.json").read_text())
     assert config["tie_word_embeddings"] is True
     assert config["architectures"] == ["Qwen2_5_VLForConditionalGeneration"]
@@ -152,6 +153,7 @@ def test_shift_moves_boxes_with_the_film() -> None:
     assert float((still["bins"] - moved["bins"]).abs().max()) <= limit
 
 
+@pytest.mark.slow
 def test_pretraining_learns_and_repeats() -> None:
     tokenizer = tiny_model.train_tokenizer(["a b c"])
     films = tiny_pretrain.draw_all(0, 96, processes=1)

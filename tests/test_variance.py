@@ -214,6 +214,8 @@ def test_select_writes_the_smaller_manifest_once(tmp_path: Path) -> None:
         assert len(ScriptedEngine.asked) == len(ANSWERS)
         with pytest.raises(ChexoneError, match="other settings"):
             select(config.model_copy(update={"min_std": 0.1}), pool)
+        recorded = storage.read_json(storage.join(config.output_uri, "config.json"))
+        assert FilterConfig(**recorded) == config, "the refused run has not written its own"
         strict = config.model_copy(
             update={"output_uri": str(tmp_path / "strict"), "max_failure_rate": 0.1}
         )
