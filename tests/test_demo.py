@@ -58,7 +58,7 @@ def start(folder: Path, marker: str) -> subprocess.Popen[bytes]:
     log = (folder.parent / "demo.log").open("ab")
     return subprocess.Popen(
         [sys.executable, "-m", "chexone_ray", "demo", "--output", str(folder), "--recipe", SMOKE],
-        env=os.environ | {"CHEXONE_TEST_RUN": marker},
+        env=os.environ | {"CHEXONE_DEMO_MARK": marker},
         stdout=log,
         stderr=log,
     )

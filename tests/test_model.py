@@ -16,19 +16,29 @@ from chexone_ray import CheXOne, checkpoints, images, model, prompts
 from chexone_ray.config import ImageConfig, PromptConfig, SamplingConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY
-from chexone_ray.records import Box, Request
+from chexone_ray.records import Box, Mode, Request
 
 SCRIPT_TIMEOUT_S = 400
+QUESTIONS = (
+    "Is there a nodule?",
+    "Which side is the effusion on?",
+    "Is the heart size normal, borderline or enlarged?",
+    "(A) tube (B) pacemaker. Which one is shown?",
+    "PA, AP or lateral?",
+    "{}",
+)
 SCRIPT = """
 import dataclasses, json, sys
 from chexone_ray import CheXOne
 
 if __name__ == "__main__":
-    with CheXOne(sys.argv[1]) as model:
+    uri, film, *questions = sys.argv[1:]
+    with CheXOne(uri) as model:
         readings = [
-            model.report(sys.argv[2], mode="reasoning", max_tokens=24),
-            model.report(sys.argv[2], mode="instruct", max_tokens=24),
-            model.ask("Compare.", sys.argv[2], open(sys.argv[2], "rb").read(), max_tokens=8),
+            model.report(film, mode="reasoning", max_tokens=24),
+            model.report(film, mode="instruct", max_tokens=24),
+            *(model.ask(q, film, mode="instruct", max_tokens=24) for q in questions),
+            model.ask("Compare.", film, open(film, "rb").read(), max_tokens=8),
         ]
     import ray
     print(json.dumps([dataclasses.asdict(r) for r in readings] + [ray.is_initialized()]))
@@ -83,7 +93,7 @@ def test_a_plain_script(engine: Any, tiny_model_uri: str, tmp_path: Path) -> Non
     film.write_bytes(dicom())
     (tmp_path / "script.py").write_text(SCRIPT)
     done = subprocess.run(
-        [sys.executable, str(tmp_path / "script.py"), tiny_model_uri, str(film)],
+        [sys.executable, str(tmp_path / "script.py"), tiny_model_uri, str(film), *QUESTIONS],
         capture_output=True,
         text=True,
         timeout=SCRIPT_TIMEOUT_S,
@@ -92,28 +102,26 @@ def test_a_plain_script(engine: Any, tiny_model_uri: str, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr[-3000:]
     *readings, ray_is_there = json.loads(done.stdout.splitlines()[-1])
     assert not ray_is_there
-    assert [r["text"] for r in readings[:2]] == expected(engine, tiny_model_uri, film.read_bytes())
-    assert readings[1]["answer"] == readings[1]["text"].strip()
+    texts = [r["text"] for r in readings[:-1]]
+    assert texts == expected(engine, tiny_model_uri, film.read_bytes())
+    assert len(set(texts)) > 2, "texts depend on the question"
+    assert [r["answer"] for r in readings[1:-1]] == [text.strip() or None for text in texts[1:]]
     assert all(r["text"] and r["notice"] == RESEARCH_USE_ONLY for r in readings)
     assert {r["finish_reason"] for r in readings} <= {"length", "stop"}
 
 
 def expected(engine: Any, model_uri: str, film: bytes) -> list[str]:
-    """The engine's own greedy reports with a trace and without, asked in the default way."""
+    """The engine's own greedy answers to what the script asks, asked in the default way."""
     import ray
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(checkpoints.model_folder(model_uri))
     picture = images.to_png(images.decode(film, ImageConfig()).pixels)
+    asked: list[tuple[str, Mode]] = [(prompts.FINDINGS_QUESTION, "reasoning")]
+    asked += [(question, "instruct") for question in (prompts.FINDINGS_QUESTION, *QUESTIONS)]
+    turns = [prompts.messages(question, 1, mode, PromptConfig()) for question, mode in asked]
     requests = [
-        Request(
-            mode,
-            prompts.render(
-                tokenizer, prompts.messages(prompts.FINDINGS_QUESTION, 1, mode, PromptConfig())
-            ),
-            (picture,),
-        )
-        for mode in ("reasoning", "instruct")
+        Request(f"{i}", prompts.render(tokenizer, turn), (picture,)) for i, turn in enumerate(turns)
     ]
     rollouts = ray.get(
         engine.generate.remote(requests, SamplingConfig(max_tokens=24)), timeout=SCRIPT_TIMEOUT_S
