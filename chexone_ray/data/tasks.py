@@ -49,7 +49,7 @@ DEVICES = frozenset({"pacemaker", "tube", "line", "support devices"})
 MAX_PRESENT, MAX_ABSENT = 2, 3
 """Presence questions a study at most; `balance` evens out yes and no over all studies."""
 NUM_OPTIONS = 4
-NUM_CHOICES = 2
+NUM_CHOICES = 3
 """Multiple-choice questions a study, each with options of its own: to look the answer's letter up
 among them is what a small model learns last, from many lists."""
 LETTERS = "ABCD"
