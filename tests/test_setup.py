@@ -147,6 +147,10 @@ def test_set_up_once_and_again_after_a_change(folder: Path) -> None:
 def test_make_demo_and_test_begin_with_the_set_up() -> None:
     for target in ("demo", "test", "lint", "lock"):
         done = subprocess.run(
-            ["make", "--no-print-directory", "-n", target], capture_output=True, text=True, cwd=ROOT, timeout=30
+            ["make", "--no-print-directory", "-n", target],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=30,
         )
         assert done.stdout.splitlines()[0] == "requirements/setup.sh", target
