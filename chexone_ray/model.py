@@ -59,13 +59,21 @@ class CheXOne:
     """
 
     def __init__(
-        self, model: str, *, engine: EngineConfig | None = None, ray: RayConfig | None = None
+        self,
+        model: str,
+        *,
+        engine: EngineConfig | None = None,
+        sampling: SamplingConfig | None = None,
+        ray: RayConfig | None = None,
     ) -> None:
         from ray import is_initialized
 
         from chexone_ray import runtime
         from chexone_ray.engine.pool import EnginePool
 
+        self._sampling = sampling or SamplingConfig()
+        if self._sampling.n > 1:
+            raise ChexoneError(f"sampling.n={self._sampling.n}: one answer is returned, set n=1")
         self.settings = checkpoints.read_settings(model)
         limit = checkpoints.max_length(model)
         self._owns_ray = not is_initialized()
@@ -92,7 +100,7 @@ class CheXOne:
     def ask(
         self, question: str, *films: Film, mode: Mode = "reasoning", max_tokens: int = 1024
     ) -> Reading:
-        """The greedy answer to a question about the films.
+        """The answer to a question about the films, greedy unless `sampling` says otherwise.
 
         Raises:
             ChexoneError: no film, or the engine could not answer.
@@ -109,7 +117,8 @@ class CheXOne:
             prompt=prompts.render(self._tokenizer, turns),
             images=tuple(images.to_png(picture) for picture in self._pixels(films)),
         )
-        (rollout,) = self._pool.generate([request], SamplingConfig(max_tokens=max_tokens))
+        sampling = self._sampling.model_copy(update={"max_tokens": max_tokens})
+        (rollout,) = self._pool.generate([request], sampling)
         if rollout.error:
             raise ChexoneError(f"the engine gave no answer: {rollout.error}")
         completion = rollout.completions[0]

@@ -19,6 +19,8 @@ from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.records import Box, Mode, Request
 
 SCRIPT_TIMEOUT_S = 400
+# Random weights repeat one word for ever; the penalty makes a text that depends on film and words.
+SAMPLING = SamplingConfig(max_tokens=24, repetition_penalty=4.0)
 QUESTIONS = (
     "Is there a nodule?",
     "Which side is the effusion on?",
@@ -30,10 +32,11 @@ QUESTIONS = (
 SCRIPT = """
 import dataclasses, json, sys
 from chexone_ray import CheXOne
+from chexone_ray.config import SamplingConfig
 
 if __name__ == "__main__":
-    uri, film, *questions = sys.argv[1:]
-    with CheXOne(uri) as model:
+    uri, film, sampling, *questions = sys.argv[1:]
+    with CheXOne(uri, sampling=SamplingConfig.model_validate_json(sampling)) as model:
         readings = [
             model.report(film, mode="reasoning", max_tokens=24),
             model.report(film, mode="instruct", max_tokens=24),
@@ -54,6 +57,11 @@ def test_a_completion_taken_apart() -> None:
     unfinished = model.reading("A round density in", "reasoning", "length")
     assert unfinished.answer is None and unfinished.boxes == ()
     assert model.reading("Clear lungs.", "instruct").answer == "Clear lungs."
+
+
+def test_only_one_answer_can_be_asked_for() -> None:
+    with pytest.raises(ChexoneError, match="n=2"):
+        CheXOne("StanfordAIMI/CheXOne", sampling=SamplingConfig(n=2, temperature=1))
 
 
 def test_limit_of_a_checkpoint(tmp_path: Path) -> None:
@@ -92,8 +100,9 @@ def test_a_plain_script(engine: Any, tiny_model_uri: str, tmp_path: Path) -> Non
     film = tmp_path / "film.dcm"
     film.write_bytes(dicom())
     (tmp_path / "script.py").write_text(SCRIPT)
+    arguments = [tiny_model_uri, str(film), SAMPLING.model_dump_json(), *QUESTIONS]
     done = subprocess.run(
-        [sys.executable, str(tmp_path / "script.py"), tiny_model_uri, str(film), *QUESTIONS],
+        [sys.executable, str(tmp_path / "script.py"), *arguments],
         capture_output=True,
         text=True,
         timeout=SCRIPT_TIMEOUT_S,
@@ -104,7 +113,7 @@ def test_a_plain_script(engine: Any, tiny_model_uri: str, tmp_path: Path) -> Non
     assert not ray_is_there
     texts = [r["text"] for r in readings[:-1]]
     assert texts == expected(engine, tiny_model_uri, film.read_bytes())
-    assert len(set(texts)) > 2, "texts depend on the question"
+    assert len(set(texts)) == len(texts), "texts depend on the question and the mode"
     assert [r["answer"] for r in readings[1:-1]] == [text.strip() or None for text in texts[1:]]
     assert all(r["notice"] == RESEARCH_USE_ONLY for r in readings)
     assert {r["finish_reason"] for r in readings} <= {"length", "stop", "image_token"}
@@ -123,9 +132,7 @@ def expected(engine: Any, model_uri: str, film: bytes) -> list[str]:
     requests = [
         Request(f"{i}", prompts.render(tokenizer, turn), (picture,)) for i, turn in enumerate(turns)
     ]
-    rollouts = ray.get(
-        engine.generate.remote(requests, SamplingConfig(max_tokens=24)), timeout=SCRIPT_TIMEOUT_S
-    )
+    rollouts = ray.get(engine.generate.remote(requests, SAMPLING), timeout=SCRIPT_TIMEOUT_S)
     return [r.completions[0].text for r in rollouts]
 
 

@@ -120,7 +120,7 @@ def _reinforced(
 ) -> list[dict[str, Any]]:
     checks = [
         _check("GRPO: rise of the sampled held-out reward", recipe.grpo_gain, gain.value, gain),
-        _check("GRPO: lower end of that rise's interval", 0.0, gain.low),
+        _check("GRPO: lower end of that rise's interval", min(0.0, recipe.grpo_gain), gain.low),
     ]
     falls = {
         row["kind"]: row["value"]

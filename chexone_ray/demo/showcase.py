@@ -17,7 +17,7 @@ from chexone_ray.records import Sample, sample_from_row
 NUM_FILMS = 8
 CARDS_PER_KIND = 2
 NUM_REAL = 12
-SHOWN = ImageConfig(max_pixels=448 * 448, min_pixels=448 * 448)
+SHOWN = ImageConfig(max_pixels=512 * 512, min_pixels=300 * 300)
 """Films are shown larger than the model sees them."""
 
 Row = Mapping[str, Any]

@@ -65,7 +65,8 @@ def deepspeed_config(config: TrainerConfig, optim: OptimConfig) -> dict[str, Any
         "zero_optimization": {
             "stage": config.zero_stage,
             "overlap_comm": config.use_gpu,
-            "contiguous_gradients": True,
+            # Against fragmentation of GPU memory; on a CPU only a copy of every gradient.
+            "contiguous_gradients": config.use_gpu or config.zero_stage == 3,
             "reduce_bucket_size": 5e7,
             "allgather_bucket_size": 5e7,
             "round_robin_gradients": False,
