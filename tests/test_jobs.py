@@ -20,6 +20,7 @@ from chexone_ray import storage
 ROOT = Path(__file__).parents[1]
 RAY = str(Path(sys.executable).parent / "ray")
 START_TIMEOUT_S = 120
+SUBMIT_ATTEMPTS = 12
 JOB_TIMEOUT_S = 400
 
 
@@ -114,8 +115,13 @@ def test_prepare_runs_as_a_submitted_job(cluster: Cluster, s3: Any, archive_uri:
     )
     job = ["python", "jobs/prepare.py", "--config", "jobs/configs/prepare.debug.toml"]
     overrides = ["--sources", source, "--output_uri", output_uri, "--max_drop_share", "0.2"]
-    done = cluster.submit(*job, *overrides)
-    said = done.stdout + done.stderr
+    # The job server answers a little before the node's agent has reported to it.
+    for _ in range(SUBMIT_ATTEMPTS):
+        done = cluster.submit(*job, *overrides)
+        said = done.stdout + done.stderr
+        if "No available agent" not in said:
+            break
+        time.sleep(5)
     assert done.returncode == 0, said[-4000:]
     assert output_uri in done.stdout.split(), "the job prints where its result is"
     manifest = storage.committed(output_uri)

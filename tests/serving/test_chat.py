@@ -90,3 +90,39 @@ def test_bytes_that_are_no_image() -> None:
     uri = "data:image/png;base64," + base64.b64encode(b"nothing of the kind").decode()
     with pytest.raises(ImageError):
         chat.prepare([{"role": "user", "content": [picture(uri)]}], "reasoning", IMAGES, PROMPTS, 2)
+
+
+def translated(**body: object) -> dict[str, object]:
+    asked = {"messages": [{"role": "user", "content": "Is there a nodule?"}], **body}
+    return chat.translate(asked, "chexone", IMAGES, PROMPTS, 2)
+
+
+def test_a_request_is_greedy_and_goes_to_the_one_model() -> None:
+    asked = translated(model="chexone-instruct", max_tokens=9, user="me", temperature=None)
+    assert asked.pop("messages") == [
+        {"role": "user", "content": [{"type": "text", "text": "Is there a nodule?"}]}
+    ]
+    assert asked == {"model": "chexone", "max_tokens": 9, "temperature": 0.0}
+    assert translated(temperature=0.7)["temperature"] == 0.7
+
+
+@pytest.mark.parametrize("field", ["chat_template", "mm_processor_kwargs", "stop_token_ids"])
+def test_fields_that_could_undo_the_limits_are_refused(field: str) -> None:
+    with pytest.raises(ChexoneError, match=field):
+        translated(**{field: None})
+
+
+def test_an_unknown_model_and_a_body_of_another_shape() -> None:
+    with pytest.raises(chat.UnknownModelError, match="use chexone or chexone-instruct"):
+        translated(model="chexone-fast")
+    bodies: list[object] = [[], "text", None]
+    for body in bodies:
+        with pytest.raises(ChexoneError, match="JSON object"):
+            chat.translate(body, "chexone", IMAGES, PROMPTS, 2)
+
+
+@pytest.mark.parametrize("role", ["system", "assistant"])
+def test_only_the_user_shows_images(role: str) -> None:
+    turns = [{"role": role, "content": [picture(data_uri())]}, {"role": "user", "content": "?"}]
+    with pytest.raises(ChexoneError, match=f"in a {role} message"):
+        chat.prepare(turns, "reasoning", IMAGES, PROMPTS, 2)
