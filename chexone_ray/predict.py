@@ -83,7 +83,8 @@ def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
         ChexoneError: no rows, more failures than `max_failure_rate`, or results of other settings.
     """
     samples = _samples(config)
-    folder = PartFolder(config.output_uri, "part", _settings(config, samples))
+    settings = _settings(config, samples)
+    folder = PartFolder(config.output_uri, "part", settings)
     if folder.is_complete():
         logger.info("predict: %s is complete", config.output_uri)
         return config.output_uri
@@ -100,6 +101,7 @@ def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
     if missing:
         _fill(config, missing, folder, tally, len(samples), pool)
     summary = _summary(config, samples, tally, len(parts)) | {
+        "model_digest": settings["model_digest"],
         "seconds": round(time.monotonic() - start, 1),
         "resumed_parts": len(done),
     }
@@ -291,7 +293,6 @@ def _summary(
     return {
         "notice": RESEARCH_USE_ONLY,
         "model_uri": config.model_uri,
-        "model_digest": checkpoints.model_digest(config.model_uri),
         "mode": config.mode,
         "samples": len(samples),
         "rows": sum(tally.rows.values()),

@@ -46,12 +46,8 @@ def start_workers(config: SftConfig) -> Fit:
 
 
 def identity(config: SftConfig) -> dict[str, Any]:
-    """What decides the result: the content of model and manifest, and the settings but for those
-    that may differ after a restart."""
-    values = config.model_dump(mode="json", exclude={"ray", "output_uri"})
-    for name in ("save_steps", "keep_checkpoints", "log_steps", "max_failures", "start_timeout_s"):
-        values["trainer"].pop(name)
-    return values | checkpoints.inputs(config.model_uri, config.manifest_uri)
+    """What decides the result of a run."""
+    return checkpoint.identity(config)
 
 
 def _show(row: Row) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chexone_ray import checkpoints, images, prompts, storage
-from chexone_ray.config import ServeConfig
 from chexone_ray.data import stream
 from chexone_ray.records import Request
 
@@ -82,12 +80,8 @@ def server(run: Run) -> Iterator[str]:
     """The GRPO model served on a free port; taken down at the end of the block."""
     from chexone_ray.serving import openai
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    config: ServeConfig = run.configs.serve(port)
     try:
-        yield openai.start(config)
+        yield openai.start(run.configs.serve(port=0))
     finally:
         openai.stop()
 

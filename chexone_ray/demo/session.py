@@ -81,19 +81,14 @@ class Session:
         runtime.join(RAY)
         return time.monotonic() - start
 
-    def warm_pool(self, model: str) -> None:
-        """Start the engines without waiting for them."""
-        if self._pool is None:
-            from chexone_ray.engine.pool import EnginePool
-
-            recipe = self._configs.recipe
-            self._pool = EnginePool(recipe.engine, self._configs.model_uri[model], recipe.images)
-
     def pool(self, model: str) -> tuple[EnginePool, float]:
         """The running pool (with any weights) and the seconds spent waiting for it."""
+        from chexone_ray.engine.pool import EnginePool
+
         start = time.monotonic()
-        self.warm_pool(model)
-        assert self._pool is not None
+        if self._pool is None:
+            recipe = self._configs.recipe
+            self._pool = EnginePool(recipe.engine, self._configs.model_uri[model], recipe.images)
         self._pool.wait_ready()
         return self._pool, time.monotonic() - start
 

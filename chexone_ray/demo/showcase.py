@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chexone_ray import boxes, images, storage
@@ -68,8 +69,8 @@ def _film(uri: str, caption: str, **drawn: Any) -> Film:
     return Film(images.to_png(picture.pixels), width, height, caption, **drawn)
 
 
-def _sample_films(sample: Sample, row: Row | None) -> tuple[Film, ...]:
-    predicted = tuple(boxes.decode(row["predicted_answer"] or "")) if row is not None else ()
+def _sample_films(sample: Sample, row: Row) -> tuple[Film, ...]:
+    predicted = tuple(boxes.decode(row["predicted_answer"] or ""))
     films = []
     for at, image in enumerate(sample.images):
         role = "prior, " if image.role == "prior" else ""
@@ -95,8 +96,7 @@ def _films(rows: Mapping[str, Row]) -> list[Film]:
     for row in chosen[:NUM_FILMS]:
         sample = sample_from_row(row)
         (film,) = _sample_films(sample, row)
-        label = sample.boxes[0].label
-        films.append(Film(film.png, film.width, film.height, label, film.reference, film.predicted))
+        films.append(replace(film, caption=sample.boxes[0].label))
     return films
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MODELS = ("base", "SFT", "GRPO")
 TINY_MODEL_TIMEOUT_S = 1800.0
 NUM_SERVED = 4
 
@@ -46,10 +45,11 @@ def archive(run: Run) -> dict[str, Any]:
 
 def tiny_model(run: Run) -> None:
     """Build the tiny base model: `chexone tiny-model` in a process of its own."""
-    waiting = run.ahead.pop("tiny-model", None)
-    if waiting is None:
-        waiting = Background("tiny-model", lambda: _build_tiny_model(run))
-    waiting.result(TINY_MODEL_TIMEOUT_S)
+    ahead = run.ahead.pop("tiny-model", None)
+    if ahead is None:
+        _build_tiny_model(run)
+    else:
+        ahead.result(TINY_MODEL_TIMEOUT_S)
 
 
 def _build_tiny_model(run: Run) -> None:

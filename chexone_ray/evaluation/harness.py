@@ -5,12 +5,11 @@ Whatever failed or could not be parsed counts as wrong and is reported beside th
 
 from __future__ import annotations
 
-import io
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -23,9 +22,13 @@ from chexone_ray.evaluation.kinds import METRICS, Metric
 from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.evaluation.statistics import Array, bootstrap, paired_difference, patient_totals
 from chexone_ray.log import RESEARCH_USE_ONLY
+from chexone_ray.parts import to_parquet
 from chexone_ray.records import Sample, sample_from_row
 
 logger = logging.getLogger(__name__)
+
+Totals: TypeAlias = Mapping[str, tuple[Array, int]]
+"""System -> statistics summed by patient (P, S), and the number of rows that count."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,10 @@ def evaluate(config: EvaluateConfig) -> str:
             for name, answer in baselines_of(kind, train[kind]).items()
         }
         for metric in METRICS[kind]:
-            figures += _figures(kind, metric, constant, config, baseline=True)
-            figures += _figures(kind, metric, by_model, config, baseline=False)
-            differences += _differences(kind, metric, by_model, config)
+            figures += _figures(kind, metric, constant, _totals_of(metric, constant), config, True)
+            totals = _totals_of(metric, by_model)
+            figures += _figures(kind, metric, by_model, totals, config, False)
+            differences += _differences(kind, metric, totals, config)
     _write(config, figures, differences, judged)
     return config.output_uri
 
@@ -152,19 +156,24 @@ def _totals(metric: Metric, rows: Judged) -> tuple[Array, int]:
     return patient_totals(values, patients, sorted(set(patients))), len(kept)
 
 
+def _totals_of(metric: Metric, by_model: Mapping[str, Judged]) -> Totals:
+    return {name: _totals(metric, rows) for name, rows in by_model.items()}
+
+
 def _figures(
     kind: str,
     metric: Metric,
     by_model: Mapping[str, Judged],
+    totals: Totals,
     config: EvaluateConfig,
     baseline: bool,
 ) -> list[Figure]:
     figures = []
     for name, rows in by_model.items():
-        totals, num_rows = _totals(metric, rows)
+        by_patient, num_rows = totals[name]
         if not num_rows:
             continue
-        interval = bootstrap(totals, metric.value, config.bootstrap, config.seed)
+        interval = bootstrap(by_patient, metric.value, config.bootstrap, config.seed)
         unparsed = sum(answer is None for answer in rows.answers) - rows.num_failed
         figures.append(
             Figure(
@@ -173,7 +182,7 @@ def _figures(
                 model=name,
                 **asdict(interval),
                 num_rows=num_rows,
-                num_patients=len(totals),
+                num_patients=len(by_patient),
                 num_unparsed=unparsed,
                 num_failed=rows.num_failed,
                 baseline=baseline,
@@ -183,11 +192,10 @@ def _figures(
 
 
 def _differences(
-    kind: str, metric: Metric, by_model: Mapping[str, Judged], config: EvaluateConfig
+    kind: str, metric: Metric, totals: Totals, config: EvaluateConfig
 ) -> list[Difference]:
     """Every later model against every earlier one, in the order of `predictions_uri`."""
-    totals = {name: _totals(metric, rows) for name, rows in by_model.items()}
-    names = [name for name in by_model if totals[name][1]]
+    names = [name for name, (_, num_rows) in totals.items() if num_rows]
     return [
         Difference(
             kind,
@@ -226,7 +234,6 @@ def markdown(figures: Sequence[Figure]) -> str:
 
 def _rows_table(judged: Mapping[str, Mapping[str, Judged]]) -> bytes:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     columns: dict[str, list[Any]] = defaultdict(list)
     for name, kinds in judged.items():
@@ -239,9 +246,7 @@ def _rows_table(judged: Mapping[str, Mapping[str, Judged]]) -> bytes:
                 columns["answer"].append(answer)
                 for metric in METRICS[kind][:1]:
                     columns["statistics"].append(metric.row(sample, answer))
-    sink = io.BytesIO()
-    pq.write_table(pa.table(dict(columns)), sink)
-    return sink.getvalue()
+    return to_parquet(pa.table(dict(columns)))
 
 
 def _write(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from chexone_ray import checkpoints, runtime, storage
+from chexone_ray import runtime, storage
 from chexone_ray.config import GrpoConfig
 from chexone_ray.engine.lease import refuse_other_images
 from chexone_ray.errors import ChexoneError
@@ -101,14 +101,8 @@ def start_workers(config: GrpoConfig) -> Fit:
 
 
 def identity(config: GrpoConfig) -> dict[str, Any]:
-    """What decides the result: the content of model and manifest, and the settings but for those
-    that may differ after a restart."""
-    values = config.model_dump(
-        mode="json", exclude={"ray", "output_uri", "engine", "step_timeout_s", "max_failure_rate"}
-    )
-    for name in ("save_steps", "keep_checkpoints", "log_steps", "max_failures", "start_timeout_s"):
-        values["trainer"].pop(name)
-    return values | checkpoints.inputs(config.model_uri, config.manifest_uri)
+    """What decides the result of a run."""
+    return checkpoint.identity(config, "engine", "step_timeout_s", "max_failure_rate")
 
 
 def check(config: GrpoConfig) -> None:

@@ -16,12 +16,12 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.grpo import ledger
 from chexone_ray.grpo.batches import StepBatch
 from chexone_ray.grpo.ledger import TrainerReport
+from chexone_ray.log import Waiting
 from chexone_ray.training.launch import Fit
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 5.0
-LOG_S = 30.0
 CALL_S = 60.0
 
 
@@ -85,7 +85,8 @@ class Workers:
         import ray
 
         limit = self._config.trainer.start_timeout_s + self._config.step_timeout_s
-        start = logged = time.monotonic()
+        start = time.monotonic()
+        waiting = Waiting(logger, "the training workers")
         while True:
             report: TrainerReport | None = ray.get(
                 self._ledger.take_report.remote(POLL_S), timeout=POLL_S + CALL_S
@@ -95,15 +96,12 @@ class Workers:
             if self._result.done():
                 self._result.result()
                 raise RuntimeError("the training workers ended before the last step")
-            now = time.monotonic()
-            if now - start > limit:
+            if time.monotonic() - start > limit:
                 raise ChexoneError(
                     f"no report from the training workers within {limit:.0f} s: see their log, "
                     "or raise trainer.start_timeout_s or step_timeout_s"
                 )
-            if now - logged > LOG_S:
-                logged = now
-                logger.info("waiting for the training workers since %.0f s", now - start)
+            waiting.remind()
 
     def finish(self) -> str:
         """Wait for the final checkpoint and return its URI."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from chexone_ray import checkpoints, s3
 from chexone_ray.config import ServeConfig
 from chexone_ray.errors import ChexoneError
-from chexone_ray.log import RESEARCH_USE_ONLY
+from chexone_ray.log import RESEARCH_USE_ONLY, Waiting
 from chexone_ray.serving.resources import INGRESS_CPUS, bundles, require
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ MAX_START_FAILURES = 2
 DRAIN_S = 10.0
 POLL_S = 0.5
 WATCH_S = 5.0
-LOG_S = 30.0
 
 
 def check(config: ServeConfig) -> None:
@@ -210,7 +209,8 @@ def _wait_running(
     """Until Serve calls the application running."""
     from ray import serve
 
-    started = logged = time.monotonic()
+    started = time.monotonic()
+    waiting = Waiting(logger, "a model replica")
     while not cancelled.wait(POLL_S):
         application = serve.status().applications.get(name)
         state = application.status.value if application else "NOT_STARTED"
@@ -227,9 +227,7 @@ def _wait_running(
                 f"{config.model_uri} was not up after {now - started:.0f} s: free CPUs or GPUs, "
                 "see `serve status`, or raise engine.start_timeout_s"
             )
-        if now - logged > LOG_S:
-            logged = now
-            logger.info("waiting for a model replica since %.0f s", now - started)
+        waiting.remind()
     raise InterruptedError("the start was cancelled")
 
 

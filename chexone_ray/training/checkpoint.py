@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from chexone_ray import checkpoints, storage
-from chexone_ray.config import ImageConfig, PromptConfig
+from chexone_ray.config import GrpoConfig, ImageConfig, PromptConfig, SftConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY
 
@@ -35,6 +35,17 @@ TENSORBOARD = "tensorboard"
 def model_uri(output_uri: str) -> str:
     """Where the final checkpoint of a run lies."""
     return storage.join(output_uri, MODEL)
+
+
+def identity(config: SftConfig | GrpoConfig, *left_out: str) -> dict[str, Any]:
+    """What decides a run's result: the content of model and manifest, and the settings.
+
+    Left out are the places, the named fields and what may differ after a restart.
+    """
+    values = config.model_dump(mode="json", exclude={"ray", "output_uri", *left_out})
+    for name in ("save_steps", "keep_checkpoints", "log_steps", "max_failures", "start_timeout_s"):
+        values["trainer"].pop(name)
+    return values | checkpoints.inputs(config.model_uri, config.manifest_uri)
 
 
 def finished(output_uri: str, run: Mapping[str, Any]) -> bool:

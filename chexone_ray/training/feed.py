@@ -25,6 +25,7 @@ import numpy as np
 from chexone_ray import prompts, storage
 from chexone_ray.config import ImageConfig, PromptConfig, TrainerConfig
 from chexone_ray.data import manifest
+from chexone_ray.data.stream import read_row_group
 from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.records import Sample, sample_from_row
 from chexone_ray.training import packing
@@ -121,14 +122,10 @@ class Order:
 
 def read_rows(order: Order, number: int) -> list[Sample]:
     """The samples of chunk `number`."""
-    import pyarrow.parquet as pq
-
     samples: list[Sample] = []
     for group, first, rows in order.chunk(number):
         place = order.groups[group]
-        filesystem, path = storage.filesystem(place.uri)
-        with pq.ParquetFile(path, filesystem=filesystem) as file:
-            table = file.read_row_group(place.number).slice(first, rows)
+        table = read_row_group(place.uri, place.number).slice(first, rows)
         samples += [sample_from_row(row) for row in table.to_pylist()]
     return samples
 
