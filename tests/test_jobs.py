@@ -57,7 +57,7 @@ def _ports(count: int) -> list[int]:
 @pytest.fixture
 def cluster(s3: Any, tmp_path: Path) -> Iterator[Cluster]:
     """`ray start --head --block` on ports of its own; ended by its own handle."""
-    gcs, dashboard, client = _ports(3)
+    gcs, dashboard, client, agent = _ports(4)
     dropped = ("RAY_ADDRESS", "PYTHONPATH")
     environment = {k: v for k, v in os.environ.items() if k not in dropped}
     # Said aloud: Ray turns token authentication on by itself where a token file lies about.
@@ -69,6 +69,9 @@ def cluster(s3: Any, tmp_path: Path) -> Iterator[Cluster]:
     command = [RAY, "start", "--head", "--block", "--node-ip-address", "127.0.0.1"]
     command += ["--port", str(gcs), "--ray-client-server-port", str(client)]
     command += ["--dashboard-host", "127.0.0.1", "--dashboard-port", str(dashboard)]
+    # The agent's usual port belongs to whichever Ray of this machine came first; without a port it
+    # lives on and takes no jobs.
+    command += ["--dashboard-agent-listen-port", str(agent)]
     command += ["--num-cpus", "4", "--object-store-memory", "300000000"]
     command += ["--temp-dir", str(folder), "--disable-usage-stats"]
     with (tmp_path / "head.log").open("wb") as log:
