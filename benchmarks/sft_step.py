@@ -2,7 +2,7 @@
 
 Two CPU processes of one thread, the tiny model, 112 x 112 pictures with four questions each, all in
 memory. Ours and TRL run DeepSpeed ZeRO-2; the bare loop all-reduces one flat gradient. The last
-lines are JSON; `cpu_ms` is one process' CPU time a step. Run on an idle machine:
+lines are JSON; a ratio above 1 is in our favour. Run on an idle machine:
 `python benchmarks/sft_step.py --model FOLDER`.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import random
 import socket
@@ -23,8 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from chexone_ray import checkpoints
+from chexone_ray import checkpoints, log
 from chexone_ray.config import OptimConfig, TrainerConfig
+
+logger = logging.getLogger(__name__)
 
 WARM_STEPS = 5
 QUESTIONS = (
@@ -273,26 +276,31 @@ def measure(system: str, folder: str, steps: int, batch: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the three and write one JSON line each, then the ratios."""
+    """Run the systems, log the median step of each, write the ratios as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="a tiny model folder or URI")
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--batch", type=int, default=16, help="samples a process and step")
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=list(SYSTEMS))
     given = parser.parse_args()
+    log.configure()
     os.environ.update(OMP_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")
     folder = checkpoints.model_folder(given.model)
     found = {name: measure(name, folder, given.steps, given.batch) for name in given.systems}
     for line in found.values():
-        sys.stdout.write(json.dumps(line) + "\n")
-    ratios = {
-        f"ours_over_{name.replace(' ', '_')}": round(
-            found["ours"]["samples_per_s"] / line["samples_per_s"], 3
-        )
-        for name, line in found.items()
-        if "ours" in found and name != "ours"
-    }
-    sys.stdout.write(json.dumps({"benchmark": "sft_step", **vars(given), **ratios}) + "\n")
+        logger.info("%s", json.dumps(line))
+    for name, line in found.items():
+        if name == "ours" or "ours" not in found:
+            continue
+        mine, other = found["ours"]["samples_per_s"], line["samples_per_s"]
+        figure = {
+            "benchmark": f"sft_step: {name}",
+            "ours": mine,
+            "other": other,
+            "ratio": round(mine / other, 2),
+            "unit": "samples/s, two processes",
+        }
+        sys.stdout.write(json.dumps(figure) + "\n")
 
 
 if __name__ == "__main__":

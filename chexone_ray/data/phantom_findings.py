@@ -34,7 +34,7 @@ Extent: TypeAlias = tuple[float, float, float, float]
 def effusion(film: Frontal, spec: FindingSpec) -> Plane:
     """Coverage of fluid whose meniscus climbs at the chest wall."""
     c, a = film.canvas, film.anatomy
-    height = 0.075 + 0.30 * spec.severity
+    height = 0.090 + 0.30 * spec.severity
     rel = np.clip(XA_AXIS / a.half_width, 0, 1.05)
     level = a.dome + 0.09 - (AP_RISE * 0.6 if film.ap else 0.0) - height * (0.40 + 0.60 * rel**3)
     level = np.where(X_AXIS * SIGN[spec.side] > 0, level, 9.0).astype(np.float32)
@@ -44,7 +44,7 @@ def effusion(film: Frontal, spec: FindingSpec) -> Plane:
 def pneumothorax(film: Frontal, spec: FindingSpec) -> tuple[Plane, Plane, Mask]:
     """Free air over the retracted lung. Returns added density, coverage without markings, mask."""
     c, a = film.canvas, film.anatomy
-    depth = 0.045 + 0.10 * spec.severity
+    depth = 0.060 + 0.13 * spec.severity
     retracted = wall_table(a, a.apex + 1.7 * depth, a.half_width - 0.95 * depth)
     gap = np.abs(c.x) - c.of_v(retracted)
     cover = film.lung * c.of_x((X_AXIS * SIGN[spec.side] > 0).astype(np.float32))
@@ -52,7 +52,7 @@ def pneumothorax(film: Frontal, spec: FindingSpec) -> tuple[Plane, Plane, Mask]:
     air = ramp(gap, c.soft) * cover
     line = bump(gap, max(0.0075, 0.75 * c.soft)) * cover
     collapsed = ramp(-gap, 0.02) * cover
-    return 0.15 * line - 0.085 * air + (0.03 + 0.05 * spec.severity) * collapsed, air, air > 0.5
+    return 0.16 * line - 0.11 * air + (0.03 + 0.05 * spec.severity) * collapsed, air, air > 0.5
 
 
 def focal_place(anatomy: Anatomy, ap: bool, spec: FindingSpec) -> tuple[float, float]:
@@ -66,7 +66,7 @@ def focal_place(anatomy: Anatomy, ap: bool, spec: FindingSpec) -> tuple[float, f
 def patch(c: Canvas, spec: FindingSpec, cx: float, cy: float) -> Plane:
     """Coverage of an airspace patch with a soft, uneven edge around (cx, cy)."""
     rng = np.random.default_rng([spec.variant, 0xC0])
-    size = 0.080 + 0.072 * spec.severity
+    size = 0.066 + 0.100 * spec.severity
     stretch = rng.uniform(0.88, 1.14)
     lumps = sample(mottle(4), texture_place(c.x, 420, rng), texture_place(c.v, 420, rng))
     radius = np.hypot((c.x - cx) / (size * stretch), (c.v - cy) / (size / stretch))
@@ -83,7 +83,7 @@ def consolidation(film: Frontal, spec: FindingSpec) -> tuple[Plane, Mask]:
 
 
 def nodule_radius(spec: FindingSpec) -> float:
-    return 0.026 + 0.034 * spec.severity
+    return 0.026 + 0.042 * spec.severity
 
 
 def nodule(film: Frontal, spec: FindingSpec) -> tuple[Plane, Mask]:
@@ -92,7 +92,7 @@ def nodule(film: Frontal, spec: FindingSpec) -> tuple[Plane, Mask]:
     radius = nodule_radius(spec)
     r = np.hypot(c.x - cx, c.v - cy)
     cover = ramp(radius - r, max(0.014, c.soft))
-    return cover * (0.17 + 0.07 * bump(r, radius * 1.2)), r < radius
+    return cover * (0.20 + 0.07 * bump(r, radius * 1.2)), r < radius
 
 
 def pacemaker(film: Frontal, spec: FindingSpec) -> tuple[Plane, Mask]:

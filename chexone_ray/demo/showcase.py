@@ -101,12 +101,13 @@ def _films(rows: Mapping[str, Row]) -> list[Film]:
 
 
 def _held_out(greedy: Mapping[str, Mapping[str, Row]]) -> list[Card]:
-    by_kind: dict[str, list[Sample]] = {}
+    """The first questions of each kind, every patient once a kind."""
+    by_kind: dict[str, dict[str, Sample]] = {}
     for row in greedy["GRPO"].values():
-        by_kind.setdefault(row["kind"], []).append(sample_from_row(row))
+        by_kind.setdefault(row["kind"], {}).setdefault(row["patient"], sample_from_row(row))
     cards = []
     for kind in sorted(by_kind):
-        for sample in by_kind[kind][:CARDS_PER_KIND]:
+        for sample in list(by_kind[kind].values())[:CARDS_PER_KIND]:
             said = {model: _said(rows[sample.id]) for model, rows in greedy.items()}
             films = _sample_films(sample, greedy["GRPO"][sample.id])
             cards.append(Card(films, sample.question, sample.answer, said))

@@ -28,8 +28,7 @@ def archive(run: Run) -> dict[str, Any]:
     """Draw the phantom archive into S3; the tiny base model is built meanwhile."""
     from chexone_ray.data.archive import write_archive
 
-    if not run.is_done("tiny-model"):
-        run.ahead["tiny-model"] = Background("tiny-model", lambda: _build_tiny_model(run))
+    _start_tiny_model(run)
     run.started(run.session.start_ray())
     settings = run.recipe.archive
     counts = write_archive(
@@ -43,13 +42,29 @@ def archive(run: Run) -> dict[str, Any]:
     return {"counts": counts}
 
 
+def prepare(run: Run) -> dict[str, Any]:
+    """Archive -> manifest, with Ray Data."""
+    from chexone_ray import sft as supervised
+    from chexone_ray.data.build import prepare as prepare_manifest
+
+    _start_tiny_model(run)
+    run.started(run.session.start_ray())
+    if not run.is_done("sft"):
+        run.session.warm_workers("sft", lambda: supervised.start_workers(run.configs.sft()))
+    uri = prepare_manifest(run.configs.prepare())
+    return {"manifest": storage.read_json(storage.join(uri, "manifest.json"))}
+
+
 def tiny_model(run: Run) -> None:
     """Build the tiny base model: `chexone tiny-model` in a process of its own."""
-    ahead = run.ahead.pop("tiny-model", None)
-    if ahead is None:
-        _build_tiny_model(run)
-    else:
-        ahead.result(TINY_MODEL_TIMEOUT_S)
+    _start_tiny_model(run)
+    run.ahead.pop("tiny-model").result(TINY_MODEL_TIMEOUT_S)
+
+
+def _start_tiny_model(run: Run) -> None:
+    """In the background: it takes one core for minutes and needs no other stage."""
+    if not run.is_done("tiny-model") and "tiny-model" not in run.ahead:
+        run.ahead["tiny-model"] = Background("tiny-model", lambda: _build_tiny_model(run))
 
 
 def _build_tiny_model(run: Run) -> None:
@@ -69,18 +84,6 @@ def _build_tiny_model(run: Run) -> None:
         raise ChexoneError(
             f"`chexone tiny-model` ended with exit code {done.returncode}: see {log.name}"
         )
-
-
-def prepare(run: Run) -> dict[str, Any]:
-    """Archive -> manifest, with Ray Data."""
-    from chexone_ray import sft as supervised
-    from chexone_ray.data.build import prepare as prepare_manifest
-
-    run.started(run.session.start_ray())
-    if not run.is_done("sft"):
-        run.session.warm_workers("sft", lambda: supervised.start_workers(run.configs.sft()))
-    uri = prepare_manifest(run.configs.prepare())
-    return {"manifest": storage.read_json(storage.join(uri, "manifest.json"))}
 
 
 def sft(run: Run) -> dict[str, Any]:
@@ -183,8 +186,8 @@ def serve(run: Run) -> dict[str, Any]:
 
 STAGES: dict[str, StageFunction] = {
     "archive": archive,
-    "tiny-model": tiny_model,
     "prepare": prepare,
+    "tiny-model": tiny_model,
     "sft": sft,
     "predict-sft": predict_base,
     "filter": filter_variance,

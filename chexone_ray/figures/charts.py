@@ -80,11 +80,13 @@ def curves(
 ) -> str:
     """Named (x, y) series in one chart; `window` > 1 draws a running mean over the raw line."""
     with _figure(width, height) as (_, (axis,), svg):
-        for (name, points), colour in zip(series.items(), COLOURS * 4, strict=False):
+        for at, (name, points) in enumerate(series.items()):
+            colour = COLOURS[at % len(COLOURS)]
+            line = ("-", "--", ":", "-.")[at // len(COLOURS) % 4]
             x, y = [p[0] for p in points], [p[1] for p in points]
             if window > 1:
                 axis.plot(x, y, color=colour, linewidth=0.6, alpha=0.3)
-            axis.plot(x, smooth(y, window), color=colour, linewidth=1.6, label=name)
+            axis.plot(x, smooth(y, window), line, color=colour, linewidth=1.6, label=name)
         if log:
             axis.set_yscale("log")
         axis.set_xlabel(xlabel)

@@ -301,6 +301,38 @@ def test_killed_engine_is_replaced_with_the_newest_weights(
     assert _children_of_dead(victim) == []
 
 
+@pytest.mark.slow
+def test_a_pool_of_real_engines_grows_under_load_and_shrinks(
+    ray_local: None,
+    model_folder: str,
+    live_engine: EngineConfig,
+    live_images: ImageConfig,
+    oracle: Oracle,
+    png: Png,
+) -> None:
+    from chexone_ray.engine.pool import EnginePool
+    from chexone_ray.engine.scaling import PoolPolicy
+
+    config = live_engine.model_copy(update={"min_engines": 1, "max_engines": 2})
+    policy = PoolPolicy(grow_after_s=1.0, idle_s=3.0, tick_s=0.2)
+    requests = [oracle.request(f"r{i}", "Describe.", [png(56, 56, seed=i)]) for i in range(128)]
+    with EnginePool(config, model_folder, live_images, policy=policy) as growing:
+        growing.wait_ready()
+        assert growing.num_ready == 1
+        end = time.monotonic() + 300
+        while growing.num_ready < 2:
+            assert time.monotonic() < end, growing.health()
+            rollouts = growing.generate(requests, SAMPLED)
+            assert [r.request_id for r in rollouts] == [r.id for r in requests]
+            assert not [r.error for r in rollouts if r.error]
+        while growing.num_ready > 1:
+            assert time.monotonic() < end, growing.health()
+            time.sleep(0.2)
+        assert growing.counts["engines_launched"] == 2
+        assert growing.counts["engines_retired"] == 1 and not growing.counts["engines_lost"]
+        assert not growing.generate(requests[:4], GREEDY)[3].error
+
+
 def _children_of_dead(pid: int, timeout_s: float = 15.0) -> list[int]:
     """Processes that still carry the mark of the killed engine after a while."""
     mark = f"CHEXONE_ENGINE_WATCH={pid}".encode()
