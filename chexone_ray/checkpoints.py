@@ -22,9 +22,12 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 class ModelSettings(Settings):
-    """How a checkpoint is asked; the defaults are those of the published CheXOne."""
+    """How a checkpoint is asked; the defaults are those of the published CheXOne.
 
-    prompts: PromptConfig = PromptConfig()
+    It was trained with one fixed suffix, doubled braces included: another wording costs accuracy.
+    """
+
+    prompts: PromptConfig = PromptConfig(suffix="original")
     images: ImageConfig = ImageConfig()
     notice: str = RESEARCH_USE_ONLY
 

@@ -199,6 +199,12 @@ class OptimConfig(Settings):
             raise ValueError(
                 f'optim.cycles={self.cycles} needs optim.schedule="cosine", not "{self.schedule}"'
             )
+        if self.cycle_decay != 1.0 and self.cycles == 1:
+            raise ValueError("optim.cycle_decay has no effect with optim.cycles=1: drop it")
+        if self.final_ratio and self.schedule == "constant":
+            raise ValueError(
+                'optim.final_ratio has no effect with optim.schedule="constant": drop it'
+            )
         if self.vision_freeze_steps and self.vision_lr_scale == 0 == self.merger_lr_scale:
             raise ValueError(
                 "optim.vision_freeze_steps has no effect with optim.vision_lr_scale=0 and "
@@ -217,8 +223,8 @@ class TrainerConfig(Settings):
         None, description="Compute threads a worker; torch's choice."
     )
     dtype: Literal["bfloat16", "float32"] = Field("bfloat16", description="Compute precision.")
-    attention: Literal["flash_attention_2", "sdpa"] = Field(
-        "flash_attention_2", description="Kernel."
+    attention: Literal["sdpa", "flash_attention_2"] = Field(
+        "sdpa", description="Kernel; flash_attention_2 needs the package flash-attn."
     )
     zero_stage: Literal[0, 1, 2, 3] = Field(3, description="DeepSpeed ZeRO stage.")
     gradient_checkpointing: bool = Field(True, description="Recompute activations to save memory.")
@@ -453,6 +459,10 @@ class PredictConfig(Stage):
             raise ValueError("predict: give exactly one of manifest_uri and images_uri")
         if self.question is not None and self.images_uri is None:
             raise ValueError("predict.question has no effect with manifest_uri: drop it")
+        if self.images_uri is not None and (self.kinds or self.max_per_kind):
+            raise ValueError(
+                "predict.kinds and predict.max_per_kind have no effect with images_uri: drop them"
+            )
         return self
 
 

@@ -5,6 +5,10 @@ class ChexoneError(ValueError):
     """Something that the user can put right. The message is complete in itself and pickles."""
 
 
+class StorageError(ChexoneError):
+    """Object storage or a disk does not answer: the one error that may be gone a while later."""
+
+
 class ImageError(ChexoneError):
     """An image that cannot be used. `reason` is a short stable code for drop counts."""
 

@@ -1,8 +1,8 @@
 """Batch prediction: a manifest or a folder of images -> Parquet of answers, part by part.
 
-Images are read and decoded in threads ahead of the engines; at most two parts are in memory. A part
-is committed as one file, so a killed run goes on with the first part that is missing. An image that
-cannot be used is a row with an error, counted.
+Images are read and decoded in threads ahead of the engines, so many parts at a time as the largest
+pool can work on. A part is committed as one file, so a killed run goes on with the first part that
+is missing. An image that cannot be used is a row with an error, counted.
 
 Columns: those of the manifest (`reasoning` and `answer` are the reference; empty for a folder of
 images) and `completion`, `text`, `predicted_reasoning`, `predicted_answer`, `parsed`,
@@ -23,6 +23,7 @@ from chexone_ray import answers, checkpoints, prompts, storage
 from chexone_ray.config import PredictConfig
 from chexone_ray.data import stream
 from chexone_ray.engine.lease import leased_pool
+from chexone_ray.engine.scaling import parts_in_flight
 from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.parts import PartFolder, ahead, cut, digest
@@ -182,10 +183,11 @@ def _fill(
             number, samples = item
             return number, len(samples), list(_rows(config, samples, engines, maker))
 
+        in_flight = parts_in_flight(config.engine, config.rows_per_part * config.sampling.n)
         finished = 0
         start = time.monotonic()
         try:
-            for number, size, rows in ahead(missing, work):
+            for number, size, rows in ahead(missing, work, in_flight):
                 table = pa.Table.from_pylist(rows, result_schema())
                 folder.write(number, table)
                 tally.add(table)
@@ -278,8 +280,10 @@ def _settings(config: PredictConfig, samples: Sequence[Sample]) -> dict[str, Any
     chosen = config.model_dump(
         mode="json", exclude={"output_uri", "ray", "engine", "max_failure_rate"}
     )
+    given = storage.committed(config.manifest_uri) if config.manifest_uri else None
     return chosen | {
         "model_digest": checkpoints.model_digest(config.model_uri),
+        "manifest": given,
         "samples": digest([sample.id for sample in samples]),
     }
 

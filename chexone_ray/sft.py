@@ -7,6 +7,7 @@ A run that was killed goes on from its newest committed state, bit-equal to one 
 from __future__ import annotations
 
 import logging
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,8 @@ def loop(settings: dict[str, Any], mailbox: Mailbox) -> str:
     metrics = _metrics(config, rank, state[0] if state else 0, max_steps, mailbox)
 
     def save(step: int, place: Path) -> None:
+        if step == max_steps:
+            return  # the model itself follows, and there is nothing to go on with
         checkpoint.publish_state(
             place,
             config.output_uri,
@@ -107,7 +110,7 @@ def loop(settings: dict[str, Any], mailbox: Mailbox) -> str:
         if metrics:
             metrics.flush()
 
-    with checkpoint.node_folder() as scratch:
+    with checkpoint.node_folder() as scratch, closing(metrics) if metrics else nullcontext():
         trainer = PackedTrainer(
             model,
             batches,
@@ -123,8 +126,6 @@ def loop(settings: dict[str, Any], mailbox: Mailbox) -> str:
         )
         trainer.train(resume_from_checkpoint=None if local is None else str(local))
         info = {"stage": STAGE, "run": run, "steps": max_steps, "drops": batches.state()["drops"]}
-        if metrics:
-            metrics.close()
         return checkpoint.save_model(
             trainer,
             processor,

@@ -27,7 +27,7 @@ from urllib.parse import unquote, urlsplit
 from pyarrow import fs
 
 from chexone_ray import s3
-from chexone_ray.errors import ChexoneError
+from chexone_ray.errors import ChexoneError, StorageError
 
 if TYPE_CHECKING:
     from chexone_ray.config import Settings
@@ -113,7 +113,7 @@ def _explained(uri: str, action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ChexoneError(explain(uri, action, error)) from error
+        raise StorageError(explain(uri, action, error)) from error
 
 
 def explain(uri: str, action: str, error: OSError) -> str:

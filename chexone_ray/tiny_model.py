@@ -22,6 +22,7 @@ from chexone_ray.data.phantom import PhantomStudy, random_history
 from chexone_ray.data.phantom_anatomy import FINDINGS
 from chexone_ray.data.phantom_report import write_report
 from chexone_ray.data.tasks import samples
+from chexone_ray.errors import ChexoneError
 from chexone_ray.log import timed
 from chexone_ray.prompts import question_text, target
 from chexone_ray.records import ImageRef, Study
@@ -71,10 +72,21 @@ def build(config: TinyModelConfig) -> str:
     """Write the model folder to `config.output_uri`, committed last, and return that URI.
 
     Equal configurations give equal weights on one machine. Takes seconds with `config.random`,
-    else minutes of one core.
+    else minutes of one core. A model that is there already stays; one of other settings is refused
+    with a ChexoneError.
     """
     import torch
 
+    settings = config.model_dump(mode="json", exclude={"output_uri"})
+    there = storage.committed(config.output_uri)
+    if there is not None:
+        if there.get("settings") != settings:
+            raise ChexoneError(
+                f"{config.output_uri} holds a model of other settings: "
+                "give another output_uri or delete that folder"
+            )
+        logger.info("%s is complete already", config.output_uri)
+        return config.output_uri
     torch.manual_seed(config.seed)
     tokenizer = train_tokenizer(training_texts(config.seed))
     model = random_model(tokenizer, config.seed)
@@ -95,7 +107,7 @@ def build(config: TinyModelConfig) -> str:
     parameters = sum(p.numel() for p in model.parameters())
     storage.commit(
         config.output_uri,
-        {"kind": "model", "parameters": parameters, "random": config.random, "seed": config.seed},
+        {"kind": "model", "parameters": parameters, "settings": settings},
     )
     logger.info("tiny model of %d parameters written", parameters)
     return config.output_uri

@@ -20,6 +20,7 @@ from chexone_ray import checkpoints, storage
 from chexone_ray.config import FilterConfig
 from chexone_ray.data import manifest, stream
 from chexone_ray.engine.lease import leased_pool
+from chexone_ray.engine.scaling import parts_in_flight
 from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.parts import PartFolder, ahead, cut, to_parquet
@@ -207,7 +208,8 @@ def _fill(
     asked = 0
     start = time.monotonic()
     reasons: Counter[str] = Counter()
-    for number, groups in ahead(missing, work):
+    in_flight = parts_in_flight(config.engine, PROMPTS_PER_PART * config.sampling.n)
+    for number, groups in ahead(missing, work, in_flight):
         folder.write(number, pa.Table.from_pylist([asdict(g) for g in groups], _group_schema()))
         asked += len(groups)
         reasons.update(g.error for g in groups if g.error)

@@ -60,9 +60,10 @@ find_python() {
 
 check_machine() {
     command -v "${CXX:-g++}" >/dev/null || fail "no C++ compiler (${CXX:-g++}): install it (apt: g++)"
-    local wanted=12 free
+    local wanted=12 there=0 free
     [[ $flavour == gpu ]] && wanted=20
-    [[ -n $old_digest ]] && wanted=2 # an update of what is there
+    [[ -d .venv ]] && there=$(($(du -sk .venv | cut -f1) / 1048576)) # goes on, or is replaced
+    wanted=$((wanted - there > 2 ? wanted - there : 2))
     free=$(df -Pk . | awk 'NR == 2 { print int($4 / 1048576) }')
     ((free >= wanted)) || fail "$free GB of free disk in $PWD, wanted $wanted GB: make room"
 }

@@ -29,6 +29,8 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 def test_settings_travel_with_the_checkpoint(tmp_path: Path) -> None:
     published = checkpoints.read_settings(str(tmp_path))
     assert published.prompts.system and published.images.max_pixels == 262_144
+    assert published.prompts.suffix == "original"
+    assert checkpoints.read_settings("StanfordAIMI/CheXOne") == published
     prompts = PromptConfig(system="", suffix="Think.")
     images = ImageConfig(max_pixels=12_544, min_pixels=3_136)
     checkpoints.write_settings(tmp_path, prompts, images)

@@ -154,3 +154,18 @@ def test_old_states_are_removed(s3: Any) -> None:
     checkpoint.remove_old_states(uri, keep=2)
     assert [step for step, _ in checkpoint.states(uri)] == [10, 100]
     assert not storage.exists(storage.join(uri, "state", "step-5"))
+
+
+def test_an_error_of_the_user_is_raised_without_a_restart(straight: SftConfig, s3: Any) -> None:
+    config = straight.model_copy(
+        update={
+            "output_uri": s3.folder("sft-refused"),
+            "trainer": straight.trainer.model_copy(update={"max_length": 24}),
+        }
+    )
+    run = sft.start_workers(config)
+    run.go({"config": config, "run": sft.identity(config)})
+    with pytest.raises(ChexoneError, match=r"rows cannot be used.*too_long"):
+        run.result(timeout_s=400)
+    assert run.num_ready() == config.trainer.num_workers
+    run.stop()

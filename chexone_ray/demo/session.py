@@ -81,16 +81,21 @@ class Session:
         runtime.join(RAY)
         return time.monotonic() - start
 
-    def pool(self, model: str) -> tuple[EnginePool, float]:
-        """The running pool (with any weights) and the seconds spent waiting for it."""
+    def warm_pool(self, model: str) -> EnginePool:
+        """The pool, which starts on that model where there is none, without waiting for it."""
         from chexone_ray.engine.pool import EnginePool
 
-        start = time.monotonic()
         if self._pool is None:
             recipe = self._configs.recipe
             self._pool = EnginePool(recipe.engine, self._configs.model_uri[model], recipe.images)
-        self._pool.wait_ready()
-        return self._pool, time.monotonic() - start
+        return self._pool
+
+    def pool(self, model: str) -> tuple[EnginePool, float]:
+        """The running pool (with any weights) and the seconds spent waiting for it."""
+        start = time.monotonic()
+        pool = self.warm_pool(model)
+        pool.wait_ready()
+        return pool, time.monotonic() - start
 
     def warm_workers(self, stage: str, start: Callable[[], Fit]) -> None:
         """Start the training workers of a later stage without waiting for them."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
+from pathlib import PurePosixPath
 from typing import Any
 
 from chexone_ray import boxes, images, storage
@@ -45,8 +47,18 @@ def content(
         },
         cut=float(recipe.filter.get("min_std", 0.0)),
         cards=_held_out(greedy),
-        real_cards=[_real_card(row) for row in real[:NUM_REAL]],
+        real_cards=[_real_card(row) for row in _of_every_folder(real, NUM_REAL)],
     )
+
+
+def _of_every_folder(rows: Sequence[Row], count: int) -> list[Row]:
+    """`count` rows of all folders and file types in turn: each archive has its own."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        path = PurePosixPath(row["id"])
+        groups.setdefault((path.parts[0], path.suffix.lower()), []).append(row)
+    turns = zip_longest(*groups.values())
+    return [row for turn in turns for row in turn if row is not None][:count]
 
 
 def _bars(table: Row, width: float) -> tuple[list[float], list[int]]:

@@ -94,6 +94,7 @@ def sft(run: Run) -> dict[str, Any]:
     config = run.configs.sft()
     workers, waited = run.session.take_workers("sft", lambda: supervised.start_workers(config))
     run.started(waited)
+    run.session.warm_pool("base")
     return {"model_uri": supervised.train(config, warm=workers)}
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from chexone_ray.config import EngineConfig
 
 
 @dataclass(frozen=True)
@@ -60,3 +63,14 @@ class Scaler:
         if load.waiting == 0 and size > self._min and load.longest_idle_s >= self._policy.idle_s:
             return -1
         return 0
+
+
+def parts_in_flight(engine: EngineConfig, num_sequences: int) -> int:
+    """How many parts of `num_sequences` have to be under way to keep the largest pool busy.
+
+    Each engine gets what it runs together, what waits at it, and a backlog that makes a pool below
+    its maximum grow.
+    """
+    policy = PoolPolicy()
+    an_engine = (policy.depth + policy.grow_backlog) * engine.max_num_seqs
+    return max(2, math.ceil(engine.max_engines * an_engine / num_sequences) + 1)

@@ -76,6 +76,8 @@ def baselines_of(kind: str, train: Sequence[Sample]) -> dict[str, Answerer]:
     if kind == "findings":
         return {"all positive": all_positive(train), "majority": majority(train)}
     if kind == "grounding":
+        if not any(sample.boxes for sample in train):
+            return {}
         return {
             "best fixed box": best_fixed_box(train, by_label=False),
             "best fixed box a label": best_fixed_box(train, by_label=True),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from chexone_ray.config import TrainerConfig
-from chexone_ray.errors import ChexoneError
+from chexone_ray.errors import ChexoneError, StorageError
 from chexone_ray.log import Waiting
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class _Letters:
         self.rows: list[Row] = []
         self.ready: set[int] = set()
         self.outcome: tuple[Any] | None = None
+        self.refusal: ChexoneError | None = None
 
     def put_settings(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -67,6 +68,12 @@ class _Letters:
 
     def result(self) -> tuple[Any] | None:
         return self.outcome
+
+    def put_refusal(self, error: ChexoneError) -> None:
+        self.refusal = self.refusal or error
+
+    def refused(self) -> ChexoneError | None:
+        return self.refusal
 
 
 class Mailbox:
@@ -101,7 +108,8 @@ class Fit:
 
     Consumes: the loop's settings (`go`). Produces: the loop's result (`result`).
     Waits for: the worker group (start_timeout_s), then the loop. On failure: Ray Train restarts the
-    group up to max_failures times, then `result` raises.
+    group up to max_failures times, then `result` raises. A ChexoneError of the loop (but for one of
+    storage), which a restart would meet again, is raised at once; a restarted group goes home.
     """
 
     def __init__(
@@ -180,6 +188,9 @@ class Fit:
             for row in rows:
                 if on_row:
                     on_row(row)
+            refusal = ray.get(self._actor.refused.remote(), timeout=60)
+            if refusal is not None:
+                raise refusal
             if not running:
                 break
             if rows or quiet:
@@ -246,9 +257,7 @@ def _train(
     from ray.train.torch import TorchConfig, TorchTrainer
 
     # Read by the controller; its default of 60 s is short for machines that are busy.
-    os.environ.setdefault(
-        "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", str(int(trainer.start_timeout_s))
-    )
+    os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = str(int(trainer.start_timeout_s))
     resources = {"CPU": trainer.cpus_per_worker}
     if trainer.use_gpu:
         resources["GPU"] = 1
@@ -272,7 +281,10 @@ def _train(
             name=f"{name}-{uuid.uuid4().hex[:8]}",
             # Ray Train keeps a few kilobytes of its own here; checkpoints go to the output URI.
             storage_path=str(Path(tempfile.gettempdir()) / f"chexone-ray-train-{os.getuid()}"),
-            failure_config=FailureConfig(max_failures=trainer.max_failures),
+            # Workers that do not come up in start_timeout_s end the run; Ray would try for ever.
+            failure_config=FailureConfig(
+                max_failures=trainer.max_failures, controller_failure_limit=0
+            ),
             worker_runtime_env={"env_vars": {**worker_environment(trainer), **environment}},
         ),
     ).fit()
@@ -298,8 +310,14 @@ def _enter(config: dict[str, Any]) -> None:
     logger.info("worker %d imported in %.1f s", rank, time.perf_counter() - start)
     mailbox = Mailbox(config["actor"])
     settings = mailbox.wait_for_settings(rank, config["wait_s"])
-    if STOP in settings:
+    if STOP in settings or ray.get(config["actor"].refused.remote(), timeout=60):
         return
-    result = config["loop"](settings, mailbox)
+    try:
+        result = config["loop"](settings, mailbox)
+    except StorageError:
+        raise
+    except ChexoneError as error:
+        ray.get(config["actor"].put_refusal.remote(error), timeout=60)
+        raise
     if rank == 0:
         ray.get(config["actor"].put_result.remote(result), timeout=600)

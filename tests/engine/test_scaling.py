@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from chexone_ray.engine.scaling import Load, PoolPolicy, Scaler
+from pathlib import Path
+
+import pytest
+
+from chexone_ray import loader, variance
+from chexone_ray.config import FilterConfig, PredictConfig
+from chexone_ray.engine.scaling import Load, PoolPolicy, Scaler, parts_in_flight
+
+CONFIGS = Path(__file__).parents[2] / "jobs" / "configs"
 
 POLICY = PoolPolicy(grow_backlog=1.0, grow_after_s=10, idle_s=60)
 
@@ -58,3 +66,21 @@ def test_shrinks_to_the_minimum_when_idle() -> None:
 
 def test_does_not_shrink_while_work_waits() -> None:
     assert scaler().step(0, Load(waiting=1, ready=2, starting=0, longest_idle_s=99)) == 0
+
+
+@pytest.mark.parametrize("stage", ["predict", "predict.debug", "filter", "filter.debug"])
+def test_a_stage_has_enough_under_way_to_grow_to_the_maximum(stage: str) -> None:
+    given = loader.Arguments(config=(CONFIGS / f"{stage}.toml",))
+    if stage.startswith("predict"):
+        predict = loader.load(PredictConfig, given)
+        engine, part = predict.engine, predict.rows_per_part * predict.sampling.n
+    else:
+        filtering = loader.load(FilterConfig, given)
+        engine, part = filtering.engine, variance.PROMPTS_PER_PART * filtering.sampling.n
+    policy = PoolPolicy()
+    outstanding = parts_in_flight(engine, part) * part
+    for size in range(1, engine.max_engines):
+        waiting = int(outstanding - size * policy.depth * engine.max_num_seqs)
+        subject = Scaler(policy, 1, engine.max_engines, engine.max_num_seqs)
+        subject.step(0, Load(waiting, size, 0))
+        assert subject.step(policy.grow_after_s, Load(waiting, size, 0)) == 1, size
