@@ -113,8 +113,13 @@ def test_an_optional_table_is_filled_by_its_keys() -> None:
         ("--optim.lr", "--optim.lr needs a value"),
         ("--epochs many", "epochs='many': input should be a valid number"),
         (
-            "--trainer.use_gpu false",
+            "--trainer.use_gpu false --trainer.attention flash_attention_2",
             'trainer.attention="flash_attention_2" needs a GPU: use "sdpa"',
+        ),
+        ("--optim.cycle_decay 0.5", "optim.cycle_decay has no effect with optim.cycles=1"),
+        (
+            "--optim.schedule constant --optim.final_ratio 0.1",
+            'optim.final_ratio has no effect with optim.schedule="constant"',
         ),
         ("stray", "stray: not expected here"),
         ("--kind_weights 3", "--kind_weights is a table"),

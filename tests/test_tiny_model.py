@@ -46,7 +46,7 @@ def test_folder_is_committed_and_tied(folder: Path) -> None:
     from safetensors import safe_open
 
     info = storage.committed(str(folder))
-    assert info is not None and info["random"] is True
+    assert info is not None and info["settings"]["random"] is True
     with safe_open(folder / "model.safetensors", "pt") as file:
         names = set(file.keys())
     assert not any("lm_head" in name for name in names)

@@ -9,12 +9,14 @@ import types
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from chexone_ray.errors import ChexoneError
 from chexone_ray.training.packing import IGNORE
 
 PACKED_SDPA = "packed_sdpa"
@@ -68,8 +70,14 @@ def _no_mask(*unused: Any, **also_unused: Any) -> None:
 def load_model(folder: str, *, dtype: str, attention: str) -> Any:
     """A Qwen2.5-VL with the packed forward, from a local folder or a hub name.
 
-    `attention` is "sdpa" or "flash_attention_2", `dtype` "float32" or "bfloat16".
+    `attention` is "sdpa" or "flash_attention_2", `dtype` "float32" or "bfloat16". Raises
+    ChexoneError where the kernel's package is not installed.
     """
+    if attention.startswith("flash") and not any(map(find_spec, ("flash_attn", "kernels"))):
+        raise ChexoneError(
+            f'trainer.attention="{attention}" needs the package flash-attn on every node: '
+            'install it or use "sdpa"'
+        )
     from transformers import (
         AttentionInterface,
         AttentionMaskInterface,

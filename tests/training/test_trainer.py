@@ -125,6 +125,15 @@ def by_hand(
     return rows
 
 
+@pytest.fixture(autouse=True)
+def no_deepspeed_left() -> Iterator[None]:
+    """transformers remembers ZeRO-3 for the process and would shard the next test's model."""
+    yield
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+    unset_hf_deepspeed_config()
+
+
 # Under ZeRO-3 Adam counts the steps that a frozen tower waits, so there it does not wait.
 @pytest.mark.parametrize(("zero_stage", "waits"), [(0, 2), (2, 2), (3, 0)])
 def test_steps_equal_plain_torch(
