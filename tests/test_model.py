@@ -120,7 +120,7 @@ def test_a_plain_script(engine: Any, tiny_model_uri: str, tmp_path: Path) -> Non
 
 
 def expected(engine: Any, model_uri: str, film: bytes) -> list[str]:
-    """The engine's own greedy answers to what the script asks, asked in the default way."""
+    """The engine's own greedy answers to what the script asks, asked as the published model is."""
     import ray
     from transformers import AutoTokenizer
 
@@ -128,7 +128,8 @@ def expected(engine: Any, model_uri: str, film: bytes) -> list[str]:
     picture = images.to_png(images.decode(film, ImageConfig()).pixels)
     asked: list[tuple[str, Mode]] = [(prompts.FINDINGS_QUESTION, "reasoning")]
     asked += [(question, "instruct") for question in (prompts.FINDINGS_QUESTION, *QUESTIONS)]
-    turns = [prompts.messages(question, 1, mode, PromptConfig()) for question, mode in asked]
+    wording = PromptConfig(suffix="original")
+    turns = [prompts.messages(question, 1, mode, wording) for question, mode in asked]
     requests = [
         Request(f"{i}", prompts.render(tokenizer, turn), (picture,)) for i, turn in enumerate(turns)
     ]
