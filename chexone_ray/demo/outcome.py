@@ -119,10 +119,11 @@ def _reinforced(
     recipe: Recipe, configs: Configs, differences: Sequence[Mapping[str, Any]], gain: Interval
 ) -> list[dict[str, Any]]:
     # The interval has to exclude 0 where a rise is asked for.
-    low = float(np.nextafter(0.0, 1.0)) if recipe.grpo_gain > 0 else recipe.grpo_gain
+    low = _check("GRPO: lower end of that rise's interval", min(0.0, recipe.grpo_gain), gain.low)
+    low["passed"] &= gain.low > low["threshold"]
     checks = [
         _check("GRPO: rise of the sampled held-out reward", recipe.grpo_gain, gain.value, gain),
-        _check("GRPO: lower end of that rise's interval", low, gain.low),
+        low,
     ]
     falls = {
         row["kind"]: row["value"]
