@@ -22,7 +22,6 @@ from chexone_ray.data.phantom import PhantomStudy, random_history
 from chexone_ray.data.phantom_anatomy import FINDINGS
 from chexone_ray.data.phantom_report import write_report
 from chexone_ray.data.tasks import samples
-from chexone_ray.errors import ChexoneError
 from chexone_ray.log import timed
 from chexone_ray.prompts import question_text, target
 from chexone_ray.records import ImageRef, Study
@@ -75,18 +74,12 @@ def build(config: TinyModelConfig) -> str:
     else minutes of one core. A model that is there already stays; one of other settings is refused
     with a ChexoneError.
     """
-    import torch
-
     settings = config.model_dump(mode="json", exclude={"output_uri"})
-    there = storage.committed(config.output_uri)
-    if there is not None:
-        if there.get("settings") != settings:
-            raise ChexoneError(
-                f"{config.output_uri} holds a model of other settings: "
-                "give another output_uri or delete that folder"
-            )
+    if storage.is_complete(config.output_uri, "settings", settings, "a model"):
         logger.info("%s is complete already", config.output_uri)
         return config.output_uri
+    import torch
+
     torch.manual_seed(config.seed)
     tokenizer = train_tokenizer(training_texts(config.seed))
     model = random_model(tokenizer, config.seed)

@@ -115,13 +115,9 @@ def select(config: FilterConfig, pool: EnginePool | None = None) -> str:
             f"filter.sampling.n={config.sampling.n} gives no variance: set it to 2 or more"
         )
     folder = PartFolder(storage.join(config.output_uri, "progress"), "groups", _settings(config))
-    done = storage.committed(config.output_uri)
-    if done is not None:
-        if done.get("config_digest") != folder.settings_digest:
-            raise ChexoneError(
-                f"{config.output_uri} holds a selection by other settings: "
-                "give another output_uri or delete that folder"
-            )
+    if storage.is_complete(
+        config.output_uri, "config_digest", folder.settings_digest, "a selection"
+    ):
         logger.info("filter: %s is complete", config.output_uri)
         return config.output_uri
     samples = stream.read_samples(

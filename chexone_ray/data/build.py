@@ -47,13 +47,7 @@ def prepare(config: PrepareConfig) -> str:
     missing table, an unknown kind, too many unusable images or another manifest in the place.
     """
     digest = config_digest(config)
-    done = storage.committed(config.output_uri)
-    if done is not None:
-        if done.get("config_digest") != digest:
-            raise ChexoneError(
-                f"{config.output_uri} holds a manifest of other settings: choose another "
-                "output_uri or delete it"
-            )
+    if storage.is_complete(config.output_uri, "config_digest", digest, "a manifest"):
         logger.info("manifest is complete already: %s", config.output_uri)
         return config.output_uri
     unknown = sorted(({*config.kinds, *config.max_per_kind}) - set(KINDS))
