@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chexone_ray import checkpoints, runtime, storage
 from chexone_ray.config import SftConfig
 from chexone_ray.training import checkpoint
 from chexone_ray.training.launch import Fit, Mailbox, Row, fit
+
+if TYPE_CHECKING:
+    from chexone_ray.training.feed import Feed
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +72,7 @@ def loop(settings: dict[str, Any], mailbox: Mailbox) -> str:
     """
     from transformers import AutoProcessor
 
-    from chexone_ray.training import feed, forward
+    from chexone_ray.training import forward
     from chexone_ray.training.trainer import PackedTrainer, negative_log_likelihood
 
     config: SftConfig = settings["config"]
@@ -81,20 +84,8 @@ def loop(settings: dict[str, Any], mailbox: Mailbox) -> str:
     )
     state = checkpoint.newest_state(config.output_uri, run)
     local, positions = checkpoint.fetch_state(state[1]) if state else (None, [])
-    shard, max_steps = _open_stream(config, processor, positions)
-    rank, num_ranks = checkpoint.ranks()[0], checkpoint.world_size()
-    batches = feed.Feed(
-        shard,
-        processor,
-        rank=rank,
-        num_ranks=num_ranks,
-        prompt_config=config.prompts,
-        kind_weights=dict(config.kind_weights),
-        pack_tokens=config.trainer.pack_tokens,
-        max_length=config.trainer.max_length,
-        state=positions[rank] if positions else None,
-    )
-    metrics = _metrics(config, rank, state[0] if state else 0, max_steps, mailbox)
+    batches, max_steps = _open_feed(config, processor, positions)
+    metrics = _metrics(config, batches.rank, state[0] if state else 0, max_steps, mailbox)
 
     def save(step: int, place: Path) -> None:
         if step == max_steps:
@@ -110,21 +101,22 @@ def loop(settings: dict[str, Any], mailbox: Mailbox) -> str:
         if metrics:
             metrics.flush()
 
-    with checkpoint.node_folder() as scratch, closing(metrics) if metrics else nullcontext():
-        trainer = PackedTrainer(
-            model,
-            batches,
-            negative_log_likelihood,
-            stage=STAGE,
-            config=config.trainer,
-            optim=config.optim,
-            max_steps=max_steps,
-            seed=config.seed,
-            folder=scratch,
-            on_metrics=metrics.add if metrics else None,
-            on_checkpoint=save,
-        )
-        trainer.train(resume_from_checkpoint=None if local is None else str(local))
+    with checkpoint.node_folder() as scratch:
+        with closing(metrics) if metrics else nullcontext():
+            trainer = PackedTrainer(
+                model,
+                batches,
+                negative_log_likelihood,
+                stage=STAGE,
+                config=config.trainer,
+                optim=config.optim,
+                max_steps=max_steps,
+                seed=config.seed,
+                folder=scratch,
+                on_metrics=metrics.add if metrics else None,
+                on_checkpoint=save,
+            )
+            trainer.train(resume_from_checkpoint=None if local is None else str(local))
         info = {"stage": STAGE, "run": run, "steps": max_steps, "drops": batches.state()["drops"]}
         return checkpoint.save_model(
             trainer,
@@ -136,10 +128,10 @@ def loop(settings: dict[str, Any], mailbox: Mailbox) -> str:
         )
 
 
-def _open_stream(
+def _open_feed(
     config: SftConfig, processor: Any, positions: list[dict[str, Any]]
-) -> tuple[Any, int]:
-    """This rank's Ray Data iterator from the position to go on from, and the number of steps."""
+) -> tuple[Feed, int]:
+    """This rank's packs from the position to go on from, and the number of steps."""
     from chexone_ray.training import feed
 
     num_ranks = checkpoint.world_size()
@@ -157,7 +149,19 @@ def _open_stream(
         ), steps
 
     shards, steps = checkpoint.on_first_rank(build)
-    return shards[checkpoint.ranks()[0]], steps
+    rank = checkpoint.ranks()[0]
+    batches = feed.Feed(
+        shards[rank],
+        processor,
+        rank=rank,
+        num_ranks=num_ranks,
+        prompt_config=config.prompts,
+        kind_weights=dict(config.kind_weights),
+        pack_tokens=config.trainer.pack_tokens,
+        max_length=config.trainer.max_length,
+        state=positions[rank] if positions else None,
+    )
+    return batches, steps
 
 
 def _metrics(
