@@ -71,6 +71,7 @@ class _Letters:
 
     def put_refusal(self, error: ChexoneError) -> None:
         self.refusal = self.refusal or error
+        self.config = {STOP: True}  # for the group that Ray Train starts again
 
     def refused(self) -> ChexoneError | None:
         return self.refusal
@@ -310,7 +311,7 @@ def _enter(config: dict[str, Any]) -> None:
     logger.info("worker %d imported in %.1f s", rank, time.perf_counter() - start)
     mailbox = Mailbox(config["actor"])
     settings = mailbox.wait_for_settings(rank, config["wait_s"])
-    if STOP in settings or ray.get(config["actor"].refused.remote(), timeout=60):
+    if STOP in settings:
         return
     try:
         result = config["loop"](settings, mailbox)
