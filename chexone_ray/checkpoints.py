@@ -24,7 +24,7 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 class ModelSettings(Settings):
     """How a checkpoint is asked; the defaults are those of the published CheXOne.
 
-    It was trained with one fixed suffix, doubled braces included: another wording costs accuracy.
+    It was trained with one fixed suffix, doubled braces included, so it is asked with that.
     """
 
     prompts: PromptConfig = PromptConfig(suffix="original")
