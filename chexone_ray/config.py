@@ -505,7 +505,7 @@ class DemoConfig(Settings):
     """The whole chain on one machine."""
 
     output: str = Field("runs/demo", min_length=1, description="Run folder.")
-    quick: bool = Field(False, description="The tasks that a short run learns, in half the time.")
+    quick: bool = Field(False, description="The tasks that a short run learns, in less time.")
     seed: int = Field(0, ge=0, description="Seed of every random choice.")
     recipe: str | None = Field(None, description="TOML file with other values for the recipe.")
     real_data: str = Field(
