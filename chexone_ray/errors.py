@@ -9,6 +9,10 @@ class StorageError(ChexoneError):
     """Object storage or a disk does not answer: the one error that may be gone a while later."""
 
 
+class WeightsLost(ChexoneError):
+    """Pushed weights are gone with the process that held them; the engines are as they were."""
+
+
 class ImageError(ChexoneError):
     """An image that cannot be used. `reason` is a short stable code for drop counts."""
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from chexone_ray.config import EngineConfig, SamplingConfig
 from chexone_ray.engine.handle import CLOSE_S, EngineHandle, Factory
 from chexone_ray.engine.scaling import Load, PoolPolicy, Scaler
-from chexone_ray.errors import ChexoneError
+from chexone_ray.errors import ChexoneError, WeightsLost
 from chexone_ray.records import Request, Rollout
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Member:
     handle: EngineHandle
     number: int
     applied: int
-    state: Literal["starting", "ready", "updating", "closing", "lost"] = "starting"
+    state: Literal["starting", "ready", "updating", "outdated", "closing", "lost"] = "starting"
     in_flight: int = 0
     idle_since: float = 0.0
     reserved: bool = False
@@ -82,6 +82,7 @@ class Crew:
         self.checkpoint = Weights(0, 0, uri=model_uri)
         self.pushed: Weights | None = None
         self.fatal: BaseException | None = None
+        self.lost: WeightsLost | None = None
         self.closed = False
         self._policy = policy
         self._factory = factory
@@ -107,15 +108,15 @@ class Crew:
         task.add_done_callback(self._tasks.discard)
 
     def enqueue(self, jobs: list[Job]) -> None:
-        """Take work in; fails it at once where the pool has ended."""
-        if self.fatal is not None or self.closed:
+        """Take work in; fails it at once where the pool has ended or nobody has its weights."""
+        if self.fatal or self.lost or self.closed:
             self._fail(jobs)
             return
         self.backlog.extend(jobs)
         self._pump()
 
     def _fail(self, jobs: Sequence[Job]) -> None:
-        error = self.fatal or RuntimeError("the engine pool was shut down")
+        error = self.fatal or self.lost or RuntimeError("the engine pool was shut down")
         for call in {id(job.call): job.call for job in jobs}.values():
             call.results.put(error)
 
@@ -225,6 +226,9 @@ class Crew:
             async with asyncio.timeout(self.config.start_timeout_s):
                 await member.handle.start()
             await self._catch_up(member)
+        except WeightsLost as error:
+            self._miss(member, error)
+            return
         except Exception as error:  # an actor boundary: counted, and fatal after a few in a row
             self._start_failed(member, error)
             return
@@ -261,6 +265,26 @@ class Crew:
         self._fail(list(self.backlog))
         self.backlog.clear()
 
+    def _miss(self, member: Member, error: WeightsLost) -> None:
+        """The member keeps its old weights and gets no work until newer ones are distributed."""
+        self._start_failures = 0
+        member.state = "outdated"
+        member.idle_since = time.monotonic()
+        logger.warning("engine %d waits for new weights: %s", member.number, error)
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        """Where no engine has the newest weights or can still get them, end what waits."""
+        states = {m.state for m in self.members}
+        if "outdated" in states and not states & {"starting", "ready", "updating"}:
+            self._suspend("no engine has the newest weights, and those that made them are gone")
+
+    def _suspend(self, why: str) -> WeightsLost:
+        self.lost = WeightsLost(f"{why}: publish newer ones")
+        self._fail(list(self.backlog))
+        self.backlog.clear()
+        return self.lost
+
     async def _catch_up(self, member: Member) -> None:
         """Apply what the member lacks, then let it work; nothing can come between the two."""
         limit = 2 * self.config.request_timeout_s + BATCH_MARGIN_S
@@ -278,7 +302,11 @@ class Crew:
             member.state = "ready"
 
     async def distribute(self, *, version: int, uri: str | None = None, ref: Any = None) -> int:
-        """Make these the newest weights and bring them to all ready engines; returns how many."""
+        """Make these the newest weights and bring them to all engines; returns how many.
+
+        Raises WeightsLost where their owner died before every engine had them: those that lack
+        them get no work until the next call.
+        """
         async with self._distribution:
             newest = max(w.epoch for w in (self.checkpoint, self.pushed) if w)
             weights = Weights(newest + 1, version, uri, ref)
@@ -286,23 +314,32 @@ class Crew:
                 self.checkpoint, self.pushed = weights, None
             else:
                 self.pushed = weights
+            self.lost = None
             start = time.monotonic()
-            ready = [m for m in self.members if m.state == "ready"]
-            for member in ready:
+            there = [m for m in self.members if m.state in ("ready", "outdated")]
+            for member in there:
                 member.state = "updating"
-            updated = await asyncio.gather(*(self._refresh(m) for m in ready))
+            updated = await asyncio.gather(*(self._refresh(m) for m in there))
             logger.info(
                 "weights %d in %d engines after %.2f s",
                 version,
                 sum(updated),
                 time.monotonic() - start,
             )
+            if any(m.state == "outdated" for m in there):
+                raise self._suspend(
+                    f"weights {version} reached {sum(updated)} of {len(there)} engines before "
+                    "the process that made them died"
+                )
             self._pump()
             return sum(updated)
 
     async def _refresh(self, member: Member) -> bool:
         try:
             await self._catch_up(member)
+        except WeightsLost as error:
+            self._miss(member, error)
+            return False
         except Exception as error:  # part of its weights may be new: it must not answer again
             self._lose(member, error)
             return False
@@ -323,6 +360,7 @@ class Crew:
         member.handle.kill()
         if member in self.members:
             self.members.remove(member)
+        self._check_weights()
 
     def _refill(self) -> None:
         """Launch what is missing to the minimum, unless a failed start calls for a pause."""
@@ -366,7 +404,7 @@ class Crew:
         self._fail(list(self.backlog))
         self.backlog.clear()
         members, self.members = self.members, []
-        ready = [m for m in members if m.state in ("ready", "updating")]
+        ready = [m for m in members if m.state in ("ready", "updating", "outdated")]
         for member in members:
             if member.state == "starting":
                 member.handle.kill()

@@ -24,7 +24,6 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Completion, Request, Rollout
 
 if TYPE_CHECKING:
-    import numpy as np
     from ray import ObjectRef
 
 logger = logging.getLogger(__name__)
@@ -167,16 +166,17 @@ class Engine:
         """`sampling.n` completions of each request. Raises where vLLM itself is dead."""
         return list(await asyncio.gather(*(self._generate(r, sampling) for r in requests)))
 
-    async def update_weights(self, weights: np.ndarray | Sequence[ObjectRef], version: int) -> None:
-        """Load safetensors bytes (uint8) into the running model and call the result `version`.
+    async def update_weights(self, weights: Sequence[ObjectRef], version: int) -> None:
+        """Load safetensors bytes (uint8 arrays) into the running model; call the result `version`.
 
-        `weights` is one array, or references to several that are fetched one by one.
+        All of them are here before generation is paused: raises WeightsLost, with nothing changed,
+        where their owner has died.
         """
         from vllm.distributed.weight_transfer.base import WeightTransferUpdateRequest
 
+        parts = await transfer.fetched(weights)
         async with self._updating(version):
-            for part in weights if isinstance(weights, (list, tuple)) else [weights]:
-                data: Any = await part if hasattr(part, "__await__") else part
+            for data in parts:
                 with transfer.laid_down(data) as path:
                     info = transfer.update_info([path])
                     await self._llm.update_weights(WeightTransferUpdateRequest(update_info=info))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from chexone_ray.config import EngineConfig, ImageConfig, SamplingConfig
@@ -18,8 +18,24 @@ logger = logging.getLogger(__name__)
 CLOSE_S = 30.0
 
 
+@contextlib.contextmanager
+def _own_errors() -> Iterator[None]:
+    """Raise a ChexoneError of the actor as itself, not wrapped by Ray."""
+    from ray.exceptions import RayTaskError
+
+    try:
+        yield
+    except RayTaskError as error:
+        if isinstance(error.cause, ChexoneError):
+            raise error.cause from error
+        raise
+
+
 class EngineHandle(Protocol):
-    """What the pool asks of an engine. Any exception means: this engine is lost, replace it."""
+    """What the pool asks of an engine. Any exception means: this engine is lost, replace it.
+
+    Except WeightsLost of `update_weights`: it is as it was, the weights are gone.
+    """
 
     async def start(self) -> None:
         """Return once it can work. ChexoneError: no use in trying again."""
@@ -57,14 +73,8 @@ class RayEngine:
 
     async def start(self) -> None:
         """Wait until the actor has loaded the model; the caller bounds the wait."""
-        from ray.exceptions import RayTaskError
-
-        try:
+        with _own_errors():
             self._started = await self._actor.start.remote()
-        except RayTaskError as error:
-            if isinstance(error.cause, ChexoneError):
-                raise error.cause from error
-            raise
         logger.info(
             "engine of process %d is up: imports %.0f s, model %.0f s",
             self._started["pid"],
@@ -85,8 +95,11 @@ class RayEngine:
         return rollouts
 
     async def update_weights(self, weights: Any, version: int) -> None:
-        """See `Engine.update_weights`; a list of references stays a list of references."""
-        await self._actor.update_weights.remote(weights, version)
+        """See `Engine.update_weights`. In a list references travel as such: a lost one is found by
+        the engine instead of by Ray, which would not even call it."""
+        parts = weights if isinstance(weights, (list, tuple)) else [weights]
+        with _own_errors():
+            await self._actor.update_weights.remote(parts, version)
 
     async def load_checkpoint(self, uri: str, version: int) -> None:
         """See `Engine.load_checkpoint`."""

@@ -44,8 +44,9 @@ class EnginePool:
     newest weights before it takes work. Three failed starts in a row without any engine end every
     call with an error. Counts are in `counts`.
 
-    The references given to `publish` must stay available for late joiners: whoever made them
-    with `ray.put` has to live as long as they are the newest.
+    The references given to `publish` must stay available for late joiners. When whoever made them
+    with `ray.put` dies, no engine is blamed: engines that have them go on; one that lacks them
+    waits for newer ones; with none left `publish` and `generate` raise WeightsLost.
     """
 
     def __init__(
@@ -111,6 +112,8 @@ class EnginePool:
         start = logged = time.monotonic()
         while self.num_ready < wanted:
             self._check_open()
+            if self._crew.lost is not None:
+                raise self._crew.lost
             now = time.monotonic()
             if now - start > limit:
                 raise ChexoneError(
@@ -159,6 +162,7 @@ class EnginePool:
         `weights` is an ObjectRef of safetensors bytes (uint8, see `transfer.pack_state`), or a list
         of such references that together are one update. Always the same set of parameters between
         two calls of `load`. Engines that are not ready yet get them before they take work.
+        Raises WeightsLost where their owner died before all had them.
         """
         return self._wait(
             self._crew.distribute(ref=weights, version=version),

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chexone_ray.engine import lifetime
+from chexone_ray.errors import WeightsLost
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from ray import ObjectRef
 
 BACKEND = "object_store"
 
@@ -57,6 +59,19 @@ def pack_state(
         for name, tensor in (tensors.items() if isinstance(tensors, Mapping) else tensors)
     }
     return np.frombuffer(save(state), dtype=np.uint8)
+
+
+async def fetched(references: Sequence[ObjectRef]) -> list[np.ndarray]:
+    """The arrays behind the references, read in place; WeightsLost where their owner has died."""
+    from ray.exceptions import ObjectLostError
+
+    try:
+        return [await reference for reference in references]
+    except ObjectLostError as error:
+        raise WeightsLost(
+            f"pushed weights are gone ({type(error).__name__}): the process that made them has "
+            "died; publish them again"
+        ) from error
 
 
 @contextmanager

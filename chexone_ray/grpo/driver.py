@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from chexone_ray import runtime, storage
 from chexone_ray.config import GrpoConfig
 from chexone_ray.engine.lease import refuse_other_images
-from chexone_ray.errors import ChexoneError
+from chexone_ray.errors import ChexoneError, WeightsLost
 from chexone_ray.grpo import worker
 from chexone_ray.grpo.advantages import compute_advantages
 from chexone_ray.grpo.batches import PackCounts, StepBatch, step_batches
@@ -70,9 +70,15 @@ def train(
         with closing(checkpoint.MetricLog(config.output_uri, report.step, on_row)) as rows:
             while report.step < config.steps:
                 start = time.monotonic()
-                _bring_up_to_date(engines, config, report)
-                publish_s = time.monotonic() - start
-                haul, position = roller.collect(report.position)
+                try:
+                    _bring_up_to_date(engines, config, report)
+                    publish_s = time.monotonic() - start
+                    haul, position = roller.collect(report.position)
+                except WeightsLost as error:  # with rank 0; its group restarts and reports again
+                    logger.warning("grpo step %d: %s", report.step + 1, error)
+                    report = workers.next_report()
+                    rows.rewind(report.step)
+                    continue
                 batches, counts = make_batches(config, report.step + 1, position, haul)
                 workers.put(batches)
                 roller.prefetch(position)

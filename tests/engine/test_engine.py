@@ -15,7 +15,7 @@ import pytest
 
 from chexone_ray.config import EngineConfig, ImageConfig, SamplingConfig
 from chexone_ray.engine.engine import engine_arguments, environment, request_seed
-from chexone_ray.errors import ChexoneError
+from chexone_ray.errors import ChexoneError, WeightsLost
 from chexone_ray.records import Request, Rollout
 
 if TYPE_CHECKING:
@@ -273,6 +273,36 @@ def test_load_takes_another_checkpoint(
     requests = several(oracle, png)
     rollouts = fresh.generate(requests, GREEDY)
     assert {c.weight_version for r in rollouts for c in r.completions} == {version + 1}
+    assert oracle.worst(requests, rollouts) < TOLERANCE
+
+
+@pytest.mark.slow
+def test_weights_whose_owner_died_leave_the_engines_as_they_were(
+    fresh: EnginePool, oracle: Oracle, png: Png
+) -> None:
+    import ray
+
+    from chexone_ray.engine.transfer import pack_state
+
+    class Owner:
+        def put(self, weights: Any) -> list[Any]:
+            return [ray.put(weights)]
+
+    before, lost = fresh.engine_pids(), fresh.counts["engines_lost"]
+    owner = ray.remote(num_cpus=0)(Owner).remote()
+    references = ray.get(owner.put.remote(pack_state(oracle.model.named_parameters())), timeout=60)
+    ray.kill(owner)
+    with pytest.raises(ray.exceptions.OwnerDiedError):  # Ray notices within a second or so
+        for _ in range(300):
+            ray.get(references[0], timeout=60)
+            time.sleep(0.1)
+    with pytest.raises(WeightsLost, match="reached 0 of 2 engines"):
+        fresh.publish(references, 50)
+    push(fresh, oracle.model.named_parameters(), version=51)
+    assert fresh.engine_pids() == before and fresh.counts["engines_lost"] == lost
+    requests = several(oracle, png)
+    rollouts = fresh.generate(requests, GREEDY)
+    assert {c.weight_version for r in rollouts for c in r.completions} == {51}
     assert oracle.worst(requests, rollouts) < TOLERANCE
 
 

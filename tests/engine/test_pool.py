@@ -14,7 +14,7 @@ import pytest
 from chexone_ray.config import EngineConfig, ImageConfig, SamplingConfig
 from chexone_ray.engine.pool import EnginePool
 from chexone_ray.engine.scaling import PoolPolicy
-from chexone_ray.errors import ChexoneError
+from chexone_ray.errors import ChexoneError, WeightsLost
 from chexone_ray.records import Completion, Request, Rollout
 
 FAST = PoolPolicy(batch_size=4, depth=2, grow_after_s=0.1, idle_s=0.3, tick_s=0.02, log_every_s=0.5)
@@ -28,6 +28,7 @@ class Bench:
         self.engines: list[FakeEngine] = []
         self.delay_s = 0.01
         self.poison: set[str] = set()
+        self.gone: set[Any] = set()
         self.bad_starts = 0
         self.start_error: Exception = RuntimeError("no memory")
         self.hold: threading.Event | None = None
@@ -81,6 +82,8 @@ class FakeEngine:
         await asyncio.sleep(0.01)
         if self.refuse_update:
             raise ConnectionError("actor died")
+        if weights in self.bench.gone:
+            raise WeightsLost("their owner died")
         self.loaded.append(weights)
         self.version = version
 
@@ -246,6 +249,38 @@ def test_engine_that_fails_an_update_is_replaced() -> None:
         assert {t[0] for t in texts(subject.generate(requests(8), GREEDY))} == {"1"}
         subject.wait_ready(timeout=5)
         assert bench.engines[2].loaded == ["base", "w1"]
+
+
+def test_weights_whose_owner_died_cost_no_engine() -> None:
+    bench = Bench()
+    bench.gone = {"w1"}
+    with pool(bench) as subject:
+        subject.wait_ready()
+        with pytest.raises(WeightsLost, match="weights 1 reached 0 of 2 engines"):
+            subject.publish("w1", 1)
+        with pytest.raises(WeightsLost, match="publish newer ones"):
+            subject.generate(requests(1), GREEDY)
+        with pytest.raises(WeightsLost):
+            subject.wait_ready()
+        assert subject.publish("w2", 1) == 2
+        assert {t[0] for t in texts(subject.generate(requests(8), GREEDY))} == {"1"}
+        assert (len(bench.engines), subject.counts["engines_lost"]) == (2, 0)
+
+
+def test_a_joiner_without_the_newest_weights_gets_no_work() -> None:
+    bench = Bench()
+    with pool(bench) as subject:
+        subject.wait_ready()
+        subject.publish("w1", 1)
+        bench.gone = {"w1"}
+        bench.engines[0].kill()
+        assert set(texts(subject.generate(requests(8), GREEDY))) == {f"1:r{i}" for i in range(8)}
+        until(lambda: subject.health()["engines"] == {"ready": 1, "outdated": 1})
+        bench.engines[1].kill()
+        with pytest.raises(WeightsLost, match="no engine has the newest weights"):
+            subject.generate(requests(8), GREEDY)
+        assert subject.load("base", 2) >= 1
+        assert {t[0] for t in texts(subject.generate(requests(8), GREEDY))} == {"2"}
 
 
 def test_grows_under_load_and_shrinks_when_idle() -> None:
