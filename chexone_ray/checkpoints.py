@@ -13,6 +13,7 @@ from typing import Any
 
 from chexone_ray import storage
 from chexone_ray.config import ImageConfig, PromptConfig, Settings
+from chexone_ray.downloads import download
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY
 
@@ -45,7 +46,7 @@ def model_folder(model: str) -> str:
     """
     if is_hub_name(model):
         return model
-    folder = storage.download(model)
+    folder = download(model)
     if not (folder / "config.json").is_file():
         raise _no_model(model)
     return str(folder)

@@ -8,12 +8,10 @@ A result is complete when its commit file is there: writers put it last, readers
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +38,6 @@ SETTINGS_FILE = "config.json"
 GCS_RETRY_S = 60.0
 COPY_THREADS = 8
 COPY_CHUNK = 8 * 2**20
-KEPT_COPIES = 2
 SCHEMES = ("s3", "gs", "file")
 
 
@@ -320,77 +317,22 @@ def _parallel(work: Callable[[str], None], names: list[str]) -> None:
             pass
 
 
-def cache_folder() -> Path:
-    """Per-user folder of downloads, in $XDG_CACHE_HOME, ~/.cache or the temporary one."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    folder = (Path(base) if base else Path.home() / ".cache") / "chexone-ray"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError:
-        folder = Path(tempfile.gettempdir()) / f"chexone-ray-{os.getuid()}"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+def describe_files(uri: str) -> list[tuple[str, int, int]]:
+    """(path under `uri`, bytes, time of the last change in ns) of all files, sorted by path."""
+    with _explained(uri, "list"):
+        return [(name, info.size, info.mtime_ns) for name, info in _listing(uri)]
 
 
-def download(uri: str) -> Path:
-    """A local copy of the folder `uri`; a local folder is returned as it is.
-
-    Copies are kept by URI, endpoint and commit digest (without a commit file: digest of names,
-    sizes and times), appear whole or not at all, and the two newest of a URI stay.
-    """
-    if is_local(uri):
-        folder = Path(split(uri)[1])
-        if not folder.is_dir():
-            raise ChexoneError(f"{uri} is not a folder: check the path")
-        return folder
-    with _explained(uri, "download"):
-        listing = _listing(uri)
-        if not listing:
-            raise ChexoneError(f"cannot download {uri}: nothing is there; check the URI")
-        place = os.environ.get("AWS_ENDPOINT_URL", "") + " " + uri.rstrip("/")
-        home = cache_folder() / hashlib.sha256(place.encode()).hexdigest()[:24]
-        target = home / _digest(uri, listing)
-        if not target.is_dir():
-            _fetch(uri, [name for name, _ in listing], target)
-        os.utime(target)  # the copies used last are the ones that stay
-        return target
-
-
-def _digest(uri: str, listing: list[tuple[str, fs.FileInfo]]) -> str:
-    names = [(name, info.size, info.mtime_ns) for name, info in listing]
-    if any(name == COMMIT_FILE for name, _ in listing):
-        commit_bytes = read_bytes(join(uri, COMMIT_FILE))
-        names = [(name, info.size, None) for name, info in listing]
-    else:
-        commit_bytes = b""
-    return hashlib.sha256(commit_bytes + json.dumps(names).encode()).hexdigest()[:24]
-
-
-def _fetch(uri: str, names: list[str], target: Path) -> None:
-    """Copy all files beside `target`, then rename: readers see all of it or nothing."""
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
+def download_files(uri: str, names: list[str], folder: Path) -> None:
+    """Copy the files `names` under `uri` into a local folder; see `downloads` for cached copies."""
 
     def receive(name: str) -> None:
         system, path = filesystem(join(uri, name))
-        copy = partial / name
+        copy = folder / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         with system.open_input_stream(path, compression=None) as reader, copy.open("wb") as writer:
             while chunk := reader.read(COPY_CHUNK):
                 writer.write(chunk)
 
-    try:
+    with _explained(uri, "download"):
         _parallel(receive, names)
-        try:
-            partial.rename(target)
-        except OSError:
-            if not target.is_dir():  # else another process was faster with the same content
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    copies = sorted(
-        (p for p in target.parent.iterdir() if not p.name.startswith(".")),
-        key=lambda p: p.stat().st_mtime,
-    )
-    for old in copies[:-KEPT_COPIES]:
-        shutil.rmtree(old, ignore_errors=True)

@@ -59,9 +59,9 @@ def test_grounding_marks_are_allowed() -> None:
 def test_render_with_a_real_chat_template(tiny_model_uri: str, num_images: int) -> None:
     from transformers import AutoTokenizer
 
-    from chexone_ray import storage
+    from chexone_ray.downloads import download
 
-    tokenizer = AutoTokenizer.from_pretrained(storage.download(tiny_model_uri))
+    tokenizer = AutoTokenizer.from_pretrained(download(tiny_model_uri))
     text = render(tokenizer, messages(QUESTION, num_images, "instruct", PromptConfig(system="")))
     assert text.count("<|image_pad|>") == num_images
     assert text.count("<|im_start|>") == 2

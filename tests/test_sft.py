@@ -12,6 +12,7 @@ import pytest
 
 from chexone_ray import loader, sft, storage
 from chexone_ray.config import OptimConfig, SftConfig
+from chexone_ray.downloads import download
 from chexone_ray.errors import ChexoneError
 from chexone_ray.training import checkpoint
 from chexone_ray.training.launch import Mailbox, fit
@@ -95,7 +96,7 @@ def test_the_loss_falls_and_the_checkpoint_loads(straight: SftConfig) -> None:
     uri = checkpoint.model_uri(straight.output_uri)
     info = storage.committed(uri)
     assert info is not None and info["steps"] == STEPS
-    folder = storage.download(uri)
+    folder = download(uri)
     model = AutoModelForImageTextToText.from_pretrained(folder)
     saved = weights(uri)
     assert "lm_head.weight" not in saved  # tied to the embedding

@@ -13,6 +13,7 @@ import pytest
 
 from chexone_ray import storage
 from chexone_ray.config import SftConfig
+from chexone_ray.downloads import download
 from chexone_ray.errors import ChexoneError
 
 
@@ -66,50 +67,6 @@ def test_a_large_object_survives_the_multi_part_upload(s3: Any) -> None:
     assert storage.read_bytes(s3.folder("large/object")) == data
 
 
-def test_upload_download_follow_the_commit(s3: Any, tmp_path: Path) -> None:
-    uri = s3.folder("model")
-    source = tmp_path / "model"
-    (source / "deep").mkdir(parents=True)
-    (source / "config.json").write_text("1")
-    (source / "deep/weights").write_bytes(b"w" * 1000)
-    storage.upload(source, uri)
-    storage.commit(uri, {"version": 1})
-    first = storage.download(uri)
-    assert (first / "deep/weights").read_bytes() == b"w" * 1000
-    marker = first / "config.json"
-    before = marker.stat().st_mtime_ns
-    assert storage.download(uri + "/") == first and marker.stat().st_mtime_ns == before
-    (source / "config.json").write_text("2")
-    storage.upload(source, uri)
-    storage.commit(uri, {"version": 2})
-    second = storage.download(uri)
-    assert second != first and (second / "config.json").read_text() == "2"
-    assert marker.read_text() == "1", "a copy that is in use does not change"
-    storage.commit(uri, {"version": 3})
-    third = storage.download(uri)
-    assert sorted(p.name for p in first.parent.iterdir()) == sorted([second.name, third.name])
-    assert storage.download(str(source)) == source
-
-
-def test_an_interrupted_download_leaves_no_copy(
-    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    uri = s3.folder("half")
-    for index in range(20):
-        storage.write_bytes(f"{uri}/{index}", b"x")
-    whole = storage.list_files(uri)
-    listing = storage._listing(uri)
-    storage.delete(f"{uri}/7")
-    monkeypatch.setattr(storage, "_listing", lambda _uri: listing)
-    with pytest.raises(ChexoneError, match="does not exist"):
-        storage.download(uri)
-    monkeypatch.undo()
-    storage.write_bytes(f"{uri}/7", b"y")
-    copy = storage.download(uri)
-    assert len(list(copy.iterdir())) == len(whole) == 20
-    assert [p.name for p in copy.parent.iterdir()] == [copy.name]
-
-
 def test_arrow_reads_and_writes_through_a_pickled_filesystem(s3: Any) -> None:
     system, path = pickle.loads(pickle.dumps(storage.filesystem(s3.folder("table"))))
     table = pa.table({"x": [1, 2, 3]})
@@ -156,12 +113,12 @@ def test_missing_things_are_one_clear_line(s3: Any, tmp_path: Path) -> None:
     assert (
         _refused(storage.read_bytes, key) == f"cannot read {key}: it does not exist; check the URI"
     )
-    assert "nothing is there" in _refused(storage.download, key)
-    for action in (storage.read_bytes, storage.list_files, storage.download):
+    assert "nothing is there" in _refused(download, key)
+    for action in (storage.read_bytes, storage.list_files, download):
         assert "bucket no-such-bucket does not exist" in _refused(action, "s3://no-such-bucket/x")
     assert "bucket no-such-bucket" in _refused(storage.write_bytes, "s3://no-such-bucket/x", b"")
     assert "does not exist" in _refused(storage.read_bytes, str(tmp_path / "absent"))
-    assert "not a folder" in _refused(storage.download, str(tmp_path / "absent"))
+    assert "not a folder" in _refused(download, str(tmp_path / "absent"))
     storage.write_bytes(s3.folder("bad.json"), b"{")
     assert "is not JSON" in _refused(storage.read_json, s3.folder("bad.json"))
 

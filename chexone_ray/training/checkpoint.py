@@ -21,6 +21,7 @@ from typing import Any
 
 from chexone_ray import checkpoints, storage
 from chexone_ray.config import GrpoConfig, ImageConfig, PromptConfig, SftConfig
+from chexone_ray.downloads import download
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY
 
@@ -186,7 +187,7 @@ def newest_state(output_uri: str, run: Mapping[str, Any]) -> tuple[int, str] | N
 
 def fetch_state(uri: str) -> tuple[Path, list[dict[str, Any]]]:
     """A local copy of a state and the data positions of all ranks."""
-    folder = storage.download(uri)
+    folder = download(uri)
     positions = [
         json.loads((folder / f"position-{rank}.json").read_text()) for rank in range(world_size())
     ]

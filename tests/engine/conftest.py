@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from chexone_ray import storage
 from chexone_ray.config import EngineConfig, ImageConfig
+from chexone_ray.downloads import download
 
 if TYPE_CHECKING:
     from chexone_ray.engine.pool import EnginePool
@@ -50,7 +50,7 @@ def live_engine() -> EngineConfig:
 @pytest.fixture(scope="session")
 def model_folder(tiny_model_uri: str) -> str:
     """A local copy of the tiny tied model with random weights."""
-    return str(storage.download(tiny_model_uri))
+    return str(download(tiny_model_uri))
 
 
 @pytest.fixture(scope="session")
