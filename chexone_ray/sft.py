@@ -87,17 +87,10 @@ def loop(settings: dict[str, Any], mailbox: Mailbox) -> str:
     batches, max_steps = _open_feed(config, processor, positions)
     metrics = _metrics(config, batches.rank, state[0] if state else 0, max_steps, mailbox)
 
+    publish = checkpoint.publisher(config, run, batches.state, max_steps)
+
     def save(step: int, place: Path) -> None:
-        if step == max_steps:
-            return  # the model itself follows, and there is nothing to go on with
-        checkpoint.publish_state(
-            place,
-            config.output_uri,
-            step,
-            batches.state(),
-            keep=config.trainer.keep_checkpoints,
-            run=run,
-        )
+        publish(step, place)
         if metrics:
             metrics.flush()
 

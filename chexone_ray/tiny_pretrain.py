@@ -276,6 +276,23 @@ def rate(step: int, steps: int, peak: float) -> float:
     return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - 30) / max(1, steps - 30))))
 
 
+def optimizer_of(visual: Any, maps: Any) -> Any:
+    """AdamW; `factor` of a group is its learning rate over the tower's."""
+    import torch
+
+    modules = [visual, maps["flat"], maps["film"], maps["cell"]]
+    factors = [1.0, 1.0, FILM_RATE, FILM_RATE]
+    return torch.optim.AdamW(
+        [
+            {"params": list(module.parameters()), "factor": factor}
+            for module, factor in zip(modules, factors, strict=True)
+        ],
+        betas=(0.9, 0.95),
+        weight_decay=0.02,
+        fused=True,
+    )
+
+
 def pretrain(
     model: Any,
     *,
@@ -300,27 +317,15 @@ def pretrain(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         maps = linear_maps(visual.config.out_hidden_size)
-    groups = [
-        (visual, 1.0),
-        (maps["flat"], 1.0),
-        (maps["film"], FILM_RATE),
-        (maps["cell"], FILM_RATE),
-    ]
     parameters = [*visual.parameters(), *maps.parameters()]
-    optimizer = torch.optim.AdamW(
-        [{"params": list(module.parameters())} for module, _ in groups],
-        lr=peak,
-        betas=(0.9, 0.95),
-        weight_decay=0.02,
-        fused=True,
-    )
+    optimizer = optimizer_of(visual, maps)
     history: list[dict[str, float]] = []
     sums: dict[str, float] = {}
     for step, target in enumerate(_batches(films, steps, size, seed)):
         parts = losses(read_out(maps, encode(visual, patches(target["pixels"]))), target)
         total = torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum()
-        for group, (_, factor) in zip(optimizer.param_groups, groups, strict=True):
-            group["lr"] = factor * rate(step, steps, peak)
+        for group in optimizer.param_groups:
+            group["lr"] = group["factor"] * rate(step, steps, peak)
         optimizer.zero_grad()
         total.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -8,18 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import queue
 import time
 from collections import Counter, deque
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from chexone_ray.config import EngineConfig, SamplingConfig
-from chexone_ray.engine.handle import CLOSE_S, EngineHandle, Factory
+from chexone_ray.config import EngineConfig
+from chexone_ray.engine.handle import CLOSE_S, Factory
 from chexone_ray.engine.scaling import Load, PoolPolicy, Scaler
+from chexone_ray.engine.work import Job, Member, Weights
 from chexone_ray.errors import ChexoneError, WeightsLost
-from chexone_ray.records import Request, Rollout
+from chexone_ray.records import Rollout
 
 logger = logging.getLogger(__name__)
 
@@ -27,46 +26,6 @@ BATCH_MARGIN_S = 120.0
 """Beyond the time that its requests may take, until an engine that does not return is given up."""
 BACKOFF_S = 5.0
 """Pause before a start after a failed one, times the failures in a row."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Weights that every engine must have: a checkpoint (`uri`) or pushed ones (`ref`)."""
-
-    epoch: int
-    version: int
-    uri: str | None = None
-    ref: Any = None
-
-
-@dataclass
-class Call:
-    """One `generate` call; results go to its queue, read by the calling thread."""
-
-    results: queue.SimpleQueue[tuple[int, Rollout] | BaseException] = field(
-        default_factory=queue.SimpleQueue
-    )
-    cancelled: bool = False
-
-
-@dataclass
-class Job:
-    call: Call
-    index: int
-    request: Request
-    sampling: SamplingConfig
-    attempts: int = 0
-
-
-@dataclass(eq=False)
-class Member:
-    handle: EngineHandle
-    number: int
-    applied: int
-    state: Literal["starting", "ready", "updating", "outdated", "closing", "lost"] = "starting"
-    in_flight: int = 0
-    idle_since: float = 0.0
-    reserved: bool = False
 
 
 class Crew:

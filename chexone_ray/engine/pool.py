@@ -21,9 +21,10 @@ from typing import Any, TypeVar
 
 from chexone_ray.config import EngineConfig, ImageConfig, SamplingConfig
 from chexone_ray.engine import lifetime
-from chexone_ray.engine.crew import Call, Crew, Job
+from chexone_ray.engine.crew import Crew
 from chexone_ray.engine.handle import Factory, RayEngine
 from chexone_ray.engine.scaling import PoolPolicy
+from chexone_ray.engine.work import Call, Job
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Request, Rollout
 

@@ -70,15 +70,12 @@ def train(
         with closing(checkpoint.MetricLog(config.output_uri, report.step, on_row)) as rows:
             while report.step < config.steps:
                 start = time.monotonic()
-                try:
-                    _bring_up_to_date(engines, config, report)
-                    publish_s = time.monotonic() - start
-                    haul, position = roller.collect(report.position)
-                except WeightsLost as error:  # with rank 0; its group restarts and reports again
-                    logger.warning("grpo step %d: %s", report.step + 1, error)
+                sampled = _sample(engines, config, roller, report)
+                if sampled is None:
                     report = workers.next_report()
                     rows.rewind(report.step)
                     continue
+                haul, position, publish_s = sampled
                 batches, counts = make_batches(config, report.step + 1, position, haul)
                 workers.put(batches)
                 roller.prefetch(position)
@@ -172,6 +169,23 @@ def _roller(config: GrpoConfig, engines: EnginePool) -> Roller:
     samples = read_samples(config.manifest_uri, config.split, (), None)
     maker = RequestMaker(config.model_uri, config.images, config.prompts)
     return Roller(config, samples, maker, engines)
+
+
+def _sample(
+    engines: EnginePool, config: GrpoConfig, roller: Roller, report: TrainerReport
+) -> tuple[Haul, Position, float] | None:
+    """The rollouts with the reported weights, the position after them, and the seconds of the push.
+
+    None where the weights are lost: rank 0 died with them, and its group restarts and reports anew.
+    """
+    start = time.monotonic()
+    try:
+        _bring_up_to_date(engines, config, report)
+        publish_s = time.monotonic() - start
+        return *roller.collect(report.position), publish_s
+    except WeightsLost as error:
+        logger.warning("grpo step %d: %s", report.step + 1, error)
+        return None
 
 
 def _bring_up_to_date(engines: EnginePool, config: GrpoConfig, report: TrainerReport) -> None:

@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from chexone_ray import checkpoints, images
@@ -64,18 +63,6 @@ def loop(settings: dict[str, Any], mailbox: Mailbox) -> str:
         position=Position(**positions[0]) if positions else Position(),
     )
 
-    def save(step: int, place: Path) -> None:
-        if step == config.steps:
-            return  # the model itself follows, and there is nothing to go on with
-        checkpoint.publish_state(
-            place,
-            config.output_uri,
-            step,
-            batches.state(),
-            keep=config.trainer.keep_checkpoints,
-            run=settings["run"],
-        )
-
     with checkpoint.node_folder() as scratch:
         trainer = PackedTrainer(
             model,
@@ -89,7 +76,9 @@ def loop(settings: dict[str, Any], mailbox: Mailbox) -> str:
             folder=scratch,
             temperature=config.sampling.temperature,
             on_metrics=batches.note_metrics,
-            on_checkpoint=save,
+            on_checkpoint=checkpoint.publisher(
+                config, settings["run"], batches.state, config.steps
+            ),
         )
         batches.model = trainer.model
         trainer.train(resume_from_checkpoint=None if local is None else str(local))

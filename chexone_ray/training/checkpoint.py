@@ -125,6 +125,31 @@ def full_state(trainer: Any) -> dict[str, Any] | None:
 # --- resumable state -----------------------------------------------------------------------------
 
 
+def publisher(
+    config: SftConfig | GrpoConfig,
+    run: dict[str, Any],
+    position: Callable[[], dict[str, Any]],
+    last_step: int,
+) -> Callable[[int, Path], None]:
+    """A function (step, local folder) that publishes states of a run on every rank.
+
+    Not that of the last step: the model itself follows, and there is nothing to go on with.
+    """
+
+    def publish(step: int, folder: Path) -> None:
+        if step < last_step:
+            publish_state(
+                folder,
+                config.output_uri,
+                step,
+                position(),
+                keep=config.trainer.keep_checkpoints,
+                run=run,
+            )
+
+    return publish
+
+
 def publish_state(
     folder: Path,
     output_uri: str,

@@ -1,0 +1,268 @@
+"""One settings tree a stage. The defaults are the published recipe of CheXOne where it has one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from chexone_ray.config.tables import (
+    EngineConfig,
+    ImageConfig,
+    OptimConfig,
+    PositiveInt,
+    PromptConfig,
+    RayConfig,
+    RewardConfig,
+    SamplingConfig,
+    Settings,
+    Share,
+    TrainerConfig,
+    Uri,
+)
+
+
+class Stage(Settings):
+    """What every stage has."""
+
+    output_uri: Uri = Field(description="Where the results go: s3://, gs:// or a local path.")
+    seed: int = Field(
+        0,
+        ge=0,
+        description="Seed of every random choice, of sampling too where sampling.seed is not set.",
+    )
+    ray: RayConfig = RayConfig()
+
+
+class SourceConfig(Settings):
+    """One archive."""
+
+    adapter: Literal["mimic_cxr_jpg", "vindr_cxr"] = Field(description="Adapter in data/sources/.")
+    uri: Uri = Field(description="Root of the archive.")
+    boxes_uri: str | None = Field(
+        None,
+        description="VinDr-shaped box file of these images, or a folder of annotations_*.csv.",
+    )
+
+
+class PrepareConfig(Stage):
+    """Archives -> manifest."""
+
+    sources: tuple[SourceConfig, ...] = Field(min_length=1, description="Archives to read.")
+    kinds: tuple[str, ...] = Field((), description="Question kinds to write; all by default.")
+    validate_share: Share = Field(0.02, description="Share of the patients in the validate split.")
+    test_share: Share = Field(0.02, description="Share of the patients in the test split.")
+    archive_splits: bool = Field(True, description="Keep the archive's own split where it has one.")
+    instruct_share: Share = Field(0.25, description="Share of the training rows without a trace.")
+    max_per_kind: dict[str, PositiveInt] = Field({}, description="Most training rows a kind.")
+    group_by_study: bool = Field(
+        True, description="Keep the questions of a study together: one read an image."
+    )
+    rows_per_group: PositiveInt = Field(512, description="Rows a Parquet row group.")
+    max_drop_share: Share = Field(
+        0.05, description="End the run when more images than this are unusable."
+    )
+    images: ImageConfig = ImageConfig()
+
+
+class TinyModelConfig(Settings):
+    """A small Qwen2.5-VL with its tokenizer, chat template and processor."""
+
+    output_uri: Uri = Field(description="Where the Hugging Face folder goes.")
+    seed: int = Field(0, ge=0, description="Seed of the weights and the pretraining.")
+    random: bool = Field(False, description="Leave the vision tower at random weights.")
+    pretrain_steps: PositiveInt = Field(250, description="Steps of vision pretraining on phantoms.")
+
+
+class SftConfig(Stage):
+    """Manifest -> supervised checkpoint."""
+
+    model_uri: str = Field(
+        "Qwen/Qwen2.5-VL-3B-Instruct", description="Base model: hub name or URI."
+    )
+    manifest_uri: Uri = Field(description="Manifest folder of `prepare`.")
+    split: Literal["train", "validate", "test"] = Field("train", description="Split to train on.")
+    epochs: Annotated[float, Field(gt=0)] = Field(1.0, description="Passes over the split.")
+    max_steps: PositiveInt | None = Field(None, description="Optimizer steps; overrides epochs.")
+    kind_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="Loss weight of a kind."
+    )
+    images: ImageConfig = ImageConfig()
+    prompts: PromptConfig = PromptConfig()
+    optim: OptimConfig = OptimConfig()
+    trainer: TrainerConfig = TrainerConfig()
+
+
+class FilterConfig(Stage):
+    """Manifest and checkpoint -> the prompts on which answers differ."""
+
+    model_uri: Uri = Field(description="Checkpoint that samples.")
+    manifest_uri: Uri = Field(description="Manifest folder of `prepare`.")
+    split: Literal["train", "validate", "test"] = Field(
+        "train", description="Split to select from."
+    )
+    kinds: tuple[str, ...] = Field((), description="Question kinds to consider; all by default.")
+    max_candidates_per_kind: PositiveInt | None = Field(None, description="Prompts sampled a kind.")
+    min_std: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Keep prompts whose reward std is above this."
+    )
+    quota_per_kind: dict[str, PositiveInt] = Field(
+        {}, description="Most prompts kept a kind, highest variance first."
+    )
+    sampling: SamplingConfig = SamplingConfig(n=8, temperature=1.0)
+    rewards: RewardConfig = RewardConfig()
+    max_failure_rate: Share = Field(
+        0.02, description="End the run when more prompts than this fail."
+    )
+    images: ImageConfig = ImageConfig()
+    prompts: PromptConfig = PromptConfig()
+    engine: EngineConfig = EngineConfig()
+
+
+class GrpoConfig(Stage):
+    """Selected prompts and checkpoint -> reinforced checkpoint."""
+
+    model_uri: Uri = Field(description="Start and reference checkpoint.")
+    manifest_uri: Uri = Field(description="Manifest folder, usually of `filter`.")
+    split: Literal["train", "validate", "test"] = Field("train", description="Split to train on.")
+    steps: PositiveInt = Field(13_838, description="Optimizer steps.")
+    prompts_per_step: PositiveInt = Field(64, description="Prompt groups an optimizer step.")
+    advantage: Literal["group_std", "global_std", "none"] = Field(
+        "group_std",
+        description="Divide the centred reward by the group's std, the batch's std, or not.",
+    )
+    behaviour_cap: Annotated[float, Field(ge=1)] = Field(
+        2.0,
+        description="Cap of the trainer/engine probability ratio that corrects off-policy tokens.",
+    )
+    beta: Annotated[float, Field(ge=0)] = Field(
+        0.001, description="KL weight; 0 loads no reference."
+    )
+    min_reward_std: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Groups at or below this reward std are dropped and refilled."
+    )
+    max_refills: int = Field(
+        2, ge=0, description="Refill rounds a step before it trains on fewer groups."
+    )
+    # The published recipe has a repetition penalty of 1.1. It changes the distribution that the
+    # engine samples from and not the trainer's, so it is off here.
+    sampling: SamplingConfig = SamplingConfig(n=8, temperature=1.0)
+    rewards: RewardConfig = RewardConfig()
+    max_failure_rate: Share = Field(
+        0.02, description="End the run when more prompts than this fail."
+    )
+    step_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        1800, description="Until a trainer step is done."
+    )
+    images: ImageConfig = ImageConfig()
+    prompts: PromptConfig = PromptConfig()
+    optim: OptimConfig = OptimConfig(vision_lr_scale=0.0, max_grad_norm=0.5)
+    trainer: TrainerConfig = TrainerConfig(zero_stage=2)
+    engine: EngineConfig = EngineConfig()
+
+    @model_validator(mode="after")
+    def _a_group(self) -> GrpoConfig:
+        if self.sampling.n < 2:
+            raise ValueError(
+                f"grpo.sampling.n={self.sampling.n} makes no group: set it to 2 or more"
+            )
+        return self
+
+
+class PredictConfig(Stage):
+    """Checkpoint and manifest or image folder -> predictions."""
+
+    model_uri: Uri = Field(description="Checkpoint to run.")
+    manifest_uri: str | None = Field(None, description="Manifest folder; or give images_uri.")
+    images_uri: str | None = Field(None, description="Folder of images (PNG, JPEG, DICOM).")
+    question: str | None = Field(
+        None, description="Question for every image of images_uri; a report by default."
+    )
+    split: Literal["train", "validate", "test"] = Field(
+        "test", description="Split of the manifest."
+    )
+    kinds: tuple[str, ...] = Field((), description="Question kinds to answer; all by default.")
+    max_per_kind: PositiveInt | None = Field(None, description="Rows answered a kind at most.")
+    mode: Literal["reasoning", "instruct"] = Field(
+        "reasoning", description="With or without a trace."
+    )
+    rows_per_part: PositiveInt = Field(
+        256, description="Rows a committed output part; the unit of resuming."
+    )
+    max_failure_rate: Share = Field(0.02, description="End the run when more rows than this fail.")
+    sampling: SamplingConfig = SamplingConfig()
+    images: ImageConfig = ImageConfig()
+    prompts: PromptConfig = PromptConfig()
+    engine: EngineConfig = EngineConfig(max_engines=2)
+
+    @model_validator(mode="after")
+    def _one_input(self) -> PredictConfig:
+        if (self.manifest_uri is None) == (self.images_uri is None):
+            raise ValueError("predict: give exactly one of manifest_uri and images_uri")
+        if self.question is not None and self.images_uri is None:
+            raise ValueError("predict.question has no effect with manifest_uri: drop it")
+        if self.images_uri is not None and (self.kinds or self.max_per_kind):
+            raise ValueError(
+                "predict.kinds and predict.max_per_kind have no effect with images_uri: drop them"
+            )
+        return self
+
+
+class EvaluateConfig(Stage):
+    """Predictions -> a table by task."""
+
+    predictions_uri: dict[str, Uri] = Field(
+        min_length=1, description="Model name -> predictions folder."
+    )
+    manifest_uri: Uri = Field(description="The manifest that was answered.")
+    baselines: bool = Field(True, description="Add majority, all-positive and best-fixed-box rows.")
+    bootstrap: PositiveInt = Field(1000, description="Bootstrap draws over patients.")
+
+
+class ServeConfig(Settings):
+    """A served model; also the `args` of serve/serve_config.yaml."""
+
+    model_uri: Uri = Field(description="Checkpoint to serve.")
+    model_name: str = Field("chexone", description="Name in the OpenAI API.")
+    host: str = Field("127.0.0.1", description="Address of the HTTP proxy.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port of the HTTP proxy.")
+    min_replicas: PositiveInt = Field(1, description="Replicas kept up.")
+    max_replicas: PositiveInt = Field(1, description="Replicas at most.")
+    images: ImageConfig | None = Field(None, description="Pixel limits; those of the checkpoint.")
+    prompts: PromptConfig | None = Field(None, description="Wording; that of the checkpoint.")
+    engine: EngineConfig = EngineConfig()
+    ray: RayConfig = RayConfig()
+
+    @model_validator(mode="after")
+    def _replicas(self) -> ServeConfig:
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(
+                f"max_replicas={self.max_replicas} is below min_replicas={self.min_replicas}: "
+                "raise it"
+            )
+        return self
+
+
+class DemoConfig(Settings):
+    """The whole chain on one machine."""
+
+    output: str = Field("runs/demo", min_length=1, description="Run folder.")
+    quick: bool = Field(False, description="The tasks that a short run learns, in less time.")
+    seed: int = Field(0, ge=0, description="Seed of every random choice.")
+    recipe: str | None = Field(None, description="TOML file with other values for the recipe.")
+    real_data: str = Field(
+        "../shared/data/real", description="Folder of real films; skipped where absent."
+    )
+
+
+STAGES: dict[str, type[Settings]] = {
+    "prepare": PrepareConfig,
+    "tiny-model": TinyModelConfig,
+    "sft": SftConfig,
+    "filter": FilterConfig,
+    "grpo": GrpoConfig,
+    "predict": PredictConfig,
+    "evaluate": EvaluateConfig,
+    "serve": ServeConfig,
+    "demo": DemoConfig,
+}
