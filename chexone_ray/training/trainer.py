@@ -9,6 +9,7 @@ ranks, divided by their number; HF counts them because a batch has `labels`.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -124,8 +125,8 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
 
     `on_metrics(step, row)` gets one row every `log_steps` on rank 0, keys `<stage>/<name>`.
     `on_checkpoint(step, folder)` gets every local resumable checkpoint, on every rank, after the
-    folder is complete on this node. `after_step(step)` runs on every rank. A loss that is not
-    finite raises before its gradient reaches the optimizer.
+    folder is complete on this node. `after_step(step)` runs on every rank. A loss or a
+    gradient that is not finite raises, and nothing is updated.
     """
 
     loss_is_scaled_for_ga = True
@@ -150,7 +151,7 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
     ) -> None:
         schedule.freeze(model, optim)
         arguments = training_arguments(config, optim, max_steps=max_steps, seed=seed, folder=folder)
-        callbacks = [_AfterStep(after_step)] if after_step else []
+        callbacks = [_AfterStep(f) for f in (self._check_gradient, after_step) if f]
         # HF wants a dataset although `get_train_dataloader` is ours.
         super().__init__(model, arguments, train_dataset=[0], callbacks=callbacks)
         from transformers import PrinterCallback
@@ -211,6 +212,16 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
                 values = {"entropy": scored.entropy, **values}
             self._window.add(inputs, mask, scored.log_probs.detach(), per_token.detach(), values)
         return total * self.args.world_size / kwargs["num_items_in_batch"]
+
+    def _check_gradient(self, step: int) -> None:
+        """A gradient that is not finite makes DeepSpeed skip the step without a word: end there."""
+        read = getattr(self.model_wrapped, "get_global_grad_norm", None)
+        norm = read() if read else None
+        if norm is not None and not math.isfinite(norm):
+            raise ChexoneError(
+                f"{self.stage}/grad_norm is {float(norm)} at step {step}: nothing was updated; "
+                f"lower optim.lr={self.optim_config.lr} or look at the samples of this step"
+            )
 
     # --- optimizer -------------------------------------------------------------------------------
 

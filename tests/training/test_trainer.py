@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,8 +177,22 @@ def test_steps_equal_plain_torch(
         torch.testing.assert_close(whole[name], theirs.detach(), atol=2e-5, rtol=0, msg=name)
 
 
-def test_a_loss_that_is_not_finite_updates_nothing(
-    tiny_folder: str, processor: Any, documents: list[Document], tmp_path: Path
+@pytest.mark.parametrize(
+    ("token_loss", "match"),
+    [
+        (lambda log_probs: log_probs * float("nan"), r"sft/loss is nan at step 0.*optim\.lr"),
+        # 0, but its derivative is infinity times 0
+        (lambda log_probs: (log_probs * 0).sqrt(), r"sft/grad_norm is (inf|nan) at step 1.*optim"),
+    ],
+    ids=["loss", "gradient"],
+)
+def test_what_is_not_finite_updates_nothing(
+    tiny_folder: str,
+    processor: Any,
+    documents: list[Document],
+    tmp_path: Path,
+    token_loss: Callable[[Any], Any],
+    match: str,
 ) -> None:
     from chexone_ray.training import forward
 
@@ -187,7 +201,7 @@ def test_a_loss_that_is_not_finite_updates_nothing(
     trainer = PackedTrainer(
         model,
         Repeated([documents], VisionLayout.of(processor)),
-        lambda log_probs, entropy, tracks: (log_probs * float("nan"), {}),
+        lambda log_probs, entropy, tracks: (token_loss(log_probs), {}),
         stage="sft",
         config=settings(packs_per_step=1),
         optim=OptimConfig(lr=1e-2),
@@ -195,7 +209,7 @@ def test_a_loss_that_is_not_finite_updates_nothing(
         seed=0,
         folder=tmp_path,
     )
-    with pytest.raises(ChexoneError, match=r"sft/loss is nan at step 0.*optim\.lr"):
+    with pytest.raises(ChexoneError, match=match):
         trainer.train()
     for name, parameter in model.named_parameters():
         assert torch.equal(parameter, before[name]), name
