@@ -6,13 +6,14 @@ parser and the same metrics as every model.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chexone_ray import boxes
+from chexone_ray.data.facts import side_of
 from chexone_ray.evaluation.kinds import positive_labels
 from chexone_ray.records import Box, Sample
 
@@ -35,22 +36,80 @@ def all_positive(train: Sequence[Sample]) -> Answerer:
     return lambda sample: report
 
 
-def best_fixed_box(train: Sequence[Sample], by_label: bool) -> Answerer:
-    """The training box, a label or over all, that overlaps the training boxes best on average."""
-    pools: dict[str, list[Box]] = {}
+def majority_of_question(train: Sequence[Sample]) -> Answerer:
+    """The most frequent training answer to the very question; to a new one that of all questions.
+
+    It knows what the wording gives away, such as how often a finding is there when asked for.
+    """
+    by_question: dict[str, list[Sample]] = defaultdict(list)
+    for sample in train:
+        by_question[sample.question].append(sample)
+    answers = {question: majority(found) for question, found in by_question.items()}
+    fallback = majority(train)
+    return lambda sample: answers.get(sample.question, fallback)(sample)
+
+
+def likeliest_option(train: Sequence[Sample]) -> Answerer:
+    """Of the options shown, the one that was right most often where it was shown in training."""
+    shown: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for sample in train:
+        for option in sample.options:
+            shown[_text(option)] += 1
+            right[_text(option)] += option.startswith(sample.answer)
+
+    def answer(sample: Sample) -> str:
+        best = max(sample.options, key=lambda o: right[_text(o)] / max(shown[_text(o)], 1))
+        return best.partition(" ")[0]
+
+    return answer
+
+
+def _text(option: str) -> str:
+    return option.partition(" ")[2]
+
+
+def best_fixed_box(train: Sequence[Sample]) -> Answerer:
+    """The training box that overlaps the training boxes best on average."""
+    best = _medoids(train, lambda box: "")[""]
+    return lambda sample: boxes.encode([Box(_asked(sample), best)])
+
+
+def best_fixed_box_a_label(train: Sequence[Sample]) -> Answerer:
+    """The same among the boxes of the label that is asked for."""
+    best = _medoids(train, lambda box: box.label)
+    some = next(iter(best.values()))
+    return lambda sample: boxes.encode([Box(_asked(sample), best.get(_asked(sample), some))])
+
+
+def best_fixed_box_side_told(train: Sequence[Sample]) -> Answerer:
+    """The same among those of the label and the side, for each box of the reference.
+
+    It is told how many boxes there are and on which sides, which the question does not say: what is
+    above it is due to seeing where on its side a finding lies and how large it is.
+    """
+    best = _medoids(train, lambda box: f"{box.label}/{side_of(box)}")
+    some = next(iter(best.values()))
+    return lambda sample: boxes.encode(
+        [
+            Box(box.label, best.get(f"{box.label}/{side_of(box)}", some))
+            for box in sample.boxes or (Box(_asked(sample), some),)
+        ]
+    )
+
+
+def _asked(sample: Sample) -> str:
+    return sample.boxes[0].label if sample.boxes else "finding"
+
+
+def _medoids(
+    train: Sequence[Sample], key: Callable[[Box], str]
+) -> dict[str, tuple[float, float, float, float]]:
+    pools: dict[str, list[Box]] = defaultdict(list)
     for sample in train:
         for box in sample.boxes:
-            pools.setdefault(box.label if by_label else "", []).append(box)
-    best = {label: _medoid(pool) for label, pool in pools.items()}
-    return lambda sample: _fixed_answer(sample, best, by_label)
-
-
-def _fixed_answer(
-    sample: Sample, best: Mapping[str, tuple[float, float, float, float]], by_label: bool
-) -> str:
-    label = sample.boxes[0].label if sample.boxes else ""
-    xyxy = best.get(label if by_label else "") or next(iter(best.values()))
-    return boxes.encode([Box(label or "finding", xyxy)])
+            pools[key(box)].append(box)
+    return {name: _medoid(pool) for name, pool in pools.items()}
 
 
 def _medoid(pool: Sequence[Box]) -> tuple[float, float, float, float]:
@@ -79,7 +138,13 @@ def baselines_of(kind: str, train: Sequence[Sample]) -> dict[str, Answerer]:
         if not any(sample.boxes for sample in train):
             return {}
         return {
-            "best fixed box": best_fixed_box(train, by_label=False),
-            "best fixed box a label": best_fixed_box(train, by_label=True),
+            "best fixed box": best_fixed_box(train),
+            "best fixed box a label": best_fixed_box_a_label(train),
+            "best fixed box a label, sides told": best_fixed_box_side_told(train),
         }
-    return {"majority": majority(train)}
+    if any(sample.options for sample in train):
+        return {"majority": majority(train), "likeliest option": likeliest_option(train)}
+    return {
+        "majority": majority(train),
+        "majority of the question": majority_of_question(train),
+    }

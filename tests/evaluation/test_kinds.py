@@ -9,7 +9,7 @@ import pytest
 
 from chexone_ray import boxes
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.constant import baselines_of, best_fixed_box, pairwise_iou
+from chexone_ray.evaluation.constant import baselines_of, pairwise_iou
 from chexone_ray.evaluation.kinds import METRICS, mean_iou
 from chexone_ray.records import Box, ImageRef, Sample
 
@@ -95,8 +95,12 @@ def test_baselines() -> None:
     train = [replace(SAMPLE, answer=a) for a in ("no", "yes", "no")]
     assert baselines_of("presence", train)["majority"](SAMPLE) == "no"
     many = [grounding(LEFT)] * 3 + [grounding(RIGHT)]
-    answer = best_fixed_box(many, by_label=True)(grounding(RIGHT))
+    answer = baselines_of("grounding", many)["best fixed box a label"](grounding(RIGHT))
     assert boxes.decode(answer)[0].xyxy == pytest.approx(LEFT.xyxy)
+    told = baselines_of("grounding", many)["best fixed box a label, sides told"]
+    assert mean_iou(boxes.decode(told(grounding(RIGHT))), [RIGHT]) == 1
+    assert mean_iou(boxes.decode(told(grounding(LEFT, RIGHT))), [LEFT, RIGHT]) == 1
+    assert len(boxes.decode(told(grounding()))) == 1
     reports = [
         replace(SAMPLE, kind="findings", answer="There is a left pleural effusion."),
         replace(SAMPLE, kind="findings", answer="There is cardiomegaly."),
@@ -105,3 +109,31 @@ def test_baselines() -> None:
     (metric,) = METRICS["findings"]
     assert list(metric.row(reports[0], everything) or ()) == [1, 1, 0]
     assert baselines_of("view", []) == {}
+
+
+def test_baselines_that_know_the_question() -> None:
+    train = [
+        replace(SAMPLE, question=question, answer=answer)
+        for question, answer in (("a?", "no"), ("a?", "no"), ("b?", "yes"), ("c?", "no"))
+    ]
+    answer = baselines_of("presence", train)["majority of the question"]
+    assert [answer(replace(SAMPLE, question=q)) for q in ("a?", "b?", "new?")] == [
+        "no",
+        "yes",
+        "no",
+    ]
+
+    def choice(answer: str, *names: str) -> Sample:
+        options = tuple(f"({letter}) {name}" for letter, name in zip("AB", names, strict=True))
+        return replace(SAMPLE, kind="choice", answer=answer, options=options)
+
+    # nodule was right in 2 of 2, edema in 1 of 3, mass in 0 of 1
+    lists = [
+        choice("(A)", "nodule", "edema"),
+        choice("(B)", "edema", "nodule"),
+        choice("(A)", "edema", "mass"),
+    ]
+    pick = baselines_of("choice", lists)["likeliest option"]
+    assert pick(choice("(A)", "mass", "edema")) == "(B)"
+    assert pick(choice("(A)", "nodule", "edema")) == "(A)"
+    assert pick(choice("(B)", "mass", "never seen")) == "(A)"
