@@ -1,8 +1,8 @@
 """Batch prediction: a manifest or a folder of images -> Parquet of answers, part by part.
 
-Images are read and decoded in threads ahead of the engines, so many parts at a time as the largest
-pool can work on. A part is committed as one file, so a killed run goes on with the first part that
-is missing. An image that cannot be used is a row with an error, counted.
+Images are read and decoded by Ray tasks ahead of the engines, so many parts at a time as the
+largest pool can work on. A part is committed as one file, so a killed run goes on with the first
+part that is missing. An image that cannot be used is a row with an error, counted.
 
 Columns: those of the manifest (`reasoning` and `answer` are the reference; empty for a folder of
 images) and `completion`, `text`, `predicted_reasoning`, `predicted_answer`, `parsed`,
@@ -186,23 +186,20 @@ def _fill(
         in_flight = parts_in_flight(config.engine, config.rows_per_part * config.sampling.n)
         finished = 0
         start = time.monotonic()
-        try:
-            for number, size, rows in ahead(missing, work, in_flight):
-                table = pa.Table.from_pylist(rows, result_schema())
-                folder.write(number, table)
-                tally.add(table)
-                finished += size
-                rate = finished / (time.monotonic() - start)
-                logger.info(
-                    "predict: part %d written, %d samples, %.1f a second, %d failed",
-                    number,
-                    finished,
-                    rate,
-                    tally.failed_samples,
-                )
-                _check_failures(config, tally, total)
-        finally:
-            maker.close()
+        for number, size, rows in ahead(missing, work, in_flight):
+            table = pa.Table.from_pylist(rows, result_schema())
+            folder.write(number, table)
+            tally.add(table)
+            finished += size
+            rate = finished / (time.monotonic() - start)
+            logger.info(
+                "predict: part %d written, %d samples, %.1f a second, %d failed",
+                number,
+                finished,
+                rate,
+                tally.failed_samples,
+            )
+            _check_failures(config, tally, total)
 
 
 def _rows(

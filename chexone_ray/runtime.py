@@ -7,6 +7,8 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from chexone_ray import s3
 from chexone_ray.config import RayConfig
@@ -81,6 +83,19 @@ def leave() -> None:
     import ray
 
     ray.shutdown()
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Raise a ChexoneError of a task or an actor as itself, not wrapped by Ray."""
+    from ray.exceptions import RayTaskError
+
+    try:
+        yield
+    except RayTaskError as error:
+        if isinstance(error.cause, ChexoneError):
+            raise error.cause from error
+        raise
 
 
 def _start(config: RayConfig) -> None:

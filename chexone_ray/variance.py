@@ -167,10 +167,7 @@ def _sample_groups(
     if missing:
         with leased_pool(config, pool) as engines:
             maker = RequestMaker(config.model_uri, config.images, config.prompts)
-            try:
-                _fill(config, missing, folder, engines, maker, len(samples))
-            finally:
-                maker.close()
+            _fill(config, missing, folder, engines, maker, len(samples))
     groups = [
         Group(**{**row, "rewards": tuple(row["rewards"])})
         for number, _ in parts

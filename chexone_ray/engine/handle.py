@@ -5,30 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from chexone_ray import runtime
 from chexone_ray.config import EngineConfig, ImageConfig, SamplingConfig
 from chexone_ray.engine import engine
-from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Request, Rollout
 
 logger = logging.getLogger(__name__)
 
 CLOSE_S = 30.0
-
-
-@contextlib.contextmanager
-def _own_errors() -> Iterator[None]:
-    """Raise a ChexoneError of the actor as itself, not wrapped by Ray."""
-    from ray.exceptions import RayTaskError
-
-    try:
-        yield
-    except RayTaskError as error:
-        if isinstance(error.cause, ChexoneError):
-            raise error.cause from error
-        raise
 
 
 class EngineHandle(Protocol):
@@ -73,7 +60,7 @@ class RayEngine:
 
     async def start(self) -> None:
         """Wait until the actor has loaded the model; the caller bounds the wait."""
-        with _own_errors():
+        with runtime.own_errors():
             self._started = await self._actor.start.remote()
         logger.info(
             "engine of process %d is up: imports %.0f s, model %.0f s",
@@ -98,7 +85,7 @@ class RayEngine:
         """See `Engine.update_weights`. In a list references travel as such: a lost one is found by
         the engine instead of by Ray, which would not even call it."""
         parts = weights if isinstance(weights, (list, tuple)) else [weights]
-        with _own_errors():
+        with runtime.own_errors():
             await self._actor.update_weights.remote(parts, version)
 
     async def load_checkpoint(self, uri: str, version: int) -> None:

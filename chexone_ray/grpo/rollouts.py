@@ -37,9 +37,6 @@ class MakesRequests(Protocol):
     def make(self, samples: Sequence[Sample]) -> Sequence[Request | ImageError]:
         """One request a sample, in order, or why its images cannot be used."""
 
-    def close(self) -> None:
-        """Stop its threads."""
-
 
 REQUEST_CACHE_BYTES = 256 * 2**20
 """Images of prepared requests kept between epochs and refills."""
@@ -241,9 +238,8 @@ class Roller:
         self._background.submit(self._requests.get, [self._samples[i] for _, i in coming])
 
     def close(self) -> None:
-        """Stop the threads that prepare requests."""
+        """Stop the thread that prepares requests."""
         self._background.shutdown(wait=False, cancel_futures=True)
-        self._maker.close()
 
     def _check_signal(self, haul: Haul) -> None:
         if haul.groups:

@@ -188,7 +188,6 @@ def assert_same_log_probs(config: GrpoConfig, pool: Any, uri: str) -> None:
     model = forward.load_model(folder, dtype="float32", attention="sdpa").eval()
     maker = RequestMaker(uri, config.images, config.prompts)
     requests = maker.make(read_samples(config.manifest_uri, "train", (), 1))
-    maker.close()
     rollouts = pool.generate(requests, config.sampling)
     compared = 0
     for request, rollout in zip(requests, rollouts, strict=True):

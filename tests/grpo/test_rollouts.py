@@ -48,9 +48,6 @@ class Maker:
             for sample in samples
         ]
 
-    def close(self) -> None:
-        """Nothing to stop."""
-
 
 class ScriptedPool:
     """Answers each prompt by its sample's name: "mixed", "same" or "broken"."""
