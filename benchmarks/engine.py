@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=96)
     parser.add_argument("--batch", type=int, default=16, help="prompts a batch of transformers")
-    parser.add_argument("--threads", type=int, default=1, help="threads of transformers")
+    parser.add_argument("--threads", type=int, default=2, help="threads of transformers")
     given = parser.parse_args()
     log.configure()
     requests = make_requests(given.model, given.prompts)

@@ -277,12 +277,19 @@ def _settings(config: PredictConfig, samples: Sequence[Sample]) -> dict[str, Any
     chosen = config.model_dump(
         mode="json", exclude={"output_uri", "ray", "engine", "max_failure_rate"}
     )
-    given = storage.committed(config.manifest_uri) if config.manifest_uri else None
-    return chosen | {
-        "model_digest": checkpoints.model_digest(config.model_uri),
-        "manifest": given,
-        "samples": digest([sample.id for sample in samples]),
-    }
+    if config.manifest_uri:
+        given: dict[str, Any] = {"manifest": storage.committed(config.manifest_uri)}
+    else:
+        assert config.images_uri is not None
+        names = {sample.id for sample in samples}
+        files = [f for f in storage.describe_files(config.images_uri) if f[0] in names]
+        given = {"files": digest(files)}
+    return (
+        chosen
+        | {"model_digest": checkpoints.model_digest(config.model_uri)}
+        | {"samples": digest([sample.id for sample in samples])}
+        | given
+    )
 
 
 def _summary(

@@ -1,9 +1,11 @@
-"""One stage as a Ray job over the job server of a real cluster: `ray start`, `ray job submit`."""
+"""What a user runs on a cluster of `ray start`: a stage by `ray job submit`, and `serve run`."""
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -12,14 +14,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
+import numpy as np
 import pytest
+import yaml
 
-from chexone_ray import storage
+from chexone_ray import images, storage
 
 ROOT = Path(__file__).parents[1]
-RAY = str(Path(sys.executable).parent / "ray")
+RAY, SERVE = (str(Path(sys.executable).parent / name) for name in ("ray", "serve"))
 START_TIMEOUT_S = 120
+SERVE_TIMEOUT_S = 400
+STOP_TIMEOUT_S = 60
 SUBMIT_ATTEMPTS = 12
 JOB_TIMEOUT_S = 400
 
@@ -28,6 +35,7 @@ JOB_TIMEOUT_S = 400
 class Cluster:
     """A running head node and the environment of its clients."""
 
+    address: str
     dashboard: str
     environment: dict[str, str]
 
@@ -54,9 +62,10 @@ def _ports(count: int) -> list[int]:
     return ports
 
 
-@pytest.fixture
-def cluster(s3: Any, tmp_path: Path) -> Iterator[Cluster]:
+@pytest.fixture(scope="module")
+def cluster(s3: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """`ray start --head --block` on ports of its own; ended by its own handle."""
+    tmp_path = tmp_path_factory.mktemp("cluster")
     gcs, dashboard, client, agent = _ports(4)
     dropped = ("RAY_ADDRESS", "PYTHONPATH")
     environment = {k: v for k, v in os.environ.items() if k not in dropped}
@@ -79,7 +88,7 @@ def cluster(s3: Any, tmp_path: Path) -> Iterator[Cluster]:
         try:
             address = f"http://127.0.0.1:{dashboard}"
             _wait_for_jobs(head, address, environment, tmp_path / "head.log")
-            yield Cluster(address, environment)
+            yield Cluster(f"127.0.0.1:{gcs}", address, environment)
         finally:
             head.terminate()
             try:
@@ -136,3 +145,65 @@ def test_prepare_runs_as_a_submitted_job(cluster: Cluster, s3: Any, archive_uri:
     refused = cluster.submit(*job, "--optim.lr", "3")
     assert refused.returncode != 0
     assert "--optim.lr: unknown setting" in refused.stdout + refused.stderr
+
+
+@pytest.mark.slow
+def test_serve_run_answers_a_streamed_question(
+    cluster: Cluster, tiny_model_uri: str, tmp_path: Path
+) -> None:
+    from openai import OpenAI
+
+    config = yaml.safe_load((ROOT / "serve" / "serve_config.debug.yaml").read_text())
+    (port,) = _ports(1)
+    config["http_options"]["port"] = port
+    config["applications"][0]["args"]["model_uri"] = tiny_model_uri
+    path = tmp_path / "serve_config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    with (tmp_path / "serve.log").open("wb") as log:
+        served = subprocess.Popen(
+            [SERVE, "run", "--working-dir", ".", "--address", cluster.address, str(path)],
+            stdout=log,
+            stderr=log,
+            cwd=ROOT,
+            env=cluster.environment,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_healthy(served, url, tmp_path / "serve.log")
+        film = base64.b64encode(images.to_png(np.full((112, 112, 3), 90, dtype=np.uint8))).decode()
+        content: list[Any] = [
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{film}"}},
+            {"type": "text", "text": "Which view is this?"},
+        ]
+        with OpenAI(base_url=f"{url}/v1", api_key="none", timeout=120) as client:
+            chunks = list(
+                client.chat.completions.create(
+                    model="chexone",
+                    messages=[{"role": "user", "content": content}],
+                    max_tokens=8,
+                    temperature=0,
+                    stream=True,
+                )
+            )
+        assert len([c for c in chunks if c.choices and c.choices[0].delta.content]) > 2
+    finally:
+        served.send_signal(signal.SIGINT)
+        try:
+            served.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            served.kill()
+            served.wait(STOP_TIMEOUT_S)
+            raise
+
+
+def _wait_until_healthy(served: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + SERVE_TIMEOUT_S
+    while time.monotonic() < deadline:
+        assert served.poll() is None, log.read_text()[-2000:]
+        try:
+            with urlopen(f"{url}/health", timeout=10) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(1)
+    raise AssertionError(f"{url}/health does not answer:\n{log.read_text()[-2000:]}")

@@ -190,6 +190,10 @@ def test_samples_several_and_refuses_other_settings(tmp_path: Path, tokenizer_fo
     other = config.model_copy(update={"mode": "instruct"})
     with pytest.raises(ChexoneError, match="other settings"):
         predict(other)
+    film = tmp_path / "films" / "film-00.png"
+    film.write_bytes(images.to_png(np.full((56, 56, 3), 9, dtype=np.uint8)))
+    with pytest.raises(ChexoneError, match="other settings"):
+        predict(config)
 
 
 @pytest.mark.slow
