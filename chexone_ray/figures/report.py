@@ -323,5 +323,8 @@ def _timings(summary: Mapping[str, Any]) -> str:
     ]
     total = sum(span[2] for span in spans) or 1.0
     share = 100 * sum(span[3] for span in spans) / total
-    note = f"{share:.0f} % of the stage time was spent starting processes (mostly imports)."
+    note = (
+        f"{share:.0f} % of the stage time was spent waiting for processes to start (mostly "
+        "imports); what started beside the work of an earlier stage is not in it."
+    )
     return _chart("Time", charts.timeline(spans), note)
