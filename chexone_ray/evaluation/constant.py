@@ -19,6 +19,9 @@ from chexone_ray.records import Box, Sample
 
 Answerer = Callable[[Sample], str]
 
+SIDES_TOLD = "best fixed box a label, sides told"
+"""The one baseline that is told a part of the answer."""
+
 _MAX_FIT_BOXES = 400
 
 
@@ -140,7 +143,7 @@ def baselines_of(kind: str, train: Sequence[Sample]) -> dict[str, Answerer]:
         return {
             "best fixed box": best_fixed_box(train),
             "best fixed box a label": best_fixed_box_a_label(train),
-            "best fixed box a label, sides told": best_fixed_box_side_told(train),
+            SIDES_TOLD: best_fixed_box_side_told(train),
         }
     if any(sample.options for sample in train):
         return {"majority": majority(train), "likeliest option": likeliest_option(train)}

@@ -127,7 +127,7 @@ def intervals(
                 )
         for system in systems:
             axis.plot([], [], "o", color=colour[system], label=system)
-        axis.plot([], [], "|", color=GREY, label="image-blind baseline", markersize=7)
+        axis.plot([], [], "|", color=GREY, label="baseline without the image", markersize=7)
         if targets:
             axis.plot([], [], "--", color="black", linewidth=0.9, label="bar to reach")
         axis.set_yticks(range(len(groups)), list(groups))

@@ -292,7 +292,7 @@ def _table(figures: Sequence[Mapping[str, Any]]) -> str:
     )
     return (
         "<h2>Held-out results</h2><table><tr><th>kind</th><th>metric</th><th class='n'>rows</th>"
-        f"<th>image-blind baselines</th>{head}</tr>{body}</table>"
+        f"<th>baselines without the image</th>{head}</tr>{body}</table>"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from chexone_ray import boxes
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.constant import baselines_of, pairwise_iou
+from chexone_ray.evaluation.constant import SIDES_TOLD, baselines_of, pairwise_iou
 from chexone_ray.evaluation.kinds import METRICS, mean_iou
 from chexone_ray.records import Box, ImageRef, Sample
 
@@ -97,7 +97,7 @@ def test_baselines() -> None:
     many = [grounding(LEFT)] * 3 + [grounding(RIGHT)]
     answer = baselines_of("grounding", many)["best fixed box a label"](grounding(RIGHT))
     assert boxes.decode(answer)[0].xyxy == pytest.approx(LEFT.xyxy)
-    told = baselines_of("grounding", many)["best fixed box a label, sides told"]
+    told = baselines_of("grounding", many)[SIDES_TOLD]
     assert mean_iou(boxes.decode(told(grounding(RIGHT))), [RIGHT]) == 1
     assert mean_iou(boxes.decode(told(grounding(LEFT, RIGHT))), [LEFT, RIGHT]) == 1
     assert len(boxes.decode(told(grounding()))) == 1
