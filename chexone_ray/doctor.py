@@ -22,7 +22,7 @@ from chexone_ray.errors import ChexoneError
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements"
 MIN_SHM_GB = 2.0
 MIN_DISK_GB = 12.0
-MIN_MEMORY_GB = 8.0
+MIN_MEMORY_GB = 12.0
 PORTS = {8000: "Ray Serve", 8265: "the Ray dashboard and job server"}
 SMOKE_TIMEOUT_S = 600
 DEVICE_TIMEOUT_S = 120

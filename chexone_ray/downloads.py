@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from chexone_ray import storage
@@ -53,9 +54,9 @@ def download(uri: str) -> Path:
     if not _touch(target):
         with _lock(name, uri):
             if not _touch(target):
+                _make_room(target.parent, sum(size for _, size, _ in files))
                 _fetch(uri, [file for file, _, _ in files], target)
                 _touch(target)
-                _prune(target.parent)
     return target
 
 
@@ -116,17 +117,31 @@ def _fetch(uri: str, names: list[str], target: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _prune(folder: Path) -> None:
-    """Delete the copies not used for longest until the rest keeps within its share of the disk."""
-    used = {entry: entry.stat().st_mtime for entry in folder.iterdir() if entry.is_dir()}
-    sizes = {entry: _size(entry) for entry in used}
-    limit = DISK_SHARE * (shutil.disk_usage(folder).free + sum(sizes.values()))
-    for entry in sorted(used, key=lambda e: used[e]):
-        if sum(sizes.values()) <= limit or time.time() - used[entry] < IN_USE_S:
+def _make_room(folder: Path, num_bytes: int) -> None:
+    """Delete the copies not used for longest until `num_bytes` more keep within their share."""
+    copies = [c for entry in folder.iterdir() if (c := _Copy.of(entry)) is not None]
+    total = sum(copy.num_bytes for copy in copies)
+    limit = DISK_SHARE * (shutil.disk_usage(folder).free + total) - num_bytes
+    for copy in sorted(copies, key=lambda c: c.used):
+        if total <= limit or time.time() - copy.used < IN_USE_S:
             return
-        shutil.rmtree(entry, ignore_errors=True)
-        del sizes[entry]
+        shutil.rmtree(copy.folder, ignore_errors=True)
+        total -= copy.num_bytes
 
 
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+@dataclass(frozen=True)
+class _Copy:
+    folder: Path
+    used: float
+    num_bytes: int
+
+    @classmethod
+    def of(cls, folder: Path) -> _Copy | None:
+        """None for what is no whole copy, or is being deleted by another process."""
+        if folder.name.startswith(".") or not folder.is_dir():
+            return None
+        try:
+            num_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+            return cls(folder, folder.stat().st_mtime, num_bytes)
+        except FileNotFoundError:
+            return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ from chexone_ray import images, storage
 
 ROOT = Path(__file__).parents[1]
 RAY, SERVE = (str(Path(sys.executable).parent / name) for name in ("ray", "serve"))
+NUM_CPUS = 2
 START_TIMEOUT_S = 120
 SERVE_TIMEOUT_S = 400
 STOP_TIMEOUT_S = 60
@@ -81,7 +83,8 @@ def cluster(s3: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clust
     # The agent's usual port belongs to whichever Ray of this machine came first; without a port it
     # lives on and takes no jobs.
     command += ["--dashboard-agent-listen-port", str(agent)]
-    command += ["--num-cpus", "4", "--object-store-memory", "300000000"]
+    # What `ray start --head` offers on the smallest machine that the debug settings are for.
+    command += ["--num-cpus", str(NUM_CPUS), "--object-store-memory", "300000000"]
     command += ["--temp-dir", str(folder), "--disable-usage-stats"]
     with (tmp_path / "head.log").open("wb") as log:
         head = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=tmp_path)
@@ -119,32 +122,31 @@ def _wait_for_jobs(
 
 
 @pytest.mark.slow
-def test_prepare_runs_as_a_submitted_job(cluster: Cluster, s3: Any, archive_uri: str) -> None:
-    output_uri = s3.folder("job-manifest")
-    source = (
-        f"[{{adapter = 'mimic_cxr_jpg', uri = '{archive_uri}/mimic-cxr-jpg', "
-        f"boxes_uri = '{archive_uri}/vindr-cxr'}}]"
-    )
-    job = ["python", "jobs/prepare.py", "--config", "jobs/configs/prepare.debug.toml"]
-    overrides = ["--sources", source, "--output_uri", output_uri, "--max_drop_share", "0.2"]
+def test_sft_runs_as_a_submitted_job(
+    cluster: Cluster, s3: Any, manifest_uri: str, tiny_model_uri: str
+) -> None:
+    output_uri = s3.folder("job-sft")
+    job = ["python", "jobs/sft.py", "--config", "jobs/configs/sft.debug.toml"]
+    uris = ["--output_uri", output_uri, "--manifest_uri", manifest_uri]
     # The job server answers a little before the node's agent has reported to it.
     for _ in range(SUBMIT_ATTEMPTS):
-        done = cluster.submit(*job, *overrides)
+        done = cluster.submit(*job, *uris, "--model_uri", tiny_model_uri, "--max_steps", "4")
         said = done.stdout + done.stderr
         if "No available agent" not in said:
             break
         time.sleep(5)
     assert done.returncode == 0, said[-4000:]
-    assert output_uri in done.stdout.split(), "the job prints where its result is"
-    manifest = storage.committed(output_uri)
-    assert manifest is not None
-    assert storage.list_files(output_uri, ".parquet")
+    model_uri = storage.join(output_uri, "model")
+    assert model_uri in done.stdout.split(), "the job prints where its result is"
+    assert storage.committed(model_uri) is not None
+    lines = storage.read_bytes(storage.join(output_uri, "metrics.jsonl")).decode().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
     recorded = storage.read_json(f"{output_uri}/config.json")
     assert recorded["output_uri"] == output_uri and recorded["ray"]["address"] == "auto"
 
-    refused = cluster.submit(*job, "--optim.lr", "3")
+    refused = cluster.submit(*job, "--optim.lrr", "3")
     assert refused.returncode != 0
-    assert "--optim.lr: unknown setting" in refused.stdout + refused.stderr
+    assert "--optim.lrr: unknown setting" in refused.stdout + refused.stderr
 
 
 @pytest.mark.slow

@@ -96,6 +96,13 @@ def test_configurations_load(path: Path) -> None:
         dump = config.model_dump()
         assert dump.get("trainer", {"use_gpu": False})["use_gpu"] is False
         assert dump.get("engine", {"num_gpus": 0})["num_gpus"] == 0
+        # They are for the two CPUs that `ray start --head` offers on two cores.
+        cpus = 1.0 if stage == "sft" else 0.0  # the tasks that stream its images
+        if "trainer" in dump:
+            cpus += dump["trainer"]["num_workers"] * dump["trainer"]["cpus_per_worker"]
+        if "engine" in dump:
+            cpus += dump["engine"]["max_engines"] * dump["engine"]["num_cpus"]
+        assert cpus <= 2
     else:
         assert dict(config.model_dump())["output_uri"].startswith("s3://YOUR-BUCKET/")
 

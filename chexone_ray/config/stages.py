@@ -215,7 +215,7 @@ class EvaluateConfig(Stage):
         min_length=1, description="Model name -> predictions folder."
     )
     manifest_uri: Uri = Field(description="The manifest that was answered.")
-    baselines: bool = Field(True, description="Add majority, all-positive and best-fixed-box rows.")
+    baselines: bool = Field(True, description="Add what a system could answer without the image.")
     bootstrap: PositiveInt = Field(1000, description="Bootstrap draws over patients.")
 
 

@@ -134,7 +134,9 @@ class EngineConfig(Settings):
     )
     enforce_eager: bool = Field(False, description="No graph capture: faster start, slower steps.")
     prefix_caching: bool = Field(True, description="Reuse KV of equal prompt starts.")
-    lean: bool = Field(False, description="Run vLLM's core inside the actor: one process fewer.")
+    lean: bool = Field(
+        False, description="CPU build: vLLM's worker inside its core, one process fewer."
+    )
     max_images: PositiveInt = Field(4, description="Images a prompt at most.")
     start_timeout_s: Annotated[float, Field(gt=0)] = Field(
         900, description="Until an engine is ready."
@@ -151,6 +153,8 @@ class EngineConfig(Settings):
                 f"engine.max_engines={self.max_engines} is below "
                 f"engine.min_engines={self.min_engines}: raise it"
             )
+        if self.num_gpus > 0 and self.lean:
+            raise ValueError("engine.lean has no effect with engine.num_gpus > 0: drop it")
         if self.num_gpus == 0 and self.tensor_parallel > 1:
             raise ValueError(
                 "engine.tensor_parallel needs engine.num_gpus > 0: set it to 1 on the CPU"
@@ -219,7 +223,7 @@ class TrainerConfig(Settings):
     attention: Literal["sdpa", "flash_attention_2"] = Field(
         "sdpa", description="Kernel; flash_attention_2 needs the package flash-attn."
     )
-    zero_stage: Literal[0, 1, 2, 3] = Field(3, description="DeepSpeed ZeRO stage.")
+    zero_stage: Literal[1, 2, 3] = Field(3, description="DeepSpeed ZeRO stage.")
     gradient_checkpointing: bool = Field(True, description="Recompute activations to save memory.")
     pack_tokens: PositiveInt = Field(8192, description="Tokens a packed row at most.")
     packs_per_step: PositiveInt = Field(4, description="Packed rows a worker and optimizer step.")

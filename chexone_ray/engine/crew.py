@@ -156,6 +156,9 @@ class Crew:
         job.call.results.put((job.index, rollout))
 
     def _repeat(self, batch: Sequence[Job], error: BaseException) -> None:
+        if self.fatal or self.lost:
+            self._fail(batch)
+            return
         for job in reversed(batch):
             job.attempts += 1
             if job.attempts > self.config.max_retries:
@@ -251,11 +254,16 @@ class Crew:
             w for w in (self.checkpoint, self.pushed) if w and w.epoch > member.applied
         ]:
             weights = missing[0]
-            async with asyncio.timeout(limit):
-                if weights.uri is not None:
-                    await member.handle.load_checkpoint(weights.uri, weights.version)
-                else:
-                    await member.handle.update_weights(weights.ref, weights.version)
+            try:
+                async with asyncio.timeout(limit):
+                    if weights.uri is not None:
+                        await member.handle.load_checkpoint(weights.uri, weights.version)
+                    else:
+                        await member.handle.update_weights(weights.ref, weights.version)
+            except WeightsLost:
+                if weights in (self.checkpoint, self.pushed):
+                    raise
+                continue  # newer ones were distributed meanwhile
             member.applied = weights.epoch
         if member.state in ("starting", "updating"):
             member.state = "ready"
@@ -347,7 +355,7 @@ class Crew:
         return Load(
             waiting=sum(job.sampling.n for job in self.backlog),
             ready=sum(m.state in ("ready", "updating") for m in self.members),
-            starting=sum(m.state == "starting" for m in self.members),
+            starting=sum(m.state in ("starting", "outdated") for m in self.members),
             longest_idle_s=max((now - m.idle_since for m in self._idle()), default=0.0),
         )
 

@@ -46,8 +46,9 @@ class EnginePool:
     call with an error. Counts are in `counts`.
 
     The references given to `publish` must stay available for late joiners. When whoever made them
-    with `ray.put` dies, no engine is blamed: engines that have them go on; one that lacks them
-    waits for newer ones; with none left `publish` and `generate` raise WeightsLost.
+    with `ray.put` dies, no engine is blamed. During `publish` that raises WeightsLost, and so does
+    `generate` until newer ones are there. Afterwards the engines that have them go on, and one that
+    joins later waits for newer ones.
     """
 
     def __init__(

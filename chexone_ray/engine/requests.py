@@ -1,34 +1,31 @@
 """Samples -> engine requests: prompts rendered here, images read, decoded and resized by Ray tasks.
 
-The tasks run wherever the cluster has a CPU free, so that a large pool does not wait for the cores
-of one machine.
+The tasks are spread over the nodes: a large pool does not wait for the cores of one machine.
+What they return passes through the driver on its way to an engine: compressed, about 0.1 MB a film.
 """
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
-from chexone_ray import checkpoints, images, prompts, runtime
+from chexone_ray import checkpoints, images, prompts
 from chexone_ray.config import ImageConfig, PromptConfig
 from chexone_ray.data import stream
 from chexone_ray.errors import ChexoneError, ImageError
-from chexone_ray.log import Waiting
-from chexone_ray.parts import cut
+from chexone_ray.parts import ahead, cut
 from chexone_ray.records import Mode, Request, Sample
-
-logger = logging.getLogger(__name__)
 
 SAMPLES_PER_TASK = 16
 TASK_THREADS = 4
 """Reads that wait for storage together; the decoding itself takes one core."""
-TIMEOUT_S = 1800.0
-POLL_S = 5.0
+TIMEOUT_S = 900.0
+"""For one task, the start of its process and slow storage included."""
 
 Pngs = tuple[bytes, ...] | ImageError
+_Loaded = tuple[bytes, ...] | ChexoneError
 
 
 class RequestMaker:
@@ -47,7 +44,7 @@ class RequestMaker:
         """One request a sample, in order, or why its images cannot be used.
 
         `mode` overrides that of the samples. Samples with the same images share one decoding.
-        Raises ChexoneError where storage does not answer, or no CPU is free for the images.
+        Raises ChexoneError where storage does not answer.
         """
         by_images = {tuple(ref.uri for ref in sample.images): sample for sample in samples}
         loaded = dict(
@@ -67,36 +64,48 @@ class RequestMaker:
 def load_pngs(samples: Sequence[Sample], config: ImageConfig) -> list[Pngs]:
     """The images of each sample as PNG on the 28-pixel grid, or why they cannot be used.
 
-    What fits one task is loaded here, since sending it costs more; beyond that Ray has to run.
+    What fits one task is loaded here, since sending it costs more; beyond that Ray has to run. The
+    tasks claim no CPU: engines and trainers may hold all of them, and wait for the images.
     """
     if len(samples) <= SAMPLES_PER_TASK:
-        return _load_batch(samples, config)
+        return _pngs(_load_batch(samples, config))
     import ray
 
-    task = ray.remote(num_cpus=1)(_load_batch)
-    parts = [task.remote(part, config) for part in cut(list(samples), SAMPLES_PER_TASK)]
-    waiting = Waiting(logger, "a free CPU for the tasks that decode images")
-    begin = time.monotonic()
-    while ray.wait(parts, num_returns=len(parts), timeout=POLL_S)[1]:
-        waiting.remind()
-        if time.monotonic() - begin > TIMEOUT_S:
-            for part in parts:
-                ray.cancel(part, force=True)
-            raise ChexoneError(
-                f"{len(samples)} samples' images are not decoded after {TIMEOUT_S:.0f} s: free "
-                "CPUs of the cluster (engine.num_cpus, trainer.cpus_per_worker) or add some"
-            )
-    with runtime.own_errors():
-        return [pngs for part in ray.get(parts) for pngs in part]
+    def work(part: Sequence[Sample]) -> list[_Loaded]:
+        loaded: list[_Loaded] = ray.get(_task().remote(part, config), timeout=TIMEOUT_S)
+        return loaded
+
+    num_tasks = max(2, int(ray.cluster_resources().get("CPU", 0)) // 2)
+    parts = cut(list(samples), SAMPLES_PER_TASK)
+    return [pngs for part in ahead(parts, work, num_tasks) for pngs in _pngs(part)]
 
 
-def _load_batch(samples: Sequence[Sample], config: ImageConfig) -> list[Pngs]:
-    def load(sample: Sample) -> Pngs:
+@cache
+def _task() -> Any:
+    import ray
+
+    return ray.remote(num_cpus=0, scheduling_strategy="SPREAD")(_load_batch)
+
+
+def _load_batch(samples: Sequence[Sample], config: ImageConfig) -> list[_Loaded]:
+    """Errors come back as values: what nobody fetches, Ray would log, and they name files."""
+
+    def load(sample: Sample) -> _Loaded:
         try:
             pictures = stream.load_images(sample, config)
-        except ImageError as error:
+        except ChexoneError as error:
             return error
         return tuple(images.to_png(pixels) for pixels in pictures)
 
     with ThreadPoolExecutor(TASK_THREADS) as threads:
         return list(threads.map(load, samples))
+
+
+def _pngs(loaded: Sequence[_Loaded]) -> list[Pngs]:
+    """Raises the first error that is not about one image."""
+    good: list[Pngs] = []
+    for one in loaded:
+        if isinstance(one, ChexoneError) and not isinstance(one, ImageError):
+            raise one
+        good.append(one)
+    return good

@@ -30,7 +30,8 @@ class PoolPolicy:
 
 @dataclass(frozen=True)
 class Load:
-    """The pool at one moment. `waiting` are sequences not yet sent to an engine."""
+    """The pool at one moment. `waiting` are sequences not yet sent to an engine; `starting` engines
+    do not work yet, whatever they wait for."""
 
     waiting: int
     ready: int

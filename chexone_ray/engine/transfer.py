@@ -63,14 +63,13 @@ def pack_state(
 
 async def fetched(references: Sequence[ObjectRef]) -> list[np.ndarray]:
     """The arrays behind the references, read in place; WeightsLost where their owner has died."""
-    from ray.exceptions import ObjectLostError
+    from ray.exceptions import OwnerDiedError
 
     try:
         return [await reference for reference in references]
-    except ObjectLostError as error:
+    except OwnerDiedError as error:
         raise WeightsLost(
-            f"pushed weights are gone ({type(error).__name__}): the process that made them has "
-            "died; publish them again"
+            "pushed weights are gone with the process that made them: publish them again"
         ) from error
 
 

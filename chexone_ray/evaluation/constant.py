@@ -1,4 +1,6 @@
-"""Image-blind baselines: answers that a system could give without looking at the picture.
+"""Baselines: answers that a system could give without looking at the picture.
+
+One of them, `SIDES_TOLD`, is told a part of the answer instead; its name says so.
 
 Each is fitted on training rows and answers in the model's own notation, so it goes through the same
 parser and the same metrics as every model.

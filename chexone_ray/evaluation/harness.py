@@ -227,7 +227,8 @@ def markdown(figures: Sequence[Figure]) -> str:
         )
     lines += [
         "",
-        "Intervals: percentile bootstrap over patients. Italic: baselines without the image.",
+        "Intervals: percentile bootstrap over patients. Italic: baselines without the image; what "
+        "one is told of the answer is in its name.",
     ]
     return "\n".join([*lines, "", RESEARCH_USE_ONLY, ""])
 

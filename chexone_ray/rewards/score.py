@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from chexone_ray.answers import Answer, parse
 from chexone_ray.config import RewardConfig
@@ -82,11 +84,19 @@ def score_rollouts(
         return _score_batch(groups, weights)
     import ray
 
-    task = ray.remote(num_cpus=1)(_score_batch)
+    task = _task()
     starts = range(0, len(groups), groups_per_task)
     refs = [task.remote(list(groups[at : at + groups_per_task]), weights) for at in starts]
     batches = ray.get(refs, timeout=timeout_s)
     return [scored for batch in batches for scored in batch]
+
+
+@cache
+def _task() -> Any:
+    """Made once: Ray keeps a copy of every remote function that is made."""
+    import ray
+
+    return ray.remote(num_cpus=1)(_score_batch)
 
 
 def _score_batch(

@@ -215,11 +215,10 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
 
     def _check_gradient(self, step: int) -> None:
         """A gradient that is not finite makes DeepSpeed skip the step without a word: end there."""
-        read = getattr(self.model_wrapped, "get_global_grad_norm", None)
-        norm = read() if read else None
-        if norm is not None and not math.isfinite(norm):
+        norm = float(self.model_wrapped.get_global_grad_norm())
+        if not math.isfinite(norm):
             raise ChexoneError(
-                f"{self.stage}/grad_norm is {float(norm)} at step {step}: nothing was updated; "
+                f"{self.stage}/grad_norm is {norm} at step {step}: nothing was updated; "
                 f"lower optim.lr={self.optim_config.lr} or look at the samples of this step"
             )
 
@@ -256,8 +255,7 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
             return
         row = self._window.reduce(self.stage)
         row[f"{self.stage}/lr"] = logs["learning_rate"]
-        if logs.get("grad_norm") is not None:  # DeepSpeed counts none at stage 0 in float32
-            row[f"{self.stage}/grad_norm"] = logs["grad_norm"]
+        row[f"{self.stage}/grad_norm"] = logs["grad_norm"]
         self._window = _Window()
         if self.on_metrics and self.is_world_process_zero():
             self.on_metrics(self.state.global_step, row)

@@ -26,7 +26,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.engines: list[FakeEngine] = []
-        self.delay_s = 0.01
+        self.delay_s = self.update_s = 0.01
         self.poison: set[str] = set()
         self.gone: set[Any] = set()
         self.bad_starts = 0
@@ -79,7 +79,7 @@ class FakeEngine:
         return [Rollout(r.id, (0,), (c,) * sampling.n) for r, c in zip(requests, one, strict=True)]
 
     async def update_weights(self, weights: Any, version: int) -> None:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(self.bench.update_s)
         if self.refuse_update:
             raise ConnectionError("actor died")
         if weights in self.bench.gone:
@@ -281,6 +281,38 @@ def test_a_joiner_without_the_newest_weights_gets_no_work() -> None:
             subject.generate(requests(8), GREEDY)
         assert subject.load("base", 2) >= 1
         assert {t[0] for t in texts(subject.generate(requests(8), GREEDY))} == {"2"}
+
+
+def test_work_of_the_last_engine_with_the_weights_is_failed_not_forgotten() -> None:
+    bench = Bench()
+    with pool(bench, low=1, high=2, max_num_seqs=4) as subject:
+        subject.wait_ready()
+        subject.publish("w1", 1)
+        bench.gone = {"w1"}
+        bench.delay_s = 0.05
+        bench.poison = {"r199"}
+        # Work waits, so the pool grows; what joins is outdated, and there is never more of it than
+        # the maximum. The last request then takes the one engine that works with it.
+        with pytest.raises(WeightsLost, match="no engine has the newest weights"):
+            subject.generate(requests(200), GREEDY)
+        time.sleep(0.5)
+        assert len(bench.alive) <= 2
+        assert subject.publish("w2", 2) >= 1
+        bench.poison = set()
+        assert {t[0] for t in texts(subject.generate(requests(8), GREEDY))} == {"2"}
+
+
+def test_a_joiner_takes_newer_weights_where_those_it_waits_for_are_lost() -> None:
+    bench = Bench()
+    bench.gone = {"w1"}
+    bench.update_s = 0.3
+    with pool(bench, low=1, high=1) as subject:
+        assert subject.publish("w1", 1) == 0  # nobody is up yet
+        until(lambda: bench.alive != [])
+        assert subject.publish("w2", 2) == 0  # it waits for w1 still
+        subject.wait_ready(timeout=5)
+        assert bench.engines[0].loaded == ["base", "w2"]
+        assert subject.counts["starts_failed"] == 0
 
 
 def test_grows_under_load_and_shrinks_when_idle() -> None:
