@@ -34,7 +34,11 @@ FUNCTIONS = {
     "demo": "chexone_ray.demo:run",
 }
 # What can be wrong before Ray is joined or anything else starts.
-CHECKS = {"serve": "chexone_ray.serving.openai:check"}
+CHECKS = {
+    "prepare": "chexone_ray.data.check:answer",
+    "serve": "chexone_ray.serving.openai:check",
+}
+"""Functions of the settings; a number ends the command with that exit code."""
 USAGE = "[--config A.toml B.toml ...] [--KEY VALUE ...] [--print-config]"
 
 
@@ -84,7 +88,9 @@ def run(stage: str, config: Settings) -> int:
     """Join Ray where the stage needs it, run the stage, print its URI."""
     function = stage_function(stage)
     if stage in CHECKS:
-        _imported(CHECKS[stage])(config)
+        answer = _imported(CHECKS[stage])(config)
+        if isinstance(answer, int):
+            return answer
     ray_config = getattr(config, "ray", None)
     if isinstance(ray_config, RayConfig):
         from chexone_ray import runtime

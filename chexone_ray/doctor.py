@@ -13,11 +13,10 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from chexone_ray.errors import ChexoneError
+from chexone_ray.records import Finding
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements"
 MIN_SHM_GB = 2.0
@@ -42,18 +41,6 @@ engine = LLM(sys.argv[1], dtype="float32" if sys.argv[2] == "cpu" else "auto", e
 answer = engine.generate(["Is the heart enlarged?"], SamplingParams(max_tokens=4, temperature=0))
 print("SMOKE", len(answer[0].outputs[0].token_ids))
 """
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report."""
-
-    name: str
-    state: Literal["ok", "FAIL", "skip"]
-    message: str
-
-    def line(self) -> str:
-        return f"{self.state:<5} {self.name:<14} {self.message}"
 
 
 def run(argv: Sequence[str]) -> int:

@@ -5,19 +5,13 @@ ray job submit --working-dir . -- python jobs/prepare.py --config jobs/configs/p
 
 import sys
 
-from chexone_ray import cli, runtime
+from chexone_ray import cli
 from chexone_ray.config import PrepareConfig
 
 
 def main() -> int:
     config = cli.load("prepare", PrepareConfig, sys.argv[1:])
-    if config is None:
-        return 0
-    runtime.join(config.ray)
-    from chexone_ray.data.build import prepare
-
-    print(prepare(config))
-    return 0
+    return 0 if config is None else cli.run("prepare", config)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Imports neither torch nor Ray. Unknown keys are refused; nothing is read from th
 
 from chexone_ray.config.stages import (
     STAGES,
+    Adapter,
     DemoConfig,
     EvaluateConfig,
     FilterConfig,
@@ -16,6 +17,7 @@ from chexone_ray.config.stages import (
     SourceConfig,
     Stage,
     TinyModelConfig,
+    Uncertain,
 )
 from chexone_ray.config.tables import (
     EngineConfig,
@@ -31,6 +33,7 @@ from chexone_ray.config.tables import (
 
 __all__ = [
     "STAGES",
+    "Adapter",
     "DemoConfig",
     "EngineConfig",
     "EvaluateConfig",
@@ -51,4 +54,5 @@ __all__ = [
     "Stage",
     "TinyModelConfig",
     "TrainerConfig",
+    "Uncertain",
 ]

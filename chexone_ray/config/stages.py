@@ -34,11 +34,19 @@ class Stage(Settings):
     ray: RayConfig = RayConfig()
 
 
+Adapter = Literal["mimic_cxr_jpg", "chexpert", "nih_chestxray14", "rsna_pneumonia", "vindr_cxr"]
+Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]
+
+
 class SourceConfig(Settings):
     """One archive."""
 
-    adapter: Literal["mimic_cxr_jpg", "vindr_cxr"] = Field(description="Adapter in data/sources/.")
+    adapter: Adapter = Field(description="Data set, as docs/data.md names it.")
     uri: Uri = Field(description="Root of the archive.")
+    uncertain: Uncertain = Field(
+        "keep",
+        description="Uncertain labels: kept (not asked for), as absent, as present, unknown.",
+    )
     boxes_uri: str | None = Field(
         None,
         description="VinDr-shaped box file of these images, or a folder of annotations_*.csv.",
@@ -49,6 +57,7 @@ class PrepareConfig(Stage):
     """Archives -> manifest."""
 
     sources: tuple[SourceConfig, ...] = Field(min_length=1, description="Archives to read.")
+    check: bool = Field(False, description="Only tell what is missing in the archives.")
     kinds: tuple[str, ...] = Field((), description="Question kinds to write; all by default.")
     validate_share: Share = Field(0.02, description="Share of the patients in the validate split.")
     test_share: Share = Field(0.02, description="Share of the patients in the test split.")

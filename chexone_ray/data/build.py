@@ -22,8 +22,8 @@ from chexone_ray import runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import manifest
 from chexone_ray.data.ask import STATS_COLUMN, ask_batch
-from chexone_ray.data.sources import mimic_cxr_jpg, vindr_cxr
 from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.splits import most_held_out
 from chexone_ray.data.tasks import KINDS
 from chexone_ray.errors import ChexoneError
@@ -31,7 +31,6 @@ from chexone_ray.log import timed
 
 logger = logging.getLogger(__name__)
 
-ADAPTERS = {"mimic_cxr_jpg": mimic_cxr_jpg.studies, "vindr_cxr": vindr_cxr.studies}
 BLOCKS_PER_CPU = 3
 MAX_PATIENTS_PER_BLOCK = 500
 KEY_BITS = 63
@@ -70,7 +69,7 @@ def prepare(config: PrepareConfig) -> str:
         "kind": "manifest",
         "seed": config.seed,
         "config_digest": digest,
-        "config": config.model_dump(mode="json", exclude={"ray", "output_uri"}),
+        "config": config.model_dump(mode="json", exclude={"ray", "output_uri", "check"}),
         "num_patients": len(patients),
         "num_images": stats["images"]["read"],
         "dropped": dict(sorted(stats["dropped"].items())),
@@ -82,7 +81,7 @@ def prepare(config: PrepareConfig) -> str:
 
 def config_digest(config: PrepareConfig) -> str:
     """SHA-256 of all settings that change the content of the manifest."""
-    content = config.model_dump(mode="json", exclude={"ray", "output_uri"})
+    content = config.model_dump(mode="json", exclude={"ray", "output_uri", "check"})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -96,7 +95,8 @@ def read_sources(config: PrepareConfig) -> tuple[list[list[PendingStudy]], Count
     by_patient: dict[tuple[str, str], list[PendingStudy]] = defaultdict(list)
     first_uri: dict[tuple[str, str], str] = {}
     for source in config.sources:
-        found, lost = ADAPTERS[source.adapter](source, config.archive_splits)
+        found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
+        found = [item.with_uncertain(source.uncertain) for item in found]
         dropped.update(lost)
         repeated: Counter[str] = Counter()
         for item in found:

@@ -67,8 +67,13 @@ def zone_of(box: Box) -> str:
     return "upper" if centre < UPPER_ZONE_END else "mid" if centre < MID_ZONE_END else "lower"
 
 
+FRONTAL = ("PA", "AP", "frontal")
+"""Best first; "frontal" is PA or AP where the archive does not tell which."""
+
+
 def is_frontal(view: str) -> bool:
-    return view in ("PA", "AP")
+    """True for a film whose left half shows the patient's right side."""
+    return view in FRONTAL
 
 
 def facts(study: Study, image: int) -> dict[str, Fact]:

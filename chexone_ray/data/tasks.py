@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from chexone_ray import boxes as box_codec
 from chexone_ray.config import PrepareConfig
 from chexone_ray.data import wording
-from chexone_ray.data.facts import Fact, facts, side_of, without_prior, zone_of
+from chexone_ray.data.facts import FRONTAL, Fact, facts, side_of, without_prior, zone_of
 from chexone_ray.data.splits import assign
 from chexone_ray.metrics.labeller import LABELS, heart_size, phrases, sentences
 from chexone_ray.records import Box, ImageRef, Sample, Study
@@ -143,7 +143,7 @@ def rank(seed: int, text: str) -> int:
 
 
 def _film(study: Study) -> Film | None:
-    for view in ("PA", "AP"):
+    for view in FRONTAL:
         for index, image in enumerate(study.images):
             if image.view == view:
                 return Film(study, image, index, facts(study, index))

@@ -11,8 +11,10 @@ from collections import Counter
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
+from chexone_ray.data.facts import is_frontal
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, label_state
+from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.sources.vindr_boxes import BoxFile, read_box_files
 from chexone_ray.data.splits import is_split_name
 from chexone_ray.errors import ChexoneError
@@ -91,18 +93,11 @@ def _labels(root: str) -> dict[str, dict[str, int | None]]:
     columns = {label: label.title() for label in LABELS}
     table = tables.read(_table(root, "chexpert"), ("study_id", *columns.values()), CSV_STEP)
     return {
-        row["study_id"]: {label: _state(row.get(column, "")) for label, column in columns.items()}
+        row["study_id"]: {
+            label: label_state(row.get(column, "")) for label, column in columns.items()
+        }
         for row in table
     }
-
-
-def _state(text: str) -> int | None:
-    """A cell of the label file: "1.0", "0.0", "-1.0" or blank."""
-    try:
-        value = int(float(text))
-    except ValueError:
-        return None
-    return value if value in (1, 0, -1) else None
 
 
 def _study(
@@ -133,7 +128,7 @@ def _study(
             for i in read
             for box in boxes.boxes[ids[i]]
         ]
-        frontal = [i for i, image in enumerate(images) if image.view in ("PA", "AP")]
+        frontal = [i for i, image in enumerate(images) if is_frontal(image.view)]
         complete = bool(frontal) and set(frontal) <= set(read)
         if complete:
             absent = boxes.names - {box.label for box in found}
@@ -181,3 +176,21 @@ def _report_root(root: str, studies_: dict[tuple[str, str], dict[str, dict[str, 
             if storage.exists(storage.join(root, folder, f"{place}.txt")):
                 return storage.join(root, folder)
     return root
+
+
+def _spec_table(kind: str, columns: tuple[str, ...], optional: bool = False) -> Table:
+    return Table(tuple(f"mimic-cxr-{v}-{kind}.csv" for v in _VERSIONS), columns, optional)
+
+
+SPEC = Spec(
+    title="MIMIC-CXR-JPG (and MIMIC-CXR)",
+    access="credentialed",
+    images="files/p10/p10000032/s50414267/<dicom_id>.{jpg,dcm}",
+    labels="14 labels with uncertainty, by rules from reports",
+    tables=(
+        _spec_table("metadata", _METADATA),
+        _spec_table("split", ("study_id", "split"), optional=True),
+        _spec_table("chexpert", ("study_id", "Edema", "Pleural Effusion")),
+    ),
+    read=studies,
+)

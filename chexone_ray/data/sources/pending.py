@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from chexone_ray.config import Uncertain
 from chexone_ray.data.sources.report_sections import read_sections
 from chexone_ray.records import Box, ImageRef, Study
 
 CSV_STEP = "check that the archive is complete and source.uri is its root"
+
+
+def label_state(text: str) -> int | None:
+    """A cell of a label table: "1.0", "0.0", "-1.0" or blank."""
+    try:
+        value = int(float(text))
+    except ValueError:
+        return None
+    return value if value in (1, 0, -1) else None
+
+
+def box_of_size(label: str, x: str, y: str, width: str, height: str) -> Box | None:
+    """A box from cells for its upper left corner and its size; None where they make no area."""
+    try:
+        left, top, wide, high = (float(cell) for cell in (x, y, width, height))
+    except ValueError:
+        return None
+    if not all(map(math.isfinite, (left, top, wide, high))) or wide <= 0 or high <= 0:
+        return None
+    return Box(label, (left, top, left + wide, top + high))
 
 
 @dataclass(frozen=True)
@@ -28,6 +50,14 @@ class PendingStudy:
     def with_split(self, split: str) -> PendingStudy:
         """The same study in another archive split."""
         return replace(self, study=replace(self.study, archive_split=split))
+
+    def with_uncertain(self, policy: Uncertain) -> PendingStudy:
+        """The same study with its uncertain labels kept, set to 0 or 1, or as not mentioned."""
+        if policy == "keep":
+            return self
+        to = {"u-zeros": 0, "u-ones": 1, "u-ignore": None}[policy]
+        labels = {name: to if state == -1 else state for name, state in self.study.labels.items()}
+        return replace(self, study=replace(self.study, labels=labels))
 
     def complete(self, images: Mapping[int, ImageRef], report: str) -> Study:
         """The study with its usable images (old number -> image with its size) and its report.

@@ -44,6 +44,11 @@ def require(root: str, names: Sequence[str], remedy: str) -> str:
     return uri
 
 
+def files_by_name(root: str, suffix: str) -> dict[str, str]:
+    """File name -> URI of all files of that suffix at any depth under `root`, by one listing."""
+    return {uri.rpartition("/")[2]: uri for uri in storage.list_files(root, suffix)}
+
+
 def read(uri: str, required: Sequence[str], remedy: str) -> Table:
     """Read a CSV. Raises ChexoneError naming the file, the missing column and the remedy."""
     data = storage.read_bytes(uri)

@@ -14,6 +14,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.sources.vindr_boxes import BoxFile, finding_name, read_box_files
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Study
@@ -105,3 +106,19 @@ def _suffix(root: str, part: str, image_id: str) -> str:
         if storage.exists(storage.join(root, part, image_id + suffix)):
             return suffix
     return ".dicom"
+
+
+_BOXES = ("image_id", "class_name", "x_min", "y_min", "x_max", "y_max")
+SPEC = Spec(
+    title="VinDr-CXR",
+    access="credentialed",
+    images="{train,test}/<image_id>.dicom",
+    labels="22 boxed and 6 global findings; three readers each in train, consensus in test",
+    tables=(
+        Table(("annotations/annotations_train.csv",), _BOXES, True),
+        Table(("annotations/annotations_test.csv",), _BOXES, True),
+        Table(("annotations/image_labels_train.csv",), ("image_id",), True),
+        Table(("annotations/image_labels_test.csv",), ("image_id",), True),
+    ),
+    read=studies,
+)

@@ -1,0 +1,79 @@
+"""`prepare --check`: what is missing in the archives, before anything runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from chexone_ray import storage
+from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.registry import SOURCES
+from chexone_ray.data.sources.spec import Spec
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import Finding
+
+
+def answer(config: PrepareConfig) -> int | None:
+    """The exit code of `prepare --check`, None where only `prepare` was asked for."""
+    return check(config) if config.check else None
+
+
+def check(config: PrepareConfig) -> int:
+    """Print one line a table and one for the images of every archive; 1 where one fails, else 0."""
+    failed = False
+    for source in config.sources:
+        spec = SOURCES[source.adapter]
+        sys.stdout.write(f"{source.adapter}: {spec.title}, {source.uri} (access: {spec.access})\n")
+        for finding in findings(source, spec, config.archive_splits):
+            failed |= finding.state == "FAIL"
+            sys.stdout.write(f"  {finding.line()}\n")
+    return int(failed)
+
+
+def findings(source: SourceConfig, spec: Spec, archive_splits: bool) -> Iterator[Finding]:
+    """The tables with their columns, then what the adapter makes of them, then the image files."""
+    whole = True
+    for table in spec.tables:
+        found = _table(source.uri, table.names, table.columns, table.optional)
+        whole &= found.state != "FAIL"
+        yield found
+    if not whole:
+        yield Finding("images", "skip", "the tables have to be there first")
+        return
+    try:
+        studies, dropped = spec.read(source, archive_splits)
+    except ChexoneError as error:
+        yield Finding("studies", "FAIL", str(error))
+        return
+    lost = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()))
+    yield Finding("studies", "ok", f"{len(studies)} studies; left out: {lost or 'nothing'}")
+    yield _images(source.uri, [image.uri for item in studies for image in item.study.images])
+
+
+def _table(root: str, names: tuple[str, ...], columns: tuple[str, ...], optional: bool) -> Finding:
+    uri = tables.find(root, names)
+    if uri is None and optional:
+        return Finding(names[0], "skip", "not there, and not needed")
+    if uri is None:
+        return Finding(names[0], "FAIL", f"missing: put {' or '.join(names)} under {root}")
+    try:
+        tables.read(uri, columns, "is it the release that docs/data.md describes?")
+    except ChexoneError as error:
+        return Finding(names[0], "FAIL", str(error))
+    return Finding(names[0], "ok", uri)
+
+
+def _images(root: str, uris: list[str]) -> Finding:
+    """Names without their suffix: releases differ in it, and `prepare` tries them all."""
+    there = {_stem(uri) for uri in storage.list_files(root)}
+    missing = sum(_stem(uri) not in there for uri in uris)
+    text = f"{len(uris) - missing} of {len(uris)} are there"
+    if missing:
+        return Finding("images", "FAIL", f"{text}: fetch the other {missing}, or see docs/data.md")
+    return Finding("images", "ok", text)
+
+
+def _stem(uri: str) -> str:
+    head, _, name = uri.rpartition("/")
+    return f"{head}/{name.partition('.')[0]}"

@@ -1,0 +1,130 @@
+"""NIH ChestX-ray14: one study an image; 14 labels text-mined from reports, boxes of 8 findings.
+
+`Data_Entry_2017[_v2020].csv` and optionally `BBox_List_2017.csv`, `train_val_list.txt`,
+`test_list.txt` at the root; the images anywhere below it (`images_001/images/` to `images_012/`).
+Boxes count in pixels of the released 1024 x 1024 PNG.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.records import Box, ImageRef, Study
+
+DATASET = "nih_chestxray14"
+ENTRIES = Table(
+    ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv", "sample_labels.csv"),
+    ("Image Index", "Finding Labels", "Follow-up #", "Patient ID", "View Position"),
+)
+# Two headers are broken over their commas: "Bbox [x,y,w,h]" is four columns.
+BOXES = Table(
+    ("BBox_List_2017.csv",), ("Image Index", "Finding Label", "Bbox [x", "y", "w", "h]"), True
+)
+LISTS = {"train_val_list.txt": "train", "test_list.txt": "test"}
+FINDINGS = {
+    "Atelectasis": "atelectasis",
+    "Cardiomegaly": "cardiomegaly",
+    "Consolidation": "consolidation",
+    "Edema": "edema",
+    "Effusion": "pleural effusion",
+    "Emphysema": "emphysema",
+    "Fibrosis": "pulmonary fibrosis",
+    "Hernia": "hernia",
+    "Infiltration": "infiltration",
+    "Mass": "mass",
+    "Nodule": "nodule",
+    "Pleural_Thickening": "pleural thickening",
+    "Pneumonia": "pneumonia",
+    "Pneumothorax": "pneumothorax",
+}
+NO_FINDING = "No Finding"
+_BOX_NAMES = FINDINGS | {"Infiltrate": "infiltration"}
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All images as studies, by patient and follow-up number, and what was left out by reason.
+
+    A finding that is not in an image's list is 0: the labels are the complete list of what the text
+    mining found. Raises ChexoneError where a table or a column is missing.
+    """
+    root = source.uri
+    table = tables.read(tables.require(root, ENTRIES.names, CSV_STEP), ENTRIES.columns, CSV_STEP)
+    dropped: Counter[str] = Counter()
+    boxes = _boxes(root, dropped)
+    split_of = _splits(root) if archive_splits else {}
+    places = tables.files_by_name(root, ".png")
+    found: dict[str, PendingStudy] = {}
+    for row in table:
+        name = row["Image Index"]
+        if not name or not row["Patient ID"]:
+            dropped["row_without_id"] += 1
+        elif name in found:
+            dropped["duplicate_row"] += 1
+        else:
+            uri = places.get(name, storage.join(root, "images", name))
+            study = Study(
+                dataset=DATASET,
+                patient=row["Patient ID"].zfill(8),
+                study=name.removesuffix(".png"),
+                images=(ImageRef(uri, _view(row["View Position"])),),
+                date=row["Follow-up #"].zfill(4),
+                archive_split=split_of.get(name, ""),
+                labels=_labels(row["Finding Labels"], dropped),
+            )
+            found[name] = PendingStudy(study, tuple(boxes.get(name, ())))
+    dropped["box_without_image"] += len(boxes.keys() - found.keys())
+    ordered = sorted(found.values(), key=lambda p: (p.study.patient, p.study.date, p.study.study))
+    return ordered, +dropped
+
+
+def _view(text: str) -> str:
+    return text if text in ("PA", "AP") else ""
+
+
+def _labels(text: str, dropped: Counter[str]) -> dict[str, int | None]:
+    named = [name.strip() for name in text.split("|") if name.strip()]
+    unknown = [name for name in named if name not in FINDINGS and name != NO_FINDING]
+    if unknown or not named:
+        dropped["unknown_label"] += 1
+        return {}
+    present = {FINDINGS[name] for name in named if name != NO_FINDING}
+    states: dict[str, int | None] = {name: int(name in present) for name in FINDINGS.values()}
+    return states | {"no finding": int(not present)}
+
+
+def _boxes(root: str, dropped: Counter[str]) -> dict[str, list[Box]]:
+    uri = tables.find(root, BOXES.names)
+    boxes: dict[str, list[Box]] = defaultdict(list)
+    for row in tables.read(uri, BOXES.columns, CSV_STEP) if uri else ():
+        label = _BOX_NAMES.get(row["Finding Label"])
+        box = label and box_of_size(label, row["Bbox [x"], row["y"], row["w"], row["h]"])
+        if box:
+            boxes[row["Image Index"]].append(box)
+        else:
+            dropped["box_row"] += 1
+    return boxes
+
+
+def _splits(root: str) -> dict[str, str]:
+    """Image -> the split of the list that names it; empty without the lists."""
+    split_of = {}
+    for file, split in LISTS.items():
+        data = storage.read_if_there(storage.join(root, file))
+        for name in (data or b"").decode().split():
+            split_of[name] = split
+    return split_of
+
+
+SPEC = Spec(
+    title="NIH ChestX-ray14",
+    access="open",
+    images="images_*/images/<Image Index> or any folder below the root",
+    labels="14 findings, text-mined from reports (noisy); 984 boxes drawn by a radiologist",
+    tables=(ENTRIES, BOXES),
+    read=studies,
+)

@@ -1,0 +1,40 @@
+"""What an adapter reads, who may use it, and how its labels came about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources.pending import PendingStudy
+
+Access = Literal["open", "registration", "kaggle", "credentialed", "agreement"]
+"""Anybody; after a registration or a click; under Kaggle's rules of the competition; PhysioNet's
+training and signed agreement; an agreement that the institution signs."""
+Reader = Callable[[SourceConfig, bool], tuple[list[PendingStudy], Counter[str]]]
+"""(source, keep the archive's splits) -> studies and counts of what was left out by reason."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table that an adapter reads: the first of `names` that is there, plain or .gz."""
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One data set as `prepare` takes it."""
+
+    title: str
+    access: Access
+    images: str
+    """Where the images are under the archive's root."""
+    labels: str
+    """Who labelled what, in a few words."""
+    tables: tuple[Table, ...]
+    read: Reader

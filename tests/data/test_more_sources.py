@@ -1,0 +1,243 @@
+"""Adapters on made-up replicas with the traps of each release; numbers worked out by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from chexone_ray import cli, loader
+from chexone_ray.config import Adapter, PrepareConfig, SourceConfig
+from chexone_ray.data.build import read_sources
+from chexone_ray.data.sources import chexpert, nih_chestxray14, rsna_pneumonia
+from chexone_ray.data.sources.registry import SOURCES
+from chexone_ray.errors import ChexoneError
+from chexone_ray.metrics.labeller import LABELS
+from chexone_ray.records import Study
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "real"
+DOCS = Path(__file__).parents[2] / "docs" / "data.md"
+
+
+def write(path: Path, *lines: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def by_name(found: list[Study]) -> dict[str, Study]:
+    return {study.study: study for study in found}
+
+
+@pytest.fixture
+def nih(tmp_path: Path) -> Path:
+    write(
+        tmp_path / "Data_Entry_2017_v2020.csv",
+        "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,"
+        "View Position,OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y],",
+        "00000002_001.png,Effusion|Infiltration,1,2,058Y,M,AP,2500,2048,0.168,0.168,",
+        "00000002_000.png,No Finding,0,2,057Y,M,PA,2500,2048,0.168,0.168,",
+        "00000002_000.png,No Finding,0,2,057Y,M,PA,2500,2048,0.168,0.168,",
+        "00000003_000.png,Cardiomegaly|Plëura,0,3,40,F,PA,2500,2048,0.168,0.168,",
+        "00000004_000.png,Nodule,0,4,40,F,XX,2500,2048,0.168,0.168,",
+        ",Nodule,0,5,40,F,PA,2500,2048,0.168,0.168,",
+    )
+    write(
+        tmp_path / "BBox_List_2017.csv",
+        "Image Index,Finding Label,Bbox [x,y,w,h],,,",
+        "00000002_001.png,Infiltrate,100.5,200.0,50.25,60.0,,,",
+        "00000002_001.png,Effusion,10,20,30,40,,,",
+        "00000002_001.png,Effusion,10,20,,40,,,",
+        "00000099_000.png,Nodule,1,2,3,4,,,",
+    )
+    write(tmp_path / "train_val_list.txt", "00000002_000.png", "00000002_001.png")
+    write(tmp_path / "test_list.txt", "00000004_000.png")
+    write(tmp_path / "images_002" / "images" / "00000002_001.png", "")
+    return tmp_path
+
+
+def test_nih_labels_boxes_lists_and_what_is_left_out(nih: Path) -> None:
+    source = SourceConfig(adapter="nih_chestxray14", uri=str(nih))
+    found, dropped = nih_chestxray14.studies(source, archive_splits=True)
+    assert [item.study.study for item in found] == [
+        "00000002_000",
+        "00000002_001",
+        "00000003_000",
+        "00000004_000",
+    ]
+    assert dropped == {
+        "duplicate_row": 1,
+        "row_without_id": 1,
+        "unknown_label": 1,
+        "box_row": 1,
+        "box_without_image": 1,
+    }
+    first, second, odd, nodule = (item.study for item in found)
+    assert (first.patient, first.date, first.archive_split) == ("00000002", "0000", "train")
+    assert first.labels["no finding"] == 1 and first.labels["pleural effusion"] == 0
+    assert {name for name, state in second.labels.items() if state} == {
+        "pleural effusion",
+        "infiltration",
+    }
+    assert len(second.labels) == 15
+    assert odd.labels == {} and odd.archive_split == ""
+    assert (nodule.images[0].view, nodule.archive_split) == ("", "test")
+    boxes = [(box.label, box.xyxy) for box in found[1].pixel_boxes]
+    assert boxes == [
+        ("infiltration", (100.5, 200.0, 150.75, 260.0)),
+        ("pleural effusion", (10.0, 20.0, 40.0, 60.0)),
+    ]
+    assert second.images[0].uri == str(nih / "images_002/images/00000002_001.png")
+    assert first.images[0].uri == str(nih / "images/00000002_000.png"), "to be counted as missing"
+    assert not nih_chestxray14.studies(source, archive_splits=False)[0][0].study.archive_split
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="shared/data/real is absent")
+def test_nih_reads_the_true_tables() -> None:
+    source = SourceConfig(adapter="nih_chestxray14", uri=str(REAL / "nih_chestxray14"))
+    found, dropped = nih_chestxray14.studies(source, archive_splits=True)
+    assert len(found) > 400
+    assert dropped["unknown_label"] == dropped["row_without_id"] == dropped["box_row"] == 0
+    first = by_name([item.study for item in found])["00000001_000"]
+    assert first.labels["cardiomegaly"] == 1 and sum(v or 0 for v in first.labels.values()) == 1
+    assert first.images[0].uri.endswith("images/00000001_000.png")
+    old = SourceConfig(adapter="nih_chestxray14", uri=str(REAL / "nih_chestxray14_sample"))
+    assert nih_chestxray14.studies(old, archive_splits=True)[0]
+
+
+LABEL_HEADER = ",".join(label.title() for label in LABELS)
+
+
+def cells(**states: str) -> str:
+    return ",".join(states.get(label.replace(" ", "_"), "") for label in LABELS)
+
+
+@pytest.fixture
+def stanford(tmp_path: Path) -> Path:
+    root = "CheXpert-v1.0-small"
+    header = f"Path,Sex,Age,Frontal/Lateral,AP/PA,{LABEL_HEADER}"
+    state = cells(edema="-1.0", pleural_effusion="1.0", fracture="0.0")
+    write(
+        tmp_path / "train.csv",
+        header,
+        f"{root}/train/patient00001/study2/view2_lateral.jpg,Male,60,Lateral,,{state}",
+        f"{root}/train/patient00001/study2/view1_frontal.jpg,Male,60,Frontal,AP,{state}",
+        f"{root}/train/patient00001/study2/view1_frontal.jpg,Male,60,Frontal,AP,{state}",
+        f"{root}/train/patient00002/study1/view1_frontal.jpg,Féminin,60,Frontal,LL,{cells()}",
+        f"nowhere.jpg,Male,60,Frontal,AP,{cells()}",
+    )
+    write(
+        tmp_path / "valid.csv",
+        header,
+        f"{root}/valid/patient64541/study1/view1_frontal.jpg,Male,60,Frontal,PA,"
+        + cells(no_finding="1.0"),
+    )
+    write(
+        tmp_path / "test_labels.csv",
+        f"Path,{LABEL_HEADER.replace('Lung Opacity', 'Airspace Opacity')}",
+        "test/patient64741/study1/view1_frontal.jpg," + cells(lung_opacity="1.0"),
+        "test/patient64741/study1/view2_lateral.jpg," + cells(lung_opacity="1.0"),
+    )
+    return tmp_path
+
+
+def test_chexpert_views_labels_and_parts(stanford: Path) -> None:
+    source = SourceConfig(adapter="chexpert", uri=str(stanford))
+    found, dropped = chexpert.studies(source, archive_splits=True)
+    assert dropped == {"duplicate_row": 1, "row_without_id": 1}
+    studies = by_name([item.study for item in found])
+    assert {name: study.archive_split for name, study in studies.items()} == {
+        "patient00001/study2": "train",
+        "patient00002/study1": "train",
+        "patient64541/study1": "validate",
+        "patient64741/study1": "test",
+    }
+    two = studies["patient00001/study2"]
+    assert [image.view for image in two.images] == ["AP", "lateral"]
+    assert two.images[0].uri == str(stanford / "train/patient00001/study2/view1_frontal.jpg")
+    assert (two.labels["edema"], two.labels["pleural effusion"]) == (-1, 1)
+    assert (two.labels["fracture"], two.labels["pneumonia"]) == (0, None)
+    assert studies["patient00002/study1"].images[0].view == "frontal"
+    expert = studies["patient64741/study1"]
+    assert [image.view for image in expert.images] == ["frontal", "lateral"]
+    assert expert.labels["lung opacity"] == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "edema"), [("keep", -1), ("u-zeros", 0), ("u-ones", 1), ("u-ignore", None)]
+)
+def test_policies_for_uncertain_labels(stanford: Path, policy: str, edema: int | None) -> None:
+    source = SourceConfig(adapter="chexpert", uri=str(stanford), uncertain=policy)  # type: ignore[arg-type]
+    config = PrepareConfig(output_uri="unused", sources=(source,))
+    ((study,), *_) = [p for p in read_sources(config)[0] if p[0].study.patient == "patient00001"]
+    assert study.study.labels["edema"] == edema
+    assert study.study.labels["pleural effusion"] == 1 and study.study.labels["fracture"] == 0
+
+
+def test_rsna_classes_and_boxes(tmp_path: Path) -> None:
+    write(
+        tmp_path / "stage_2_train_labels.csv",
+        "patientId,x,y,width,height,Target",
+        "b,10,20,30,40,1",
+        "b,50.5,60,10,20,1",
+        "b,10,20,30,40,1",
+        "b,10,20,0,40,1",
+        "a,,,,,0",
+        "zz,1,2,3,4,1",
+    )
+    write(
+        tmp_path / "stage_2_detailed_class_info.csv",
+        "patientId,class",
+        "b,Lung Opacity",
+        "b,Lung Opacity",
+        "a,Normal",
+        "c,No Lung Opacity / Not Normal",
+        "d,Größe",
+    )
+    source = SourceConfig(adapter="rsna_pneumonia", uri=str(tmp_path))
+    found, dropped = rsna_pneumonia.studies(source, archive_splits=True)
+    assert [item.study.study for item in found] == ["a", "b", "c"]
+    assert dropped == {"box_row": 2, "duplicate_row": 1, "unknown_label": 1}
+    assert [box.xyxy for box in found[1].pixel_boxes] == [(10, 20, 40, 60), (50.5, 60, 60.5, 80)]
+    assert found[0].study.labels == {"lung opacity": 0, "no finding": 1}
+    assert found[2].study.labels == {"lung opacity": 0, "no finding": 0}
+    assert found[0].study.images[0].uri == str(tmp_path / "stage_2_train_images/a.dcm")
+    (tmp_path / "stage_2_detailed_class_info.csv").unlink()
+    with pytest.raises(ChexoneError, match=r"detailed_class_info\.csv\[\.gz\] is missing"):
+        rsna_pneumonia.studies(source, archive_splits=True)
+
+
+def test_every_adapter_is_a_setting_and_documented() -> None:
+    assert set(get_args(Adapter)) == set(SOURCES)
+    text = DOCS.read_text()
+    for name, spec in SOURCES.items():
+        section = text.partition(f"## {spec.title}")[2].partition("\n## ")[0]
+        assert f"`{name}`" in section and spec.access in section, name
+        assert f'adapter = "{name}"' in section, name
+        for table in spec.tables:
+            assert any(file.rpartition("/")[2] in section for file in table.names), table
+
+
+def test_check_tells_what_is_missing(
+    nih: Path, stanford: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def check(adapter: str, uri: Path) -> tuple[int, str]:
+        table = f"[{{adapter = '{adapter}', uri = '{uri}'}}]"
+        words = ["--check", "--output_uri", "unused", "--sources", table]
+        config = loader.load(PrepareConfig, loader.parse(words))
+        return cli.run("prepare", config), capsys.readouterr().out
+
+    code, said = check("nih_chestxray14", nih)
+    assert code == 1
+    assert "4 studies; left out: 1 box_row, 1 box_without_image, 1 duplicate_row" in said
+    assert "FAIL  images         1 of 4 are there: fetch the other 3" in said
+    for name in ("00000002_000", "00000003_000", "00000004_000"):
+        write(nih / "images_001" / "images" / f"{name}.png", "")
+    assert check("nih_chestxray14", nih)[0] == 0
+    (nih / "Data_Entry_2017_v2020.csv").write_text("Image Index,Finding Labels\n")
+    code, said = check("nih_chestxray14", nih)
+    assert code == 1 and 'has no column "Follow-up #"' in said
+    assert "skip  images" in said
+    (stanford / "train.csv").unlink()
+    code, said = check("chexpert", stanford)
+    assert code == 1 and "FAIL  train.csv      missing: put train.csv under" in said
