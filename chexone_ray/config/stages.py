@@ -34,7 +34,18 @@ class Stage(Settings):
     ray: RayConfig = RayConfig()
 
 
-Adapter = Literal["mimic_cxr_jpg", "chexpert", "nih_chestxray14", "rsna_pneumonia", "vindr_cxr"]
+Adapter = Literal[
+    "mimic_cxr_jpg",
+    "chexpert",
+    "chexpert_plus",
+    "vindr_cxr",
+    "padchest",
+    "brax",
+    "nih_chestxray14",
+    "rsna_pneumonia",
+    "siim_acr",
+    "own_table",
+]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -241,3 +242,199 @@ def test_check_tells_what_is_missing(
     (stanford / "train.csv").unlink()
     code, said = check("chexpert", stanford)
     assert code == 1 and "FAIL  train.csv      missing: put train.csv under" in said
+
+
+def test_chexpert_plus_sections_labels_and_suffixes(tmp_path: Path) -> None:
+    write(
+        tmp_path / "df_chexpert_plus_240401.csv",
+        "path_to_image,frontal_lateral,ap_pa,deid_patient_id,patient_report_date_order,"
+        "section_findings,section_impression,section_clinical_history,section_comparison,split",
+        'train/patient1/study7/view1_frontal.jpg,Frontal,AP,patient1,2,"\n",'
+        "Small  effusion.,Fièvre,,train",
+        "train/patient1/study7/view2_lateral.jpg,Lateral,,patient1,2,,Small  effusion.,,,train",
+        "train/patient1/study3/view1_frontal.jpg,Frontal,PA,patient1,1,Clear lungs.,,,None,train",
+        "train/patient1/study3/view1_frontal.jpg,Frontal,PA,patient1,1,Clear lungs.,,,None,train",
+        "valid/patient2/study1/view1_frontal.jpg,Frontal,,patient2,1,,,,,valid",
+        ",Frontal,AP,patient3,1,,,,,train",
+    )
+    write(
+        tmp_path / "chexbert_labels" / "report_fixed.json",
+        '{"path_to_image": "train/patient1/study7/view1_frontal.jpg", "Edema": -1.0, '
+        '"Pleural Effusion": 1.0, "Fracture": null}',
+        "{broken",
+    )
+    write(tmp_path / "PNG/train/patient1/study7/view1_frontal.png", "")
+    source = SourceConfig(adapter="chexpert_plus", uri=str(tmp_path))
+    found, dropped = SOURCES["chexpert_plus"].read(source, True)
+    assert [item.study.study for item in found] == [
+        "patient1/study3",
+        "patient1/study7",
+        "patient2/study1",
+    ]
+    assert dropped == {"duplicate_row": 1, "row_without_id": 1, "unparsable_row": 1}
+    first, second, valid = (item.study for item in found)
+    assert first.date < second.date, "the reports' order makes the first the prior of the second"
+    assert (first.findings, first.comparison, first.images[0].view) == (
+        "Clear lungs.",
+        "None",
+        "PA",
+    )
+    assert (second.findings, second.impression) == ("", "Small effusion.")
+    assert second.indication == "Fièvre"
+    assert (second.labels["edema"], second.labels["pleural effusion"]) == (-1, 1)
+    assert second.labels["fracture"] is None
+    assert second.images[0].uri == str(tmp_path / "PNG/train/patient1/study7/view1_frontal.jpg"), (
+        "`prepare` tries the other suffixes"
+    )
+    assert (valid.archive_split, valid.images[0].view) == ("valid", "frontal")
+
+
+def test_padchest_lists_projections_and_dates(tmp_path: Path) -> None:
+    write(
+        tmp_path / "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv",
+        ",ImageID,ImageDir,StudyDate_DICOM,StudyID,PatientID,Projection,MethodLabel,Labels",
+        "0,b.png,0,20110102,s2,p1,L,Physician,\"['pleural effusion', ' cardiomegaly ', ]\"",
+        "1,a.png,0,20110102,s2,p1,AP_horizontal,Physician,\"['pleural effusion', 'cardiomegaly']\"",
+        "1,a.png,0,20110102,s2,p1,AP_horizontal,Physician,\"['pleural effusion', 'cardiomegaly']\"",
+        "2,c.png,3,20100102,s1,p1,PA,RNN_model,['normal']",
+        "3,d.png,3,20100102,s3,p2,PA,RNN_model,__import__('os').abort()",
+        "4,e.png,3,20100102,s4,p3,COSTAL,RNN_model,['normal']",
+        "5,f.png,3,20100102,s5,p4,PA,RNN_model,\"['niño', 'unchanged']\"",
+        "6,,3,20100102,s6,p5,PA,RNN_model,['normal']",
+    )
+    source = SourceConfig(adapter="padchest", uri=str(tmp_path))
+    found, dropped = SOURCES["padchest"].read(source, True)
+    assert [item.study.study for item in found] == ["s1", "s2", "s3", "s5"]
+    assert dropped == {
+        "duplicate_row": 1,
+        "projection_not_used": 1,
+        "row_without_id": 1,
+        "unknown_label": 1,
+    }
+    normal, two, odd, other = (item.study for item in found)
+    assert (normal.labels["no finding"], normal.labels["nodule"]) == (1, 0)
+    assert [(image.view, image.uri) for image in two.images] == [
+        ("AP", str(tmp_path / "0/a.png")),
+        ("lateral", str(tmp_path / "0/b.png")),
+    ]
+    assert {name for name, state in two.labels.items() if state} == {
+        "pleural effusion",
+        "cardiomegaly",
+    }
+    assert odd.labels == {} and other.labels["no finding"] == 0
+
+
+def test_brax_reads_whichever_images_are_there(tmp_path: Path) -> None:
+    header = f"PngPath,DicomPath,PatientID,AccessionNumber,StudyDate,ViewPosition,{LABEL_HEADER}"
+    write(
+        tmp_path / "master_spreadsheet_update.csv",
+        header,
+        f"images/a.png,dicom/a.dcm,pá,x1,20200102,PA,{cells(edema='-1.0')}",
+        f"images/b.png,dicom/b.dcm,pá,x1,20200102,RL,{cells(edema='-1.0')}",
+        f"images/b.png,dicom/b.dcm,pá,x1,20200102,RL,{cells(edema='-1.0')}",
+        f"images/c.png,dicom/c.dcm,pá,x0,20190102,AP LLD,{cells(no_finding='1')}",
+        f",,pb,x3,20190102,AP,{cells()}",
+    )
+    write(tmp_path / "dicom" / "a.dcm", "")
+    source = SourceConfig(adapter="brax", uri=str(tmp_path))
+    found, dropped = SOURCES["brax"].read(source, True)
+    assert [item.study.study for item in found] == ["x0", "x1"]
+    assert dropped == {"duplicate_row": 1, "row_without_id": 1}
+    assert [image.view for image in found[1].study.images] == ["PA", "lateral"]
+    assert found[1].study.images[0].uri == str(tmp_path / "dicom/a.dcm")
+    assert found[1].study.labels["edema"] == -1 and found[0].study.images[0].view == ""
+
+
+def test_siim_runs_are_relative_and_go_down_the_columns(tmp_path: Path) -> None:
+    from chexone_ray.data.sources import siim_acr
+
+    # 8 x 8, gap 9 then 2 down: rows 1-2 of column 1; gap 6 then 2: rows 1-2 of column 2.
+    mask = siim_acr.decode_runs("9 2 6 2", size=8)
+    assert mask is not None and sorted(zip(*map(list, mask.nonzero()), strict=True)) == [
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (2, 2),
+    ]
+    for bad in ("9 2 6", "9 x", "", "60 9", "-3 4"):
+        assert siim_acr.decode_runs(bad, size=8) is None, bad
+    size = siim_acr.SIZE
+    block = " ".join([f"{10 * size + 20} 5", *[f"{size - 5} 5"] * 3])  # columns 10-13, rows 20-24
+    far = " ".join([f"{500 * size + 7} 4", *[f"{size - 4} 4"] * 3])  # columns 500-503, rows 7-10
+    speck = f"{900 * size} 2"
+    write(
+        tmp_path / "train-rle.csv",
+        "ImageId, EncodedPixels",
+        f"b, {block}",
+        f"b, {far}",
+        f"b, {speck}",
+        f"b, {block}",
+        "a, -1",
+        "ü, oops",
+        ", -1",
+    )
+    write(tmp_path / "dicom-images-train/s/t/b.dcm", "")
+    source = SourceConfig(adapter="siim_acr", uri=str(tmp_path))
+    found, dropped = SOURCES["siim_acr"].read(source, True)
+    assert [item.study.study for item in found] == ["a", "b"]
+    assert dropped == {"duplicate_row": 1, "row_without_id": 1, "unparsable_row": 1}
+    assert found[0].study.labels == {"pneumothorax": 0} and not found[0].pixel_boxes
+    assert found[1].study.labels == {"pneumothorax": 1}
+    assert [box.xyxy for box in found[1].pixel_boxes] == [(10, 20, 14, 25), (500, 7, 504, 11)]
+    assert found[1].study.images[0].uri == str(tmp_path / "dicom-images-train/s/t/b.dcm")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_table_of_your_own(tmp_path: Path, kind: str) -> None:
+    if kind == "csv":
+        write(
+            tmp_path / "studies.csv",
+            "image,study,patient,date,view,split,report,label:Edema,boxes",
+            'a/1.png,s1,p1,2020,PA,train,"FINDINGS: Größe normal. IMPRESSION: None.",0,',
+            "a/2.dcm,s1,p1,2020,lateral,train,,,"
+            '"[{""label"": ""Nodule"", ""xyxy"": [1, 2, 5, 9]}]"',
+            "a/2.dcm,s1,p1,2020,lateral,train,,,",
+            "s3://films/3.png,s0,p1,2019,Frontal,train,,-1,[{]",
+            ",s9,p1,2019,PA,train,,,",
+        )
+    else:
+        write(
+            tmp_path / "studies.jsonl",
+            '{"image": "a/1.png", "study": "s1", "patient": "p1", "date": 2020, "view": "PA", '
+            '"split": "train", "report": "FINDINGS: Größe normal. IMPRESSION: None.", '
+            '"labels": {"Edema": 0}}',
+            '{"image": "a/2.dcm", "study": "s1", "view": "lateral", '
+            '"boxes": [{"label": "Nodule", "xyxy": [1, 2, 5, 9]}]}',
+            '{"image": "a/2.dcm", "study": "s1", "view": "lateral"}',
+            '{"image": "s3://films/3.png", "study": "s0", "patient": "p1", "date": 2019, '
+            '"view": "Frontal", "split": "train", "labels": {"Edema": -1}}',
+            "[]",
+            '{"study": "s9"}',
+        )
+    source = SourceConfig(adapter="own_table", uri=str(tmp_path))
+    found, dropped = SOURCES["own_table"].read(source, True)
+    assert dropped == {"duplicate_row": 1, "row_without_id": 1, "unparsable_row": 1}
+    earlier, later = found
+    assert (earlier.study.study, earlier.study.date) == ("s0", "2019")
+    assert earlier.study.images[0].uri == "s3://films/3.png"
+    assert earlier.study.images[0].view == "frontal" and earlier.study.labels == {"edema": -1}
+    assert [image.view for image in later.study.images] == ["PA", "lateral"]
+    assert (later.study.patient, later.study.archive_split) == ("p1", "train")
+    assert later.study.labels == {"edema": 0}
+    assert [(b.label, b.xyxy, b.image) for b in later.pixel_boxes] == [("nodule", (1, 2, 5, 9), 1)]
+    sized = (replace(image, width=10, height=20) for image in later.study.images)
+    whole = later.complete(dict(enumerate(sized)), "")
+    assert whole.boxes[0].xyxy == pytest.approx((0.1, 0.1, 0.5, 0.45))
+    assert (whole.findings, whole.impression) == ("Größe normal.", "None.")
+
+
+def test_a_table_of_your_own_that_is_wrong(tmp_path: Path) -> None:
+    source = SourceConfig(adapter="own_table", uri=str(tmp_path))
+    with pytest.raises(ChexoneError, match=r"studies\.csv\[\.gz\] is missing"):
+        SOURCES["own_table"].read(source, True)
+    write(tmp_path / "studies.csv", "image,study,split", "a.png,s,evaluation")
+    with pytest.raises(ChexoneError, match='split "evaluation": use train, validate or test'):
+        SOURCES["own_table"].read(source, True)
+    write(tmp_path / "studies.csv", "picture,study", "a.png,s")
+    with pytest.raises(ChexoneError, match='has no column "image"'):
+        SOURCES["own_table"].read(source, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from chexone_ray.config import Uncertain
 from chexone_ray.data.sources.report_sections import read_sections
@@ -44,6 +44,8 @@ class PendingStudy:
     pixel_boxes: tuple[Box, ...] = ()
     report_uri: str = ""
     """The report's text file, or empty where the archive has none."""
+    report: str = ""
+    """The report's text where the archive's table holds it."""
     default_view: str = ""
     """View of an image whose own header does not tell it."""
 
@@ -77,13 +79,11 @@ class PendingStudy:
             )
             if x2 > x1 and y2 > y1:
                 boxes.append(Box(box.label, (x1, y1, x2, y2), numbers[box.image]))
-        sections = read_sections(report)
+        told = report or self.report
+        sections = asdict(read_sections(told)) if told else {}  # else those of the table, if any
         return replace(
             self.study,
             images=tuple(images[old] for old in sorted(images)),
             boxes=tuple(boxes),
-            findings=sections.findings,
-            impression=sections.impression,
-            indication=sections.indication,
-            comparison=sections.comparison,
+            **sections,
         )

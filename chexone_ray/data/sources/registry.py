@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from chexone_ray.data.sources import (
+    brax,
     chexpert,
+    chexpert_plus,
     mimic_cxr_jpg,
     nih_chestxray14,
+    own_table,
+    padchest,
     rsna_pneumonia,
+    siim_acr,
     vindr_cxr,
 )
 from chexone_ray.data.sources.spec import Spec
 
-SOURCES: dict[str, Spec] = {
-    module.DATASET: module.SPEC
-    for module in (mimic_cxr_jpg, chexpert, nih_chestxray14, rsna_pneumonia, vindr_cxr)
-}
+_MODULES = (
+    mimic_cxr_jpg,
+    chexpert,
+    chexpert_plus,
+    vindr_cxr,
+    padchest,
+    brax,
+    nih_chestxray14,
+    rsna_pneumonia,
+    siim_acr,
+    own_table,
+)
+SOURCES: dict[str, Spec] = {module.DATASET: module.SPEC for module in _MODULES}

@@ -49,15 +49,20 @@ def files_by_name(root: str, suffix: str) -> dict[str, str]:
     return {uri.rpartition("/")[2]: uri for uri in storage.list_files(root, suffix)}
 
 
-def read(uri: str, required: Sequence[str], remedy: str) -> Table:
-    """Read a CSV. Raises ChexoneError naming the file, the missing column and the remedy."""
+def read_text(uri: str) -> str:
+    """The text of a file, plain or gzip. Raises ChexoneError for a damaged gzip file."""
     data = storage.read_bytes(uri)
     if data.startswith(_GZIP_MAGIC):
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError) as error:
             raise ChexoneError(f"{uri} is a damaged gzip file ({error}): fetch it again") from error
-    reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig", errors="replace"), newline=""))
+    return data.decode("utf-8-sig", errors="replace")
+
+
+def read(uri: str, required: Sequence[str], remedy: str) -> Table:
+    """Read a CSV. Raises ChexoneError naming the file, the missing column and the remedy."""
+    reader = csv.DictReader(io.StringIO(read_text(uri), newline=""))
     columns = tuple((name or "").strip() for name in reader.fieldnames or ())
     missing = [name for name in required if name not in columns]
     if missing:

@@ -1,0 +1,136 @@
+"""CheXpert Plus: CheXpert's training studies with de-identified report sections.
+
+`df_chexpert_plus_240401.csv` at the root; optionally `chexbert_labels/report_fixed.json` (JSON
+lines, whatever its name says). Images under `PNG/` or the root itself: the table says `.jpg` even
+where the release is `.png`, which `prepare` finds by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from pathlib import PurePosixPath
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.data.splits import is_split_name
+from chexone_ray.metrics.labeller import LABELS
+from chexone_ray.records import ImageRef, Study
+
+DATASET = "chexpert_plus"
+TABLE = Table(
+    ("df_chexpert_plus_240401.csv",),
+    (
+        "path_to_image",
+        "frontal_lateral",
+        "ap_pa",
+        "deid_patient_id",
+        "patient_report_date_order",
+        "section_findings",
+        "section_impression",
+    ),
+)
+_LABEL_FILE = "chexbert_labels/report_fixed.json"
+_IMAGE_FOLDERS = ("PNG", "")
+_STATES: dict[object, int] = {1: 1, 0: 0, -1: -1}
+Key = tuple[str, str]
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All studies, by patient and order of their reports, and what was left out by reason.
+
+    Raises ChexoneError where the table or a column is missing.
+    """
+    root = source.uri
+    dropped: Counter[str] = Counter()
+    table = tables.read(tables.require(root, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
+    labels = _labels(root, dropped)
+    films: dict[Key, dict[str, dict[str, str]]] = defaultdict(dict)
+    for row in table:
+        path = row["path_to_image"]
+        if len(PurePosixPath(path).parts) < 3 or not row["deid_patient_id"]:
+            dropped["row_without_id"] += 1
+            continue
+        key = (row["deid_patient_id"], PurePosixPath(path).parts[-2])
+        dropped["duplicate_row"] += path in films[key]
+        films[key].setdefault(path, row)
+    folder = _image_folder(root, next(iter(films.values()), {}))
+    found = [_study(folder, key, rows, labels, archive_splits) for key, rows in films.items()]
+    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
+    return found, +dropped
+
+
+def _image_folder(root: str, rows: dict[str, dict[str, str]]) -> str:
+    """Where the images are, by the first of them, under whatever suffix."""
+    for folder in _IMAGE_FOLDERS:
+        for path in rows:
+            stem = storage.join(root, folder, path).rpartition(".")[0]
+            if any(storage.exists(stem + suffix) for suffix in (".png", ".jpg", ".dcm")):
+                return storage.join(root, folder)
+    return root
+
+
+def _study(
+    folder: str,
+    key: Key,
+    rows: dict[str, dict[str, str]],
+    labels: dict[str, dict[str, int | None]],
+    archive_splits: bool,
+) -> PendingStudy:
+    names = sorted(rows)
+    first = rows[names[0]]
+    split = first.get("split", "") if archive_splits else ""
+    return PendingStudy(
+        Study(
+            dataset=DATASET,
+            patient=key[0],
+            study="/".join(key),
+            images=tuple(ImageRef(storage.join(folder, name), _view(rows[name])) for name in names),
+            date=first["patient_report_date_order"].partition(".")[0].zfill(6),
+            archive_split=split if is_split_name(split) else "",
+            findings=_text(first["section_findings"]),
+            impression=_text(first["section_impression"]),
+            indication=_text(first.get("section_clinical_history", "")),
+            comparison=_text(first.get("section_comparison", "")),
+            labels=labels.get(names[0], {}),
+        )
+    )
+
+
+def _text(section: str) -> str:
+    """White space folded: an empty section may be a bare newline."""
+    return " ".join(section.split())
+
+
+def _view(row: dict[str, str]) -> str:
+    if row["frontal_lateral"].lower() != "frontal":
+        return row["frontal_lateral"].lower()
+    return row["ap_pa"] if row["ap_pa"] in ("AP", "PA") else "frontal"
+
+
+def _labels(root: str, dropped: Counter[str]) -> dict[str, dict[str, int | None]]:
+    """Image -> label -> state, from the label file; empty without it."""
+    data = storage.read_if_there(storage.join(root, _LABEL_FILE))
+    found: dict[str, dict[str, int | None]] = {}
+    for line in (data or b"").splitlines():
+        try:
+            row = json.loads(line)
+            name = str(row["path_to_image"])
+        except (ValueError, KeyError, TypeError):
+            dropped["unparsable_row"] += 1
+            continue
+        found[name] = {label: _STATES.get(row.get(label.title())) for label in LABELS}
+    return found
+
+
+SPEC = Spec(
+    title="CheXpert Plus",
+    access="registration",
+    images="PNG/train/patient<n>/study<n>/view<n>_{frontal,lateral}.png",
+    labels="14 labels with uncertainty by CheXbert; report sections",
+    tables=(TABLE,),
+    read=studies,
+)

@@ -1,0 +1,153 @@
+"""A user's own images and reports: one table, one row an image.
+
+`studies.csv` or `studies.jsonl` at the root. Needed: `image` (a path under the root, or a URI) and
+`study`. Known besides: `patient` (the study by default), `date` (text that sorts), `view` (PA, AP,
+frontal, lateral), `split`, and of the study's first row `report`, or `findings`, `impression`,
+`indication`, `comparison`. A label is a column `label:<finding>` with 1, 0, -1 or nothing; boxes
+are a column `boxes` with a JSON list of {"label", "xyxy"} in pixels of the image. In JSON lines
+`labels` is a table and `boxes` a list.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.pending import PendingStudy, box_of_size, label_state
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.data.splits import is_split_name
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import Box, ImageRef, Study
+
+DATASET = "own_table"
+FILES = ("studies.csv", "studies.jsonl")
+TABLE = Table(FILES, ("image", "study"))
+LABEL_PREFIX = "label:"
+_REMEDY = "docs/data.md says which columns a table of your own has"
+_HEADER = re.compile(
+    r"\s+(?=(?:FINDINGS|IMPRESSION|CONCLUSION|INDICATION|HISTORY|COMPARISON|TECHNIQUE)\s*:)"
+)
+"""Where a section begins in a report that is one line."""
+_VIEWS = {"pa": "PA", "ap": "AP", "frontal": "frontal", "lateral": "lateral"}
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All studies, by patient and date, and what was left out by reason.
+
+    Raises ChexoneError where there is no table, a column is missing or a split has no known name.
+    """
+    uri = tables.require(source.uri, FILES, _REMEDY)
+    dropped: Counter[str] = Counter()
+    rows: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for row in _rows(uri, dropped):
+        image, study = (str(row.get(name) or "") for name in TABLE.columns)
+        if not image or not study:
+            dropped["row_without_id"] += 1
+            continue
+        if archive_splits and row.get("split") and not is_split_name(str(row["split"])):
+            raise ChexoneError(f'{uri} has split "{row["split"]}": use train, validate or test')
+        films = rows.setdefault(study, {})
+        dropped["duplicate_row"] += image in films
+        films.setdefault(image, row)
+    found = [_study(source.uri, name, rows[name], archive_splits, dropped) for name in rows]
+    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
+    return found, +dropped
+
+
+def _rows(uri: str, dropped: Counter[str]) -> Iterator[Mapping[str, Any]]:
+    if uri.removesuffix(".gz").endswith(".csv"):
+        for cells in tables.read(uri, TABLE.columns, _REMEDY):
+            labels = {
+                name.removeprefix(LABEL_PREFIX): label_state(cell)
+                for name, cell in cells.items()
+                if name.startswith(LABEL_PREFIX)
+            }
+            yield {**cells, "labels": labels, "boxes": _json(cells.get("boxes") or "[]", dropped)}
+        return
+    for line in tables.read_text(uri).splitlines():
+        row = _json(line, dropped) if line.strip() else None
+        if isinstance(row, dict):
+            yield row
+        elif row is not None:
+            dropped["unparsable_row"] += 1
+
+
+def _json(text: str, dropped: Counter[str]) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        dropped["unparsable_row"] += 1
+        return None
+
+
+def _study(
+    root: str,
+    name: str,
+    films: Mapping[str, Mapping[str, Any]],
+    archive_splits: bool,
+    dropped: Counter[str],
+) -> PendingStudy:
+    first = next(iter(films.values()))
+    labels: dict[str, int | None] = {}
+    for row in films.values():
+        for label, state in (row.get("labels") or {}).items():
+            known = labels.get(str(label).lower())
+            labels[str(label).lower()] = label_state(str(state)) if known is None else known
+    boxes = [box for i, row in enumerate(films.values()) for box in _boxes(row, i, dropped)]
+    return PendingStudy(
+        Study(
+            dataset=DATASET,
+            patient=str(first.get("patient") or name),
+            study=name,
+            images=tuple(
+                ImageRef(
+                    image if "://" in image else storage.join(root, image),
+                    _VIEWS.get(str(row.get("view") or "").lower(), ""),
+                )
+                for image, row in films.items()
+            ),
+            date=str(first.get("date") or ""),
+            archive_split=str(first.get("split") or "") if archive_splits else "",
+            labels=labels,
+            findings=_section(first, "findings"),
+            impression=_section(first, "impression"),
+            indication=_section(first, "indication"),
+            comparison=_section(first, "comparison"),
+        ),
+        tuple(boxes),
+        report=_HEADER.sub("\n", str(first.get("report") or "")),
+    )
+
+
+def _section(row: Mapping[str, Any], name: str) -> str:
+    return " ".join(str(row.get(name) or "").split())
+
+
+def _boxes(row: Mapping[str, Any], image: int, dropped: Counter[str]) -> Iterator[Box]:
+    for item in row.get("boxes") or ():
+        try:
+            label, (x1, y1, x2, y2) = str(item["label"]).lower(), map(float, item["xyxy"])
+        except (TypeError, ValueError, KeyError):
+            dropped["box_row"] += 1
+            continue
+        box = box_of_size(label, *(str(v) for v in (x1, y1, x2 - x1, y2 - y1)))
+        if box is None:
+            dropped["box_row"] += 1
+        else:
+            yield Box(box.label, (x1, y1, x2, y2), image)
+
+
+SPEC = Spec(
+    title="A table of your own",
+    access="open",
+    images="as the table names them",
+    labels="yours",
+    tables=(TABLE,),
+    read=studies,
+)
