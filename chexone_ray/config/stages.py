@@ -38,12 +38,17 @@ Adapter = Literal[
     "mimic_cxr_jpg",
     "chexpert",
     "chexpert_plus",
+    "rexgradient",
+    "openi",
     "vindr_cxr",
+    "vinbigdata",
     "padchest",
     "brax",
     "nih_chestxray14",
     "rsna_pneumonia",
     "siim_acr",
+    "candid_ptx",
+    "object_cxr",
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]

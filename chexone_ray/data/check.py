@@ -58,7 +58,7 @@ def _table(root: str, names: tuple[str, ...], columns: tuple[str, ...], optional
     if uri is None:
         return Finding(names[0], "FAIL", f"missing: put {' or '.join(names)} under {root}")
     try:
-        if ".jsonl" not in uri:  # each line of those names its own columns
+        if ".csv" in uri:  # in JSON each entry names its own columns
             tables.read(uri, columns, "is it the release that docs/data.md describes?")
     except ChexoneError as error:
         return Finding(names[0], "FAIL", str(error))

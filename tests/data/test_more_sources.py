@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -438,3 +439,144 @@ def test_a_table_of_your_own_that_is_wrong(tmp_path: Path) -> None:
     write(tmp_path / "studies.csv", "picture,study", "a.png,s")
     with pytest.raises(ChexoneError, match='has no column "image"'):
         SOURCES["own_table"].read(source, True)
+
+
+def test_rexgradient_paths_views_and_priors(tmp_path: Path) -> None:
+    def entry(**changes: object) -> dict[str, object]:
+        return {
+            "PatientID": "p1",
+            "StudyDate": "20200102",
+            "Findings": "Clear\n lungs, größer.",
+            "Impression": None,
+            "ImagePath": ["../deid_png/p1/a/b.png", "../deid_png/p1/a/c.png"],
+            "ImageViewPosition": ["POSTERO_ANTERIOR", None],
+        } | changes
+
+    path = ["../deid_png/p1/a/b.png"] * 2
+    studies = {
+        "s2": entry(),
+        "s1": entry(StudyDate="20190102", ImagePath=path, ImageViewPosition=["LL"]),
+        "s3": entry(PatientID=""),
+        "s4": None,
+    }
+    folder = tmp_path / "metadata"
+    write(folder / "train_metadata_view_position.json", json.dumps(studies))
+    write(folder / "valid_metadata_view_position.json", json.dumps({"v": entry(PatientID="p2")}))
+    source = SourceConfig(adapter="rexgradient", uri=str(tmp_path))
+    found, dropped = SOURCES["rexgradient"].read(source, True)
+    assert [item.study.study for item in found] == ["s1", "s2", "v"]
+    assert dropped == {"duplicate_row": 1, "row_without_id": 2}
+    earlier, later, valid = (item.study for item in found)
+    assert earlier.date < later.date and earlier.images[0].view == "lateral"
+    assert [image.view for image in later.images] == ["PA", ""]
+    assert later.images[1].uri == str(tmp_path / "deid_png/p1/a/c.png")
+    assert (later.findings, later.impression) == ("Clear lungs, größer.", "")
+    assert (later.archive_split, valid.archive_split) == ("train", "valid")
+    write(folder / "test_metadata_view_position.json", "[]")
+    with pytest.raises(ChexoneError, match="is no JSON object by study"):
+        SOURCES["rexgradient"].read(source, True)
+
+
+def test_openi_views_and_redactions(tmp_path: Path) -> None:
+    write(
+        tmp_path / "indiana_reports.csv",
+        "uid,MeSH,Problems,image,indication,comparison,findings,impression",
+        '1,normal,normal,X,XXXX-year-old,None.,"Größe normal, XXXX clear.",Normal.',
+        "1,normal,normal,X,,,Again.,",
+        "2,normal,normal,X,,,No film.,",
+    )
+    write(
+        tmp_path / "indiana_projections.csv",
+        "uid,filename,projection",
+        "1,1_IM-0001-4001.dcm.png,Lateral",
+        "1,1_IM-0001-3001.dcm.png,Frontal",
+        "1,1_IM-0001-3001.dcm.png,Frontal",
+        "3,3_IM-1.dcm.png,Frontal",
+        ",4.png,Frontal",
+    )
+    write(tmp_path / "images_normalized" / "1_IM-0001-3001.dcm.png", "")
+    source = SourceConfig(adapter="openi", uri=str(tmp_path))
+    ((study,), dropped) = SOURCES["openi"].read(source, True)
+    assert dropped == {
+        "duplicate_row": 2,
+        "row_without_id": 1,
+        "row_without_report": 1,
+        "study_without_image": 1,
+    }
+    assert study.study.findings == "Größe normal, ___ clear."
+    assert study.study.indication == "___-year-old"
+    assert [image.view for image in study.study.images] == ["frontal", "lateral"]
+    assert "/images_normalized/" in study.study.images[0].uri
+    assert study.study.images[1].uri == str(tmp_path / "images/1_IM-0001-4001.dcm.png")
+
+
+def test_vinbigdata_merges_readers(tmp_path: Path) -> None:
+    write(
+        tmp_path / "train.csv",
+        "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max",
+        "b,Nodule/Mass,8,R1,10,10,20,20",
+        "b,Nodule/Mass,8,R2,11,10,21,20",
+        "b,Nodule/Mass,8,R2,11,10,21,20",
+        "b,Pleural effusion,10,R1,50,50,90,90",
+        "b,Pleural effusion,10,Ř3,,50,90,90",
+        "a,No finding,14,R1,,,,",
+    )
+    source = SourceConfig(adapter="vinbigdata", uri=str(tmp_path))
+    (normal, found), dropped = SOURCES["vinbigdata"].read(source, True)
+    assert dropped == {"box_row": 1}
+    assert normal.study.labels == {"nodule or mass": 0, "pleural effusion": 0, "no finding": 1}
+    assert found.study.labels["no finding"] == 0 and found.study.boxes_complete
+    assert [(box.label, box.xyxy) for box in found.pixel_boxes] == [
+        ("nodule or mass", (10, 10, 21, 20)),
+        ("pleural effusion", (50, 50, 90, 90)),
+    ]
+    assert found.study.images[0].uri == str(tmp_path / "train/b.dicom")
+
+
+def test_object_cxr_outlines(tmp_path: Path) -> None:
+    write(
+        tmp_path / "train.csv",
+        "image_name,annotation",
+        "b.jpg,0 10 20 30 40;2 5 5 9 5 7 11;9 1 2 3 4;1 4 4",
+        "b.jpg,",
+        "ä.jpg,",
+        ",0 1 2 3 4",
+    )
+    write(tmp_path / "dev.csv", "image_name,annotation", "c.jpg,1 30 10 20 12")
+    source = SourceConfig(adapter="object_cxr", uri=str(tmp_path))
+    found, dropped = SOURCES["object_cxr"].read(source, True)
+    assert [item.study.study for item in found] == ["c", "b", "ä"]
+    assert dropped == {"box_row": 2, "duplicate_row": 1, "row_without_id": 1}
+    assert [box.xyxy for box in found[1].pixel_boxes] == [(10, 20, 30, 40), (5, 5, 9, 11)]
+    assert [item.study.labels["foreign object"] for item in found] == [1, 1, 0]
+    assert (found[0].study.archive_split, found[0].pixel_boxes[0].xyxy) == ("dev", (20, 10, 30, 12))
+
+
+def test_candid_masks_and_reports(tmp_path: Path) -> None:
+    size = 1024
+    block = " ".join([f"{10 * size + 20} 5", *[f"{size - 5} 5"] * 3])
+    write(
+        tmp_path / "Pneumothorax_reports.csv",
+        "SOPInstanceUID,StudyInstanceUID,EncodedPixels,Report",
+        f'1.2,9.1,{block},"Größe normal.\n\nPneumothorax."',
+        f'1.2,9.1,{block},"Größe normal."',
+        "1.3,9.2,-1,Clear.",
+        "1.4,9.3,odd,Clear.",
+        ",9.4,-1,Clear.",
+    )
+    write(tmp_path / "Rib_fracture_mask_rle.csv", "anon_SOPUID,mask_rle", f"1.3,{block}")
+    write(tmp_path / "dicom" / "1.2.dcm", "")
+    source = SourceConfig(adapter="candid_ptx", uri=str(tmp_path))
+    found, dropped = SOURCES["candid_ptx"].read(source, True)
+    assert [item.study.study for item in found] == ["1.2", "1.3", "1.4"]
+    assert dropped == {"duplicate_row": 1, "row_without_id": 1, "unparsable_row": 1}
+    assert [item.study.labels for item in found] == [
+        {"pneumothorax": 1},
+        {"pneumothorax": 0, "fracture": 1},
+        {},
+    ]
+    assert [(box.label, box.xyxy) for box in found[1].pixel_boxes] == [
+        ("fracture", (10, 20, 14, 25))
+    ]
+    assert found[0].study.images[0].uri == str(tmp_path / "dicom/1.2.dcm")
+    assert found[0].report.startswith("Größe normal.")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from chexone_ray.data.sources import (
     brax,
+    candid_ptx,
     chexpert,
     chexpert_plus,
     mimic_cxr_jpg,
     nih_chestxray14,
+    object_cxr,
+    openi,
     own_table,
     padchest,
+    rexgradient,
     rsna_pneumonia,
     siim_acr,
+    vinbigdata,
     vindr_cxr,
 )
 from chexone_ray.data.sources.spec import Spec
@@ -20,12 +25,17 @@ _MODULES = (
     mimic_cxr_jpg,
     chexpert,
     chexpert_plus,
+    rexgradient,
+    openi,
     vindr_cxr,
+    vinbigdata,
     padchest,
     brax,
     nih_chestxray14,
     rsna_pneumonia,
     siim_acr,
+    candid_ptx,
+    object_cxr,
     own_table,
 )
 SOURCES: dict[str, Spec] = {module.DATASET: module.SPEC for module in _MODULES}

@@ -1,0 +1,86 @@
+"""CANDID-PTX: films with reports and masks of pneumothoraces and rib fractures.
+
+`Pneumothorax_reports.csv` and optionally `Rib_fracture_mask_rle.csv` at the root, images anywhere
+below it as `<SOPInstanceUID>.dcm`. Masks are coded as in SIIM-ACR.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.siim_acr import boxes_of, union
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.records import ImageRef, Study
+
+DATASET = "candid_ptx"
+REPORTS = Table(
+    ("Pneumothorax_reports.csv",),
+    ("SOPInstanceUID", "StudyInstanceUID", "EncodedPixels", "Report"),
+)
+FRACTURES = Table(("Rib_fracture_mask_rle.csv",), ("anon_SOPUID", "mask_rle"), True)
+Codes = dict[str, set[str]]
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All images as studies, by id, and what was left out by reason.
+
+    Raises ChexoneError where a table or a column is missing.
+    """
+    root = source.uri
+    dropped: Counter[str] = Counter()
+    lungs: Codes = defaultdict(set)
+    rows: dict[str, dict[str, str]] = {}
+    table = tables.read(tables.require(root, REPORTS.names, CSV_STEP), REPORTS.columns, CSV_STEP)
+    for row in table:
+        name = row["SOPInstanceUID"]
+        if not name or not row["StudyInstanceUID"]:
+            dropped["row_without_id"] += 1
+            continue
+        dropped["duplicate_row"] += row["EncodedPixels"] in lungs[name]
+        lungs[name].add(row["EncodedPixels"])
+        rows.setdefault(name, row)
+    ribs = _fractures(root)
+    places = tables.files_by_name(root, ".dcm")
+    found = []
+    for name in sorted(rows):
+        states: dict[str, int | None] = {}
+        boxes = []
+        for label, codes in (("pneumothorax", lungs[name]), ("fracture", ribs.get(name, set()))):
+            mask = union(codes) if codes else None
+            if mask is not None:
+                states[label] = int(mask.any())
+                boxes += boxes_of(mask, label)
+            else:
+                dropped["unparsable_row"] += bool(codes)
+        study = Study(
+            dataset=DATASET,
+            patient=rows[name]["StudyInstanceUID"],
+            study=name,
+            images=(ImageRef(places.get(f"{name}.dcm", storage.join(root, f"{name}.dcm"))),),
+            labels=states,
+        )
+        report = rows[name]["Report"]
+        found.append(PendingStudy(study, tuple(boxes), report=report, default_view="frontal"))
+    return found, +dropped
+
+
+def _fractures(root: str) -> Codes:
+    uri = tables.find(root, FRACTURES.names)
+    codes: Codes = defaultdict(set)
+    for row in tables.read(uri, FRACTURES.columns, CSV_STEP) if uri else ():
+        codes[row["anon_SOPUID"]].add(row["mask_rle"])
+    return codes
+
+
+SPEC = Spec(
+    title="CANDID-PTX",
+    access="agreement",
+    images="<SOPInstanceUID>.dcm in any folder below the root",
+    labels="pneumothorax and rib fracture masks by radiologists; reports",
+    tables=(REPORTS, FRACTURES),
+    read=studies,
+)

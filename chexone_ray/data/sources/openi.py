@@ -1,0 +1,86 @@
+"""IU X-ray (OpenI) in its table form: two or more views a study, with report sections.
+
+`indiana_reports.csv` and `indiana_projections.csv` at the root, images anywhere below it. The
+original XML does not tell a frontal film from a lateral one, so this form is needed. Every study is
+its own patient.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.records import ImageRef, Study
+
+DATASET = "openi"
+REPORTS = Table(
+    ("indiana_reports.csv",), ("uid", "indication", "comparison", "findings", "impression")
+)
+PROJECTIONS = Table(("indiana_projections.csv",), ("uid", "filename", "projection"))
+_VIEWS = {"frontal": "frontal", "lateral": "lateral"}
+_REDACTED = re.compile(r"\bX{3,}\b")
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All studies with an image, by number, and what was left out by reason.
+
+    Raises ChexoneError where a table or a column is missing.
+    """
+    root = source.uri
+    dropped: Counter[str] = Counter()
+    places = tables.files_by_name(root, ".png")
+    films: dict[str, dict[str, ImageRef]] = defaultdict(dict)
+    for row in _rows(root, PROJECTIONS):
+        name = row["filename"]
+        if not row["uid"] or not name:
+            dropped["row_without_id"] += 1
+            continue
+        dropped["duplicate_row"] += name in films[row["uid"]]
+        uri = places.get(name, storage.join(root, "images", name))
+        films[row["uid"]][name] = ImageRef(uri, _VIEWS.get(row["projection"].lower(), ""))
+    found: dict[str, PendingStudy] = {}
+    for row in _rows(root, REPORTS):
+        uid = row["uid"]
+        if uid not in films:
+            dropped["study_without_image"] += 1
+        elif uid in found:
+            dropped["duplicate_row"] += 1
+        else:
+            found[uid] = PendingStudy(
+                Study(
+                    dataset=DATASET,
+                    patient=uid,
+                    study=uid,
+                    images=tuple(film for _, film in sorted(films[uid].items())),
+                    findings=_text(row["findings"]),
+                    impression=_text(row["impression"]),
+                    indication=_text(row["indication"]),
+                    comparison=_text(row["comparison"]),
+                )
+            )
+    dropped["row_without_report"] += len(films.keys() - found.keys())
+    return [found[uid] for uid in sorted(found)], +dropped
+
+
+def _rows(root: str, table: Table) -> tables.Table:
+    return tables.read(tables.require(root, table.names, CSV_STEP), table.columns, CSV_STEP)
+
+
+def _text(section: str) -> str:
+    """White space folded, what was redacted in the notation that the tasks know."""
+    return _REDACTED.sub("___", " ".join(section.split()))
+
+
+SPEC = Spec(
+    title="IU X-ray (OpenI)",
+    access="open",
+    images="<filename> in any folder below the root, PNG",
+    labels="none; report sections",
+    tables=(REPORTS, PROJECTIONS),
+    read=studies,
+)

@@ -1,0 +1,107 @@
+"""ReXGradient-160K: studies of one or more 16-bit PNGs with report sections.
+
+`metadata/{train,valid,test}_metadata_view_position.json`, each an object by study; image paths
+begin with `../deid_png/`, which lies under the root here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import ImageRef, Study
+
+DATASET = "rexgradient"
+FILES = {
+    part: f"metadata/{part}_metadata_view_position.json" for part in ("train", "valid", "test")
+}
+_VIEWS = {
+    "PA": "PA",
+    "POSTERO_ANTERIOR": "PA",
+    "AP": "AP",
+    "ANTERO_POSTERIOR": "AP",
+    "LATERAL": "lateral",
+    "LL": "lateral",
+}
+"""Oblique (LAO, RAO) and unknown views stay without one: nothing is asked about them alone."""
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All studies, by patient and date, and what was left out by reason.
+
+    Raises ChexoneError where no metadata file is there or one is no JSON object.
+    """
+    dropped: Counter[str] = Counter()
+    found = []
+    for part, name in FILES.items():
+        uri = tables.find(source.uri, (name,))
+        for key, entry in _entries(uri).items() if uri else ():
+            study = _study(source.uri, key, entry, part if archive_splits else "", dropped)
+            if study is None:
+                dropped["row_without_id"] += 1
+            else:
+                found.append(PendingStudy(study))
+    if not found:
+        uri = storage.join(source.uri, FILES["train"])
+        raise ChexoneError(f"{uri} is missing or empty: {CSV_STEP}")
+    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
+    return found, +dropped
+
+
+def _entries(uri: str) -> Mapping[str, Any]:
+    try:
+        entries = json.loads(tables.read_text(uri))
+    except ValueError as error:
+        raise ChexoneError(f"{uri} is no JSON ({error}): fetch it again") from error
+    if not isinstance(entries, dict):
+        raise ChexoneError(f"{uri} is no JSON object by study: {CSV_STEP}")
+    return entries
+
+
+def _study(root: str, key: str, entry: Any, split: str, dropped: Counter[str]) -> Study | None:
+    if not isinstance(entry, dict) or not entry.get("PatientID") or not entry.get("ImagePath"):
+        return None
+    paths = [str(path).removeprefix("../") for path in entry["ImagePath"]]
+    views = [str(view or "") for view in entry.get("ImageViewPosition") or ()]
+    views += [""] * (len(paths) - len(views))
+    by_path: dict[str, str] = {}
+    for path, view in zip(paths, views, strict=False):
+        by_path.setdefault(path, view)
+    dropped["duplicate_row"] += len(paths) - len(by_path)
+    sections = {
+        name: " ".join(str(entry.get(name) or "").split())
+        for name in ("Findings", "Impression", "Indication", "Comparison")
+    }
+    return Study(
+        dataset=DATASET,
+        patient=str(entry["PatientID"]),
+        study=key,
+        images=tuple(
+            ImageRef(storage.join(root, path), _VIEWS.get(view.upper(), ""))
+            for path, view in by_path.items()
+        ),
+        date=str(entry.get("StudyDate") or ""),
+        archive_split=split,
+        findings=sections["Findings"],
+        impression=sections["Impression"],
+        indication=sections["Indication"],
+        comparison=sections["Comparison"],
+    )
+
+
+SPEC = Spec(
+    title="ReXGradient-160K",
+    access="registration",
+    images="deid_png/<patient>/<accession>/studies/.../<sop>.png, 16-bit",
+    labels="none; report sections",
+    tables=tuple(Table((name,), (), optional=part != "train") for part, name in FILES.items()),
+    read=studies,
+)

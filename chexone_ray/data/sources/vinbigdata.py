@@ -1,0 +1,52 @@
+"""VinBigData: VinDr-CXR's training films on Kaggle, 14 boxed findings, one study an image.
+
+`train.csv` at the root (a row a box and reader), files `train/<image_id>.dicom`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.data.sources.vindr_boxes import read_box_files
+from chexone_ray.records import ImageRef, Study
+
+DATASET = "vinbigdata"
+TABLE = Table(("train.csv",), ("image_id", "class_name", "x_min", "y_min", "x_max", "y_max"))
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All images as studies, by image id, and what was left out by reason.
+
+    A finding that no reader boxed is absent. Raises ChexoneError where the table or a column is
+    missing.
+    """
+    boxes = read_box_files(tables.require(source.uri, TABLE.names, CSV_STEP))
+    found = []
+    for name in sorted(boxes.boxes):
+        present = {box.label for box in boxes.boxes[name]}
+        states: dict[str, int | None] = {label: int(label in present) for label in boxes.names}
+        study = Study(
+            dataset=DATASET,
+            patient=name,
+            study=name,
+            images=(ImageRef(storage.join(source.uri, "train", f"{name}.dicom")),),
+            labels=dict(sorted(states.items())) | {"no finding": int(not present)},
+            boxes_complete=True,
+        )
+        found.append(PendingStudy(study, boxes.boxes[name], default_view="PA"))
+    return found, +Counter(box_row=boxes.num_unusable)
+
+
+SPEC = Spec(
+    title="VinBigData",
+    access="kaggle",
+    images="train/<image_id>.dicom",
+    labels="14 findings, boxed by three radiologists each",
+    tables=(TABLE,),
+    read=studies,
+)
