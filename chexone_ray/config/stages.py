@@ -84,6 +84,9 @@ class PrepareConfig(Stage):
         True, description="Keep the questions of a study together: one read an image."
     )
     rows_per_group: PositiveInt = Field(512, description="Rows a Parquet row group.")
+    allow_overlap: bool = Field(
+        False, description="Take archives that hold the same films under other names."
+    )
     max_drop_share: Share = Field(
         0.05, description="End the run when more images than this are unusable."
     )

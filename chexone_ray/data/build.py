@@ -23,7 +23,7 @@ from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import manifest
 from chexone_ray.data.ask import STATS_COLUMN, ask_batch
 from chexone_ray.data.sources.pending import PendingStudy
-from chexone_ray.data.sources.registry import SOURCES
+from chexone_ray.data.sources.registry import SOURCES, overlapping
 from chexone_ray.data.splits import most_held_out
 from chexone_ray.data.tasks import KINDS
 from chexone_ray.errors import ChexoneError
@@ -52,6 +52,7 @@ def prepare(config: PrepareConfig) -> str:
     unknown = sorted(({*config.kinds, *config.max_per_kind}) - set(KINDS))
     if unknown:
         raise ChexoneError(f'kind "{unknown[0]}" is not known: use {", ".join(KINDS)}')
+    _refuse_overlap(config)
     with timed(logger, "reading the tables of the archives"):
         patients, dropped = read_sources(config)
     runtime.join(config.ray)
@@ -77,6 +78,15 @@ def prepare(config: PrepareConfig) -> str:
     written = manifest.write_manifest(config.output_uri, parts, info)
     logger.info("manifest %s: %s", config.output_uri, json.dumps(written.info["counts"]["split"]))
     return config.output_uri
+
+
+def _refuse_overlap(config: PrepareConfig) -> None:
+    shared = overlapping(source.adapter for source in config.sources)
+    if shared and not config.allow_overlap:
+        raise ChexoneError(
+            f"sources {' and '.join(shared)} hold the same films under other names, so a film could "
+            "be trained on and tested on: keep one, or set allow_overlap=true"
+        )
 
 
 def config_digest(config: PrepareConfig) -> str:

@@ -13,7 +13,7 @@ from chexone_ray import cli, loader
 from chexone_ray.config import Adapter, PrepareConfig, SourceConfig
 from chexone_ray.data.build import read_sources
 from chexone_ray.data.sources import chexpert, nih_chestxray14, rsna_pneumonia
-from chexone_ray.data.sources.registry import SOURCES
+from chexone_ray.data.sources.registry import SOURCES, overlapping
 from chexone_ray.errors import ChexoneError
 from chexone_ray.metrics.labeller import LABELS
 from chexone_ray.records import Study
@@ -218,6 +218,21 @@ def test_every_adapter_is_a_setting_and_documented() -> None:
         assert f'adapter = "{name}"' in section, name
         for table in spec.tables:
             assert any(file.rpartition("/")[2] in section for file in table.names), table
+
+
+def test_archives_of_the_same_films_are_refused(tmp_path: Path) -> None:
+    from chexone_ray.data.build import prepare
+
+    assert overlapping(["chexpert", "nih_chestxray14", "vindr_cxr", "chexpert"]) == []
+    sources = tuple(
+        SourceConfig(adapter=name, uri=str(tmp_path))
+        for name in ("siim_acr", "vindr_cxr", "rsna_pneumonia")
+    )
+    config = PrepareConfig(output_uri=str(tmp_path / "out"), sources=sources)
+    with pytest.raises(ChexoneError, match="rsna_pneumonia and siim_acr hold the same films"):
+        prepare(config)
+    with pytest.raises(ChexoneError, match="is missing"):
+        prepare(config.model_copy(update={"allow_overlap": True}))
 
 
 def test_check_tells_what_is_missing(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chexone_ray.data.sources import (
     brax,
     candid_ptx,
@@ -39,3 +41,16 @@ _MODULES = (
     own_table,
 )
 SOURCES: dict[str, Spec] = {module.DATASET: module.SPEC for module in _MODULES}
+
+FAMILIES: tuple[frozenset[str], ...] = (
+    frozenset({chexpert.DATASET, chexpert_plus.DATASET}),
+    frozenset({nih_chestxray14.DATASET, rsna_pneumonia.DATASET, siim_acr.DATASET}),
+    frozenset({vindr_cxr.DATASET, vinbigdata.DATASET}),
+)
+"""Data sets that hold the same films under other names, so that no split can keep them apart."""
+
+
+def overlapping(adapters: Iterable[str]) -> list[str]:
+    """Those of the adapters that share films with another of them, sorted."""
+    used = set(adapters)
+    return sorted(name for family in FAMILIES for name in family & used if len(family & used) > 1)
