@@ -84,8 +84,8 @@ def _refuse_overlap(config: PrepareConfig) -> None:
     shared = overlapping(source.adapter for source in config.sources)
     if shared and not config.allow_overlap:
         raise ChexoneError(
-            f"sources {' and '.join(shared)} hold the same films under other names, so a film could "
-            "be trained on and tested on: keep one, or set allow_overlap=true"
+            f"sources {' and '.join(shared)} hold the same films under other names, so a film "
+            "could be trained on and tested on: keep one source, or set allow_overlap=true"
         )
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from chexone_ray import storage
+from chexone_ray import images, storage
 from chexone_ray.config import ImageConfig, PrepareConfig, RayConfig, SourceConfig
 from chexone_ray.data import manifest
 from chexone_ray.data.build import choose, kept, prepare, read_sources
+from chexone_ray.data.phantom import random_phantom
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.data.stream import read_samples
 from chexone_ray.errors import ChexoneError
@@ -212,3 +213,36 @@ def test_two_layouts_of_the_same_films_agree_on_their_split(archive_uri: str) ->
     both = [found for found in splits.values() if len(found) == 2]
     assert {found["vindr_cxr"] for found in both} >= {"train"}
     assert all(len(set(found.values())) == 1 for found in both)
+
+
+@pytest.mark.slow
+def test_a_table_of_ones_own_becomes_questions(s3: Any, ray_local: None) -> None:
+    root = s3.folder("build/own")
+    report = "FINDINGS: The heart is enlarged. IMPRESSION: Cardiomegaly."
+    rows = ["image,study,patient,date,view,split,report,label:nodule,label:edema,boxes"]
+    for number, split in enumerate(("train", "train", "test", "test")):
+        film = random_phantom(number, 112).pixels
+        storage.write_bytes(f"{root}/films/{number}.png", images.to_png(film))
+        boxes = '"[{""label"": ""nodule"", ""xyxy"": [56, 28, 84, 56]}]"' if number % 2 else ""
+        rows.append(
+            f"films/{number}.png,s{number},p{number},2020,PA,{split},{report},"
+            f"{number % 2},0,{boxes}"
+        )
+    rows.append("films/gone.png,s9,p9,2020,PA,train,,1,0,")
+    storage.write_bytes(f"{root}/studies.csv", "\n".join(rows).encode())
+    source = SourceConfig(adapter="own_table", uri=root)
+    uri = prepare(
+        settings("unused", s3.folder("build/own-out"), sources=(source,), max_drop_share=0.5)
+    )
+    found = everything(uri)
+    assert {sample.patient: sample.split for sample in found} == {
+        "p0": "train",
+        "p1": "train",
+        "p2": "test",
+        "p3": "test",
+    }
+    assert {sample.kind for sample in found} >= {"presence", "view", "heart_size", "findings"}
+    (box,) = {box.xyxy for s in found if s.kind == "grounding" for box in s.boxes}
+    assert box == pytest.approx((0.5, 0.25, 0.75, 0.5))
+    dropped = manifest.load(uri).info["dropped"]
+    assert dropped == {"image_missing": 1, "study_without_image": 1}
