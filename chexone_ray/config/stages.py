@@ -49,6 +49,9 @@ Adapter = Literal[
     "siim_acr",
     "candid_ptx",
     "object_cxr",
+    "ranzcr_clip",
+    "covidx",
+    "nlm_tb",
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]

@@ -67,6 +67,7 @@ _UNCOUNTED = frozenset(
         "aortic enlargement",
         "mediastinal shift",
         "tuberculosis",
+        "covid-19",
         "copd",
         "pleural other",
         "support devices",

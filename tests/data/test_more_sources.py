@@ -12,7 +12,7 @@ import pytest
 from chexone_ray import cli, loader
 from chexone_ray.config import Adapter, PrepareConfig, SourceConfig
 from chexone_ray.data.build import read_sources
-from chexone_ray.data.sources import chexpert, nih_chestxray14, rsna_pneumonia
+from chexone_ray.data.sources import chexpert, nih_chestxray14, ranzcr_clip, rsna_pneumonia
 from chexone_ray.data.sources.registry import SOURCES, overlapping
 from chexone_ray.errors import ChexoneError
 from chexone_ray.metrics.labeller import LABELS
@@ -595,3 +595,67 @@ def test_candid_masks_and_reports(tmp_path: Path) -> None:
     ]
     assert found[0].study.images[0].uri == str(tmp_path / "dicom/1.2.dcm")
     assert found[0].report.startswith("Größe normal.")
+
+
+def test_nlm_tb_names(tmp_path: Path) -> None:
+    for name in ("MCUCXR_0001_0.png", "CHNCXR_0327_1.png", "Thümbs.db", "deep/CHNCXR_0327_1.png"):
+        write(tmp_path / "CXR_png" / name, "")
+    source = SourceConfig(adapter="nlm_tb", uri=str(tmp_path))
+    found, dropped = SOURCES["nlm_tb"].read(source, True)
+    assert [(item.study.study, item.study.labels) for item in found] == [
+        ("CHNCXR_0327", {"tuberculosis": 1}),
+        ("MCUCXR_0001", {"tuberculosis": 0}),
+    ]
+    assert dropped == {"duplicate_row": 1, "file_of_another_name": 1}
+    with pytest.raises(ChexoneError, match=r"holds no MCUCXR_\*\.png"):
+        SOURCES["nlm_tb"].read(SourceConfig(adapter="nlm_tb", uri=str(tmp_path / "no")), True)
+
+
+def test_covidx_lines(tmp_path: Path) -> None:
+    write(
+        tmp_path / "train.txt",
+        "12 a.png positive rsna",
+        "José María b.png negative cohen",
+        "12 a.png positive rsna",
+        "13 c.png maybe rsna",
+        "14 d.png",
+        "",
+    )
+    write(tmp_path / "test.txt", "15 e.png normal rsna")
+    source = SourceConfig(adapter="covidx", uri=str(tmp_path))
+    found, dropped = SOURCES["covidx"].read(source, True)
+    assert [item.study.study for item in found] == ["test/e.png", "train/a.png", "train/b.png"]
+    assert dropped == {"duplicate_row": 1, "unknown_label": 1, "unparsable_row": 1}
+    normal, positive, negative = (item.study for item in found)
+    assert normal.labels == {"covid-19": 0, "pneumonia": 0, "no finding": 1}
+    assert (positive.patient, negative.patient) == ("rsna/12", "cohen/José María")
+    assert (negative.labels, normal.archive_split) == ({"covid-19": 0}, "test")
+
+
+def test_ranzcr_devices(tmp_path: Path) -> None:
+    columns = [name for names in ranzcr_clip.DEVICES.values() for name in names]
+
+    def row(name: str, patient: str, *present: str, odd: str = "0") -> str:
+        cells = ["1" if column in present else odd for column in columns]
+        return ",".join([name, *cells, patient])
+
+    write(
+        tmp_path / "train.csv",
+        ",".join(["StudyInstanceUID", *columns, "PatientID"]),
+        row("1.2", "pb", "ETT - Borderline", "CVC - Normal", "CVC - Abnormal"),
+        row("1.2", "pb", "ETT - Borderline"),
+        row("1.1", "pä"),
+        row("1.3", "pc", odd="?"),
+        row("", "pd"),
+    )
+    source = SourceConfig(adapter="ranzcr_clip", uri=str(tmp_path))
+    found, dropped = SOURCES["ranzcr_clip"].read(source, True)
+    assert dropped == {"duplicate_row": 1, "row_without_id": 1, "unparsable_row": 1}
+    assert [item.study.study for item in found] == ["1.2", "1.1"]
+    assert found[0].study.labels == {
+        "endotracheal tube": 1,
+        "nasogastric tube": 0,
+        "central venous catheter": 1,
+        "swan-ganz catheter": 0,
+    }
+    assert not any(found[1].study.labels.values())

@@ -9,12 +9,15 @@ from chexone_ray.data.sources import (
     candid_ptx,
     chexpert,
     chexpert_plus,
+    covidx,
     mimic_cxr_jpg,
     nih_chestxray14,
+    nlm_tb,
     object_cxr,
     openi,
     own_table,
     padchest,
+    ranzcr_clip,
     rexgradient,
     rsna_pneumonia,
     siim_acr,
@@ -38,13 +41,16 @@ _MODULES = (
     siim_acr,
     candid_ptx,
     object_cxr,
+    ranzcr_clip,
+    covidx,
+    nlm_tb,
     own_table,
 )
 SOURCES: dict[str, Spec] = {module.DATASET: module.SPEC for module in _MODULES}
 
 FAMILIES: tuple[frozenset[str], ...] = (
     frozenset({chexpert.DATASET, chexpert_plus.DATASET}),
-    frozenset({nih_chestxray14.DATASET, rsna_pneumonia.DATASET, siim_acr.DATASET}),
+    frozenset({nih_chestxray14.DATASET, rsna_pneumonia.DATASET, siim_acr.DATASET, covidx.DATASET}),
     frozenset({vindr_cxr.DATASET, vinbigdata.DATASET}),
 )
 """Data sets that hold the same films under other names, so that no split can keep them apart."""

@@ -1,0 +1,79 @@
+"""RANZCR CLiP: catheters and tubes, and how well they lie; one study an image.
+
+`train.csv` at the root: StudyInstanceUID, 11 columns of 0 and 1, PatientID; images
+`train/<StudyInstanceUID>.jpg`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, label_state
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.records import ImageRef, Study
+
+DATASET = "ranzcr_clip"
+DEVICES = {
+    "endotracheal tube": ("ETT - Abnormal", "ETT - Borderline", "ETT - Normal"),
+    "nasogastric tube": (
+        "NGT - Abnormal",
+        "NGT - Borderline",
+        "NGT - Incompletely Imaged",
+        "NGT - Normal",
+    ),
+    "central venous catheter": ("CVC - Abnormal", "CVC - Borderline", "CVC - Normal"),
+    "swan-ganz catheter": ("Swan Ganz Catheter Present",),
+}
+"""Device -> the columns any of which says that it is there."""
+TABLE = Table(
+    ("train.csv",),
+    ("StudyInstanceUID", "PatientID", *(name for names in DEVICES.values() for name in names)),
+)
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All images as studies, by patient and id, and what was left out by reason.
+
+    Raises ChexoneError where the table or a column is missing.
+    """
+    root = source.uri
+    dropped: Counter[str] = Counter()
+    found: dict[str, PendingStudy] = {}
+    table = tables.read(tables.require(root, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
+    for row in table:
+        name = row["StudyInstanceUID"]
+        states = {device: _state(row, columns) for device, columns in DEVICES.items()}
+        if not name or not row["PatientID"]:
+            dropped["row_without_id"] += 1
+        elif name in found:
+            dropped["duplicate_row"] += 1
+        elif None in states.values():
+            dropped["unparsable_row"] += 1
+        else:
+            study = Study(
+                dataset=DATASET,
+                patient=row["PatientID"],
+                study=name,
+                images=(ImageRef(storage.join(root, "train", f"{name}.jpg")),),
+                labels=states,
+            )
+            found[name] = PendingStudy(study, default_view="frontal")
+    return sorted(found.values(), key=lambda p: (p.study.patient, p.study.study)), +dropped
+
+
+def _state(row: dict[str, str], columns: tuple[str, ...]) -> int | None:
+    states = [label_state(row[name]) for name in columns]
+    return None if None in states else int(1 in states)
+
+
+SPEC = Spec(
+    title="RANZCR CLiP",
+    access="kaggle",
+    images="train/<StudyInstanceUID>.jpg",
+    labels="tubes and catheters and their position, by radiologists; the presence is asked for",
+    tables=(TABLE,),
+    read=studies,
+)
