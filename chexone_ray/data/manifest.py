@@ -15,11 +15,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chexone_ray import storage
+from chexone_ray.data import card
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import SCHEMA_VERSION, Sample, sample_schema, sample_to_row
 
 MANIFEST_FILE = "manifest.json"
+CARD_FILE = "CARD.md"
 ROWS_PER_PART = 4096
 
 
@@ -81,7 +83,7 @@ def write_part(uri: str, split: str, number: int, table: Any, rows_per_group: in
 
 
 def write_manifest(uri: str, parts: Iterable[Part], info: dict[str, Any]) -> Manifest:
-    """Write `manifest.json` with the counts of `parts` and `info`, then the commit file."""
+    """Write `manifest.json` with the counts of `parts` and `info`, the card, the commit file."""
     order: dict[str, int] = {split: number for number, split in enumerate(SPLITS)}
     parts = tuple(sorted(parts, key=lambda part: (order[part.split], part.name)))
     splits: Counter[str] = Counter()
@@ -105,6 +107,7 @@ def write_manifest(uri: str, parts: Iterable[Part], info: dict[str, Any]) -> Man
         "parts": [asdict(part) for part in parts],
     }
     storage.write_json(storage.join(uri, MANIFEST_FILE), body)
+    storage.write_bytes(storage.join(uri, CARD_FILE), card.render(body).encode())
     digest = hashlib.sha256("".join(part.sha256 for part in parts).encode()).hexdigest()
     storage.commit(
         uri,
@@ -135,7 +138,7 @@ def clear(uri: str) -> None:
     """Remove what an interrupted writer left, so that no stale part stays beside the new ones."""
     for file in storage.list_files(uri):
         name = file.rsplit("/", 1)[1]
-        if name in (MANIFEST_FILE, storage.COMMIT_FILE) or name.startswith("part-"):
+        if name in (MANIFEST_FILE, CARD_FILE, storage.COMMIT_FILE) or name.startswith("part-"):
             storage.delete(file)
 
 
