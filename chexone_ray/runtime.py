@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chexone_ray import s3
+from chexone_ray import processes, s3
 from chexone_ray.config import RayConfig
 from chexone_ray.errors import ChexoneError
 
@@ -20,6 +20,7 @@ PROBES = 3
 PROBE_TIMEOUT_S = 5.0
 
 START_ATTEMPTS = 3
+LEAVE_S = 10.0
 
 
 def join(config: RayConfig) -> None:
@@ -79,10 +80,17 @@ def _probe(address: str) -> None:
 
 
 def leave() -> None:
-    """Disconnect, and stop the Ray that `join` started; no effect when there is none."""
+    """Disconnect, and stop the Ray that `join` started; no effect when there is none.
+
+    A worker that hangs in its own end outlives its raylet, so what is left is killed.
+    """
     import ray
 
+    workers = processes.ray_workers()
     ray.shutdown()
+    left = processes.end(workers, LEAVE_S)
+    if left:
+        logger.warning("killed %d Ray workers that did not end within %.0f s", left, LEAVE_S)
 
 
 @contextmanager
