@@ -22,8 +22,10 @@ from chexone_ray import runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import manifest
 from chexone_ray.data.ask import STATS_COLUMN, ask_batch
+from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES, overlapping
+from chexone_ray.data.sources.vindr_boxes import box_files
 from chexone_ray.data.splits import most_held_out
 from chexone_ray.data.tasks import KINDS
 from chexone_ray.errors import ChexoneError
@@ -46,7 +48,9 @@ def prepare(config: PrepareConfig) -> str:
     missing table, an unknown kind, too many unusable images or another manifest in the place.
     """
     digest = config_digest(config)
+    tables_digest = archive_digest(config)
     if storage.is_complete(config.output_uri, "config_digest", digest, "a manifest"):
+        _refuse_changed(config, tables_digest)
         logger.info("manifest is complete already: %s", config.output_uri)
         return config.output_uri
     unknown = sorted(({*config.kinds, *config.max_per_kind}) - set(KINDS))
@@ -70,6 +74,7 @@ def prepare(config: PrepareConfig) -> str:
         "kind": "manifest",
         "seed": config.seed,
         "config_digest": digest,
+        "tables_digest": tables_digest,
         "config": config.model_dump(mode="json", exclude={"ray", "output_uri", "check"}),
         "num_patients": len(patients),
         "num_images": stats["images"]["read"],
@@ -78,6 +83,31 @@ def prepare(config: PrepareConfig) -> str:
     written = manifest.write_manifest(config.output_uri, parts, info)
     logger.info("manifest %s: %s", config.output_uri, json.dumps(written.info["counts"]["split"]))
     return config.output_uri
+
+
+def archive_digest(config: PrepareConfig) -> str:
+    """SHA-256 of the tables of all archives; empty where an archive is not there (any more)."""
+    digest = hashlib.sha256()
+    for source in config.sources:
+        spec = SOURCES[source.adapter]
+        for table in spec.tables:
+            uri = tables.find(source.uri, table.names)
+            if uri is not None:
+                digest.update(storage.read_bytes(uri))
+            elif not table.optional:
+                return ""
+        for uri in box_files(source.boxes_uri) if source.boxes_uri else ():
+            digest.update(storage.read_bytes(uri))
+    return digest.hexdigest()
+
+
+def _refuse_changed(config: PrepareConfig, found: str) -> None:
+    made_from = (storage.committed(config.output_uri) or {}).get("tables_digest")
+    if found and made_from and found != made_from:
+        raise ChexoneError(
+            f"{config.output_uri} was made from other tables than its archives hold now: "
+            "give another output_uri or delete that folder"
+        )
 
 
 def _refuse_overlap(config: PrepareConfig) -> None:

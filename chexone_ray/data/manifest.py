@@ -112,7 +112,7 @@ def write_manifest(uri: str, parts: Iterable[Part], info: dict[str, Any]) -> Man
     storage.commit(
         uri,
         {"kind": "manifest", "rows": body["counts"]["rows"], "sha256": digest}
-        | {key: info[key] for key in ("config_digest",) if key in info},
+        | {key: info[key] for key in ("config_digest", "tables_digest") if key in info},
     )
     return Manifest(uri, parts, {key: value for key, value in body.items() if key != "parts"})
 

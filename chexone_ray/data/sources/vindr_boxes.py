@@ -45,17 +45,21 @@ def finding_name(class_name: str) -> str:
     return _NAMES.get(name, name)
 
 
-def read_box_files(uri: str) -> BoxFile:
-    """Read one CSV, or the box files of a folder or of its `annotations` folder."""
+def box_files(uri: str) -> list[str]:
+    """The CSV itself where it is there, or the box files of a folder or of its `annotations`."""
     if uri.endswith((".csv", ".csv.gz")):
-        uris = [uri] if storage.exists(uri) else []
-    else:
-        uris = [
-            place
-            for folder in (uri, storage.join(uri, "annotations"))
-            for part in _FILES
-            if (place := tables.find(folder, (part,)))
-        ]
+        return [uri] if storage.exists(uri) else []
+    return [
+        place
+        for folder in (uri, storage.join(uri, "annotations"))
+        for part in _FILES
+        if (place := tables.find(folder, (part,)))
+    ]
+
+
+def read_box_files(uri: str) -> BoxFile:
+    """The merged boxes of `box_files`. Raises ChexoneError where there are none."""
+    uris = box_files(uri)
     if not uris:
         raise ChexoneError(f"{uri} holds no annotations_{{train,test}}.csv: {_REMEDY}")
     raw: dict[str, list[Box]] = {}
