@@ -178,13 +178,13 @@ def _sample(
 
     None where the weights are lost: rank 0 died with them, and its group restarts and reports anew.
     """
-    start = time.monotonic()
+    start, step = time.monotonic(), report.step + 1
     try:
         _bring_up_to_date(engines, config, report)
         publish_s = time.monotonic() - start
         return *roller.collect(report.position), publish_s
     except WeightsLost as error:
-        logger.warning("grpo step %d: %s", report.step + 1, error)
+        logger.warning("grpo step %d: %s", step, error)
         return None
 
 
