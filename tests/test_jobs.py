@@ -182,12 +182,13 @@ def test_serve_run_answers_a_streamed_question(
                 client.chat.completions.create(
                     model="chexone",
                     messages=[{"role": "user", "content": content}],
-                    max_tokens=8,
+                    max_tokens=64,
                     temperature=0,
                     stream=True,
                 )
             )
-        assert len([c for c in chunks if c.choices and c.choices[0].delta.content]) > 2
+        # On a busy machine several tokens come in one chunk, but not all of them.
+        assert len([c for c in chunks if c.choices and c.choices[0].delta.content]) >= 2
     finally:
         served.send_signal(signal.SIGINT)
         try:
