@@ -26,6 +26,12 @@ from chexone_ray import images, storage
 ROOT = Path(__file__).parents[1]
 RAY, SERVE = (str(Path(sys.executable).parent / name) for name in ("ray", "serve"))
 NUM_CPUS = 2
+# Where the tests run in the background, their children are born deaf to Ctrl-C.
+INTERRUPTIBLE = (
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(2, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+)
 START_TIMEOUT_S = 120
 SERVE_TIMEOUT_S = 400
 STOP_TIMEOUT_S = 60
@@ -163,7 +169,8 @@ def test_serve_run_answers_a_streamed_question(
     path.write_text(yaml.safe_dump(config))
     with (tmp_path / "serve.log").open("wb") as log:
         served = subprocess.Popen(
-            [SERVE, "run", "--working-dir", ".", "--address", cluster.address, str(path)],
+            [*INTERRUPTIBLE, SERVE, "run", "--working-dir", "."]
+            + ["--address", cluster.address, str(path)],
             stdout=log,
             stderr=log,
             cwd=ROOT,
