@@ -169,8 +169,16 @@ def test_serve_run_answers_a_streamed_question(
     path.write_text(yaml.safe_dump(config))
     with (tmp_path / "serve.log").open("wb") as log:
         served = subprocess.Popen(
-            [*INTERRUPTIBLE, SERVE, "run", "--working-dir", "."]
-            + ["--address", cluster.address, str(path)],
+            [
+                *INTERRUPTIBLE,
+                SERVE,
+                "run",
+                "--working-dir",
+                ".",
+                "--address",
+                cluster.address,
+                str(path),
+            ],
             stdout=log,
             stderr=log,
             cwd=ROOT,
