@@ -35,6 +35,40 @@ class ImageRef:
 
 
 @dataclass(frozen=True)
+class Phrase:
+    """A statement about a study that a data set ties to places, to a region or to a change."""
+
+    text: str
+    """As the data set has it; without surrounding space."""
+    boxes: tuple[Box, ...] = ()
+    """Where it is seen, by `Box.image`; their label is that of the phrase."""
+    label: str = ""
+    """The finding that it is about, lower case, or empty."""
+    region: str = ""
+    """The anatomy that it is about, lower case, or empty."""
+    change: Literal["", "better", "same", "worse"] = ""
+    """Against the prior images of the study."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that a data set itself asks about a study, with its answer."""
+
+    name: str
+    """Tells the questions of a study apart; stable from release to release."""
+    kind: Literal["closed_vqa", "open_vqa", "difference", "explanation", "text_qa", "entities"]
+    text: str
+    answers: tuple[str, ...]
+    """One text, or of a question with options the texts of all the right ones."""
+    options: tuple[str, ...] = ()
+    """Option texts without letters, in the data set's order; empty for free answers."""
+    images: tuple[int, ...] = ()
+    """Which images of the study are shown, by number; all for none."""
+    reasoning: str = ""
+    """The data set's own explanation of the answer, or empty."""
+
+
+@dataclass(frozen=True)
 class Study:
     """One study as a source adapter in `data/sources/` reads it from an archive."""
 
@@ -42,6 +76,7 @@ class Study:
     patient: str
     study: str
     images: tuple[ImageRef, ...]
+    """Those of role "prior" first, where the data set itself pairs films; empty for texts alone."""
     date: str = ""
     """Sortable text; an earlier study of the same patient is the prior."""
     archive_split: str = ""
@@ -56,6 +91,10 @@ class Study:
     """Boxes of `images`, by `Box.image`."""
     boxes_complete: bool = False
     """True where every abnormality of the images was boxed, so a missing box is a negative."""
+    caption: str = ""
+    """What a publication writes under the image, or empty."""
+    phrases: tuple[Phrase, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True)

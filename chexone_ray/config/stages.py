@@ -70,6 +70,10 @@ class SourceConfig(Settings):
         None,
         description="VinDr-shaped box file of these images, or a folder of annotations_*.csv.",
     )
+    images_uri: str | None = Field(
+        None,
+        description="Root of the images where the data set describes those of another archive.",
+    )
 
 
 class PrepareConfig(Stage):

@@ -135,6 +135,10 @@ def read_sources(config: PrepareConfig) -> tuple[list[list[PendingStudy]], Count
     by_patient: dict[tuple[str, str], list[PendingStudy]] = defaultdict(list)
     first_uri: dict[tuple[str, str], str] = {}
     for source in config.sources:
+        if source.images_uri and not SOURCES[source.adapter].images_elsewhere:
+            raise ChexoneError(
+                f"images_uri has no effect on {source.adapter}, which has its own images: remove it"
+            )
         found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
         found = [item.with_uncertain(source.uncertain) for item in found]
         dropped.update(lost)

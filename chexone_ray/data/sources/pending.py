@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 from chexone_ray.config import Uncertain
 from chexone_ray.data.sources.report_sections import read_sections
-from chexone_ray.records import Box, ImageRef, Study
+from chexone_ray.records import Box, ImageRef, Phrase, Study
 
 CSV_STEP = "check that the archive is complete and source.uri is its root"
 
@@ -37,11 +37,15 @@ def box_of_size(label: str, x: str, y: str, width: str, height: str) -> Box | No
 class PendingStudy:
     """A study whose report is not read and whose image sizes are not known yet.
 
-    `study.boxes` is empty; `pixel_boxes` count in pixels of the displayed original.
+    `study.boxes` is empty and so are `study.phrases`: what has a place waits in `pixel_boxes` and
+    `pixel_phrases`, in pixels of the displayed original.
     """
 
     study: Study
     pixel_boxes: tuple[Box, ...] = ()
+    pixel_phrases: tuple[Phrase, ...] = ()
+    canonical: bool = False
+    """True where the table gives its boxes in 0-1 instead of pixels."""
     report_uri: str = ""
     """The report's text file, or empty where the archive has none."""
     report: str = ""
@@ -65,25 +69,39 @@ class PendingStudy:
         """The study with its usable images (old number -> image with its size) and its report.
 
         Boxes move to 0-1 and to the new image numbers; those of dropped images go, as do boxes
-        without area.
+        without area, phrases that lose a box and questions that lose an image.
         """
         numbers = {old: new for new, old in enumerate(sorted(images))}
-        boxes = []
-        for box in self.pixel_boxes:
-            if box.image not in numbers:
-                continue
-            image = images[box.image]
+
+        def placed(box: Box) -> Box | None:
+            image = images.get(box.image)
+            if image is None:
+                return None
+            sizes = (1, 1) if self.canonical else (image.width, image.height)
             x1, y1, x2, y2 = (
                 min(max(value / size, 0.0), 1.0)
-                for value, size in zip(box.xyxy, (image.width, image.height) * 2, strict=True)
+                for value, size in zip(box.xyxy, sizes * 2, strict=True)
             )
-            if x2 > x1 and y2 > y1:
-                boxes.append(Box(box.label, (x1, y1, x2, y2), numbers[box.image]))
+            inside = x2 > x1 and y2 > y1
+            return Box(box.label, (x1, y1, x2, y2), numbers[box.image]) if inside else None
+
+        phrases = []
+        for phrase in self.pixel_phrases:
+            boxes = tuple(box for item in phrase.boxes if (box := placed(item)))
+            if len(boxes) == len(phrase.boxes):
+                phrases.append(replace(phrase, boxes=boxes))
+        questions = [
+            replace(question, images=tuple(numbers[old] for old in question.images))
+            for question in self.study.questions
+            if set(question.images or range(len(self.study.images))) <= set(numbers)
+        ]
         told = report or self.report
         sections = asdict(read_sections(told)) if told else {}  # else those of the table, if any
         return replace(
             self.study,
             images=tuple(images[old] for old in sorted(images)),
-            boxes=tuple(boxes),
+            boxes=tuple(box for item in self.pixel_boxes if (box := placed(item))),
+            phrases=tuple(phrases),
+            questions=tuple(questions),
             **sections,
         )

@@ -38,3 +38,8 @@ class Spec:
     """Who labelled what, in a few words."""
     tables: tuple[Table, ...]
     read: Reader
+    images_elsewhere: bool = False
+    """True where the images are those of another data set, under `images_uri`."""
+    patients: str = ""
+    """Whose patient numbers these are where several data sets share them, such as "mimic"; a
+    patient then is in one split over all of them. Empty for numbers of its own."""
