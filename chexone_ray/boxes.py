@@ -25,6 +25,7 @@ Corners = tuple[float, float, float, float]
 
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"
 _MARKED = re.compile(r"<\|ref\|>([^<|]*)<\|/ref\|>|<\|box\|>([^<|]*)<\|/box\|>")
+_MARKS = re.compile(r"[<>|]")
 _PERCENT = re.compile(
     rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)\s*,?\s*\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)"
 )
@@ -67,7 +68,7 @@ def encode(boxes: Iterable[Box], codec: Codec = "percent", geometry: Geometry | 
     image; a side that rounds to nothing is widened to one step, which the original does not do,
     because such a box could never be hit. Raises ValueError for corners that are not finite."""
     ordered = sorted(
-        ((_tidy(box.xyxy), box.label) for box in boxes),
+        ((_tidy(box.xyxy), clean_label(box.label)) for box in boxes),
         key=lambda item: (int(item[0][0] * 1000), int(item[0][1] * 1000)),
     )
     if codec == "percent":
@@ -102,6 +103,11 @@ def decode(text: str, codec: Codec = "percent", geometry: Geometry | None = None
             continue
         found.append(Box(str(item.get("label", "")), corners))
     return found
+
+
+def clean_label(label: str) -> str:
+    """A label without the marks of the codecs, on one line; `encode` cleans what it is given."""
+    return " ".join(_MARKS.sub(" ", label).split())
 
 
 def negative(label: str) -> str:

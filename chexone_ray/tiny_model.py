@@ -32,6 +32,17 @@ IMAGE_SIZE = 112
 """Side of the square images that this model is made for: 16 image tokens."""
 VOCABULARY = 768
 """Enough for the phantom wording to have a token a word; a few ids stay unused."""
+TOKENIZER_KINDS = (
+    "presence",
+    "heart_size",
+    "side",
+    "choice",
+    "view",
+    "findings",
+    "grounding",
+    "progression",
+)
+"""The kinds whose words the small vocabulary is made for; others take more tokens a word."""
 TOKENIZER_PATIENTS = 200
 SUFFIX = "Reason step by step."
 """A reasoning suffix that costs a small model few tokens; for `PromptConfig.suffix`."""
@@ -115,6 +126,8 @@ def training_texts(seed: int) -> Iterator[str]:
         output_uri="unused",
         sources=(SourceConfig(adapter="mimic_cxr_jpg", uri="unused"),),
         instruct_share=0.25,
+        kinds=TOKENIZER_KINDS,
+        num_wordings=3,
     )
     for patient in range(TOKENIZER_PATIENTS):
         prior: Study | None = None

@@ -85,6 +85,12 @@ class PrepareConfig(Stage):
     validate_share: Share = Field(0.02, description="Share of the patients in the validate split.")
     test_share: Share = Field(0.02, description="Share of the patients in the test split.")
     archive_splits: bool = Field(True, description="Keep the archive's own split where it has one.")
+    num_wordings: PositiveInt | None = Field(
+        None, description="Use only the first so many wordings of a question; all by default."
+    )
+    max_views: PositiveInt = Field(
+        4, description="Most images of a study shown with a question for its report."
+    )
     instruct_share: Share = Field(0.25, description="Share of the training rows without a trace.")
     max_per_kind: dict[str, PositiveInt] = Field({}, description="Most training rows a kind.")
     group_by_study: bool = Field(

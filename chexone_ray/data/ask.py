@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -15,9 +15,10 @@ from typing import Any
 from chexone_ray import images, storage
 from chexone_ray.config import ImageConfig, PrepareConfig
 from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.splits import assign
 from chexone_ray.data.tasks import balance_group, rank, samples
 from chexone_ray.errors import ImageError
-from chexone_ray.records import ImageRef, Study, sample_schema, sample_to_row
+from chexone_ray.records import ImageRef, Sample, Study, sample_schema, sample_to_row
 
 STATS_COLUMN = "stats"
 READ_THREADS = 8
@@ -28,8 +29,8 @@ _MISSING = "image_missing"
 
 
 def ask_batch(batch: Any, config: PrepareConfig) -> Any:
-    """Dataset step. Needs `studies` (a pickled list of one patient's `PendingStudy`); gives the
-    columns of `sample_schema()` and
+    """Dataset step. Needs `chunk` (a pickled list of patients, each a list of `PendingStudy`);
+    gives the columns of `sample_schema()` and
 
     - `key`, `rank`: place of the row's group in the shuffle, and its own place inside the group;
     - `group`, `cls`: what `choose` evens out; empty where it does not;
@@ -37,14 +38,20 @@ def ask_batch(batch: Any, config: PrepareConfig) -> Any:
     """
     import pyarrow as pa
 
-    patients: list[list[PendingStudy]] = [unpickle(item) for item in batch["studies"].to_pylist()]
+    chunks: list[list[list[PendingStudy]]] = [unpickle(c) for c in batch["chunk"].to_pylist()]
     stats: dict[str, Counter[str]] = {"dropped": Counter(), "images": Counter()}
     rows: list[dict[str, Any]] = []
     with ThreadPoolExecutor(READ_THREADS) as pool:
-        opened = [[_open(item, config, pool) for item in studies] for studies in patients]
+        opened = [
+            [[_open(item, config, pool) for item in studies] for studies in patients]
+            for patients in chunks
+        ]
         for futures in opened:
-            studies = [study for item in futures if (study := _complete(item, stats))]
-            rows += _patient_rows(studies, config)
+            patients = [
+                [study for item in studies if (study := _complete(item, stats))]
+                for studies in futures
+            ]
+            rows += _chunk_rows(patients, config)
     rows.append({"stats": json.dumps(stats)})
     return pa.Table.from_pylist(rows, schema=asked_schema())
 
@@ -58,23 +65,42 @@ def asked_schema() -> Any:
     return pa.schema([*sample_schema(), *(pa.field(*item) for item in extra + text)])
 
 
-def _patient_rows(studies: Sequence[Study], config: PrepareConfig) -> list[dict[str, Any]]:
-    """Rows of one patient; `studies` in the order of time."""
-    rows = []
-    prior: Study | None = None
-    for number, study in enumerate(studies):
-        earlier = [other for other in studies[:number] if other.date < study.date]
-        prior = earlier[-1] if earlier else None
-        for sample in samples(study, prior, config.seed, config):
-            own = rank(config.seed, sample.id)
-            shared = rank(config.seed, f"{study.dataset}/{study.study}")
-            group, cls = balance_group(sample.id, sample.kind, sample.answer) or ("", "")
-            rows.append(
-                sample_to_row(sample)
-                | {"key": shared if config.group_by_study else own, "rank": own}
-                | {"group": group, "cls": cls}
-            )
-    return rows
+def _chunk_rows(
+    patients: Sequence[Sequence[Study]], config: PrepareConfig
+) -> Iterator[dict[str, Any]]:
+    """Rows of the patients of one chunk, each beside the studies of the others of its data set and
+    split; the studies of a patient in the order of time."""
+    beside: dict[tuple[str, str], list[Study]] = defaultdict(list)
+    for studies in patients:
+        for study in studies:
+            beside[_apart(study, config)].append(study)
+    for studies in patients:
+        for number, study in enumerate(studies):
+            others = [o for o in beside[_apart(study, config)] if o.patient != study.patient]
+            prior = _prior(studies[:number], study)
+            for sample in samples(study, prior, config.seed, config, others):
+                yield _row(sample, config)
+
+
+def _apart(study: Study, config: PrepareConfig) -> tuple[str, str]:
+    return study.dataset, assign(study.patient, study.archive_split, config.seed, config)
+
+
+def _prior(before: Sequence[Study], study: Study) -> Study | None:
+    """The latest of the studies with an earlier date in the same data set."""
+    earlier = [b for b in before if b.dataset == study.dataset and b.date and b.date < study.date]
+    return earlier[-1] if earlier else None
+
+
+def _row(sample: Sample, config: PrepareConfig) -> dict[str, Any]:
+    own = rank(config.seed, sample.id)
+    shared = rank(config.seed, f"{sample.dataset}/{sample.study}")
+    group, cls = balance_group(sample.id, sample.kind, sample.answer) or ("", "")
+    return (
+        sample_to_row(sample)
+        | {"key": shared if config.group_by_study else own, "rank": own}
+        | {"group": group, "cls": cls}
+    )
 
 
 @dataclass(frozen=True)
@@ -107,7 +133,7 @@ def _complete(opened: _Opened, stats: dict[str, Counter[str]]) -> Study | None:
     text = opened.report.result() if opened.report else ""
     if text is None:
         stats["dropped"]["report_missing"] += 1
-    if not usable:
+    if opened.images and not usable:  # some data sets are texts alone
         stats["dropped"]["study_without_image"] += 1
         return None
     return opened.pending.complete(usable, text or "")

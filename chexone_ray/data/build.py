@@ -27,14 +27,17 @@ from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES, overlapping
 from chexone_ray.data.sources.vindr_boxes import box_files
 from chexone_ray.data.splits import most_held_out
-from chexone_ray.data.tasks import KINDS
 from chexone_ray.errors import ChexoneError
+from chexone_ray.kinds import KINDS
 from chexone_ray.log import timed
+from chexone_ray.parts import cut
 
 logger = logging.getLogger(__name__)
 
 BLOCKS_PER_CPU = 3
-MAX_PATIENTS_PER_BLOCK = 500
+PATIENTS_PER_CHUNK = 32
+"""Patients whose studies are put beside one another: fixed, so that no result depends on blocks."""
+MAX_CHUNKS_PER_BLOCK = 16
 KEY_BITS = 63
 NO_LIMIT = 2**63 - 1
 Limits = dict[str, int]
@@ -135,11 +138,13 @@ def read_sources(config: PrepareConfig) -> tuple[list[list[PendingStudy]], Count
     by_patient: dict[tuple[str, str], list[PendingStudy]] = defaultdict(list)
     first_uri: dict[tuple[str, str], str] = {}
     for source in config.sources:
-        if source.images_uri and not SOURCES[source.adapter].images_elsewhere:
+        spec = SOURCES[source.adapter]
+        numbers = spec.patients
+        if source.images_uri and not spec.images_elsewhere:
             raise ChexoneError(
                 f"images_uri has no effect on {source.adapter}, which has its own images: remove it"
             )
-        found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
+        found, lost = spec.read(source, config.archive_splits)
         found = [item.with_uncertain(source.uncertain) for item in found]
         dropped.update(lost)
         repeated: Counter[str] = Counter()
@@ -149,7 +154,7 @@ def read_sources(config: PrepareConfig) -> tuple[list[list[PendingStudy]], Count
             if key in first_uri:
                 repeated[first_uri[key]] += 1
             first_uri.setdefault(key, source.uri)
-            by_patient[study.dataset, study.patient].append(item)
+            by_patient[numbers or study.dataset, study.patient].append(item)
         if repeated:
             raise ChexoneError(_told_twice(source, repeated))
     patients = []
@@ -179,10 +184,11 @@ def _ask(patients: list[list[PendingStudy]], config: PrepareConfig) -> Any:
     import ray
 
     num_cpus = _num_cpus()
-    num_blocks = max(BLOCKS_PER_CPU * num_cpus, -(-len(patients) // MAX_PATIENTS_PER_BLOCK))
+    chunks = cut(patients, PATIENTS_PER_CHUNK)
+    num_blocks = max(BLOCKS_PER_CPU * num_cpus, -(-len(chunks) // MAX_CHUNKS_PER_BLOCK))
     dataset = ray.data.from_items(
-        [{"studies": pickle.dumps(studies)} for studies in patients],
-        override_num_blocks=max(1, min(num_blocks, len(patients))),
+        [{"chunk": pickle.dumps(chunk)} for chunk in chunks],
+        override_num_blocks=max(1, min(num_blocks, len(chunks))),
     )
     return dataset.map_batches(
         ask_batch,

@@ -146,13 +146,18 @@ _PRIOR_WORDS = re.compile(
 )
 
 
+def speaks_of_prior(sentence: str) -> bool:
+    """True for a sentence that compares with an earlier film."""
+    return _PRIOR_WORDS.search(sentence) is not None
+
+
 def without_prior(text: str, split: list[str]) -> str | None:
     """`split` (the sentences of `text`) without those that speak of an earlier film.
 
     None where that loses a finding that the report states as present: such a report cannot be
     told from one film.
     """
-    kept = " ".join(sentence for sentence in split if not _PRIOR_WORDS.search(sentence))
+    kept = " ".join(sentence for sentence in split if not speaks_of_prior(sentence))
 
     def present(report: str) -> set[tuple[str, frozenset[str]]]:
         found = read_report(report)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from chexone_ray import boxes
 from chexone_ray.data.facts import side_of
 from chexone_ray.evaluation.kinds import positive_labels
+from chexone_ray.kinds import form
 from chexone_ray.records import Box, Sample
 
 Answerer = Callable[[Sample], str]
@@ -61,7 +62,7 @@ def likeliest_option(train: Sequence[Sample]) -> Answerer:
     for sample in train:
         for option in sample.options:
             shown[_text(option)] += 1
-            right[_text(option)] += option.startswith(sample.answer)
+            right[_text(option)] += option.partition(" ")[0] in sample.answer
 
     def answer(sample: Sample) -> str:
         best = max(sample.options, key=lambda o: right[_text(o)] / max(shown[_text(o)], 1))
@@ -137,9 +138,9 @@ def baselines_of(kind: str, train: Sequence[Sample]) -> dict[str, Answerer]:
     """The baselines that make sense for a kind, by the name that the table shows."""
     if not train:
         return {}
-    if kind == "findings":
+    if form(kind) == "report":
         return {"all positive": all_positive(train), "majority": majority(train)}
-    if kind == "grounding":
+    if form(kind) == "boxes":
         if not any(sample.boxes for sample in train):
             return {}
         return {

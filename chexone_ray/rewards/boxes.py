@@ -10,9 +10,8 @@ from functools import lru_cache
 
 from chexone_ray.answers import Answer, normalise
 from chexone_ray.boxes import decode, match, negative_label
+from chexone_ray.kinds import form
 from chexone_ray.records import Box, Sample
-
-KINDS = frozenset({"grounding"})
 
 
 def reward(answer: Answer, sample: Sample) -> float | None:
@@ -22,7 +21,7 @@ def reward(answer: Answer, sample: Sample) -> float | None:
     spite of the rounding. Without reference boxes: 1 for the negative sentence of the same label,
     0 for a box or anything else. No answer counts 0. None for other kinds.
     """
-    if sample.kind not in KINDS:
+    if form(sample.kind) != "boxes":
         return None
     if not answer.answer:
         return 0.0

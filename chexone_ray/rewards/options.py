@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from chexone_ray.answers import Answer, chosen_options
+from chexone_ray.kinds import form
 from chexone_ray.records import Sample
-
-KINDS = frozenset({"presence", "heart_size", "side", "choice", "view", "progression"})
 
 
 def reward(answer: Answer, sample: Sample) -> float | None:
@@ -14,7 +13,7 @@ def reward(answer: Answer, sample: Sample) -> float | None:
     A closed answer without options is one choice, so the reward is then 1 for the same words and
     0 otherwise. No answer counts 0. None for other kinds.
     """
-    if sample.kind not in KINDS:
+    if form(sample.kind) != "options":
         return None
     reference = chosen_options(sample.answer, sample.options)
     chosen = chosen_options(answer.answer or "", sample.options)

@@ -11,7 +11,9 @@ from chexone_ray.boxes import decode
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import wording
 from chexone_ray.data.facts import facts, side_of, zone_of
-from chexone_ray.data.tasks import KINDS, balance_group, samples
+from chexone_ray.data.questions import places
+from chexone_ray.data.tasks import MAKERS, balance_group, samples
+from chexone_ray.kinds import KINDS
 from chexone_ray.records import Box, ImageRef, Sample, Study
 
 SOURCE = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
@@ -56,14 +58,23 @@ def test_equal_arguments_give_equal_samples_and_the_seed_matters() -> None:
 
 def test_every_kind_of_one_study() -> None:
     found = samples(study(), None, 0, CONFIG)
-    assert {sample.kind for sample in found} >= set(KINDS) - {"progression"}
+    assert {sample.kind for sample in found} == {
+        *("presence", "heart_size", "side", "choice", "multi_choice", "view", "grounding"),
+        *("detection", "grounded_diagnosis", "findings", "impression", "report", "summary"),
+        *("local_findings", "local_impression"),
+    }
     assert len({sample.id for sample in found}) == len(found)
     assert {sample.split for sample in found} == {"train"}
     assert by_kind(found, "heart_size")[0].answer == "normal"
     assert [sample.answer for sample in by_kind(found, "side")] == ["left"]
     assert {sample.answer for sample in by_kind(found, "view")} == {"lateral", "PA"}
-    frontal = {s.images for s in found if s.kind not in ("view", "progression")}
-    assert frontal == {(study().images[1],)}
+    lateral, frontal = study().images
+    shown = {kind: {s.images for s in by_kind(found, kind)} for kind in KINDS}
+    assert shown["presence"] == shown["grounding"] == shown["choice"] == {(frontal,)}
+    assert shown["findings"] == shown["local_findings"] == {(frontal, lateral)}
+    assert shown["summary"] == {()}
+    one = samples(study(), None, 0, CONFIG.model_copy(update={"max_views": 1}))
+    assert {s.images for s in by_kind(one, "findings")} == {(frontal,)}
 
 
 def test_presence_answers_are_true_and_have_the_matching_sign() -> None:
@@ -192,7 +203,7 @@ def test_coarse_box_class_takes_the_name_that_the_report_gives() -> None:
 
 def test_lateral_film_alone_gives_only_its_view() -> None:
     alone = study(images=study().images[:1], boxes=())
-    assert {sample.kind for sample in samples(alone, None, 0, CONFIG)} == {"view"}
+    assert {sample.kind for sample in samples(alone, None, 0, CONFIG)} == {"view", "summary"}
 
 
 def test_kinds_are_limited_by_the_configuration() -> None:
@@ -203,8 +214,22 @@ def test_kinds_are_limited_by_the_configuration() -> None:
 def test_balance_groups() -> None:
     assert balance_group("d/s/presence/nodule", "presence", "yes") == ("presence/nodule", "yes")
     assert balance_group("d/s/view/0", "view", "PA") is None
+    assert balance_group("d/s/view_matching/pair", "view_matching", "no") == ("view_matching", "no")
 
 
-def test_every_kind_has_three_wordings() -> None:
-    assert set(wording.QUESTIONS) == set(KINDS)
-    assert all(len(set(texts)) >= 3 for texts in wording.QUESTIONS.values())
+def test_every_kind_has_a_maker_and_five_wordings_of_its_own() -> None:
+    posed = {"closed_vqa", "open_vqa", "difference", "explanation", "text_qa", "entities"}
+    assert list(MAKERS) and set(MAKERS) == set(KINDS)
+    assert set(wording.QUESTIONS) == set(KINDS) - posed
+    assert all(len(set(texts)) >= 5 for texts in wording.QUESTIONS.values())
+
+
+def test_kinds_and_tables_of_masks_cover_the_36_tasks() -> None:
+    tasks = {kind.task for kind in KINDS.values()} | set(places.TASKS.values())
+    assert len(tasks) == 36
+
+
+def test_fewer_wordings_are_the_first_ones() -> None:
+    config = CONFIG.model_copy(update={"num_wordings": 1})
+    (sample,) = by_kind(samples(study(), None, 5, config), "findings")
+    assert sample.question == wording.QUESTIONS["findings"][0]

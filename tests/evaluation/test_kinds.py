@@ -72,7 +72,7 @@ def test_negatives_count_for_specificity_only() -> None:
 
 
 def test_findings_count_labels() -> None:
-    (metric,) = METRICS["findings"]
+    metric, _ = METRICS["findings"]
     truth = "There is a left pleural effusion. The heart is enlarged. No pneumothorax."
     sample = replace(SAMPLE, kind="findings", answer=truth)
     assert list(metric.row(sample, truth) or ()) == [2, 0, 0]
@@ -106,7 +106,7 @@ def test_baselines() -> None:
         replace(SAMPLE, kind="findings", answer="There is cardiomegaly."),
     ]
     everything = baselines_of("findings", reports)["all positive"](reports[0])
-    (metric,) = METRICS["findings"]
+    metric, _ = METRICS["findings"]
     assert list(metric.row(reports[0], everything) or ()) == [1, 1, 0]
     assert baselines_of("view", []) == {}
 

@@ -8,8 +8,9 @@ import pytest
 
 from chexone_ray.answers import Answer
 from chexone_ray.metrics.labeller import Mention
+from chexone_ray.metrics.tokens import rouge_l
 from chexone_ray.records import Sample
-from chexone_ray.rewards.report import label_f1, polarity, reward, token_overlap
+from chexone_ray.rewards.report import label_f1, polarity, reward
 
 REFERENCE = "There is a small left pleural effusion. The heart is enlarged. No pneumothorax."
 
@@ -36,12 +37,12 @@ def value(text: str | None, reference: str = REFERENCE) -> float:
     return found
 
 
-def test_token_overlap_by_hand() -> None:
+def test_rouge_l_by_hand() -> None:
     # Common subsequence "the heart is": 3 of 4 and 5 words: 2 * 3 / 9.
-    assert token_overlap("The heart is normal.", "the heart is very large") == pytest.approx(6 / 9)
-    assert token_overlap("a b c", "c b a") == pytest.approx(2 / 6)
-    assert token_overlap("same words", "Same, words!") == 1.0
-    assert token_overlap("", "words") == token_overlap("words", "...") == 0.0
+    assert rouge_l("The heart is normal.", "the heart is very large") == pytest.approx(6 / 9)
+    assert rouge_l("a b c", "c b a") == pytest.approx(2 / 6)
+    assert rouge_l("same words", "Same, words!") == 1.0
+    assert rouge_l("", "words") == rouge_l("words", "...") == 0.0
 
 
 def test_common_subsequence_equals_the_textbook_table() -> None:
@@ -54,7 +55,7 @@ def test_common_subsequence_equals_the_textbook_table() -> None:
                 best = max(table[i][j + 1], table[i + 1][j])
                 table[i + 1][j + 1] = table[i][j] + 1 if left == right else best
         expected = 2 * table[-1][-1] / (len(a) + len(b))
-        assert token_overlap(" ".join(a), " ".join(b)) == pytest.approx(expected)
+        assert rouge_l(" ".join(a), " ".join(b)) == pytest.approx(expected)
 
 
 def test_label_f1_by_hand() -> None:
@@ -91,9 +92,9 @@ def test_the_whole_by_hand() -> None:
 
 def test_a_flipped_polarity_costs_more_than_its_words() -> None:
     flipped = REFERENCE.replace("There is a small", "There is no")
-    assert token_overlap(flipped, REFERENCE) > 0.8
+    assert rouge_l(flipped, REFERENCE) > 0.8
     # One of three shared labels contradicts; F1 2/3.
-    overlap = token_overlap(flipped, REFERENCE)
+    overlap = rouge_l(flipped, REFERENCE)
     assert value(flipped) == pytest.approx(2 / 3 * (0.75 * 2 / 3 + 0.25 * overlap))
     assert value(flipped) < 0.55
 

@@ -65,7 +65,7 @@ def test_instruct_mode_is_scored_on_the_plain_text() -> None:
 
 
 def test_nothing_applies() -> None:
-    row = sample("view_matching", "yes", mode="instruct")
+    row = sample("of_another_program", "yes", mode="instruct")
     assert score("yes", row, EQUAL) == Scored(0.0, {})
     assert applicable(row, EQUAL) == ()
     assert applicable(PRESENCE, EQUAL) == ("format", "options")

@@ -1,0 +1,65 @@
+"""Word overlap of an answer with its reference, each in 0-1.
+
+Words are runs of letters and digits in lower case; punctuation plays no part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+from chexone_ray.answers import normalise
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def token_f1(predicted: str, reference: str) -> float:
+    """F1 of the two bags of words (SQuAD, without its removal of articles)."""
+    shared, said, meant = _shared(predicted, reference)
+    return 2 * shared / (said + meant) if shared else 0.0
+
+
+def token_recall(predicted: str, reference: str) -> float:
+    """Share of the reference's words that the answer holds (LLaVA-Med's score for open answers)."""
+    shared, _, meant = _shared(predicted, reference)
+    return shared / meant if shared else 0.0
+
+
+def exact_match(predicted: str, reference: str) -> float:
+    """1 for the same text up to case, space and punctuation at its edges, else 0."""
+    return float(bool(predicted) and normalise(predicted) == normalise(reference))
+
+
+def rouge_l(predicted: str, reference: str) -> float:
+    """F1 of the longest common subsequence of words (ROUGE-L with beta 1, without stemming)."""
+    said, meant = words(predicted), words(reference)
+    if not said or not meant:
+        return 0.0
+    return 2 * _common_subsequence(said, meant) / (len(said) + len(meant))
+
+
+@lru_cache(maxsize=4_096)
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text in order."""
+    return tuple(_WORD.findall(text.lower()))
+
+
+def _shared(predicted: str, reference: str) -> tuple[int, int, int]:
+    said, meant = Counter(words(predicted)), Counter(words(reference))
+    return (said & meant).total(), said.total(), meant.total()
+
+
+def _common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
+    """Length of the longest common subsequence, one row of the table a step held in the bits of an
+    integer (Hyyro 2004): the reward runs for every completion of a rollout."""
+    places: dict[str, int] = {}
+    for at, word in enumerate(a):
+        places[word] = places.get(word, 0) | (1 << at)
+    full = (1 << len(a)) - 1
+    row = full
+    for word in b:
+        hits = row & places.get(word, 0)
+        row = ((row + hits) | (row - hits)) & full
+    return len(a) - row.bit_count()
