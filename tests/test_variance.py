@@ -199,7 +199,13 @@ def test_select_writes_the_smaller_manifest_once(tmp_path: Path) -> None:
         chosen = stream.read_samples(config.output_uri, "train")
         # presence-2 has two of four right, presence-0 one of four: the quota keeps the first only.
         assert [s.id for s in chosen] == ["presence-2", "side-0"]
-        assert manifest.load(config.output_uri).info["selected_from"] == config.manifest_uri
+        info = manifest.load(config.output_uri).info
+        assert info["selected_from"] == config.manifest_uri
+        assert (info["num_patients"], info["num_studies"], info["num_images"]) == (2, 2, 1)
+        assert "dropped" not in info
+        card = storage.read_bytes(storage.join(config.output_uri, manifest.CARD_FILE)).decode()
+        assert "2 questions, seed 1, 2 patients, 2 studies, 1 images" in card
+        assert "A selection of another manifest" in card and "Left out" not in card
         groups = pq.read_table(tmp_path / "selected" / "groups.parquet").to_pylist()
         assert {g["id"]: g["kept"] for g in groups} == {
             name: name in ("presence-2", "side-0") for name in (*ANSWERS, "presence-9")

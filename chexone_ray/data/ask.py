@@ -7,20 +7,21 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 from pickle import loads as unpickle
 from typing import Any
 
 from chexone_ray import images, storage
 from chexone_ray.config import ImageConfig, PrepareConfig
+from chexone_ray.data import blocks
+from chexone_ray.data.blocks import Block, Letter
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.splits import assign
 from chexone_ray.data.tasks import balance_group, rank, samples
 from chexone_ray.errors import ImageError
 from chexone_ray.records import ImageRef, Sample, Study, sample_schema, sample_to_row
 
-STATS_COLUMN = "stats"
 READ_THREADS = 8
 SUFFIXES = (".jpg", ".dcm", ".dicom", ".png")
 """Tried in turn where a file is not there under the name that the archive leads to expect."""
@@ -28,41 +29,73 @@ _DICOM_VIEWS = {"PA": "PA", "AP": "AP", "LL": "lateral", "RL": "lateral", "LATER
 _MISSING = "image_missing"
 
 
-def ask_batch(batch: Any, config: PrepareConfig) -> Any:
-    """Dataset step. Needs `chunk` (a pickled list of patients, each a list of `PendingStudy`);
-    gives the columns of `sample_schema()` and
-
-    - `key`, `rank`: place of the row's group in the shuffle, and its own place inside the group;
-    - `group`, `cls`: what `choose` evens out; empty where it does not;
-    - `stats`: null, but for one last row without a sample that holds the batch's counts as JSON.
+def ask_block(batch: Any, config: PrepareConfig, folder: str) -> Any:
+    """Dataset step. Needs `number` and `chunks` (pickled: chunks of patients, each patient a list
+    of `PendingStudy`); writes each block into `folder` and gives `number` and `block` (JSON).
     """
     import pyarrow as pa
 
-    chunks: list[list[list[PendingStudy]]] = [unpickle(c) for c in batch["chunk"].to_pylist()]
-    stats: dict[str, Counter[str]] = {"dropped": Counter(), "images": Counter()}
+    numbers = batch["number"].to_pylist()
+    chunks = map(unpickle, batch["chunks"].to_pylist())
+    written = []
+    for number, patients in zip(numbers, chunks, strict=True):
+        table, block = ask(patients, number, blocks.rows_uri(folder, number), config)
+        blocks.write(folder, block, table)
+        written.append(json.dumps(asdict(block)))
+    return pa.table({"number": numbers, "block": written})
+
+
+def ask(
+    chunks: Sequence[Sequence[Sequence[PendingStudy]]], number: int, uri: str, config: PrepareConfig
+) -> tuple[Any, Block]:
+    """The rows of a block and what is to be known of it. Arrow columns: those of `sample_schema()`
+    and
+
+    - `key`, `rank`: place of the row's group in the shuffle, and its own place inside the group;
+    - `group`, `cls`: what `choose` evens out; empty where it does not.
+    """
+    import pyarrow as pa
+
+    letters: list[Letter] = []
     rows: list[dict[str, Any]] = []
+    num_images = 0
     with ThreadPoolExecutor(READ_THREADS) as pool:
-        opened = [
-            [[_open(item, config, pool) for item in studies] for studies in patients]
-            for patients in chunks
-        ]
-        for futures in opened:
-            patients = [
-                [study for item in studies if (study := _complete(item, stats))]
-                for studies in futures
+        opened = [[[_open(s, config, pool) for s in studies] for studies in p] for p in chunks]
+        for patients in opened:
+            whole = [
+                [study for item in studies if (study := _complete(item, letters))]
+                for studies in patients
             ]
-            rows += _chunk_rows(patients, config)
-    rows.append({"stats": json.dumps(stats)})
-    return pa.Table.from_pylist(rows, schema=asked_schema())
+            found = list(_chunk_rows(whole, config))
+            asked = {(row["dataset"], row["study"]) for row in found}
+            for study in (study for studies in whole for study in studies):
+                num_images += len(study.images)
+                if (study.dataset, study.study) not in asked:
+                    letters.append(Letter(study.dataset, "study_without_question", study.study))
+            rows += found
+    block = Block(
+        number,
+        uri,
+        dict(Counter(row["split"] for row in rows)),
+        num_patients=len({(row["dataset"], row["patient"]) for row in rows}),
+        num_studies=len({(row["dataset"], row["study"]) for row in rows}),
+        num_images=num_images,
+        letters=tuple(letters),
+    )
+    return pa.Table.from_pylist(rows, schema=asked_schema()), block
 
 
 def asked_schema() -> Any:
-    """Arrow schema of the rows that `ask_batch` gives."""
+    """Arrow schema of the rows of a block."""
     import pyarrow as pa
 
-    extra = [("key", pa.int64()), ("rank", pa.int64())]
-    text = [(name, pa.string()) for name in ("group", "cls", STATS_COLUMN)]
-    return pa.schema([*sample_schema(), *(pa.field(*item) for item in extra + text)])
+    extra = [
+        ("key", pa.int64()),
+        ("rank", pa.int64()),
+        ("group", pa.string()),
+        ("cls", pa.string()),
+    ]
+    return pa.schema([*sample_schema(), *(pa.field(*item) for item in extra)])
 
 
 def _chunk_rows(
@@ -119,22 +152,21 @@ def _open(pending: PendingStudy, config: PrepareConfig, pool: ThreadPoolExecutor
     return _Opened(pending, report, tuple(verified))
 
 
-def _complete(opened: _Opened, stats: dict[str, Counter[str]]) -> Study | None:
-    """The study with its usable images and its report, None without an image; counts losses."""
+def _complete(opened: _Opened, letters: list[Letter]) -> Study | None:
+    """The study with its usable images and its report, None without an image; tells losses."""
+    study = opened.pending.study
     usable: dict[int, ImageRef] = {}
     for number, future in enumerate(opened.images):
         result = future.result()
         if isinstance(result, ImageRef):
             usable[number] = result
-            stats["images"]["read"] += 1
         else:
-            stats["images"]["dropped"] += 1
-            stats["dropped"][result] += 1
+            letters.append(Letter(study.dataset, result, study.images[number].uri))
     text = opened.report.result() if opened.report else ""
     if text is None:
-        stats["dropped"]["report_missing"] += 1
+        letters.append(Letter(study.dataset, "report_missing", opened.pending.report_uri))
     if opened.images and not usable:  # some data sets are texts alone
-        stats["dropped"]["study_without_image"] += 1
+        letters.append(Letter(study.dataset, "study_without_image", study.study))
         return None
     return opened.pending.complete(usable, text or "")
 

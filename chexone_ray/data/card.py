@@ -9,15 +9,21 @@ from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.log import RESEARCH_USE_ONLY
 
+UNITS = ("patients", "studies", "images")
+
 
 def render(body: Mapping[str, Any]) -> str:
     """The card of a manifest whose `manifest.json` is `body`."""
     counts = body["counts"]
     lines = ["# Data card", "", RESEARCH_USE_ONLY, ""]
-    lines += [f"{counts['rows']} questions, seed {body.get('seed', 'unknown')}"]
-    if "num_patients" in body:
-        lines[-1] += f", {body['num_patients']} patients, {body['num_images']} images"
-    lines += ["", *_sources(body), *_kinds(counts["kind"]), *_dropped(body.get("dropped", {}))]
+    told = [f"{counts['rows']} questions", f"seed {body.get('seed', 'unknown')}"]
+    told += [f"{body[f'num_{unit}']} {unit}" for unit in UNITS if f"num_{unit}" in body]
+    lines.append(", ".join(told))
+    lines += ["", *_sources(body), *_tables(counts)]
+    if "selected_from" in body:
+        lines += ["A selection of another manifest, by how a model's answers to it differ.", ""]
+    else:
+        lines += _dropped(body.get("dropped", {}))
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -40,16 +46,19 @@ def _sources(body: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _kinds(kinds: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
-    splits = [split for split in SPLITS if split in kinds]
+def _tables(counts: Mapping[str, Any]) -> Iterator[str]:
     yield "## Questions"
     yield ""
-    yield f"| kind | {' | '.join(splits)} |"
-    yield f"|---|{'---:|' * len(splits)}"
-    for kind in sorted({kind for found in kinds.values() for kind in found}):
-        yield f"| {kind} | {' | '.join(str(kinds[split].get(kind, 0)) for split in splits)} |"
-    yield f"| all | {' | '.join(str(sum(kinds[split].values())) for split in splits)} |"
-    yield ""
+    for name in ("dataset", "task", "kind"):
+        by_split = counts.get(name, {})
+        splits = [split for split in SPLITS if split in by_split]
+        yield f"| {name} | {' | '.join(splits)} |"
+        yield f"|---|{'---:|' * len(splits)}"
+        for value in sorted({value for found in by_split.values() for value in found}):
+            cells = (str(by_split[split].get(value, 0)) for split in splits)
+            yield f"| {value} | {' | '.join(cells)} |"
+        yield f"| all | {' | '.join(str(sum(by_split[split].values())) for split in splits)} |"
+        yield ""
 
 
 def _dropped(dropped: Mapping[str, int]) -> Iterator[str]:
@@ -58,7 +67,8 @@ def _dropped(dropped: Mapping[str, int]) -> Iterator[str]:
     if not dropped:
         yield "Nothing."
         return
-    yield "| reason | count |"
-    yield "|---|---:|"
+    yield "| of | reason | count |"
+    yield "|---|---|---:|"
     for reason, count in sorted(dropped.items(), key=lambda item: (-item[1], item[0])):
-        yield f"| {reason} | {count} |"
+        unit, _, rest = reason.partition("_")
+        yield f"| {unit} | {rest} | {count} |"

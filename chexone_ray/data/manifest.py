@@ -18,16 +18,22 @@ from chexone_ray import storage
 from chexone_ray.data import card
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.errors import ChexoneError
+from chexone_ray.parts import to_parquet
 from chexone_ray.records import SCHEMA_VERSION, Sample, sample_schema, sample_to_row
 
 MANIFEST_FILE = "manifest.json"
 CARD_FILE = "CARD.md"
+LETTERS_FILE = "dropped.parquet"
+"""What the archives hold and the manifest lacks: data set, reason, place, count."""
 ROWS_PER_PART = 4096
+COUNTED = ("dataset", "kind", "task")
+"""Columns whose values are counted a split; none holds a slash."""
+_OWN_FILES = frozenset({MANIFEST_FILE, CARD_FILE, LETTERS_FILE, storage.COMMIT_FILE})
 
 
 @dataclass(frozen=True)
 class Part:
-    """One Parquet file: `counts` are rows by "kind/task", `sha256` is of its bytes."""
+    """One Parquet file: `counts` are rows by "dataset/kind/task", `sha256` is of its bytes."""
 
     name: str
     split: str
@@ -71,14 +77,14 @@ def write_part(uri: str, split: str, number: int, table: Any, rows_per_group: in
     data = buffer.getvalue()
     name = f"part-{split}-{number:05d}.parquet"
     storage.write_bytes(storage.join(uri, name), data)
-    pairs = zip(table["kind"].to_pylist(), table["task"].to_pylist(), strict=True)
+    names = zip(*(table[name].to_pylist() for name in COUNTED), strict=True)
     return Part(
         name=name,
         split=split,
         rows=table.num_rows,
         row_groups=-(-table.num_rows // rows_per_group),
         sha256=hashlib.sha256(data).hexdigest(),
-        counts=dict(sorted(Counter(f"{kind}/{task}" for kind, task in pairs).items())),
+        counts=dict(sorted(Counter(map("/".join, names)).items())),
     )
 
 
@@ -87,22 +93,22 @@ def write_manifest(uri: str, parts: Iterable[Part], info: dict[str, Any]) -> Man
     order: dict[str, int] = {split: number for number, split in enumerate(SPLITS)}
     parts = tuple(sorted(parts, key=lambda part: (order[part.split], part.name)))
     splits: Counter[str] = Counter()
-    tasks: Counter[str] = Counter()
-    kinds: dict[str, Counter[str]] = {}
+    counts: dict[str, dict[str, Counter[str]]] = {name: {} for name in COUNTED}
     for part in parts:
         splits[part.split] += part.rows
         for key, count in part.counts.items():
-            kind, _, task = key.partition("/")
-            tasks[task] += count
-            kinds.setdefault(part.split, Counter())[kind] += count
+            for name, value in zip(COUNTED, key.split("/"), strict=True):
+                counts[name].setdefault(part.split, Counter())[value] += count
     body = {
         "schema_version": SCHEMA_VERSION,
         **info,
         "counts": {
             "rows": sum(splits.values()),
             "split": dict(splits),
-            "task": dict(sorted(tasks.items())),
-            "kind": {split: dict(sorted(found.items())) for split, found in kinds.items()},
+            **{
+                name: {split: dict(sorted(found.items())) for split, found in by_split.items()}
+                for name, by_split in counts.items()
+            },
         },
         "parts": [asdict(part) for part in parts],
     }
@@ -115,6 +121,11 @@ def write_manifest(uri: str, parts: Iterable[Part], info: dict[str, Any]) -> Man
         | {key: info[key] for key in ("config_digest", "tables_digest") if key in info},
     )
     return Manifest(uri, parts, {key: value for key, value in body.items() if key != "parts"})
+
+
+def write_letters(uri: str, table: Any) -> None:
+    """Write the dead letters beside the parts."""
+    storage.write_bytes(storage.join(uri, LETTERS_FILE), to_parquet(table))
 
 
 def write_samples(
@@ -138,7 +149,9 @@ def clear(uri: str) -> None:
     """Remove what an interrupted writer left, so that no stale part stays beside the new ones."""
     for file in storage.list_files(uri):
         name = file.rsplit("/", 1)[1]
-        if name in (MANIFEST_FILE, CARD_FILE, storage.COMMIT_FILE) or name.startswith("part-"):
+        if name in (MANIFEST_FILE, CARD_FILE, LETTERS_FILE, storage.COMMIT_FILE) or name.startswith(
+            "part-"
+        ):
             storage.delete(file)
 
 

@@ -11,7 +11,8 @@ import pytest
 from chexone_ray import images, storage
 from chexone_ray.config import ImageConfig, PrepareConfig, RayConfig, SourceConfig
 from chexone_ray.data import manifest
-from chexone_ray.data.build import choose, kept, prepare, read_sources
+from chexone_ray.data.build import prepare, read_sources
+from chexone_ray.data.choose import choose, kept, removed, undecided
 from chexone_ray.data.phantom import random_phantom
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.data.stream import read_samples
@@ -84,6 +85,25 @@ def test_the_limit_of_a_kind_counts_rows_that_are_left_after_evening() -> None:
     assert set(left["group"].to_pylist()) == {"nodule"}
 
 
+def test_only_what_a_rule_may_remove_is_held_and_removals_are_told_by_reason() -> None:
+    rows = [
+        ("train", "presence", "nodule", "yes", 5),
+        ("train", "presence", "nodule", "no", 1),
+        ("train", "presence", "nodule", "no", 7),
+        ("train", "side", "", "", 3),
+        ("train", "view", "", "", 3),
+        ("train", "view", "", "", 4),
+        ("test", "view", "", "", 5),
+    ]
+    config = PURE.model_copy(update={"max_per_kind": {"view": 1}})
+    held = undecided(groups(rows), config)
+    assert held["kind"].to_pylist() == ["presence"] * 3 + ["view"] * 3
+    assert removed(held, choose(held, config)) == {
+        ("train", "question_balanced_away"): 1,
+        ("train", "question_over_max_per_kind"): 1,
+    }
+
+
 def test_choose_of_nothing_keeps_no_limit() -> None:
     schema = pa.schema(
         [(n, pa.string()) for n in ("split", "kind", "group", "cls")] + [("rank", pa.int64())]
@@ -138,7 +158,10 @@ def test_counts_of_the_manifest_are_those_of_its_rows(
     info = manifest.load(prepared[1]).info
     found = everything(prepared[1])
     assert info["counts"]["rows"] == len(found)
-    assert info["counts"]["task"] == Counter(sample.task for sample in found)
+    for name in manifest.COUNTED:
+        values = Counter((sample.split, getattr(sample, name)) for sample in found)
+        told = info["counts"][name]
+        assert {(s, v): n for s, by_value in told.items() for v, n in by_value.items()} == values
     assert info["counts"]["split"] == Counter(sample.split for sample in found)
     assert info["dropped"]["image_truncated"] == 1
     assert info["dropped"]["image_missing"] == 1
@@ -245,7 +268,8 @@ def test_a_table_of_ones_own_becomes_questions(s3: Any, ray_local: None) -> None
     (box,) = {box.xyxy for s in found if s.kind == "grounding" for box in s.boxes}
     assert box == pytest.approx((0.5, 0.25, 0.75, 0.5))
     dropped = manifest.load(uri).info["dropped"]
-    assert dropped == {"image_missing": 1, "study_without_image": 1}
+    losses = {"image_missing": 1, "study_without_image": 1}
+    assert {reason: dropped[reason] for reason in losses} == losses
     assert "| A table of your own | open |" in storage.read_bytes(f"{uri}/CARD.md").decode()
     config = settings("unused", uri, sources=(source,), max_drop_share=0.5)
     assert prepare(config) == uri

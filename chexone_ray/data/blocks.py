@@ -1,0 +1,135 @@
+"""What `prepare` has asked so far: one Parquet file and one JSON file a block of patients.
+
+The JSON file is written last, so a block is there whole or not at all, and a run that was killed
+goes on with the blocks that are missing.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from chexone_ray import storage
+from chexone_ray.errors import ChexoneError
+from chexone_ray.parts import to_parquet
+
+FOLDER = "_asked"
+SETTINGS_FILE = "settings.json"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter: something of an archive that the manifest lacks."""
+
+    dataset: str
+    reason: str
+    """Its first word is what was lost: image, study, report, row, box, question, ..."""
+    place: str
+    """The file, the row of a table, the study, or the archive where no more is known."""
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Block:
+    """The questions of some patients, in one file."""
+
+    number: int
+    uri: str
+    rows: dict[str, int]
+    """Split -> questions."""
+    num_patients: int
+    num_studies: int
+    num_images: int
+    """Patients and studies with a question, and their images that could be read."""
+    letters: tuple[Letter, ...] = field(default=())
+
+    def read(self, columns: Sequence[str] | None = None) -> Any:
+        """Arrow table of the block's rows with those columns, all by default."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(io.BytesIO(storage.read_bytes(self.uri)), columns=columns)
+
+
+def write(folder: str, block: Block, table: Any) -> None:
+    """Write the rows, then what makes the block count as done."""
+    storage.write_bytes(block.uri, to_parquet(table))
+    storage.write_json(_json_uri(folder, block.number), asdict(block))
+
+
+def rows_uri(folder: str, number: int) -> str:
+    """Where the rows of a block go."""
+    return storage.join(folder, f"{number:06d}.parquet")
+
+
+def finished(folder: str) -> dict[int, Block]:
+    """Number -> block, of those that are whole."""
+    found = {}
+    for uri in storage.list_files(folder, ".json"):
+        if not uri.endswith(SETTINGS_FILE):
+            block = from_json(storage.read_json(uri))
+            found[block.number] = block
+    return found
+
+
+def from_json(value: dict[str, Any]) -> Block:
+    """The inverse of `dataclasses.asdict`."""
+    letters = tuple(Letter(**letter) for letter in value.pop("letters"))
+    return Block(**value, letters=letters)
+
+
+def open_folder(output_uri: str, digests: dict[str, str]) -> str:
+    """The folder of the blocks of a run; those of other settings or other tables are deleted."""
+    folder = storage.join(output_uri, FOLDER)
+    place = storage.join(folder, SETTINGS_FILE)
+    before = storage.read_if_there(place)
+    if before is None or _digests(before) != digests:
+        remove(output_uri)
+        storage.write_json(place, digests)
+    return folder
+
+
+def remove(output_uri: str) -> None:
+    """Delete the blocks."""
+    storage.delete(storage.join(output_uri, FOLDER))
+
+
+def letters_table(letters: Iterable[Letter]) -> Any:
+    """Arrow table of dead letters, one row each, sorted."""
+    import pyarrow as pa
+
+    schema = pa.schema(
+        [
+            ("dataset", pa.string()),
+            ("reason", pa.string()),
+            ("place", pa.string()),
+            ("count", pa.int64()),
+        ]
+    )
+    rows = sorted(letters, key=lambda item: (item.dataset, item.reason, item.place))
+    return pa.Table.from_pylist([asdict(letter) for letter in rows], schema=schema)
+
+
+def by_reason(letters: Iterable[Letter]) -> Counter[str]:
+    """Reason -> how much was lost."""
+    counts: Counter[str] = Counter()
+    for letter in letters:
+        counts[letter.reason] += letter.count
+    return counts
+
+
+def _digests(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise ChexoneError(
+            f"{SETTINGS_FILE} of an interrupted prepare is damaged ({error}): delete its folder "
+            f"{FOLDER}"
+        ) from error
+
+
+def _json_uri(folder: str, number: int) -> str:
+    return storage.join(folder, f"{number:06d}.json")

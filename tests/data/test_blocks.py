@@ -1,0 +1,152 @@
+"""What was asked waits in blocks: a killed `prepare` goes on, and every loss is told."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from chexone_ray import storage
+from chexone_ray.config import RayConfig
+from chexone_ray.data import blocks, build, manifest
+from chexone_ray.data.blocks import Block, Letter
+from chexone_ray.data.build import prepare, read_sources
+from tests.data.test_build import everything, settings
+
+WAIT_S = 120.0
+
+
+def block(folder: str, number: int) -> Block:
+    letters = (Letter("d", "image_missing", "gone.png"),)
+    return Block(number, blocks.rows_uri(folder, number), {"train": 2}, 1, 1, 3, letters)
+
+
+def test_a_block_counts_once_its_last_file_is_there(tmp_path: Path) -> None:
+    folder = blocks.open_folder(str(tmp_path), {"config_digest": "a"})
+    table = pa.table({"rank": [1, 2], "split": ["train", "train"]})
+    blocks.write(folder, block(folder, 3), table)
+    storage.write_bytes(blocks.rows_uri(folder, 4), b"killed before its JSON")
+    found = blocks.finished(folder)
+    assert found == {3: block(folder, 3)}
+    assert found[3].read(["rank"]).to_pydict() == {"rank": [1, 2]}
+    assert blocks.from_json(asdict(found[3])) == found[3]
+
+
+def test_blocks_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:
+    folder = blocks.open_folder(str(tmp_path), {"config_digest": "a"})
+    blocks.write(folder, block(folder, 0), pa.table({"rank": [1]}))
+    assert blocks.finished(blocks.open_folder(str(tmp_path), {"config_digest": "a"}))
+    assert not blocks.finished(blocks.open_folder(str(tmp_path), {"config_digest": "b"}))
+    blocks.remove(str(tmp_path))
+    assert not (tmp_path / blocks.FOLDER).exists()
+
+
+def test_letters_are_sorted_and_counted() -> None:
+    letters = [Letter("b", "image_missing", "z"), Letter("a", "duplicate_row", "t", 4)]
+    assert blocks.letters_table(letters).to_pylist() == [
+        {"dataset": "a", "reason": "duplicate_row", "place": "t", "count": 4},
+        {"dataset": "b", "reason": "image_missing", "place": "z", "count": 1},
+    ]
+    assert blocks.by_reason(letters) == {"duplicate_row": 4, "image_missing": 1}
+
+
+@pytest.mark.slow
+def test_everything_of_the_archive_is_in_the_manifest_or_a_dead_letter(
+    s3: Any, ray_local: None, archive_uri: str
+) -> None:
+    config = settings(archive_uri, s3.folder("blocks/counted"), max_per_kind={"view": 5})
+    uri = prepare(config)
+    info = manifest.load(uri).info
+    letters = pq.read_table(
+        pa.BufferReader(storage.read_bytes(storage.join(uri, manifest.LETTERS_FILE)))
+    ).to_pylist()
+    lost = Counter(dict.fromkeys(info["dropped"], 0))
+    for letter in letters:
+        lost[letter["reason"]] += letter["count"]
+
+    patients, _ = read_sources(config)
+    studies = [item.study for found in patients for item in found]
+    table = storage.read_bytes(f"{config.sources[0].uri}/mimic-cxr-2.0.0-metadata.csv.gz")
+    num_rows = len(gzip.decompress(table).decode().strip().splitlines()) - 1
+    images = sum(len(study.images) for study in studies)
+    assert num_rows == images + lost["duplicate_row"] + lost["row_without_id"]
+    dropped_images = sum(n for reason, n in lost.items() if reason.startswith("image_"))
+    assert images == info["num_images"] + dropped_images and dropped_images == 2
+    without = lost["study_without_image"] + lost["study_without_question"]
+    assert len(studies) == info["num_studies"] + without
+
+    everything_asked = prepare(
+        settings(archive_uri, s3.folder("blocks/all"), max_per_kind={"presence": 10_000})
+    )
+    more = manifest.load(everything_asked).info
+    away, over = (
+        info["dropped"][f"question_{reason}"] for reason in ("balanced_away", "over_max_per_kind")
+    )
+    assert more["dropped"]["question_balanced_away"] == away > 0
+    assert more["counts"]["rows"] == info["counts"]["rows"] + over and over > 0
+    assert not storage.exists(storage.join(uri, blocks.FOLDER))
+
+
+@pytest.mark.slow
+def test_a_killed_prepare_goes_on_and_gives_the_same_bytes(
+    s3: Any, ray_local: None, archive_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    monkeypatch.setattr(build, "PATIENTS_PER_CHUNK", 2)
+    monkeypatch.setattr(build, "PATIENTS_PER_BLOCK", 2)
+    whole = prepare(settings(archive_uri, s3.folder("blocks/whole")))
+    uri = s3.folder("blocks/killed")
+    config = settings(archive_uri, uri)
+    address = ray.get_runtime_context().gcs_address
+    joined = config.model_copy(update={"ray": RayConfig(address=address)})
+    program = (
+        "import sys\n"
+        "from chexone_ray.config import PrepareConfig\n"
+        "from chexone_ray.data import build\n"
+        "build.PATIENTS_PER_CHUNK = build.PATIENTS_PER_BLOCK = 2\n"
+        "build.prepare(PrepareConfig.model_validate_json(sys.argv[1]))\n"
+    )
+    driver = subprocess.Popen(
+        [sys.executable, "-c", program, joined.model_dump_json()], stderr=subprocess.DEVNULL
+    )
+    try:
+        folder = storage.join(uri, blocks.FOLDER)
+        end = time.monotonic() + WAIT_S
+        while not blocks.finished(folder):
+            assert driver.poll() is None and time.monotonic() < end, "no block came"
+            time.sleep(0.02)
+    finally:
+        os.kill(driver.pid, signal.SIGKILL)
+        driver.wait(WAIT_S)
+    assert storage.committed(uri) is None, "it was killed too late to show anything"
+    there = set(blocks.finished(folder))
+    assert there
+    asked: list[int] = []
+    original = blocks.finished
+
+    def finished(place: str) -> dict[int, Block]:
+        found = original(place)
+        asked.append(len(found))
+        return found
+
+    monkeypatch.setattr(blocks, "finished", finished)
+    assert prepare(config) == uri
+    assert asked[0] >= len(there), "what was there is not asked again"
+    parts = {part.name: part.sha256 for part in manifest.load(whole).parts}
+    assert {part.name: part.sha256 for part in manifest.load(uri).parts} == parts
+    assert (
+        len({sample.id for sample in everything(uri)}) == manifest.load(uri).info["counts"]["rows"]
+    )
+    assert not storage.exists(folder)
