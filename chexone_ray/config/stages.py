@@ -52,6 +52,9 @@ Adapter = Literal[
     "ranzcr_clip",
     "covidx",
     "nlm_tb",
+    "ms_cxr",
+    "ms_cxr_t",
+    "padchest_gr",
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]
