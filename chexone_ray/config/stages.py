@@ -54,6 +54,7 @@ Adapter = Literal[
     "nlm_tb",
     "ms_cxr",
     "ms_cxr_t",
+    "chest_imagenome",
     "padchest_gr",
     "own_table",
 ]

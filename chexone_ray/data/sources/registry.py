@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from chexone_ray.data.sources import (
     brax,
     candid_ptx,
+    chest_imagenome,
     chexpert,
     chexpert_plus,
     covidx,
@@ -49,6 +50,7 @@ _MODULES = (
     nlm_tb,
     ms_cxr,
     ms_cxr_t,
+    chest_imagenome,
     padchest_gr,
     own_table,
 )
