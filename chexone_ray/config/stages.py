@@ -56,6 +56,8 @@ Adapter = Literal[
     "ms_cxr_t",
     "chest_imagenome",
     "padchest_gr",
+    "vindr_pcxr",
+    "cxr_lt",
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]

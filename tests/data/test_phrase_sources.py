@@ -23,7 +23,7 @@ def mimic(tmp_path: Path) -> Path:
     return write_mimic(tmp_path / "mimic")
 
 
-@pytest.mark.parametrize("adapter", ["ms_cxr", "ms_cxr_t", "chest_imagenome"])
+@pytest.mark.parametrize("adapter", ["ms_cxr", "ms_cxr_t", "chest_imagenome", "cxr_lt"])
 def test_images_of_another_archive_are_asked_for(adapter: str, tmp_path: Path) -> None:
     assert SOURCES[adapter].patients == "mimic"
     with pytest.raises(ChexoneError, match=f"{adapter} has no images of its own: set images_uri"):

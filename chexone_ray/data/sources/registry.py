@@ -11,6 +11,7 @@ from chexone_ray.data.sources import (
     chexpert,
     chexpert_plus,
     covidx,
+    cxr_lt,
     mimic_cxr_jpg,
     ms_cxr,
     ms_cxr_t,
@@ -27,6 +28,7 @@ from chexone_ray.data.sources import (
     siim_acr,
     vinbigdata,
     vindr_cxr,
+    vindr_pcxr,
 )
 from chexone_ray.data.sources.spec import Spec
 
@@ -52,6 +54,8 @@ _MODULES = (
     ms_cxr_t,
     chest_imagenome,
     padchest_gr,
+    vindr_pcxr,
+    cxr_lt,
     own_table,
 )
 SOURCES: dict[str, Spec] = {module.DATASET: module.SPEC for module in _MODULES}
