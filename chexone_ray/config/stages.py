@@ -58,6 +58,10 @@ Adapter = Literal[
     "padchest_gr",
     "vindr_pcxr",
     "cxr_lt",
+    "bimcv_covid19",
+    "tbx11k",
+    "jsrt",
+    "roco",
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]

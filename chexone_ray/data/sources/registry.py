@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chexone_ray.data.sources import (
+    bimcv_covid19,
     brax,
     candid_ptx,
     chest_imagenome,
@@ -12,6 +13,7 @@ from chexone_ray.data.sources import (
     chexpert_plus,
     covidx,
     cxr_lt,
+    jsrt,
     mimic_cxr_jpg,
     ms_cxr,
     ms_cxr_t,
@@ -24,8 +26,10 @@ from chexone_ray.data.sources import (
     padchest_gr,
     ranzcr_clip,
     rexgradient,
+    roco,
     rsna_pneumonia,
     siim_acr,
+    tbx11k,
     vinbigdata,
     vindr_cxr,
     vindr_pcxr,
@@ -56,6 +60,10 @@ _MODULES = (
     padchest_gr,
     vindr_pcxr,
     cxr_lt,
+    bimcv_covid19,
+    tbx11k,
+    jsrt,
+    roco,
     own_table,
 )
 SOURCES: dict[str, Spec] = {module.DATASET: module.SPEC for module in _MODULES}
@@ -64,6 +72,7 @@ FAMILIES: tuple[frozenset[str], ...] = (
     frozenset({chexpert.DATASET, chexpert_plus.DATASET}),
     frozenset({nih_chestxray14.DATASET, rsna_pneumonia.DATASET, siim_acr.DATASET, covidx.DATASET}),
     frozenset({vindr_cxr.DATASET, vinbigdata.DATASET}),
+    frozenset({covidx.DATASET, bimcv_covid19.DATASET}),
 )
 """Data sets that hold the same films under other names, so that no split can keep them apart."""
 
