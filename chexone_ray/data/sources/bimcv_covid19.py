@@ -5,7 +5,8 @@ separated, a row a study, ReportID being its session. Images in folders in the m
 `sub-S03542/ses-E07201/mod-rx/sub-S03542_ses-E07201_run-1_bp-chest_vp-pa_cr.png`, CT beside them in
 `mod-ct/`. The labels say "covid 19" in words that were not seen in full: both spellings with and
 without a hyphen are known here, and "uncertain" after it makes it so. Nothing tells the order of a
-patient's sessions with certainty, so no study has a prior. Reports are Spanish and are not used.
+patient's sessions with certainty, so no study has a prior. Some films are stored inverted or
+turned, which nothing here mends. Reports are Spanish and are not used.
 """
 
 from __future__ import annotations
