@@ -2,7 +2,8 @@
 
 Training, rollouts and serving all decode here, once, so that they cannot disagree on a pixel or on
 the number of image tokens: a picture on the grid within the limits passes every later processor
-unchanged. PNG and JPEG go through Pillow, DICOM through `dicom.py`.
+unchanged. PNG and JPEG go through Pillow, DICOM through `dicom.py`; JSRT's headerless films are
+read here.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
+_JSRT_SIDE, _JSRT_MAX = 2048, 4095
 _ROTATIONS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 """EXIF orientation -> Pillow's Transpose."""
 _SWAPPED = (5, 6, 7, 8)
@@ -58,6 +60,8 @@ def decode(data: bytes, config: ImageConfig) -> Image:
         picture, original, provenance = _open_png(data, config)
     elif data[:3] == _JPEG:
         picture, original, provenance = _open_jpeg(data, config)
+    elif is_jsrt(data):
+        picture, original, provenance = _open_jsrt(data, config)
     else:
         picture, original, provenance = _open_dicom(data, config)
     height, width = fit_to_grid(original[1], original[0], config.max_pixels, config.min_pixels)
@@ -71,10 +75,22 @@ def size(data: bytes) -> tuple[int, int]:
         return _png_size(data)
     if data[:3] == _JPEG:
         return _displayed_size(_open(data, "JPEG"))
+    if is_jsrt(data):
+        return (_JSRT_SIDE, _JSRT_SIDE)
     _require_dicom(data)
     from chexone_ray import dicom
 
     return dicom.size(data)
+
+
+def is_jsrt(data: bytes) -> bool:
+    """True for a film as JSRT has it: 2048 x 2048 big-endian words of 12 bits and no header.
+
+    The mark of any format that has one makes a word above 12 bits.
+    """
+    if len(data) != 2 * _JSRT_SIDE**2:
+        return False
+    return bool(np.frombuffer(data, ">u2").max() <= _JSRT_MAX)
 
 
 def fit_to_grid(height: int, width: int, max_pixels: int, min_pixels: int) -> tuple[int, int]:
@@ -162,6 +178,16 @@ def _open_jpeg(data: bytes, config: ImageConfig) -> _Opened:
     if rotation is not None:
         shown = shown.transpose(pillow.Transpose(rotation))
     return shown, original, provenance | more | {"rotated": rotation is not None}
+
+
+def _open_jsrt(data: bytes, config: ImageConfig) -> _Opened:
+    """The set counts from white, as MONOCHROME1 does."""
+    from PIL import Image as pillow
+
+    original = (_JSRT_SIDE, _JSRT_SIDE)
+    _refuse_large(original, config)
+    shown = np.rint((_JSRT_MAX - np.frombuffer(data, ">u2")) * (255 / _JSRT_MAX)).astype(np.uint8)
+    return pillow.fromarray(shown.reshape(original)), original, {"format": "JSRT", "bits": 12}
 
 
 def _open_dicom(data: bytes, config: ImageConfig) -> _Opened:

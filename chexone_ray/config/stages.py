@@ -52,6 +52,16 @@ Adapter = Literal[
     "ranzcr_clip",
     "covidx",
     "nlm_tb",
+    "ms_cxr",
+    "ms_cxr_t",
+    "chest_imagenome",
+    "padchest_gr",
+    "vindr_pcxr",
+    "cxr_lt",
+    "bimcv_covid19",
+    "tbx11k",
+    "jsrt",
+    "roco",
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]

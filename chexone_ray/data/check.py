@@ -48,7 +48,10 @@ def findings(source: SourceConfig, spec: Spec, archive_splits: bool) -> Iterator
         return
     lost = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()))
     yield Finding("studies", "ok", f"{len(studies)} studies; left out: {lost or 'nothing'}")
-    yield _images(source.uri, [image.uri for item in studies for image in item.study.images])
+    yield _images(
+        source.images_uri or source.uri,
+        [image.uri for item in studies for image in item.study.images],
+    )
 
 
 def _table(root: str, names: tuple[str, ...], columns: tuple[str, ...], optional: bool) -> Finding:

@@ -1,7 +1,7 @@
-"""CANDID-PTX: films with reports and masks of pneumothoraces and rib fractures.
+"""CANDID-PTX: films with reports and masks of pneumothoraces, rib fractures and chest tubes.
 
-`Pneumothorax_reports.csv` and optionally `Rib_fracture_mask_rle.csv` at the root, images anywhere
-below it as `<SOPInstanceUID>.dcm`. Masks are coded as in SIIM-ACR.
+`Pneumothorax_reports.csv` and optionally `Rib_fracture_mask_rle.csv` and `chest_tube.csv` at the
+root, images anywhere below it as `<SOPInstanceUID>.dcm`. Masks are coded as in SIIM-ACR.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ REPORTS = Table(
     ("Pneumothorax_reports.csv",),
     ("SOPInstanceUID", "StudyInstanceUID", "EncodedPixels", "Report"),
 )
-FRACTURES = Table(("Rib_fracture_mask_rle.csv",), ("anon_SOPUID", "mask_rle"), True)
+_MASKS = ("anon_SOPUID", "mask_rle")
+FRACTURES = Table(("Rib_fracture_mask_rle.csv", "acute_rib_fracture.csv"), _MASKS, True)
+TUBES = Table(("chest_tube.csv",), _MASKS, True)
 Codes = dict[str, set[str]]
 
 
@@ -43,13 +45,15 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         dropped["duplicate_row"] += row["EncodedPixels"] in lungs[name]
         lungs[name].add(row["EncodedPixels"])
         rows.setdefault(name, row)
-    ribs = _fractures(root)
+    masks = {"pneumothorax": lungs}
+    masks |= {"fracture": _codes(root, FRACTURES), "tube": _codes(root, TUBES)}
     places = tables.files_by_name(root, ".dcm")
     found = []
     for name in sorted(rows):
         states: dict[str, int | None] = {}
         boxes = []
-        for label, codes in (("pneumothorax", lungs[name]), ("fracture", ribs.get(name, set()))):
+        for label, coded in masks.items():
+            codes = coded.get(name)
             mask = union(codes) if codes else None
             if mask is not None:
                 states[label] = int(mask.any())
@@ -68,10 +72,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     return found, +dropped
 
 
-def _fractures(root: str) -> Codes:
-    uri = tables.find(root, FRACTURES.names)
+def _codes(root: str, table: Table) -> Codes:
+    """Image -> its masks in one optional table."""
+    uri = tables.find(root, table.names)
     codes: Codes = defaultdict(set)
-    for row in tables.read(uri, FRACTURES.columns, CSV_STEP) if uri else ():
+    for row in tables.read(uri, table.columns, CSV_STEP) if uri else ():
         codes[row["anon_SOPUID"]].add(row["mask_rle"])
     return codes
 
@@ -80,7 +85,7 @@ SPEC = Spec(
     title="CANDID-PTX",
     access="agreement",
     images="<SOPInstanceUID>.dcm in any folder below the root",
-    labels="pneumothorax and rib fracture masks by radiologists; reports",
-    tables=(REPORTS, FRACTURES),
+    labels="masks of pneumothorax, rib fracture and chest tube by radiologists; reports",
+    tables=(REPORTS, FRACTURES, TUBES),
     read=studies,
 )

@@ -95,7 +95,7 @@ def _study(
             study=key[1],
             images=tuple(images),
             date=min(row["StudyDate_DICOM"] for row in rows.values()),
-            labels=_states(listed[0]) if listed else {},
+            labels=states_of(listed[0]) if listed else {},
         )
     )
 
@@ -114,7 +114,8 @@ def read_list(text: str) -> list[str] | None:
     return [name for item in found if (name := " ".join(str(item).lower().split()))]
 
 
-def _states(listed: list[str]) -> dict[str, int | None]:
+def states_of(listed: list[str]) -> dict[str, int | None]:
+    """The asked findings by one study's list of labels."""
     present = {FINDINGS[name] for name in listed if name in FINDINGS}
     states: dict[str, int | None] = {name: int(name in present) for name in FINDINGS.values()}
     return states | {"no finding": int(listed == [NORMAL])}
@@ -127,4 +128,5 @@ SPEC = Spec(
     labels="174 findings: 27 % by physicians, the others by a model from Spanish reports",
     tables=(TABLE,),
     read=studies,
+    patients="padchest",
 )

@@ -5,24 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chexone_ray.data.sources import (
+    bimcv_covid19,
     brax,
     candid_ptx,
+    chest_imagenome,
     chexpert,
     chexpert_plus,
     covidx,
+    cxr_lt,
+    jsrt,
     mimic_cxr_jpg,
+    ms_cxr,
+    ms_cxr_t,
     nih_chestxray14,
     nlm_tb,
     object_cxr,
     openi,
     own_table,
     padchest,
+    padchest_gr,
     ranzcr_clip,
     rexgradient,
+    roco,
     rsna_pneumonia,
     siim_acr,
+    tbx11k,
     vinbigdata,
     vindr_cxr,
+    vindr_pcxr,
 )
 from chexone_ray.data.sources.spec import Spec
 
@@ -44,6 +54,16 @@ _MODULES = (
     ranzcr_clip,
     covidx,
     nlm_tb,
+    ms_cxr,
+    ms_cxr_t,
+    chest_imagenome,
+    padchest_gr,
+    vindr_pcxr,
+    cxr_lt,
+    bimcv_covid19,
+    tbx11k,
+    jsrt,
+    roco,
     own_table,
 )
 SOURCES: dict[str, Spec] = {module.DATASET: module.SPEC for module in _MODULES}
@@ -52,6 +72,7 @@ FAMILIES: tuple[frozenset[str], ...] = (
     frozenset({chexpert.DATASET, chexpert_plus.DATASET}),
     frozenset({nih_chestxray14.DATASET, rsna_pneumonia.DATASET, siim_acr.DATASET, covidx.DATASET}),
     frozenset({vindr_cxr.DATASET, vinbigdata.DATASET}),
+    frozenset({covidx.DATASET, bimcv_covid19.DATASET}),
 )
 """Data sets that hold the same films under other names, so that no split can keep them apart."""
 

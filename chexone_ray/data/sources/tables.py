@@ -1,10 +1,11 @@
-"""CSV tables of an archive, plain or gzip, by column name; one clear error for what is missing."""
+"""CSV tables of an archive, plain or packed, by column name; a clear error for what is missing."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from chexone_ray import storage
 from chexone_ray.errors import ChexoneError
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_ZIP_MAGIC = b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,35 @@ def files_by_name(root: str, suffix: str) -> dict[str, str]:
 
 
 def read_text(uri: str) -> str:
-    """The text of a file, plain or gzip. Raises ChexoneError for a damaged gzip file."""
+    """The text of a file: plain, gzip, or the one file in a zip. Raises ChexoneError where that is
+    damaged."""
     data = storage.read_bytes(uri)
     if data.startswith(_GZIP_MAGIC):
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError) as error:
             raise ChexoneError(f"{uri} is a damaged gzip file ({error}): fetch it again") from error
+    if data.startswith(_ZIP_MAGIC):
+        data = _only_file(uri, data)
     return data.decode("utf-8-sig", errors="replace")
 
 
-def read(uri: str, required: Sequence[str], remedy: str) -> Table:
+def _only_file(uri: str, data: bytes) -> bytes:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = [i.filename for i in archive.infolist() if not i.is_dir()]
+            # macOS packs its own attributes beside each file.
+            names = [name for name in names if not name.startswith("__MACOSX/")]
+            if len(names) != 1:
+                raise ChexoneError(f"{uri} holds {len(names)} files: unpack the table beside it")
+            return archive.read(names[0])
+    except zipfile.BadZipFile as error:
+        raise ChexoneError(f"{uri} is a damaged zip file ({error}): fetch it again") from error
+
+
+def read(uri: str, required: Sequence[str], remedy: str, delimiter: str = ",") -> Table:
     """Read a CSV. Raises ChexoneError naming the file, the missing column and the remedy."""
-    reader = csv.DictReader(io.StringIO(read_text(uri), newline=""))
+    reader = csv.DictReader(io.StringIO(read_text(uri), newline=""), delimiter=delimiter)
     columns = tuple((name or "").strip() for name in reader.fieldnames or ())
     missing = [name for name in required if name not in columns]
     if missing:

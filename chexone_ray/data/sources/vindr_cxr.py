@@ -25,13 +25,22 @@ _NOT_LABELS = frozenset({"image_id", "rad_id", "rad_ID"})
 
 
 def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """As `read_vindr`; the films are PA."""
+    return read_vindr(DATASET, source, archive_splits, "PA")
+
+
+def read_vindr(
+    dataset: str, source: SourceConfig, archive_splits: bool, view: str
+) -> tuple[list[PendingStudy], Counter[str]]:
     """All images as studies, by image id, and counts of what was left out by reason.
 
-    An `image_labels` table decides which images there are; without one the box file does. Raises
-    ChexoneError where a table is missing or odd.
+    The tables are in `annotations/` or at the root. An `image_labels` table decides which images
+    there are; without one the box file does. Raises ChexoneError where a table is missing or odd.
     """
     root = source.uri
     folder = storage.join(root, "annotations")
+    if not any(tables.find(folder, (f"annotations_{part}.csv",)) for part in _PARTS):
+        folder = root
     found: list[PendingStudy] = []
     dropped: Counter[str] = Counter()
     for part in _PARTS:
@@ -48,7 +57,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             state = _from_boxes(boxes, image_id) if labels is None else labels[image_id]
             image = ImageRef(storage.join(root, part, image_id + suffix))
             study = Study(
-                dataset=DATASET,
+                dataset=dataset,
                 patient=image_id,
                 study=image_id,
                 images=(image,),
@@ -56,11 +65,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 labels=state,
                 boxes_complete=image_id in boxes.boxes,
             )
-            found.append(PendingStudy(study, boxed, default_view="PA"))
+            found.append(PendingStudy(study, boxed, default_view=view))
     if not found:
-        raise ChexoneError(
-            f"{storage.join(folder, 'annotations_train.csv')} is missing or empty: {CSV_STEP}"
-        )
+        uri = storage.join(root, "annotations", "annotations_train.csv")
+        raise ChexoneError(f"{uri} is missing or empty: {CSV_STEP}")
     return sorted(found, key=lambda item: item.study.patient), +dropped
 
 
@@ -108,15 +116,15 @@ def _suffix(root: str, part: str, image_id: str) -> str:
     return ".dicom"
 
 
-_BOXES = ("image_id", "class_name", "x_min", "y_min", "x_max", "y_max")
+BOXES = ("image_id", "class_name", "x_min", "y_min", "x_max", "y_max")
 SPEC = Spec(
     title="VinDr-CXR",
     access="credentialed",
     images="{train,test}/<image_id>.dicom",
     labels="22 boxed and 6 global findings; three readers each in train, consensus in test",
     tables=(
-        Table(("annotations/annotations_train.csv",), _BOXES, True),
-        Table(("annotations/annotations_test.csv",), _BOXES, True),
+        Table(("annotations/annotations_train.csv",), BOXES, True),
+        Table(("annotations/annotations_test.csv",), BOXES, True),
         Table(("annotations/image_labels_train.csv",), ("image_id",), True),
         Table(("annotations/image_labels_test.csv",), ("image_id",), True),
     ),

@@ -1,0 +1,102 @@
+"""BIMCV-COVID19+ and BIMCV-COVID19-: PadChest's labels for patients tested for COVID-19.
+
+`derivatives/labels/labels_covid19_posi.tsv` (or the name that a later iteration gives it): tab
+separated, a row a study, ReportID being its session. Images in folders in the manner of BIDS:
+`sub-S03542/ses-E07201/mod-rx/sub-S03542_ses-E07201_run-1_bp-chest_vp-pa_cr.png`, CT beside them in
+`mod-ct/`. The labels say "covid 19" in words that were not seen in full: both spellings with and
+without a hyphen are known here, and "uncertain" after it makes it so. Nothing tells the order of a
+patient's sessions with certainty, so no study has a prior. Some films are stored inverted or
+turned, which nothing here mends. Reports are Spanish and are not used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import padchest, tables
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.records import ImageRef, Study
+
+DATASET = "bimcv_covid19"
+_NAMES = (
+    "labels_covid19_posi.tsv",
+    "labels_covid_posi.tsv",
+    "Labels_covid_NEG_JAN21.tsv",
+    "labels_SARS-cov-2_nega.tsv",
+)
+TABLE = Table(
+    tuple(f"derivatives/labels/{name}" for name in _NAMES), ("PatientID", "ReportID", "Labels")
+)
+LABEL = "covid-19"
+_COVID = re.compile(r"covid[ -]?19( uncertain)?")
+_VIEWS = {"pa": "PA", "ap": "AP", "ll": "lateral"}
+_VIEW = re.compile(r"_vp-([a-z]+)")
+_FILM = re.compile(r"/(sub-[^/]+)/(ses-[^/]+)/mod-rx/[^/]+\.png$")
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All sessions with a film as studies, by patient and session, and what was left out by reason.
+
+    Raises ChexoneError where the table or a column is missing.
+    """
+    root = source.uri
+    uri = tables.require(root, TABLE.names, CSV_STEP)
+    films: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for place in storage.list_files(root, ".png"):
+        session = _FILM.search(place)
+        if session:
+            films[session[1], session[2]].append(place)
+    dropped: Counter[str] = Counter()
+    found: dict[tuple[str, str], PendingStudy] = {}
+    seen: set[tuple[str, str]] = set()
+    for row in tables.read(uri, TABLE.columns, CSV_STEP, "\t"):
+        key = (row["PatientID"], row["ReportID"])
+        if not all(key):
+            dropped["row_without_id"] += 1
+        elif key in seen:
+            dropped["duplicate_row"] += 1
+        elif key not in films:
+            dropped["study_without_film"] += 1
+        else:
+            found[key] = PendingStudy(_study(key, films[key], row["Labels"], dropped))
+        seen.add(key)
+    dropped["film_without_row"] += sum(len(films[key]) for key in films.keys() - seen)
+    return [found[key] for key in sorted(found)], +dropped
+
+
+def _study(key: tuple[str, str], places: list[str], cell: str, dropped: Counter[str]) -> Study:
+    listed = padchest.read_list(cell)
+    dropped["unknown_label"] += listed is None
+    return Study(
+        dataset=DATASET,
+        patient=key[0],
+        study=f"{key[0]}/{key[1]}",
+        images=tuple(ImageRef(place, _view(place)) for place in places),
+        labels={} if listed is None else _states(listed),
+    )
+
+
+def _states(listed: list[str]) -> dict[str, int | None]:
+    covid = [match for name in listed if (match := _COVID.fullmatch(name))]
+    sure = any(not match[1] for match in covid)
+    return padchest.states_of(listed) | {LABEL: int(sure) if sure or not covid else -1}
+
+
+def _view(place: str) -> str:
+    """The view in the file's name; some lateral films have none there."""
+    part = _VIEW.search(place.rpartition("/")[2])
+    return _VIEWS.get(part[1], "") if part else ""
+
+
+SPEC = Spec(
+    title="BIMCV-COVID19",
+    access="agreement",
+    images="sub-*/ses-*/mod-rx/*.png, 16-bit PNG",
+    labels="PadChest's findings and COVID-19, by a model from Spanish reports",
+    tables=(TABLE,),
+    read=studies,
+)

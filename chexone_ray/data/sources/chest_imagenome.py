@@ -1,0 +1,154 @@
+"""Chest ImaGenome: what the reports of MIMIC-CXR say of each region of a film, one study a film.
+
+Silver, made by rules: `silver_dataset/scene_graph/<dicom_id>_SceneGraph.json`, in that folder or in
+`silver_dataset/scene_graph.zip` as released, of the films that `silver_dataset/splits/` names.
+Gold, checked by hand: `gold_dataset/gold_object_attribute_with_coordinates.txt` and
+`gold_object_comparison_with_coordinates.txt` (tab separated); its films and those of
+`images_to_avoid.csv` count as test. The images are those of MIMIC-CXR-JPG, under `images_uri`.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import imagenome_gold, mimic_cxr_jpg, mimic_films, tables
+from chexone_ray.data.sources.mimic_films import Film
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.phrase_boxes import on_image
+from chexone_ray.data.sources.scene_graphs import graph_phrases, graph_prior
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import ImageRef, Phrase, Study
+
+DATASET = "chest_imagenome"
+COLUMNS = ("subject_id", "study_id", "dicom_id")
+SPLITS = {
+    name: Table((f"silver_dataset/splits/{name}.csv",), COLUMNS, True)
+    for name in ("train", "valid", "test", "images_to_avoid")
+}
+GRAPHS = "silver_dataset/scene_graph"
+READ_THREADS = 8
+READ_AT_ONCE = 256
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All films with a phrase as studies, by patient and name, and what was left out by reason.
+
+    Gold goes before silver where a film has both. Raises ChexoneError where `images_uri` or every
+    table is missing.
+    """
+    root = mimic_films.films_root(source)
+    dropped: Counter[str] = Counter()
+    films, split_of = _films(source.uri, dropped)
+    gold = imagenome_gold.read(source.uri, dropped)
+    if not films and not gold:
+        uri = storage.join(source.uri, "silver_dataset/splits/train.csv")
+        raise ChexoneError(f"{uri} is missing or empty, and so is gold_dataset/: {CSV_STEP}")
+    silver = [name for name in films if name not in gold]
+    checked = ((name, film.prior, film.phrases) for name, film in gold.items())
+    others = mimic_films.known_films(root) if gold.keys() - films.keys() else {}
+    films = others | films
+    found = []
+    for name, prior, phrases in chain(checked, _silver(source.uri, silver, dropped)):
+        if name not in films:
+            dropped["film_not_found"] += 1
+        elif not phrases:
+            dropped["study_without_phrase"] += 1
+        else:
+            dropped["prior_film_not_found"] += bool(prior) and prior not in films
+            split = "test" if name in gold else split_of[name]
+            item = _study(root, films[name], films.get(prior), phrases)
+            found.append(item.with_split(split if archive_splits else ""))
+    return sorted(found, key=lambda item: (item.study.patient, item.study.study)), +dropped
+
+
+def _films(root: str, dropped: Counter[str]) -> tuple[dict[str, Film], dict[str, str]]:
+    """dicom_id -> film and dicom_id -> split, by the lists; the films to avoid count as test."""
+    films: dict[str, Film] = {}
+    split_of: dict[str, str] = {}
+    for split, table in SPLITS.items():
+        uri = tables.find(root, table.names)
+        for row in tables.read(uri, table.columns, CSV_STEP) if uri else ():
+            subject, study, name = (row[column] for column in COLUMNS)
+            avoid = split == "images_to_avoid"
+            if not (subject and study and name):
+                dropped["row_without_id"] += 1
+            elif name in films and not avoid:
+                dropped["duplicate_row"] += 1
+            else:
+                films[name] = Film(subject, study, name, mimic_cxr_jpg.view_of(row))
+                split_of[name] = "test" if avoid else split
+    return films, split_of
+
+
+def _silver(
+    root: str, names: Sequence[str], dropped: Counter[str]
+) -> Iterator[tuple[str, str, list[Phrase]]]:
+    """dicom_id, that of the film before and the phrases, by the scene graphs that can be read."""
+    for name, data in _graphs(root, names):
+        try:
+            graph = json.loads(data) if data is not None else None
+        except ValueError:
+            dropped["unparsable_row"] += 1
+            continue
+        if isinstance(graph, dict):
+            yield name, graph_prior(graph), graph_phrases(graph, dropped)
+        else:
+            dropped["scene_graph_missing"] += 1
+
+
+def _graphs(root: str, names: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
+    """dicom_id and its scene graph, None where there is none: from the zip, else from the folder.
+
+    Neither is held in memory as a whole: the graphs of all films are some 20 GB of text.
+    """
+    packed = storage.join(root, f"{GRAPHS}.zip")
+    if names and storage.exists(packed):
+        yield from _packed_graphs(packed, names)
+        return
+    folder = storage.join(root, GRAPHS)
+    with ThreadPoolExecutor(READ_THREADS) as pool:
+        for start in range(0, len(names), READ_AT_ONCE):
+            some = names[start : start + READ_AT_ONCE]
+            uris = [storage.join(folder, f"{name}_SceneGraph.json") for name in some]
+            yield from zip(some, pool.map(storage.read_if_there, uris), strict=True)
+
+
+def _packed_graphs(uri: str, names: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
+    system, path = storage.filesystem(uri)
+    try:
+        with system.open_input_file(path) as file, zipfile.ZipFile(file) as archive:
+            places = {info.filename.rpartition("/")[2]: info for info in archive.infolist()}
+            for name in names:
+                info = places.get(f"{name}_SceneGraph.json")
+                yield name, archive.read(info) if info else None
+    except (zipfile.BadZipFile, ValueError) as error:  # pyarrow's, where a place is out of reach
+        raise ChexoneError(f"{uri} is a damaged zip file ({error}): fetch it again") from error
+
+
+def _study(root: str, film: Film, prior: Film | None, phrases: list[Phrase]) -> PendingStudy:
+    images = [ImageRef(film.uri(root), film.view)]
+    if prior is not None and any(phrase.change for phrase in phrases):
+        images.insert(0, ImageRef(prior.uri(root), prior.view, role="prior"))
+    placed = tuple(on_image(phrase, len(images) - 1) for phrase in phrases)
+    study = Study(DATASET, film.subject, film.dicom_id, tuple(images))
+    return PendingStudy(study, pixel_phrases=placed, default_view="frontal")
+
+
+SPEC = Spec(
+    title="Chest ImaGenome",
+    access="credentialed",
+    images=mimic_films.IMAGES,
+    labels="findings and changes by region, by rules from reports; 1,000 films by hand",
+    tables=(*SPLITS.values(), imagenome_gold.ATTRIBUTES, imagenome_gold.COMPARISONS),
+    read=studies,
+    images_elsewhere=True,
+    patients="mimic",
+)

@@ -1,0 +1,114 @@
+"""Chest ImaGenome's gold tables: what people checked -> phrases by film.
+
+`gold_object_attribute_with_coordinates.txt`: a row an attribute of a region in a sentence;
+`gold_object_comparison_with_coordinates.txt`: a row a change against an earlier film. Both are tab
+separated; an image_id may end in ".dcm". The public descriptions agree on the columns that are
+needed here, but none of them shows a whole header.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.pending import CSV_STEP
+from chexone_ray.data.sources.phrase_boxes import Corners, corners
+from chexone_ray.data.sources.scene_graphs import statement
+from chexone_ray.data.sources.spec import Table
+from chexone_ray.records import Phrase
+
+ATTRIBUTES = Table(
+    ("gold_dataset/gold_object_attribute_with_coordinates.txt",),
+    ("image_id", "bbox", "sentence", "coord_original"),
+    True,
+)
+COMPARISONS = Table(
+    ("gold_dataset/gold_object_comparison_with_coordinates.txt",),
+    (
+        "current_image_id",
+        "previous_image_id",
+        "bbox",
+        "attribute",
+        "comparison",
+        "sentence",
+        "bbox_coord_original_subject",
+    ),
+    True,
+)
+
+
+@dataclass(frozen=True)
+class GoldFilm:
+    """The phrases of one film and the dicom_id of the film before it, empty for none or several."""
+
+    prior: str
+    phrases: list[Phrase]
+
+
+@dataclass
+class _Sentence:
+    """What the rows of one sentence about one region say together."""
+
+    attributes: list[str] = field(default_factory=list)
+    cues: list[str] = field(default_factory=list)
+    box: Corners | None = None
+
+
+def read(root: str, dropped: Counter[str]) -> dict[str, GoldFilm]:
+    """dicom_id -> its gold phrases; empty without the tables."""
+    films: dict[str, dict[tuple[str, str], _Sentence]] = defaultdict(dict)
+    priors: dict[str, set[str]] = defaultdict(set)
+    seen: set[tuple[str, ...]] = set()
+    for spec in (ATTRIBUTES, COMPARISONS):
+        image, text, place = spec.columns[0], "sentence", spec.columns[-1]
+        uri = tables.find(root, spec.names)
+        for row in tables.read(uri, spec.columns, CSV_STEP, "\t") if uri else ():
+            name = row[image].removesuffix(".dcm")
+            if not name or not row["bbox"] or not row[text]:
+                dropped["row_without_id"] += 1
+                continue
+            attributes = _attributes(row)
+            whole = (*(row[column] for column in spec.columns), *attributes)
+            dropped["duplicate_row"] += whole in seen
+            seen.add(whole)
+            told = films[name].setdefault((row["bbox"], row[text]), _Sentence())
+            told.attributes += attributes
+            told.box = told.box or _corners(row[place], dropped)
+            if "comparison" in row:
+                told.cues += [f"comparison|yes|{c.strip()}" for c in row["comparison"].split(";;")]
+                priors[name].add(row["previous_image_id"].removesuffix(".dcm"))
+    return {name: _film(told, priors[name], dropped) for name, told in films.items()}
+
+
+def _film(
+    told: dict[tuple[str, str], _Sentence], priors: set[str], dropped: Counter[str]
+) -> GoldFilm:
+    phrases = []
+    for (region, text), sentence in told.items():
+        phrase = statement(text, region, sentence.attributes, sentence.cues, sentence.box)
+        if phrase is None:
+            dropped["phrase_without_finding"] += 1
+        else:
+            phrases.append(phrase)
+    return GoldFilm(next(iter(priors)) if len(priors) == 1 else "", phrases)
+
+
+def _attributes(row: dict[str, str]) -> list[str]:
+    """As scene graphs write them, also where the parts have columns of their own."""
+    if row.get("attribute"):
+        return [item.strip() for item in row["attribute"].split(";;") if item.strip()]
+    state = "yes" if row.get("relation") in ("1", "1.0", "yes", "True") else "no"
+    return [f"{row.get('categoryID', '')}|{state}|{row.get('label_name', '')}"]
+
+
+def _corners(cell: str, dropped: Counter[str]) -> Corners | None:
+    """A cell such as "[10, 20, 30, 40]"."""
+    try:
+        values = json.loads(cell)
+    except ValueError:
+        values = None
+    box = corners(values) if isinstance(values, list) else None
+    dropped["box_row"] += box is None
+    return box

@@ -1,0 +1,105 @@
+"""MS-CXR: phrases of MIMIC-CXR's reports with the boxes that radiologists drew for them.
+
+`MS_CXR_Local_Alignment_v1.1.0.csv` (or v1.0.0, which has no `split` column) at the root, one row a
+box; rows of one film and one text are one phrase. The images are those of MIMIC-CXR-JPG, under
+`images_uri`. Without splits of its own every study counts as test: others test on this set.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import mimic_films, tables
+from chexone_ray.data.sources.mimic_films import Film
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.data.splits import is_split_name
+from chexone_ray.records import Box, ImageRef, Phrase, Study
+
+DATASET = "ms_cxr"
+TABLE = Table(
+    ("MS_CXR_Local_Alignment_v1.1.0.csv", "MS_CXR_Local_Alignment_v1.0.0.csv"),
+    ("category_name", "label_text", "path", "x", "y", "w", "h", "dicom_id"),
+)
+Texts = dict[str, list[Box]]
+"""A phrase's text -> its boxes, in the table's order."""
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All studies with a phrase, by patient and number, and what was left out by reason.
+
+    A phrase of which a box cannot be used goes as a whole. Raises ChexoneError where the table, a
+    column or `images_uri` is missing.
+    """
+    root = mimic_films.films_root(source)
+    table = tables.read(tables.require(source.uri, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
+    dropped: Counter[str] = Counter()
+    split_of: dict[str, str] = {}
+    phrases: dict[tuple[str, str], dict[Film, Texts]] = defaultdict(lambda: defaultdict(dict))
+    unusable: set[tuple[Film, str]] = set()
+    for row in table:
+        film = mimic_films.film_of_path(row["path"])
+        text = " ".join(row["label_text"].split())
+        if film is None or film.dicom_id != row["dicom_id"] or not text:
+            dropped["row_without_id"] += 1
+            continue
+        label = row["category_name"].lower()
+        box = box_of_size(label, row["x"], row["y"], row["w"], row["h"])
+        boxes = phrases[film.subject, film.study][film].setdefault(text, [])
+        if box is None:
+            dropped["box_row"] += 1
+            unusable.add((film, text))
+        elif box in boxes:
+            dropped["duplicate_row"] += 1
+        else:
+            boxes.append(box)
+        split_of[film.study] = row.get("split") or "test"
+    for film, text in unusable:
+        del phrases[film.subject, film.study][film][text]
+    views = mimic_films.known_films(root)
+    found = []
+    for (subject, name), films in sorted(phrases.items()):
+        films = {film: texts for film, texts in films.items() if texts}
+        split = split_of[name] if is_split_name(split_of[name]) else "test"
+        if films:
+            images, placed = _places(root, films, views)
+            study = Study(
+                dataset=DATASET,
+                patient=subject,
+                study=name,
+                images=images,
+                archive_split=split if archive_splits else "",
+            )
+            found.append(PendingStudy(study, pixel_phrases=placed, default_view="frontal"))
+        else:
+            dropped["study_without_phrase"] += 1
+    return found, +dropped
+
+
+def _places(
+    root: str, films: dict[Film, Texts], known: dict[str, Film]
+) -> tuple[tuple[ImageRef, ...], tuple[Phrase, ...]]:
+    """The images in the order of their names, and the phrases with boxes that number them."""
+    ordered = sorted(films, key=lambda film: film.dicom_id)
+    images = tuple(
+        ImageRef(film.uri(root), known.get(film.dicom_id, film).view) for film in ordered
+    )
+    phrases = tuple(
+        Phrase(text, tuple(Box(box.label, box.xyxy, at) for box in boxes), boxes[0].label)
+        for at, film in enumerate(ordered)
+        for text, boxes in films[film].items()
+    )
+    return images, phrases
+
+
+SPEC = Spec(
+    title="MS-CXR",
+    access="credentialed",
+    images=mimic_films.IMAGES,
+    labels="phrases of 8 findings, boxed by radiologists",
+    tables=(TABLE,),
+    read=studies,
+    images_elsewhere=True,
+    patients="mimic",
+)
