@@ -52,6 +52,9 @@ Adapter = Literal[
     "ranzcr_clip",
     "covidx",
     "nlm_tb",
+    "slake",
+    "vqa_rad",
+    "medvqa_2019",
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]

@@ -10,6 +10,7 @@ from chexone_ray.data.sources import (
     chexpert,
     chexpert_plus,
     covidx,
+    medvqa_2019,
     mimic_cxr_jpg,
     nih_chestxray14,
     nlm_tb,
@@ -21,8 +22,10 @@ from chexone_ray.data.sources import (
     rexgradient,
     rsna_pneumonia,
     siim_acr,
+    slake,
     vinbigdata,
     vindr_cxr,
+    vqa_rad,
 )
 from chexone_ray.data.sources.spec import Spec
 
@@ -44,6 +47,9 @@ _MODULES = (
     ranzcr_clip,
     covidx,
     nlm_tb,
+    slake,
+    vqa_rad,
+    medvqa_2019,
     own_table,
 )
 SOURCES: dict[str, Spec] = {module.DATASET: module.SPEC for module in _MODULES}

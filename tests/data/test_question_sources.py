@@ -1,0 +1,280 @@
+"""Adapters of the sets that ask questions, on made-up replicas; numbers worked out by hand."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from chexone_ray.config import Adapter, SourceConfig
+from chexone_ray.data.build import read_sources
+from chexone_ray.data.sources.question_rows import chosen
+from chexone_ray.data.sources.registry import SOURCES
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import Question, Study
+
+REAL = next(
+    (
+        folder / "shared" / "data" / "real"
+        for folder in Path(__file__).resolve().parents
+        if (folder / "shared" / "data" / "real").is_dir()
+    ),
+    Path("absent"),
+)
+FILMS = "s3://films"
+needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="shared/data/real is absent")
+
+
+def write(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    path.write_text(text, encoding="utf-8")
+
+
+def read(
+    adapter: Adapter, uri: Path, images_uri: str | None = None, archive_splits: bool = True
+) -> tuple[list[Study], Counter[str]]:
+    """Studies and counts; the questions of a study have names that differ, and known images."""
+    source = SourceConfig(adapter=adapter, uri=str(uri), images_uri=images_uri)
+    found, dropped = SOURCES[adapter].read(source, archive_splits)
+    studies = [item.study for item in found]
+    for study in studies:
+        assert len({question.name for question in study.questions}) == len(study.questions) > 0
+        for question in study.questions:
+            assert all(number < len(study.images) for number in question.images)
+            assert question.answers and all(question.answers), question
+            assert not question.options or set(question.answers) <= set(question.options)
+    return studies, dropped
+
+
+def splits(studies: list[Study]) -> dict[str, str]:
+    return {study.study: study.archive_split for study in studies}
+
+
+def asked(study: Study) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(question.name, question.kind, question.answers) for question in study.questions]
+
+
+@pytest.mark.parametrize(
+    "adapter", [name for name, spec in SOURCES.items() if spec.images_elsewhere]
+)
+def test_a_set_without_images_needs_to_know_where_they_are(
+    adapter: Adapter, tmp_path: Path
+) -> None:
+    with pytest.raises(ChexoneError, match=f"{adapter} has no images .*set images_uri to the root"):
+        read(adapter, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "letter", "expected"),
+    [
+        (["A. one", "B. two"], "B", "two"),
+        (["A: one", "B: two"], "B: two", "two"),
+        (["(A) one", "(B) two"], "two", "two"),
+        (["A one", "B two"], "a one", "A one"),
+        (["A. one", "B. two"], "C", "answer_not_an_option"),
+        (["A. one", "B. two"], "", "row_without_answer"),
+        (["A. one", "B. One"], "A", "options_not_distinct"),
+        (["A. one"], "A", "options_not_distinct"),
+        (["A. ", "B. two"], "A", "options_not_distinct"),
+    ],
+)
+def test_letters_and_texts_of_options(options: list[str], letter: str, expected: str) -> None:
+    dropped: Counter[str] = Counter()
+    question = chosen("q", "Which?", options, letter, dropped)
+    assert (question.answers == (expected,)) if question else (dropped == {expected: 1})
+
+
+def slake_row(qid: int | None, image: int, question: str, answer: str, **other: str) -> object:
+    row = {
+        "img_id": image,
+        "img_name": f"xmlab{image}/source.jpg",
+        "question": question,
+        "answer": answer,
+        "q_lang": "en",
+        "location": "Lung",
+        "modality": "X-Ray",
+        "answer_type": "OPEN",
+        "content_type": "Abnormality",
+        "triple": ["vhead", "_", "_"],
+        "qid": qid,
+    }
+    return row | other
+
+
+def test_slake_takes_english_questions_about_chest_films(tmp_path: Path) -> None:
+    first = slake_row(0, 7, "Is one lung smaller?", "Yes.", answer_type="CLOSED")
+    write(
+        tmp_path / "train.json",
+        [
+            first,
+            first,
+            slake_row(1, 7, "Wo  liegt\nder Größe nach mehr?", "Heart", answer_type="CLOSED"),
+            slake_row(2, 7, "Which organ is seen?", "Heart, Größe", location="Chest_heart"),
+            slake_row(3, 7, "照片?", "肺", q_lang="zh"),
+            slake_row(4, 8, "Which organ is seen?", "Brain", modality="MRI"),
+            slake_row(5, 8, "Which organ is seen?", "Liver", location="Abdomen"),
+            slake_row(6, 9, "Which organ is seen?", ""),
+            slake_row(None, 9, "Which organ is seen?", "Lung"),
+            "odd",
+        ],
+    )
+    write(tmp_path / "validate.json", [slake_row(20, 10, "Any nodule?", "no")])
+    write(tmp_path / "test.json", [slake_row(30, 11, "Any nodule?", "NO", answer_type="CLOSED")])
+    studies, dropped = read("slake", tmp_path)
+    assert dropped == {
+        "duplicate_row": 1,
+        "question_not_in_english": 1,
+        "question_not_about_a_chest_film": 2,
+        "row_without_answer": 1,
+        "row_without_id": 1,
+        "unparsable_row": 1,
+    }
+    assert splits(studies) == {"xmlab10": "validate", "xmlab11": "test", "xmlab7": "train"}
+    study = studies[2]
+    assert study.images[0].uri == str(tmp_path / "imgs/xmlab7/source.jpg")
+    assert study.questions[0] == Question("0", "closed_vqa", "Is one lung smaller?", ("yes",))
+    assert study.questions[1].text == "Wo liegt der Größe nach mehr?"
+    assert [kind for _, kind, _ in asked(study)] == ["closed_vqa", "closed_vqa", "open_vqa"]
+    assert asked(studies[0]) == [("20", "closed_vqa", ("no",))], "yes or no is closed in any case"
+    assert set(splits(read("slake", tmp_path, archive_splits=False)[0]).values()) == {""}
+    write(tmp_path / "test.json", {"data": []})
+    with pytest.raises(ChexoneError, match=r"test\.json is no JSON list of rows"):
+        read("slake", tmp_path)
+    write(tmp_path / "test.json", "[{")
+    with pytest.raises(ChexoneError, match=r"test\.json is no JSON \(.*fetch it again"):
+        read("slake", tmp_path)
+
+
+@needs_real
+def test_slake_reads_the_true_files() -> None:
+    studies, dropped = read("slake", REAL / "slake" / "Slake1.0")
+    assert Counter(splits(studies).values()) == {"train": 14, "validate": 6, "test": 6}
+    assert dropped == {"question_not_in_english": 148, "question_not_about_a_chest_film": 77}
+    assert sum(len(study.questions) for study in studies) == 433 - 148 - 77
+
+
+def rad_row(qid: object, image: str, answer: object, **other: object) -> object:
+    row = {
+        "qid": qid,
+        "image_name": image,
+        "image_organ": "CHEST",
+        "question": f"Is {qid} seen?",
+        "phrase_type": "freeform",
+        "answer": answer,
+        "answer_type": "OPEN",
+    }
+    return row | other
+
+
+def test_vqa_rad_parts_numbers_and_blanks(tmp_path: Path) -> None:
+    write(
+        tmp_path / "VQA_RAD Dataset Public.json",
+        [
+            rad_row("0", "synpic2.jpg", "Yes", answer_type="CLOSED "),
+            rad_row(1, "synpic2.jpg", 2),
+            rad_row("1", "synpic2.jpg", 2),
+            rad_row("2", "synpic1.jpg", "rechts, größer"),
+            rad_row("3", "synpic1.jpg", "no ", phrase_type="test_freeform"),
+            rad_row("4", "synpic1.jpg", "PA", phrase_type="test_para"),
+            rad_row("5", "synpic3.jpg", "no", image_organ="HEAD"),
+            rad_row("6", "synpic2.jpg", None),
+            rad_row("7", "", "no"),
+            7,
+        ],
+    )
+    studies, dropped = read("vqa_rad", tmp_path)
+    assert dropped == {
+        "duplicate_row": 1,
+        "question_of_held_out_image": 1,
+        "question_not_about_the_chest": 1,
+        "row_without_answer": 1,
+        "row_without_id": 1,
+        "unparsable_row": 1,
+    }
+    assert splits(studies) == {"synpic1": "test", "synpic2": "train"}
+    assert asked(studies[0]) == [("3", "closed_vqa", ("no",)), ("4", "open_vqa", ("PA",))]
+    assert asked(studies[1]) == [("0", "closed_vqa", ("yes",)), ("1", "open_vqa", ("2",))]
+    assert studies[0].images[0].uri == str(tmp_path / "VQA_RAD Image Folder/synpic1.jpg")
+    whole, dropped = read("vqa_rad", tmp_path, archive_splits=False)
+    assert [len(study.questions) for study in whole] == [3, 2]
+    assert "question_of_held_out_image" not in dropped
+
+
+@needs_real
+def test_vqa_rad_reads_the_true_file() -> None:
+    studies, dropped = read("vqa_rad", REAL / "vqa_rad")
+    assert dropped == {"question_not_about_the_chest": 76, "question_of_held_out_image": 111}
+    assert Counter(splits(studies).values()) == {"test": 21, "train": 5}
+    assert sum(len(study.questions) for study in studies) == 280 - 76 - 111
+    found = {study.study: study for study in studies}
+    assert Path(found["synpic42202"].images[0].uri).is_file()
+
+
+@needs_real
+def test_vqa_rad_does_not_read_the_copy_that_names_no_organ() -> None:
+    with pytest.raises(ChexoneError, match=r"VQA_RAD Dataset Public\.json\[\.gz\] is missing"):
+        read("vqa_rad", REAL / "vqa_rad_mevf" / "data_RAD")
+
+
+def test_medvqa_takes_what_its_answers_call_a_chest_film(tmp_path: Path) -> None:
+    folder = tmp_path / "ImageClef-2019-VQA-Med-Training"
+    write(
+        folder / "All_QA_Pairs_train.txt",
+        "synpic2|which technique?|xr - plain film\n"
+        "synpic2|which organ?|Lung, mediastinum, pleura\n"
+        'synpic2|what is wrong?|a "größer" shadow\n'
+        'synpic2|what is wrong?|a "größer" shadow\n'
+        "synpic2|is it normal?|no\n"
+        "synpic2|which plane?|\n"
+        "synpic3|which technique?|xr - plain film\n"
+        "synpic3|which organ?|musculoskeletal\n"
+        "synpic4|which technique?|ct noncontrast\n"
+        "synpic4|which organ?|lung, mediastinum, pleura\n"
+        "|which organ?|lung, mediastinum, pleura\n"
+        "no line of the set\n",
+    )
+    write(
+        tmp_path / "VQAMed2019Test" / "VQAMed2019_Test_Questions_w_Ref_Answers.txt",
+        "synpic5|modality|which technique?|xr - plain film\n",
+    )
+    (study,), dropped = read("medvqa_2019", tmp_path)
+    assert dropped == {
+        "duplicate_row": 1,
+        "question_not_about_a_chest_film": 5,
+        "row_without_answer": 1,
+        "row_without_id": 1,
+        "unparsable_row": 1,
+    }
+    assert (study.patient, study.study, study.archive_split) == ("synpic2", "synpic2", "train")
+    assert study.images[0].uri == str(folder / "Train_images/synpic2.jpg")
+    assert [(kind, *answers) for _, kind, answers in asked(study)] == [
+        ("open_vqa", "xr - plain film"),
+        ("open_vqa", "Lung, mediastinum, pleura"),
+        ("open_vqa", 'a "größer" shadow'),
+        ("closed_vqa", "no"),
+    ]
+    (folder / "All_QA_Pairs_train.txt").unlink()
+    with pytest.raises(ChexoneError, match=r"All_QA_Pairs_train\.txt\[\.gz\] is missing"):
+        read("medvqa_2019", tmp_path)
+
+
+def test_sources_give_each_set_its_own_studies(tmp_path: Path) -> None:
+    """Two sets of one archive's patients: `read_sources` refuses neither."""
+    from chexone_ray.config import PrepareConfig
+
+    write(tmp_path / "vqa" / "VQA_RAD Dataset Public.json", [rad_row("0", "synpic2.jpg", "no")])
+    lines = "synpic2|how?|xr - plain film\nsynpic2|what?|heart and great vessels\n"
+    write(tmp_path / "med" / "All_QA_Pairs_train.txt", lines)
+    sources = (
+        SourceConfig(adapter="vqa_rad", uri=str(tmp_path / "vqa")),
+        SourceConfig(adapter="medvqa_2019", uri=str(tmp_path / "med")),
+    )
+    patients, dropped = read_sources(PrepareConfig(output_uri="unused", sources=sources))
+    assert not dropped
+    assert sorted(item.study.dataset for group in patients for item in group) == [
+        "medvqa_2019",
+        "vqa_rad",
+    ]
