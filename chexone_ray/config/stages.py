@@ -52,9 +52,12 @@ Adapter = Literal[
     "ranzcr_clip",
     "covidx",
     "nlm_tb",
+    "rexvqa",
     "slake",
     "vqa_rad",
+    "rad_restruct",
     "medvqa_2019",
+    "pmc_vqa",
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]

@@ -261,6 +261,164 @@ def test_medvqa_takes_what_its_answers_call_a_chest_film(tmp_path: Path) -> None
         read("medvqa_2019", tmp_path)
 
 
+PMC_HEADER = "index,Figure_path,Caption,Question,Choice A,Choice B,Choice C,Choice D,Answer"
+
+
+def test_pmc_vqa_picks_films_by_words(tmp_path: Path) -> None:
+    choices = " A: effusion, B: größer , C: mass, D: none"
+    write(
+        tmp_path / "train_2.csv",
+        f"{PMC_HEADER}\n"
+        f"0,PMC1_F1.jpg,Chest radiograph of a man,What is seen?,{choices},B\n"
+        f"0,PMC1_F1.jpg,Chest radiograph of a man,What is seen?,{choices},B\n"
+        f"1,PMC1_F1.jpg,Chest radiograph of a man,What is not seen?,{choices},mass\n"
+        f"2,PMC1_F2.jpg,X-ray of the chest and CT,What is seen?,{choices},B\n"
+        f"3,PMC2_F1.jpg,Photo,Which film is it?,A: chest X-ray,B: knee film,C: no,D: none,A\n"
+        f"4,PMC3_F1.jpg,An x-ray of the hand,What is seen?,{choices},B\n"
+        f"5,PMC4_F1.jpg,A CXR,What is seen?,A: one,B: one,C: mass,D: none,A\n"
+        f"6,PMC4_F1.jpg,A CXR,What is seen?,{choices},E\n"
+        f"7,,A CXR,What is seen?,{choices},B\n",
+    )
+    write(
+        tmp_path / "test.csv",
+        "Figure_path,Question,Answer,Choice A,Choice B,Choice C,Choice D,Answer_label\n"
+        f"PMC5_F1.jpg,What does the chest x-ray show?,mass,{choices},C\n",
+    )
+    write(tmp_path / "figures" / "PMC1_F1.jpg", "")
+    studies, dropped = read("pmc_vqa", tmp_path)
+    assert dropped == {
+        "duplicate_row": 1,
+        "question_not_about_a_chest_film": 2,
+        "options_not_distinct": 1,
+        "answer_not_an_option": 1,
+        "row_without_id": 1,
+    }
+    assert splits(studies) == {"PMC1_F1": "train", "PMC2_F1": "train", "PMC5_F1": "test"}
+    assert [study.patient for study in studies] == ["PMC1", "PMC2", "PMC5"]
+    question = studies[0].questions[0]
+    assert question.options == ("effusion", "größer", "mass", "none")
+    assert (question.kind, question.text) == ("closed_vqa", "What is seen?")
+    assert [answers for _, _, answers in asked(studies[0])] == [("größer",), ("mass",)]
+    assert asked(studies[2])[0][2] == ("mass",)
+    assert studies[0].images[0].uri == str(tmp_path / "figures/PMC1_F1.jpg")
+    assert studies[1].images[0].uri == str(tmp_path / "images/PMC2_F1.jpg"), "counted as missing"
+
+
+def rex_row(**changes: object) -> dict[str, object]:
+    return {
+        "question": "Which is  seen?",
+        "options": ["A. Größe", "B. Fracture", "C. Neither"],
+        "correct_answer": "B",
+        "correct_answer_explanation": "The seventh rib\nis broken.",
+        "study_id": "s1",
+        "PatientID": "p1",
+        "ImagePath": ["../deid_png/p1/a.png", "../deid_png/p1/..b.png"],
+        "ImageViewPosition": ["POSTERO_ANTERIOR", "LAO"],
+    } | changes
+
+
+def test_rexvqa_options_explanations_and_films(tmp_path: Path) -> None:
+    write(
+        tmp_path / "metadata" / "train_vqa_data.json",
+        {
+            "q1": rex_row(),
+            "q2": rex_row(correct_answer="D"),
+            "q3": rex_row(study_id=""),
+            "q4": rex_row(correct_answer=None),
+            "q5": None,
+            "q6": rex_row(ImagePath=["../deid_png/p1/a.png"], correct_answer="A"),
+            "q7": rex_row(options=["A. x", "B. X"]),
+        },
+    )
+    other = rex_row(study_id="s2", PatientID=None, ImagePath=["../deid_png/p9/c.png"])
+    write(tmp_path / "metadata" / "test_vqa_data.json", {"q8": other})
+    studies, dropped = read("rexvqa", tmp_path, FILMS)
+    assert dropped == {
+        "row_without_id": 2,
+        "row_without_answer": 1,
+        "answer_not_an_option": 1,
+        "options_not_distinct": 1,
+    }
+    assert splits(studies) == {"s1": "train", "s2": "test"}
+    assert [study.patient for study in studies] == ["p1", "p9"]
+    first = studies[0]
+    assert [(image.uri, image.view) for image in first.images] == [
+        (f"{FILMS}/deid_png/p1/a.png", "PA"),
+        (f"{FILMS}/deid_png/p1/..b.png", ""),
+    ]
+    assert first.questions[0] == Question(
+        name="q1",
+        kind="closed_vqa",
+        text="Which is seen?",
+        answers=("Fracture",),
+        options=("Größe", "Fracture", "Neither"),
+        reasoning="The seventh rib is broken.",
+    )
+    assert (first.questions[1].images, first.questions[1].answers) == ((0,), ("Größe",))
+    write(tmp_path / "metadata" / "test_vqa_data.json", [])
+    with pytest.raises(ChexoneError, match="is no JSON object by question"):
+        read("rexvqa", tmp_path, FILMS)
+    with pytest.raises(ChexoneError, match=r"train_vqa_data\.json is missing or empty"):
+        read("rexvqa", tmp_path / "elsewhere", FILMS)
+
+
+def test_rad_restruct_puts_history_before_the_question(tmp_path: Path) -> None:
+    films = tmp_path / "films"
+    write(films / "a" / "CXR12_IM-0001-1001.png", "")
+    write(films / "b" / "9_IM-0002-1001.dcm.png", "")
+    mapping = {
+        "12": ["CXR12_IM-0001-1001", "CXR12_IM-0001-1001", "CXR12_IM-0001-2001"],
+        "9": ["CXR9_9_IM-0002-1001"],
+        "30": [],
+    }
+    write(tmp_path / "set" / "id_to_img_mapping_frontal_reports.json", mapping)
+    single = {"options": ["yes", "no"], "answer_type": "single_choice"}
+    several = {"options": ["left", "right", "größer"], "answer_type": "multi_choice"}
+    history = [["Is there a sign?", ["yes"]], ["In the lung?", ["yes"], "more"]]
+    write(
+        tmp_path / "set" / "train_qa_pairs" / "12.json",
+        [
+            ["Is there a sign?", ["Yes"], [], single],
+            ["Where?", ["left", "größer"], history, several],
+            ["Where?", ["elsewhere"], history, several],
+            ["Where?", [], history, several],
+            ["Where?"],
+        ],
+    )
+    write(tmp_path / "set" / "train_qa_pairs" / "30.json", [["Any?", ["no"], [], single]])
+    write(tmp_path / "set" / "val_qa_pairs" / "40.json", [["Any?", ["no"], [], single]])
+    write(tmp_path / "set" / "val_qa_pairs" / "9.json", "{broken")
+    write(tmp_path / "set" / "test_qa_pairs" / "9.json", [["Any?", ["no"], [], single]])
+    studies, dropped = read("rad_restruct", tmp_path / "set", str(films))
+    assert dropped == {
+        "answer_not_an_option": 1,
+        "report_without_film": 2,
+        "row_without_answer": 1,
+        "unparsable_row": 2,
+    }
+    assert splits(studies) == {"12": "train", "9": "test"}
+    first, second = studies
+    assert [image.uri for image in first.images] == [
+        str(films / "a/CXR12_IM-0001-1001.png"),
+        str(films / "CXR12_IM-0001-2001.png"),
+    ]
+    assert second.images[0].uri == str(films / "b/9_IM-0002-1001.dcm.png")
+    assert {image.view for image in first.images} == {"frontal"}
+    assert first.questions == (
+        Question("0", "closed_vqa", "Is there a sign?", ("yes",)),
+        Question(
+            "1",
+            "closed_vqa",
+            "What is known of these films so far:\n"
+            "Is there a sign? yes\nIn the lung? yes\nNow answer: Where?",
+            ("left", "größer"),
+            ("left", "right", "größer"),
+        ),
+    )
+    with pytest.raises(ChexoneError, match=r"is missing"):
+        read("rad_restruct", tmp_path, str(films))
+
+
 def test_sources_give_each_set_its_own_studies(tmp_path: Path) -> None:
     """Two sets of one archive's patients: `read_sources` refuses neither."""
     from chexone_ray.config import PrepareConfig
