@@ -58,6 +58,8 @@ Adapter = Literal[
     "rad_restruct",
     "medvqa_2019",
     "pmc_vqa",
+    "radqa",
+    "radgraph",
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]

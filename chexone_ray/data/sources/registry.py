@@ -20,6 +20,8 @@ from chexone_ray.data.sources import (
     padchest,
     pmc_vqa,
     rad_restruct,
+    radgraph,
+    radqa,
     ranzcr_clip,
     rexgradient,
     rexvqa,
@@ -56,6 +58,8 @@ _MODULES = (
     rad_restruct,
     medvqa_2019,
     pmc_vqa,
+    radqa,
+    radgraph,
     own_table,
 )
 SOURCES: dict[str, Spec] = {module.DATASET: module.SPEC for module in _MODULES}
