@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from chexone_ray.config import Adapter, SourceConfig
+from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.build import read_sources
 from chexone_ray.data.sources.question_rows import chosen
-from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import Question, Study
+from chexone_ray.records import Question
+from tests.data.question_sets import asked, read, splits, write
 
 REAL = next(
     (
@@ -23,48 +22,7 @@ REAL = next(
     ),
     Path("absent"),
 )
-FILMS = "s3://films"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="shared/data/real is absent")
-
-
-def write(path: Path, content: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-    path.write_text(text, encoding="utf-8")
-
-
-def read(
-    adapter: Adapter, uri: Path, images_uri: str | None = None, archive_splits: bool = True
-) -> tuple[list[Study], Counter[str]]:
-    """Studies and counts; the questions of a study have names that differ, and known images."""
-    source = SourceConfig(adapter=adapter, uri=str(uri), images_uri=images_uri)
-    found, dropped = SOURCES[adapter].read(source, archive_splits)
-    studies = [item.study for item in found]
-    for study in studies:
-        assert len({question.name for question in study.questions}) == len(study.questions) > 0
-        for question in study.questions:
-            assert all(number < len(study.images) for number in question.images)
-            assert question.answers and all(question.answers), question
-            assert not question.options or set(question.answers) <= set(question.options)
-    return studies, dropped
-
-
-def splits(studies: list[Study]) -> dict[str, str]:
-    return {study.study: study.archive_split for study in studies}
-
-
-def asked(study: Study) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [(question.name, question.kind, question.answers) for question in study.questions]
-
-
-@pytest.mark.parametrize(
-    "adapter", [name for name, spec in SOURCES.items() if spec.images_elsewhere]
-)
-def test_a_set_without_images_needs_to_know_where_they_are(
-    adapter: Adapter, tmp_path: Path
-) -> None:
-    with pytest.raises(ChexoneError, match=f"{adapter} has no images .*set images_uri to the root"):
-        read(adapter, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -304,121 +262,6 @@ def test_pmc_vqa_picks_films_by_words(tmp_path: Path) -> None:
     assert studies[1].images[0].uri == str(tmp_path / "images/PMC2_F1.jpg"), "counted as missing"
 
 
-def rex_row(**changes: object) -> dict[str, object]:
-    return {
-        "question": "Which is  seen?",
-        "options": ["A. Größe", "B. Fracture", "C. Neither"],
-        "correct_answer": "B",
-        "correct_answer_explanation": "The seventh rib\nis broken.",
-        "study_id": "s1",
-        "PatientID": "p1",
-        "ImagePath": ["../deid_png/p1/a.png", "../deid_png/p1/..b.png"],
-        "ImageViewPosition": ["POSTERO_ANTERIOR", "LAO"],
-    } | changes
-
-
-def test_rexvqa_options_explanations_and_films(tmp_path: Path) -> None:
-    write(
-        tmp_path / "metadata" / "train_vqa_data.json",
-        {
-            "q1": rex_row(),
-            "q2": rex_row(correct_answer="D"),
-            "q3": rex_row(study_id=""),
-            "q4": rex_row(correct_answer=None),
-            "q5": None,
-            "q6": rex_row(ImagePath=["../deid_png/p1/a.png"], correct_answer="A"),
-            "q7": rex_row(options=["A. x", "B. X"]),
-        },
-    )
-    other = rex_row(study_id="s2", PatientID=None, ImagePath=["../deid_png/p9/c.png"])
-    write(tmp_path / "metadata" / "test_vqa_data.json", {"q8": other})
-    studies, dropped = read("rexvqa", tmp_path, FILMS)
-    assert dropped == {
-        "row_without_id": 2,
-        "row_without_answer": 1,
-        "answer_not_an_option": 1,
-        "options_not_distinct": 1,
-    }
-    assert splits(studies) == {"s1": "train", "s2": "test"}
-    assert [study.patient for study in studies] == ["p1", "p9"]
-    first = studies[0]
-    assert [(image.uri, image.view) for image in first.images] == [
-        (f"{FILMS}/deid_png/p1/a.png", "PA"),
-        (f"{FILMS}/deid_png/p1/..b.png", ""),
-    ]
-    assert first.questions[0] == Question(
-        name="q1",
-        kind="closed_vqa",
-        text="Which is seen?",
-        answers=("Fracture",),
-        options=("Größe", "Fracture", "Neither"),
-        reasoning="The seventh rib is broken.",
-    )
-    assert (first.questions[1].images, first.questions[1].answers) == ((0,), ("Größe",))
-    write(tmp_path / "metadata" / "test_vqa_data.json", [])
-    with pytest.raises(ChexoneError, match="is no JSON object by question"):
-        read("rexvqa", tmp_path, FILMS)
-    with pytest.raises(ChexoneError, match=r"train_vqa_data\.json is missing or empty"):
-        read("rexvqa", tmp_path / "elsewhere", FILMS)
-
-
-def test_rad_restruct_puts_history_before_the_question(tmp_path: Path) -> None:
-    films = tmp_path / "films"
-    write(films / "a" / "CXR12_IM-0001-1001.png", "")
-    write(films / "b" / "9_IM-0002-1001.dcm.png", "")
-    mapping = {
-        "12": ["CXR12_IM-0001-1001", "CXR12_IM-0001-1001", "CXR12_IM-0001-2001"],
-        "9": ["CXR9_9_IM-0002-1001"],
-        "30": [],
-    }
-    write(tmp_path / "set" / "id_to_img_mapping_frontal_reports.json", mapping)
-    single = {"options": ["yes", "no"], "answer_type": "single_choice"}
-    several = {"options": ["left", "right", "größer"], "answer_type": "multi_choice"}
-    history = [["Is there a sign?", ["yes"]], ["In the lung?", ["yes"], "more"]]
-    write(
-        tmp_path / "set" / "train_qa_pairs" / "12.json",
-        [
-            ["Is there a sign?", ["Yes"], [], single],
-            ["Where?", ["left", "größer"], history, several],
-            ["Where?", ["elsewhere"], history, several],
-            ["Where?", [], history, several],
-            ["Where?"],
-        ],
-    )
-    write(tmp_path / "set" / "train_qa_pairs" / "30.json", [["Any?", ["no"], [], single]])
-    write(tmp_path / "set" / "val_qa_pairs" / "40.json", [["Any?", ["no"], [], single]])
-    write(tmp_path / "set" / "val_qa_pairs" / "9.json", "{broken")
-    write(tmp_path / "set" / "test_qa_pairs" / "9.json", [["Any?", ["no"], [], single]])
-    studies, dropped = read("rad_restruct", tmp_path / "set", str(films))
-    assert dropped == {
-        "answer_not_an_option": 1,
-        "report_without_film": 2,
-        "row_without_answer": 1,
-        "unparsable_row": 2,
-    }
-    assert splits(studies) == {"12": "train", "9": "test"}
-    first, second = studies
-    assert [image.uri for image in first.images] == [
-        str(films / "a/CXR12_IM-0001-1001.png"),
-        str(films / "CXR12_IM-0001-2001.png"),
-    ]
-    assert second.images[0].uri == str(films / "b/9_IM-0002-1001.dcm.png")
-    assert {image.view for image in first.images} == {"frontal"}
-    assert first.questions == (
-        Question("0", "closed_vqa", "Is there a sign?", ("yes",)),
-        Question(
-            "1",
-            "closed_vqa",
-            "What is known of these films so far:\n"
-            "Is there a sign? yes\nIn the lung? yes\nNow answer: Where?",
-            ("left", "größer"),
-            ("left", "right", "größer"),
-        ),
-    )
-    with pytest.raises(ChexoneError, match=r"is missing"):
-        read("rad_restruct", tmp_path, str(films))
-
-
 def passage(context: object, *qas: object) -> object:
     return {"paragraphs": [{"context": context, "qas": list(qas)}]}
 
@@ -517,8 +360,6 @@ def test_radgraph_lists_entities_in_the_order_of_the_text(tmp_path: Path) -> Non
 
 def test_sources_give_each_set_its_own_studies(tmp_path: Path) -> None:
     """Two sets of one archive's patients: `read_sources` refuses neither."""
-    from chexone_ray.config import PrepareConfig
-
     write(tmp_path / "vqa" / "VQA_RAD Dataset Public.json", [rad_row("0", "synpic2.jpg", "no")])
     lines = "synpic2|how?|xr - plain film\nsynpic2|what?|heart and great vessels\n"
     write(tmp_path / "med" / "All_QA_Pairs_train.txt", lines)

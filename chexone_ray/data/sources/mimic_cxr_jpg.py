@@ -22,7 +22,7 @@ from chexone_ray.metrics.labeller import LABELS
 from chexone_ray.records import Box, ImageRef, Study
 
 DATASET = "mimic_cxr_jpg"
-_VERSIONS = ("2.0.0", "2.1.0")
+VERSIONS = ("2.0.0", "2.1.0")
 _REPORT_FOLDERS = ("", "mimic-cxr-reports")
 _METADATA = ("dicom_id", "subject_id", "study_id", "ViewPosition", "StudyDate", "StudyTime")
 _VIEWS = {
@@ -75,12 +75,12 @@ def sort_time(date: str, time: str) -> str:
 
 
 def _table(root: str, kind: str) -> str:
-    return tables.require(root, [f"mimic-cxr-{v}-{kind}.csv" for v in _VERSIONS], CSV_STEP)
+    return tables.require(root, [f"mimic-cxr-{v}-{kind}.csv" for v in VERSIONS], CSV_STEP)
 
 
 def _splits(root: str) -> dict[str, str]:
     remedy = "give the archive's split file or set archive_splits=false"
-    uri = tables.require(root, [f"mimic-cxr-{v}-split.csv" for v in _VERSIONS], remedy)
+    uri = tables.require(root, [f"mimic-cxr-{v}-split.csv" for v in VERSIONS], remedy)
     table = tables.read(uri, ("study_id", "split"), remedy)
     for row in table:
         if not is_split_name(row["split"]):
@@ -112,9 +112,9 @@ def _study(
     rows = sorted(rows, key=lambda row: row["dicom_id"])
     first = rows[0]
     study = first["study_id"]
-    folder = _folder(first)
+    folder = study_folder(first["subject_id"], study)
     images = tuple(
-        ImageRef(storage.join(root, folder, f"{row['dicom_id']}{suffix}"), _view(row))
+        ImageRef(storage.join(root, folder, f"{row['dicom_id']}{suffix}"), view_of(row))
         for row in rows
     )
     known: dict[str, int | None] = dict(labels.get(study, {}))
@@ -149,12 +149,13 @@ def _study(
     )
 
 
-def _folder(row: dict[str, str]) -> str:
-    subject = row["subject_id"]
-    return f"files/p{subject[:2]}/p{subject}/s{row['study_id']}"
+def study_folder(subject: str, study: str) -> str:
+    """Where the images of a study are under the archive's root."""
+    return f"files/p{subject[:2]}/p{subject}/s{study}"
 
 
-def _view(row: dict[str, str]) -> str:
+def view_of(row: dict[str, str]) -> str:
+    """The view that a metadata row tells, or empty."""
     for column in ("ViewPosition", "ViewCodeSequence_CodeMeaning"):
         view = _VIEWS.get(row.get(column, "").strip().upper())
         if view:
@@ -164,7 +165,7 @@ def _view(row: dict[str, str]) -> str:
 
 def _image_suffix(root: str, row: dict[str, str]) -> str:
     """What the archive's images are; single files that differ are found when they are read."""
-    stem = storage.join(root, _folder(row), row["dicom_id"])
+    stem = storage.join(root, study_folder(row["subject_id"], row["study_id"]), row["dicom_id"])
     return next((s for s in _IMAGE_SUFFIXES if storage.exists(stem + s)), _IMAGE_SUFFIXES[0])
 
 
@@ -172,14 +173,14 @@ def _report_root(root: str, studies_: dict[tuple[str, str], dict[str, dict[str, 
     """Where the reports are: beside the images or in their own folder, by the first few studies."""
     for folder in _REPORT_FOLDERS:
         for (subject, study), _ in list(studies_.items())[:5]:
-            place = _folder({"subject_id": subject, "study_id": study})
+            place = study_folder(subject, study)
             if storage.exists(storage.join(root, folder, f"{place}.txt")):
                 return storage.join(root, folder)
     return root
 
 
 def _spec_table(kind: str, columns: tuple[str, ...], optional: bool = False) -> Table:
-    return Table(tuple(f"mimic-cxr-{v}-{kind}.csv" for v in _VERSIONS), columns, optional)
+    return Table(tuple(f"mimic-cxr-{v}-{kind}.csv" for v in VERSIONS), columns, optional)
 
 
 SPEC = Spec(
@@ -193,4 +194,5 @@ SPEC = Spec(
         _spec_table("chexpert", ("study_id", "Edema", "Pleural Effusion")),
     ),
     read=studies,
+    patients="mimic",
 )
