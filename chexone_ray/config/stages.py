@@ -62,6 +62,17 @@ Adapter = Literal[
     "tbx11k",
     "jsrt",
     "roco",
+    "mimic_cxr_vqa",
+    "medical_diff_vqa",
+    "mimic_nle",
+    "rexvqa",
+    "slake",
+    "vqa_rad",
+    "rad_restruct",
+    "medvqa_2019",
+    "pmc_vqa",
+    "radqa",
+    "radgraph",
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]

@@ -83,4 +83,5 @@ SPEC = Spec(
     labels="none; report sections",
     tables=(REPORTS, PROJECTIONS),
     read=studies,
+    patients="openi",
 )

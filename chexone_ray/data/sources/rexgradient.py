@@ -6,14 +6,12 @@ begin with `../deid_png/`, which lies under the root here.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
-from chexone_ray.data.sources import tables
+from chexone_ray.data.sources import json_files, tables
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
@@ -23,7 +21,7 @@ DATASET = "rexgradient"
 FILES = {
     part: f"metadata/{part}_metadata_view_position.json" for part in ("train", "valid", "test")
 }
-_VIEWS = {
+VIEWS = {
     "PA": "PA",
     "POSTERO_ANTERIOR": "PA",
     "AP": "AP",
@@ -43,7 +41,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     found = []
     for part, name in FILES.items():
         uri = tables.find(source.uri, (name,))
-        for key, entry in _entries(uri).items() if uri else ():
+        for key, entry in json_files.read_object(uri, "by study").items() if uri else ():
             study = _study(source.uri, key, entry, part if archive_splits else "", dropped)
             if study is None:
                 dropped["row_without_id"] += 1
@@ -54,16 +52,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         raise ChexoneError(f"{uri} is missing or empty: {CSV_STEP}")
     found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
     return found, +dropped
-
-
-def _entries(uri: str) -> Mapping[str, Any]:
-    try:
-        entries = json.loads(tables.read_text(uri))
-    except ValueError as error:
-        raise ChexoneError(f"{uri} is no JSON ({error}): fetch it again") from error
-    if not isinstance(entries, dict):
-        raise ChexoneError(f"{uri} is no JSON object by study: {CSV_STEP}")
-    return entries
 
 
 def _study(root: str, key: str, entry: Any, split: str, dropped: Counter[str]) -> Study | None:
@@ -85,7 +73,7 @@ def _study(root: str, key: str, entry: Any, split: str, dropped: Counter[str]) -
         patient=str(entry["PatientID"]),
         study=key,
         images=tuple(
-            ImageRef(storage.join(root, path), _VIEWS.get(view.upper(), ""))
+            ImageRef(storage.join(root, path), VIEWS.get(view.upper(), ""))
             for path, view in by_path.items()
         ),
         date=str(entry.get("StudyDate") or ""),
@@ -104,4 +92,5 @@ SPEC = Spec(
     labels="none; report sections",
     tables=tuple(Table((name,), (), optional=part != "train") for part, name in FILES.items()),
     read=studies,
+    patients="rexgradient",
 )

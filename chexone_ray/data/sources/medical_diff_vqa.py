@@ -1,0 +1,157 @@
+"""Medical-Diff-VQA: questions about MIMIC-CXR films and about what changed between two of them.
+
+`mimic_pair_questions.csv` (one row a question) and `mimic_all.csv` (the one film of each study, its
+view and its place among the patient's studies) at the root. The films are MIMIC-CXR-JPG's, under
+`images_uri`. A question about a change is asked of a pair, the film of `ref_id` first; the others
+are asked of the film of `study_id` alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import mimic_films, tables
+from chexone_ray.data.sources.mimic_films import Film
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.question_rows import QuestionBook, answered, text_name
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.data.splits import is_split_name
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import ImageRef, Question, Study
+
+DATASET = "medical_diff_vqa"
+QUESTIONS = Table(
+    ("mimic_pair_questions.csv",),
+    ("study_id", "subject_id", "ref_id", "question_type", "question", "answer", "split"),
+)
+FILMS = Table(("mimic_all.csv",), ("study_id", "subject_id", "dicom_id", "view"))
+_NEEDS_PAIR = re.compile(r"\b(?:reference|previous|prior|compared|chang\w+)\b", re.IGNORECASE)
+_VIEWS = {"postero-anterior": "PA", "pa": "PA", "antero-posterior": "AP", "ap": "AP"}
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A film and its place among those of the patient, None where the table does not tell it."""
+
+    film: Film
+    order: float | None
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All films and pairs with a question, by number, and what was left out by reason.
+
+    Raises ChexoneError where a table, a column or `images_uri` is missing or a split has no known
+    name.
+    """
+    root = mimic_films.films_root(source)
+    films = _films(_read(source.uri, FILMS))
+    dropped: Counter[str] = Counter()
+    book = QuestionBook(dropped)
+    shown: dict[str, tuple[Film, ...]] = {}
+    for row in _read(source.uri, QUESTIONS):
+        if archive_splits and row["split"] and not is_split_name(row["split"]):
+            raise ChexoneError(
+                f'{source.uri} has split "{row["split"]}": use train, validate or test'
+            )
+        found = _shown(row, films, dropped)
+        if not found:
+            continue
+        name = "-".join(film.study for film in reversed(found))
+        shown[name] = found
+        split = row["split"] if archive_splits else ""
+        book.add(name, split, _question(row, len(found) > 1))
+    return [_study(root, shown[name], name, split, asked) for name, split, asked in book], +dropped
+
+
+def _read(root: str, table: Table) -> tables.Table:
+    return tables.read(tables.require(root, table.names, CSV_STEP), table.columns, CSV_STEP)
+
+
+def _films(table: tables.Table) -> dict[str, _Placed]:
+    """Study -> its film; a table that was written with numbers has ids such as 50414267.0."""
+    found: dict[str, _Placed] = {}
+    for row in table:
+        subject, study = (_whole(row[name]) for name in ("subject_id", "study_id"))
+        if subject and study and row["dicom_id"]:
+            film = Film(subject, study, row["dicom_id"], _VIEWS.get(row["view"].lower(), ""))
+            found.setdefault(study, _Placed(film, _number(row.get("study_order", ""))))
+    return found
+
+
+def _shown(
+    row: dict[str, str], films: dict[str, _Placed], dropped: Counter[str]
+) -> tuple[Film, ...]:
+    """The films that a question is about, the earlier one first; empty, and counted, for none."""
+    study, reference = _whole(row["study_id"]), _whole(row["ref_id"])
+    if not study:
+        dropped["row_without_id"] += 1
+        return ()
+    current, earlier = films.get(study), films.get(reference)
+    if current is None:
+        dropped["study_without_film"] += 1
+        return ()
+    if not _is_about_a_pair(row):
+        return (current.film,)
+    if earlier is None:
+        dropped["study_without_film"] += 1
+        return ()
+    if earlier.order and current.order and earlier.order > current.order:
+        dropped["reference_is_later"] += 1
+        return ()
+    return (earlier.film, current.film)
+
+
+def _is_about_a_pair(row: dict[str, str]) -> bool:
+    return row["question_type"] == "difference" or bool(_NEEDS_PAIR.search(row["question"]))
+
+
+def _question(row: dict[str, str], pair: bool) -> Question | None:
+    text = " ".join(row["question"].split())
+    name = f"{row['question_type'] or 'other'}-{text_name(text)}"
+    question = answered(name, text, " ".join(row["answer"].split()))
+    return replace(question, kind="difference") if question and pair else question
+
+
+def _study(
+    root: str, films: tuple[Film, ...], name: str, split: str, questions: tuple[Question, ...]
+) -> PendingStudy:
+    *earlier, current = films
+    return PendingStudy(
+        Study(
+            dataset=DATASET,
+            patient=current.subject,
+            study=name,
+            images=(
+                *(ImageRef(film.uri(root), film.view, role="prior") for film in earlier),
+                ImageRef(current.uri(root), current.view),
+            ),
+            archive_split=split,
+            questions=questions,
+        )
+    )
+
+
+def _whole(number: str) -> str:
+    return number.partition(".")[0]
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+SPEC = Spec(
+    title="Medical-Diff-VQA",
+    access="credentialed",
+    images=mimic_films.IMAGES,
+    labels="questions and answers made by rules from reports",
+    tables=(QUESTIONS, FILMS),
+    read=studies,
+    images_elsewhere=True,
+    patients="mimic",
+)

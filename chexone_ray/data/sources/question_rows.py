@@ -1,0 +1,97 @@
+"""What the adapters of question sets share: rows -> the questions of each study."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.splits import most_held_out
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import Question
+
+_OPTION_LETTER = re.compile(r"^\(?([A-Z])\s*[.:)]\s*")
+
+
+class QuestionBook:
+    """The questions of the studies (or images) of a set, in the order of its rows.
+
+    A row that is there twice is counted as `duplicate_row`. Where a set puts one image's questions
+    into several splits, those of the most held-out one stay: so no film is trained and tested on,
+    and the questions that are tested on are those of the set's own test part. The others are
+    counted as `question_of_held_out_image`.
+    """
+
+    def __init__(self, dropped: Counter[str]) -> None:
+        self._dropped = dropped
+        self._questions: dict[str, dict[str, tuple[str, Question]]] = {}
+
+    def add(self, study: str, split: str, question: Question | None) -> None:
+        """One row's question, by its name; None for a row without an answer, which is counted."""
+        if question is None or not question.text or not question.answers:
+            self._dropped["row_without_answer"] += 1
+            return
+        known = self._questions.setdefault(study, {})
+        self._dropped["duplicate_row"] += question.name in known
+        known.setdefault(question.name, (split, question))
+
+    def __iter__(self) -> Iterator[tuple[str, str, tuple[Question, ...]]]:
+        """(study, archive split, questions), by study."""
+        for study, known in sorted(self._questions.items()):
+            split = most_held_out(part for part, _ in known.values())
+            kept = [q for part, q in known.values() if most_held_out([part]) == split]
+            self._dropped["question_of_held_out_image"] += len(known) - len(kept)
+            yield study, split, tuple(kept)
+
+
+def answered(name: str, text: str, answer: str, closed: bool = False) -> Question | None:
+    """A question with one answer: closed where the set says so or the answer is yes or no."""
+    told = yes_or_no(answer)
+    if not answer:
+        return None
+    return Question(name, "closed_vqa" if closed or told else "open_vqa", text, (told or answer,))
+
+
+def chosen(
+    name: str, text: str, options: Sequence[str], letter: str, dropped: Counter[str]
+) -> Question | None:
+    """A question with lettered options. `letter` is that of the right one, or its text.
+
+    None, and counted, where the options are not distinct or none of them is the answer.
+    """
+    texts = tuple(_OPTION_LETTER.sub("", " ".join(option.split())) for option in options)
+    if len(texts) < 2 or not all(texts) or len({option.lower() for option in texts}) < len(texts):
+        dropped["options_not_distinct"] += 1
+        return None
+    told = " ".join(letter.split())
+    found = _OPTION_LETTER.match(f"{told}." if len(told) == 1 else told)
+    place = ord(found[1]) - ord("A") if found else -1
+    if told and not 0 <= place < len(texts):
+        folded = [option.lower() for option in texts]
+        place = folded.index(told.lower()) if told.lower() in folded else -1
+    if not 0 <= place < len(texts):
+        dropped["answer_not_an_option" if told else "row_without_answer"] += 1
+        return None
+    return Question(name, "closed_vqa", text, (texts[place],), texts)
+
+
+def yes_or_no(answer: str) -> str:
+    """ "yes" or "no" for such an answer however it is written, else empty."""
+    folded = answer.strip().rstrip(".").lower()
+    return folded if folded in ("yes", "no") else ""
+
+
+def text_name(*texts: str) -> str:
+    """A name for a question of a set that numbers none: a digest of its text."""
+    return hashlib.blake2b("\n".join(texts).encode(), digest_size=6).hexdigest()
+
+
+def images_root(source: SourceConfig, owner: str) -> str:
+    """`images_uri` of a set that asks about another one's images. Raises ChexoneError if unset."""
+    if source.images_uri is None:
+        raise ChexoneError(
+            f"{source.adapter} has no images of its own: set images_uri to the root of {owner}"
+        )
+    return source.images_uri

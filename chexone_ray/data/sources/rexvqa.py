@@ -1,0 +1,132 @@
+"""ReXVQA: multiple-choice questions about ReXGradient-160K, with an explanation of each answer.
+
+`metadata/{train,valid,test}_vqa_data.json`, each an object by question; the images are
+ReXGradient's, under `images_uri`: paths begin with `../deid_png/`, which lies under that root. The
+report that an entry holds is left to ReXGradient itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import json_files, rexgradient, tables
+from chexone_ray.data.sources.json_files import text_of
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.question_rows import QuestionBook, chosen, images_root
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import ImageRef, Study
+
+DATASET = "rexvqa"
+FILES = {part: f"metadata/{part}_vqa_data.json" for part in ("train", "valid", "test")}
+
+
+@dataclass
+class _Films:
+    """The films of one study as its questions name them: path -> view."""
+
+    patient: str
+    views: dict[str, str] = field(default_factory=dict)
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All studies with a question, by name, and what was left out by reason.
+
+    Raises ChexoneError where no part is there, one is no JSON object, or `images_uri` is not set.
+    """
+    root = images_root(source, "ReXGradient-160K")
+    dropped: Counter[str] = Counter()
+    book = QuestionBook(dropped)
+    films: dict[str, _Films] = {}
+    shown: dict[tuple[str, str], list[str]] = {}
+    for part, file in FILES.items():
+        uri = tables.find(source.uri, (file,))
+        for name, entry in json_files.read_object(uri, "by question").items() if uri else ():
+            paths = _paths(entry)
+            study = text_of(entry, "study_id") if paths else ""
+            if not study:
+                dropped["row_without_id"] += 1
+                continue
+            _note(films, study, paths, entry)
+            shown[study, name] = paths
+            question = chosen(
+                name,
+                text_of(entry, "question"),
+                _options(entry),
+                text_of(entry, "correct_answer"),
+                dropped,
+            )
+            if question:
+                told = text_of(entry, "correct_answer_explanation")
+                question = replace(question, reasoning=told)
+                book.add(study, part if archive_splits else "", question)
+    if not films:
+        uri = storage.join(source.uri, FILES["train"])
+        raise ChexoneError(f"{uri} is missing or empty: {CSV_STEP}")
+    found = []
+    for name, split, asked in book:
+        places = {path: number for number, path in enumerate(films[name].views)}
+        found.append(
+            PendingStudy(
+                Study(
+                    dataset=DATASET,
+                    patient=films[name].patient,
+                    study=name,
+                    images=tuple(
+                        ImageRef(storage.join(root, path), view)
+                        for path, view in films[name].views.items()
+                    ),
+                    archive_split=split,
+                    questions=tuple(
+                        replace(question, images=_numbers(places, shown[name, question.name]))
+                        for question in asked
+                    ),
+                )
+            )
+        )
+    return found, +dropped
+
+
+def _paths(entry: Any) -> list[str]:
+    """A leading `../` is a prefix: stripping its characters would eat into names."""
+    paths = entry.get("ImagePath") if isinstance(entry, dict) else None
+    return [str(path).removeprefix("../") for path in paths] if isinstance(paths, list) else []
+
+
+def _options(entry: Mapping[str, Any]) -> list[str]:
+    options = entry.get("options")
+    return [str(option) for option in options] if isinstance(options, list) else []
+
+
+def _note(films: dict[str, _Films], study: str, paths: list[str], entry: Mapping[str, Any]) -> None:
+    patient = text_of(entry, "PatientID")
+    if not patient:  # the folder below deid_png/ is the patient's
+        patient = paths[0].partition("deid_png/")[2].partition("/")[0] or study
+    known = films.setdefault(study, _Films(patient))
+    views = [str(view or "") for view in entry.get("ImageViewPosition") or ()]
+    views += [""] * (len(paths) - len(views))
+    for path, view in zip(paths, views, strict=False):
+        known.views.setdefault(path, rexgradient.VIEWS.get(view.upper(), ""))
+
+
+def _numbers(places: Mapping[str, int], paths: list[str]) -> tuple[int, ...]:
+    """The films that a question shows, empty for all of the study's."""
+    numbers = tuple(sorted({places[path] for path in paths}))
+    return () if len(numbers) == len(places) else numbers
+
+
+SPEC = Spec(
+    title="ReXVQA",
+    access="registration",
+    images="ReXGradient-160K's, under images_uri: deid_png/<patient>/.../<sop>.png",
+    labels="questions and explanations that a language model made from reports",
+    tables=tuple(Table((name,), (), optional=part != "train") for part, name in FILES.items()),
+    read=studies,
+    images_elsewhere=True,
+    patients="rexgradient",
+)

@@ -1,0 +1,69 @@
+"""VQA-RAD: questions of clinicians about radiology images, of which those on the chest are read.
+
+`VQA_RAD Dataset Public.json` at the root, a list of questions; images in `VQA_RAD Image Folder/`.
+Images of the chest are X-rays, the set's paper says. A question is of the test part where its
+`phrase_type` begins with "test"; most of the images of that part have training questions too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from chexone_ray import storage
+from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources import json_files, tables
+from chexone_ray.data.sources.json_files import text_of
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.question_rows import QuestionBook, answered
+from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.records import ImageRef, Study
+
+DATASET = "vqa_rad"
+TABLE = Table(("VQA_RAD Dataset Public.json",), ())
+FOLDER = "VQA_RAD Image Folder"
+
+
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+    """All images of the chest with their questions, by name, and what was left out by reason.
+
+    Raises ChexoneError where the file is missing or is no JSON list.
+    """
+    dropped: Counter[str] = Counter()
+    book = QuestionBook(dropped)
+    uri = tables.require(source.uri, TABLE.names, CSV_STEP)
+    for row in json_files.read_list(uri, dropped):
+        image, name = text_of(row, "image_name"), text_of(row, "qid")
+        if not image or not name:
+            dropped["row_without_id"] += 1
+        elif text_of(row, "image_organ").upper() != "CHEST":
+            dropped["question_not_about_the_chest"] += 1
+        else:
+            part = "test" if text_of(row, "phrase_type").startswith("test") else "train"
+            closed = text_of(row, "answer_type").upper() == "CLOSED"
+            question = answered(name, text_of(row, "question"), text_of(row, "answer"), closed)
+            book.add(image, part if archive_splits else "", question)
+    found = [
+        PendingStudy(
+            Study(
+                dataset=DATASET,
+                patient=image.partition(".")[0],
+                study=image.partition(".")[0],
+                images=(ImageRef(storage.join(source.uri, FOLDER, image)),),
+                archive_split=split,
+                questions=questions,
+            )
+        )
+        for image, split, questions in book
+    ]
+    return found, +dropped
+
+
+SPEC = Spec(
+    title="VQA-RAD",
+    access="open",
+    images=f"{FOLDER}/synpic<n>.jpg",
+    labels="questions and answers by clinicians",
+    tables=(TABLE,),
+    read=studies,
+    patients="medpix",
+)
