@@ -51,7 +51,8 @@ class Block:
         """Arrow table of the block's rows with those columns, all by default."""
         import pyarrow.parquet as pq
 
-        return pq.read_table(io.BytesIO(storage.read_bytes(self.uri)), columns=columns)
+        data = io.BytesIO(storage.read_bytes(self.uri))
+        return pq.read_table(data, columns=None if columns is None else list(columns))
 
 
 def write(folder: str, block: Block, table: Any) -> None:
