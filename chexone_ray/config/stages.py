@@ -101,6 +101,9 @@ class PrepareConfig(Stage):
     """Archives -> manifest."""
 
     sources: tuple[SourceConfig, ...] = Field(min_length=1, description="Archives to read.")
+    preview: int = Field(
+        0, ge=0, description="Examples a kind in preview.html beside the manifest; 0 for none."
+    )
     check: bool = Field(False, description="Only tell what is missing in the archives.")
     kinds: tuple[str, ...] = Field((), description="Question kinds to write; all by default.")
     validate_share: Share = Field(0.02, description="Share of the patients in the validate split.")

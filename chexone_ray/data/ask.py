@@ -20,6 +20,7 @@ from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.splits import assign
 from chexone_ray.data.tasks import balance_group, rank, samples
 from chexone_ray.errors import ImageError
+from chexone_ray.fingerprints import file_digest, fingerprint
 from chexone_ray.records import ImageRef, Sample, Study, sample_schema, sample_to_row
 
 READ_THREADS = 8
@@ -39,17 +40,17 @@ def ask_block(batch: Any, config: PrepareConfig, folder: str) -> Any:
     chunks = map(unpickle, batch["chunks"].to_pylist())
     written = []
     for number, patients in zip(numbers, chunks, strict=True):
-        table, block = ask(patients, number, blocks.rows_uri(folder, number), config)
-        blocks.write(folder, block, table)
+        rows, films, block = ask(patients, number, blocks.rows_uri(folder, number), config)
+        blocks.write(folder, block, rows, films)
         written.append(json.dumps(asdict(block)))
     return pa.table({"number": numbers, "block": written})
 
 
 def ask(
     chunks: Sequence[Sequence[Sequence[PendingStudy]]], number: int, uri: str, config: PrepareConfig
-) -> tuple[Any, Block]:
-    """The rows of a block and what is to be known of it. Arrow columns: those of `sample_schema()`
-    and
+) -> tuple[Any, Any, Block]:
+    """The rows of a block, its films and what is to be known of both. Arrow columns: those of
+    `films_schema()`; of the rows those of `sample_schema()` and
 
     - `key`, `rank`: place of the row's group in the shuffle, and its own place inside the group;
     - `group`, `cls`: what `choose` evens out; empty where it does not.
@@ -58,18 +59,17 @@ def ask(
 
     letters: list[Letter] = []
     rows: list[dict[str, Any]] = []
-    num_images = 0
+    films: list[tuple[Verified, Study]] = []
     with ThreadPoolExecutor(READ_THREADS) as pool:
         opened = [[[_open(s, config, pool) for s in studies] for studies in p] for p in chunks]
         for patients in opened:
             whole = [
-                [study for item in studies if (study := _complete(item, letters))]
+                [study for item in studies if (study := _complete(item, letters, films))]
                 for studies in patients
             ]
             found = list(_chunk_rows(whole, config))
             asked = {(row["dataset"], row["study"]) for row in found}
             for study in (study for studies in whole for study in studies):
-                num_images += len(study.images)
                 if (study.dataset, study.study) not in asked:
                     letters.append(Letter(study.dataset, "study_without_question", study.study))
             rows += found
@@ -79,10 +79,24 @@ def ask(
         dict(Counter(row["split"] for row in rows)),
         num_patients=len({(row["dataset"], row["patient"]) for row in rows}),
         num_studies=len({(row["dataset"], row["study"]) for row in rows}),
-        num_images=num_images,
+        num_images=len(films),
         letters=tuple(letters),
     )
-    return pa.Table.from_pylist(rows, schema=asked_schema()), block
+    seen = [
+        {
+            "uri": film.image.uri,
+            "split": _apart(study, config)[1],
+            "patient": rank(0, f"{study.dataset}/{study.patient}"),
+            "fingerprint": film.fingerprint,
+            "digest": film.digest,
+        }
+        for film, study in films
+    ]
+    return (
+        pa.Table.from_pylist(rows, schema=asked_schema()),
+        pa.Table.from_pylist(seen, schema=blocks.films_schema()),
+        block,
+    )
 
 
 def asked_schema() -> Any:
@@ -137,12 +151,21 @@ def _row(sample: Sample, config: PrepareConfig) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Verified:
+    """An image that can be used, and what tells it from others."""
+
+    image: ImageRef
+    fingerprint: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True)
 class _Opened:
     """A study whose files are being read."""
 
     pending: PendingStudy
     report: Future[str | None] | None
-    images: tuple[Future[ImageRef | str], ...]
+    images: tuple[Future[Verified | str], ...]
 
 
 def _open(pending: PendingStudy, config: PrepareConfig, pool: ThreadPoolExecutor) -> _Opened:
@@ -152,14 +175,18 @@ def _open(pending: PendingStudy, config: PrepareConfig, pool: ThreadPoolExecutor
     return _Opened(pending, report, tuple(verified))
 
 
-def _complete(opened: _Opened, letters: list[Letter]) -> Study | None:
-    """The study with its usable images and its report, None without an image; tells losses."""
+def _complete(
+    opened: _Opened, letters: list[Letter], films: list[tuple[Verified, Study]]
+) -> Study | None:
+    """The study with its usable images and its report, None without an image; adds what was lost
+    and the films that were not."""
     study = opened.pending.study
     usable: dict[int, ImageRef] = {}
     for number, future in enumerate(opened.images):
         result = future.result()
-        if isinstance(result, ImageRef):
-            usable[number] = result
+        if isinstance(result, Verified):
+            usable[number] = result.image
+            films.append((result, study))
         else:
             letters.append(Letter(study.dataset, result, study.images[number].uri))
     text = opened.report.result() if opened.report else ""
@@ -171,7 +198,7 @@ def _complete(opened: _Opened, letters: list[Letter]) -> Study | None:
     return opened.pending.complete(usable, text or "")
 
 
-def verify(image: ImageRef, default_view: str, config: ImageConfig) -> ImageRef | str:
+def verify(image: ImageRef, default_view: str, config: ImageConfig) -> Verified | str:
     """The image with its displayed size, view and real place, or the reason why it is unusable."""
     uri = image.uri
     data = storage.read_if_there(uri)
@@ -181,17 +208,15 @@ def verify(image: ImageRef, default_view: str, config: ImageConfig) -> ImageRef 
             return _MISSING
         uri, data = place, storage.read_bytes(place)
     try:
-        geometry = images.decode(data, config).geometry
+        picture = images.decode(data, config)
     except ImageError as error:
         return f"image_{error.reason}"
     view = image.view or _header_view(uri, data) or default_view
-    return replace(
-        image,
-        uri=uri,
-        view=view,
-        width=geometry.original_width,
-        height=geometry.original_height,
+    size = picture.geometry
+    found = replace(
+        image, uri=uri, view=view, width=size.original_width, height=size.original_height
     )
+    return Verified(found, fingerprint(picture.pixels), file_digest(data))
 
 
 def _elsewhere(uri: str) -> str | None:

@@ -15,10 +15,12 @@ from typing import Any
 
 from chexone_ray import storage
 from chexone_ray.errors import ChexoneError
+from chexone_ray.fingerprints import DIGEST_BYTES, FINGERPRINT_BYTES
 from chexone_ray.parts import to_parquet
 
 FOLDER = "_asked"
 SETTINGS_FILE = "settings.json"
+FILMS_SUFFIX = ".films.parquet"
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Block:
     num_patients: int
     num_studies: int
     num_images: int
-    """Patients and studies with a question, and their images that could be read."""
+    """Patients and studies with a question, and all images that could be read."""
     letters: tuple[Letter, ...] = field(default=())
 
     def read(self, columns: Sequence[str] | None = None) -> Any:
@@ -54,10 +56,33 @@ class Block:
         data = io.BytesIO(storage.read_bytes(self.uri))
         return pq.read_table(data, columns=None if columns is None else list(columns))
 
+    def read_films(self, columns: Sequence[str]) -> Any:
+        """Arrow table of some columns of `films_schema()`, one row a film that could be read."""
+        import pyarrow.parquet as pq
 
-def write(folder: str, block: Block, table: Any) -> None:
-    """Write the rows, then what makes the block count as done."""
-    storage.write_bytes(block.uri, to_parquet(table))
+        data = storage.read_bytes(f"{self.uri.removesuffix('.parquet')}{FILMS_SUFFIX}")
+        return pq.read_table(io.BytesIO(data), columns=list(columns))
+
+
+def films_schema() -> Any:
+    """Arrow schema of what is kept of every film; `patient` is a hash."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("uri", pa.string()),
+            ("split", pa.string()),
+            ("patient", pa.int64()),
+            ("fingerprint", pa.binary(FINGERPRINT_BYTES)),
+            ("digest", pa.binary(DIGEST_BYTES)),
+        ]
+    )
+
+
+def write(folder: str, block: Block, rows: Any, films: Any) -> None:
+    """Write the rows and the films, then what makes the block count as done."""
+    storage.write_bytes(block.uri, to_parquet(rows))
+    storage.write_bytes(f"{block.uri.removesuffix('.parquet')}{FILMS_SUFFIX}", to_parquet(films))
     storage.write_json(_json_uri(folder, block.number), asdict(block))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from chexone_ray import runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
-from chexone_ray.data import blocks, choose, manifest, shuffle
+from chexone_ray.data import blocks, choose, duplicates, manifest, shuffle
 from chexone_ray.data.ask import ask_block
 from chexone_ray.data.blocks import Letter
 from chexone_ray.data.sources import tables
@@ -31,7 +31,7 @@ from chexone_ray.data.splits import most_held_out
 from chexone_ray.errors import ChexoneError
 from chexone_ray.kinds import KINDS
 from chexone_ray.log import timed
-from chexone_ray.parts import ahead, cut
+from chexone_ray.parts import ahead, cut, to_parquet
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ PATIENTS_PER_CHUNK = 32
 PATIENTS_PER_BLOCK = 8 * PATIENTS_PER_CHUNK
 """What is done again where a run is killed, times the CPUs."""
 READS_AHEAD = 8
+NOT_CONTENT = {"ray", "output_uri", "check", "preview"}
+"""Settings that change nothing in the manifest."""
 
 
 def prepare(config: PrepareConfig) -> str:
@@ -54,7 +56,7 @@ def prepare(config: PrepareConfig) -> str:
         _refuse_changed(config, tables_digest)
         blocks.remove(config.output_uri)  # of a run that was killed right after its commit
         logger.info("manifest is complete already: %s", config.output_uri)
-        return config.output_uri
+        return _with_preview(config)
     unknown = sorted(({*config.kinds, *config.max_per_kind}) - set(KINDS))
     if unknown:
         raise ChexoneError(f'kind "{unknown[0]}" is not known: use {", ".join(KINDS)}')
@@ -69,6 +71,7 @@ def prepare(config: PrepareConfig) -> str:
     with timed(logger, f"reading images and reports of {len(patients)} patients"):
         asked = _ask(patients, folder, config)
     _check_drops(asked, config)
+    twice = duplicates.report(asked)
     with timed(logger, "shuffling and writing"):
         parts, removed = _shuffle(asked, config)
     letters += [letter for block in asked for letter in block.letters]
@@ -76,16 +79,33 @@ def prepare(config: PrepareConfig) -> str:
         "kind": "manifest",
         "seed": config.seed,
         **digests,
-        "config": config.model_dump(mode="json", exclude={"ray", "output_uri", "check"}),
+        "config": config.model_dump(mode="json", exclude=NOT_CONTENT),
         "num_patients": sum(block.num_patients for block in asked),
         "num_studies": sum(block.num_studies for block in asked),
         "num_images": sum(block.num_images for block in asked),
         "dropped": dict(sorted((blocks.by_reason(letters) + removed).items())),
+        "duplicates": duplicates.counts(twice),
     }
-    manifest.write_letters(config.output_uri, blocks.letters_table(letters))
+    storage.write_bytes(
+        storage.join(config.output_uri, manifest.DUPLICATES_FILE), to_parquet(twice)
+    )
+    storage.write_bytes(
+        storage.join(config.output_uri, manifest.LETTERS_FILE),
+        to_parquet(blocks.letters_table(letters)),
+    )
     written = manifest.write_manifest(config.output_uri, parts, info)
     blocks.remove(config.output_uri)
     logger.info("manifest %s: %s", config.output_uri, json.dumps(written.info["counts"]["split"]))
+    return _with_preview(config)
+
+
+def _with_preview(config: PrepareConfig) -> str:
+    """The manifest's URI, once its preview is there if asked for."""
+    if config.preview:
+        from chexone_ray.figures import preview
+
+        uri = preview.write(config.output_uri, config.preview, config.images)
+        logger.info("preview: %s", uri)
     return config.output_uri
 
 
@@ -147,7 +167,7 @@ def _refuse_overlap(config: PrepareConfig) -> None:
 
 def config_digest(config: PrepareConfig) -> str:
     """SHA-256 of all settings that change the content of the manifest."""
-    content = config.model_dump(mode="json", exclude={"ray", "output_uri", "check"})
+    content = config.model_dump(mode="json", exclude=NOT_CONTENT)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -224,7 +244,7 @@ def _ask(
             batch_size=None,
             batch_format="pyarrow",
             fn_kwargs={"config": config, "folder": folder},
-            compute=ray.data.TaskPoolStrategy(size=_num_cpus()),
+            compute=ray.data.TaskPoolStrategy(size=min(_num_cpus(), len(todo))),
         )
         for row in asked.iter_rows():
             block = blocks.from_json(json.loads(row["block"]))

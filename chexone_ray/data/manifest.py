@@ -18,17 +18,20 @@ from chexone_ray import storage
 from chexone_ray.data import card
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.errors import ChexoneError
-from chexone_ray.parts import to_parquet
 from chexone_ray.records import SCHEMA_VERSION, Sample, sample_schema, sample_to_row
 
 MANIFEST_FILE = "manifest.json"
 CARD_FILE = "CARD.md"
 LETTERS_FILE = "dropped.parquet"
 """What the archives hold and the manifest lacks: data set, reason, place, count."""
+DUPLICATES_FILE = "duplicates.parquet"
+"""Pairs of films that are the same, or look it."""
 ROWS_PER_PART = 4096
 COUNTED = ("dataset", "kind", "task")
 """Columns whose values are counted a split; none holds a slash."""
-_OWN_FILES = frozenset({MANIFEST_FILE, CARD_FILE, LETTERS_FILE, storage.COMMIT_FILE})
+_OWN_FILES = frozenset(
+    {MANIFEST_FILE, CARD_FILE, LETTERS_FILE, DUPLICATES_FILE, storage.COMMIT_FILE}
+)
 
 
 @dataclass(frozen=True)
@@ -121,11 +124,6 @@ def write_manifest(uri: str, parts: Iterable[Part], info: dict[str, Any]) -> Man
         | {key: info[key] for key in ("config_digest", "tables_digest") if key in info},
     )
     return Manifest(uri, parts, {key: value for key, value in body.items() if key != "parts"})
-
-
-def write_letters(uri: str, table: Any) -> None:
-    """Write the dead letters beside the parts."""
-    storage.write_bytes(storage.join(uri, LETTERS_FILE), to_parquet(table))
 
 
 def write_samples(

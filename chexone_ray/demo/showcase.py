@@ -14,7 +14,8 @@ from chexone_ray.config import ImageConfig
 from chexone_ray.demo.recipe import Configs, Recipe
 from chexone_ray.errors import ImageError
 from chexone_ray.evaluation.predictions import read_rows
-from chexone_ray.figures.report import Card, Content, Film
+from chexone_ray.figures.page import Card, Film
+from chexone_ray.figures.report import Content
 from chexone_ray.records import Sample, sample_from_row
 
 NUM_FILMS = 8

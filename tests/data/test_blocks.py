@@ -25,6 +25,7 @@ from chexone_ray.data.build import prepare, read_sources
 from tests.data.test_build import everything, settings
 
 WAIT_S = 120.0
+FILMS = blocks.films_schema().empty_table()
 
 
 def block(folder: str, number: int) -> Block:
@@ -35,7 +36,7 @@ def block(folder: str, number: int) -> Block:
 def test_a_block_counts_once_its_last_file_is_there(tmp_path: Path) -> None:
     folder = blocks.open_folder(str(tmp_path), {"config_digest": "a"})
     table = pa.table({"rank": [1, 2], "split": ["train", "train"]})
-    blocks.write(folder, block(folder, 3), table)
+    blocks.write(folder, block(folder, 3), table, FILMS)
     storage.write_bytes(blocks.rows_uri(folder, 4), b"killed before its JSON")
     found = blocks.finished(folder)
     assert found == {3: block(folder, 3)}
@@ -45,7 +46,7 @@ def test_a_block_counts_once_its_last_file_is_there(tmp_path: Path) -> None:
 
 def test_blocks_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:
     folder = blocks.open_folder(str(tmp_path), {"config_digest": "a"})
-    blocks.write(folder, block(folder, 0), pa.table({"rank": [1]}))
+    blocks.write(folder, block(folder, 0), pa.table({"rank": [1]}), FILMS)
     assert blocks.finished(blocks.open_folder(str(tmp_path), {"config_digest": "a"}))
     assert not blocks.finished(blocks.open_folder(str(tmp_path), {"config_digest": "b"}))
     blocks.remove(str(tmp_path))
