@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -12,8 +13,14 @@ import pytest
 from chexone_ray import cli, loader
 from chexone_ray.config import Adapter, PrepareConfig, SourceConfig
 from chexone_ray.data.build import read_sources
-from chexone_ray.data.sources import chexpert, nih_chestxray14, ranzcr_clip, rsna_pneumonia
-from chexone_ray.data.sources.registry import SOURCES, overlapping
+from chexone_ray.data.sources import (
+    chexpert,
+    nih_chestxray14,
+    padchest,
+    ranzcr_clip,
+    rsna_pneumonia,
+)
+from chexone_ray.data.sources.registry import FAMILIES, SOURCES, overlapping
 from chexone_ray.errors import ChexoneError
 from chexone_ray.metrics.labeller import LABELS
 from chexone_ray.records import Study
@@ -220,6 +227,14 @@ def test_every_adapter_is_a_setting_and_documented() -> None:
             assert any(file.rpartition("/")[2] in section for file in table.names), table
 
 
+def test_which_archives_hold_the_same_films() -> None:
+    assert sorted(map(sorted, FAMILIES)) == [
+        ["chexpert", "chexpert_plus"],
+        ["covidx", "nih_chestxray14", "ranzcr_clip", "rsna_pneumonia", "siim_acr"],
+        ["vinbigdata", "vindr_cxr"],
+    ]
+
+
 def test_archives_of_the_same_films_are_refused(tmp_path: Path) -> None:
     from chexone_ray.data.build import prepare
 
@@ -308,21 +323,22 @@ def test_chexpert_plus_sections_labels_and_suffixes(tmp_path: Path) -> None:
 def test_padchest_lists_projections_and_dates(tmp_path: Path) -> None:
     write(
         tmp_path / "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv",
-        ",ImageID,ImageDir,StudyDate_DICOM,StudyID,PatientID,Projection,MethodLabel,Labels",
-        "0,b.png,0,20110102,s2,p1,L,Physician,\"['pleural effusion', ' cardiomegaly ', ]\"",
-        "1,a.png,0,20110102,s2,p1,AP_horizontal,Physician,\"['pleural effusion', 'cardiomegaly']\"",
-        "1,a.png,0,20110102,s2,p1,AP_horizontal,Physician,\"['pleural effusion', 'cardiomegaly']\"",
-        "2,c.png,3,20100102,s1,p1,PA,RNN_model,['normal']",
-        "3,d.png,3,20100102,s3,p2,PA,RNN_model,__import__('os').abort()",
-        "4,e.png,3,20100102,s4,p3,COSTAL,RNN_model,['normal']",
-        "5,f.png,3,20100102,s5,p4,PA,RNN_model,\"['niño', 'unchanged']\"",
-        "6,,3,20100102,s6,p5,PA,RNN_model,['normal']",
+        ",ImageID,ImageDir,StudyDate_DICOM,StudyID,PatientID,Projection,Labels",
+        "0,b.png,0,20110102,s2,p1,L,\"['pleural effusion', ' cardiomegaly ', ]\"",
+        "1,a.png,0,20110102,s2,p1,AP_horizontal,\"['pleural effusion', 'cardiomegaly']\"",
+        "1,a.png,0,20110102,s2,p1,AP_horizontal,\"['pleural effusion', 'cardiomegaly']\"",
+        "2,c.png,3,20100102,s1,p1,PA,['normal']",
+        "3,d.png,3,20100102,s3,p2,PA,__import__('os').abort()",
+        "4,e.png,3,20100102,s4,p3,COSTAL,['normal']",
+        "5,f.png,3,20100102,s5,p4,PA,\"['niño', 'unchanged']\"",
+        "6,,3,20100102,s6,p5,PA,['normal']",
     )
     source = SourceConfig(adapter="padchest", uri=str(tmp_path))
     found, dropped = SOURCES["padchest"].read(source, True)
     assert [item.study.study for item in found] == ["s1", "s2", "s3", "s5"]
     assert dropped == {
         "duplicate_row": 1,
+        "labels_not_all_named": 1,
         "projection_not_used": 1,
         "row_without_id": 1,
         "unknown_label": 1,
@@ -337,7 +353,51 @@ def test_padchest_lists_projections_and_dates(tmp_path: Path) -> None:
         "pleural effusion",
         "cardiomegaly",
     }
-    assert odd.labels == {} and other.labels["no finding"] == 0
+    assert odd.labels == {} and other.labels == {}
+
+
+@pytest.mark.parametrize(
+    ("listed", "present", "unsettled"),
+    [
+        (
+            ["laminar atelectasis", "multiple nodules", "apical pleural thickening"],
+            {"atelectasis", "nodule", "pleural thickening"},
+            set(),
+        ),
+        (["total atelectasis"], {"atelectasis"}, set()),
+        (["lobar atelectasis", "segmental atelectasis"], {"atelectasis"}, set()),
+        (["loculated pleural effusion"], {"pleural effusion"}, set()),
+        (["hydropneumothorax"], {"pleural effusion", "pneumothorax"}, set()),
+        (["atypical pneumonia"], {"pneumonia"}, set()),
+        (["dual chamber device"], set(), {"pacemaker"}),
+        (["copd signs"], set(), {"emphysema"}),
+        (["subcutaneous emphysema"], set(), set()),
+        (
+            ["alveolar pattern"],
+            {"infiltration"},
+            {"consolidation", "pneumonia", "edema"},
+        ),
+        (["consolidation"], {"consolidation", "infiltration"}, {"pneumonia"}),
+        (["normal"], {"no finding"}, set()),
+    ],
+)
+def test_padchest_labels_by_the_tree_of_the_set(
+    listed: list[str], present: set[str], unsettled: set[str]
+) -> None:
+    counts: Counter[str] = Counter()
+    states = padchest._states(listed, counts)
+    assert {name for name, state in states.items() if state == 1} == present
+    assert {name for name, state in states.items() if state is None} == unsettled
+    assert len(states) == len(padchest.FINDINGS) + 1 and not counts
+
+
+def test_padchest_lists_that_do_not_name_everything() -> None:
+    counts: Counter[str] = Counter()
+    for listed in (["unchanged"], ["suboptimal study"], []):
+        assert padchest._states(listed, counts) == {}
+    assert padchest._states(["unchanged", "cardiomegaly"], counts) == {"cardiomegaly": 1}
+    assert padchest._states(["exclude", "cardiomegaly"], counts) == {}
+    assert counts == {"labels_not_all_named": 4, "labels_excluded": 1}
 
 
 def test_brax_reads_whichever_images_are_there(tmp_path: Path) -> None:
