@@ -114,6 +114,9 @@ def test_mimic_boxes_of_a_vindr_shaped_file(mimic: Path, tmp_path: Path) -> None
     assert second.study.boxes_complete
     assert not third.study.boxes_complete  # its view is unknown
     assert dropped["box_row"] == 1
+    table(path, header, [*rows, ["d1", "R1", "Pneumothorax", "1", "", "", ""]])
+    (first, *_), _ = mimic_cxr_jpg.studies(source(mimic, path), archive_splits=True)
+    assert not first.study.boxes_complete and "pneumothorax" not in first.study.labels
     images = {0: ImageRef("x", "PA", "current", 80, 100)}
     assert second.complete(images, "").boxes == (Box("pleural effusion", (0.5, 0.5, 1.0, 1.0), 0),)
 
@@ -162,6 +165,12 @@ def test_vindr_merges_readers_and_votes(tmp_path: Path) -> None:
     assert first.study.images[0].uri == str(tmp_path / "train" / "i1.dicom")
     assert first.study.archive_split == "train"
     assert not second.pixel_boxes and second.study.boxes_complete
+    (folder / "image_labels_train.csv").unlink()
+    found, _ = vindr_cxr.studies(SourceConfig(adapter="vindr_cxr", uri=str(tmp_path)), True)
+    assert found[0].study.labels == {"nodule or mass": 1}
+    table(folder / "annotations_train.csv", header, [*rows[2:], ["i1", "R2", "ILD", *"1234"]])
+    found, _ = vindr_cxr.studies(SourceConfig(adapter="vindr_cxr", uri=str(tmp_path)), True)
+    assert found[0].study.labels == {"interstitial lung disease": -1, "nodule or mass": -1}
 
 
 def test_vindr_without_tables_is_one_clear_error(tmp_path: Path) -> None:

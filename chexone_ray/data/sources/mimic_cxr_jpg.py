@@ -129,7 +129,7 @@ def _study(
             for box in boxes.boxes[ids[i]]
         ]
         frontal = [i for i, image in enumerate(images) if is_frontal(image.view)]
-        complete = bool(frontal) and set(frontal) <= set(read)
+        complete = bool(frontal) and all(boxes.is_complete(ids[i]) for i in frontal)
         if complete:
             absent = boxes.names - {box.label for box in found}
             known |= {name: 0 for name in sorted(absent) if known.get(name) is None}
