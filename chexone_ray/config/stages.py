@@ -64,7 +64,8 @@ class SourceConfig(Settings):
     uri: Uri = Field(description="Root of the archive.")
     uncertain: Uncertain = Field(
         "keep",
-        description="Uncertain labels: kept (not asked for), as absent, as present, unknown.",
+        description="What labels and reports leave uncertain: not asked for, absent, present, "
+        "unknown.",
     )
     boxes_uri: str | None = Field(
         None,

@@ -13,6 +13,7 @@ import pytest
 from chexone_ray import cli, loader
 from chexone_ray.config import Adapter, PrepareConfig, SourceConfig
 from chexone_ray.data.build import read_sources
+from chexone_ray.data.facts import facts
 from chexone_ray.data.sources import (
     chexpert,
     nih_chestxray14,
@@ -23,7 +24,7 @@ from chexone_ray.data.sources import (
 from chexone_ray.data.sources.registry import FAMILIES, SOURCES, overlapping
 from chexone_ray.errors import ChexoneError
 from chexone_ray.metrics.labeller import LABELS
-from chexone_ray.records import Study
+from chexone_ray.records import ImageRef, Study
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "real"
 DOCS = Path(__file__).parents[2] / "docs" / "data.md"
@@ -181,6 +182,15 @@ def test_policies_for_uncertain_labels(stanford: Path, policy: str, edema: int |
     ((study,), *_) = [p for p in read_sources(config)[0] if p[0].study.patient == "patient00001"]
     assert study.study.labels["edema"] == edema
     assert study.study.labels["pleural effusion"] == 1 and study.study.labels["fracture"] == 0
+    # The report hedges as the label does, and says more than the labels.
+    told = study.complete(
+        {0: ImageRef("x.jpg", "PA", "current", 10, 10)},
+        "FINDINGS: Possible edema. Possible pneumonia. Pleural effusion. No pneumothorax.",
+    )
+    known = {name: fact.state for name, fact in facts(told, 0).items()}
+    hedged = {"edema": edema, "pneumonia": edema}
+    expected = {"fracture": 0, "pleural effusion": 1, "pneumothorax": 0} | hedged
+    assert known == {name: state for name, state in expected.items() if state is not None}
 
 
 def test_rsna_classes_and_boxes(tmp_path: Path) -> None:
@@ -210,6 +220,7 @@ def test_rsna_classes_and_boxes(tmp_path: Path) -> None:
     assert [box.xyxy for box in found[1].pixel_boxes] == [(10, 20, 40, 60), (50.5, 60, 60.5, 80)]
     assert found[0].study.labels == {"lung opacity": 0, "no finding": 1}
     assert found[2].study.labels == {"lung opacity": 0, "no finding": 0}
+    assert found[2].study.boxed == ("lung opacity",) and not found[2].study.boxes_complete
     assert found[0].study.images[0].uri == str(tmp_path / "stage_2_train_images/a.dcm")
     (tmp_path / "stage_2_detailed_class_info.csv").unlink()
     with pytest.raises(ChexoneError, match=r"detailed_class_info\.csv\[\.gz\] is missing"):
@@ -455,6 +466,7 @@ def test_siim_runs_are_relative_and_go_down_the_columns(tmp_path: Path) -> None:
     assert [item.study.study for item in found] == ["a", "b"]
     assert dropped == {"duplicate_row": 1, "row_without_id": 1, "unparsable_row": 1}
     assert found[0].study.labels == {"pneumothorax": 0} and not found[0].pixel_boxes
+    assert found[0].study.boxed == ("pneumothorax",) and not found[0].study.boxes_complete
     assert found[1].study.labels == {"pneumothorax": 1}
     assert [box.xyxy for box in found[1].pixel_boxes] == [(10, 20, 14, 25), (500, 7, 504, 11)]
     assert found[1].study.images[0].uri == str(tmp_path / "dicom-images-train/s/t/b.dcm")
@@ -600,12 +612,36 @@ def test_vinbigdata_merges_readers(tmp_path: Path) -> None:
     (normal, found), dropped = SOURCES["vinbigdata"].read(source, True)
     assert dropped == {"box_row": 1}
     assert normal.study.labels == {"nodule or mass": 0, "pleural effusion": 0, "no finding": 1}
-    assert found.study.labels["no finding"] == 0 and found.study.boxes_complete
+    assert normal.study.boxes_complete
+    assert found.study.labels == {"nodule or mass": 1, "pleural effusion": 1, "no finding": 0}
+    assert not found.study.boxes_complete, "a box of it is lost"
     assert [(box.label, box.xyxy) for box in found.pixel_boxes] == [
         ("nodule or mass", (10, 10, 21, 20)),
         ("pleural effusion", (50, 50, 90, 90)),
     ]
     assert found.study.images[0].uri == str(tmp_path / "train/b.dicom")
+
+
+def test_vinbigdata_readers_vote(tmp_path: Path) -> None:
+    write(
+        tmp_path / "train.csv",
+        "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max",
+        *(f"a,No finding,14,R{n},,,," for n in (1, 2, 3)),
+        "b,ILD,5,R1,10,10,20,20",  # the two others saw nothing here, and have no row
+        "c,ILD,5,R1,10,10,20,20",
+        "c,ILD,5,R1,50,50,60,60",  # one reader twice is one vote
+        "c,Nodule/Mass,8,R2,10,10,20,20",
+        "c,Nodule/Mass,8,R3,70,70,80,80",
+    )
+    source = SourceConfig(adapter="vinbigdata", uri=str(tmp_path))
+    found, _ = SOURCES["vinbigdata"].read(source, True)
+    assert [item.study.labels for item in found] == [
+        {"interstitial lung disease": 0, "nodule or mass": 0, "no finding": 1},
+        {"interstitial lung disease": -1, "nodule or mass": 0, "no finding": 0},
+        {"interstitial lung disease": -1, "nodule or mass": 1, "no finding": 0},
+    ]
+    image = {0: ImageRef("c.dicom", "PA", "current", 100, 100)}
+    assert set(facts(found[2].complete(image, ""), 0)) == {"nodule or mass"}
 
 
 def test_object_cxr_outlines(tmp_path: Path) -> None:
@@ -624,6 +660,7 @@ def test_object_cxr_outlines(tmp_path: Path) -> None:
     assert dropped == {"box_row": 2, "duplicate_row": 1, "row_without_id": 1}
     assert [box.xyxy for box in found[1].pixel_boxes] == [(10, 20, 30, 40), (5, 5, 9, 11)]
     assert [item.study.labels["foreign object"] for item in found] == [1, 1, 0]
+    assert {item.study.boxed for item in found} == {("foreign object",)}
     assert (found[0].study.archive_split, found[0].pixel_boxes[0].xyxy) == ("dev", (20, 10, 30, 12))
 
 
@@ -649,6 +686,11 @@ def test_candid_masks_and_reports(tmp_path: Path) -> None:
         {"pneumothorax": 1},
         {"pneumothorax": 0, "fracture": 1},
         {},
+    ]
+    assert [item.study.boxed for item in found] == [
+        ("pneumothorax",),
+        ("pneumothorax", "fracture"),
+        (),
     ]
     assert [(box.label, box.xyxy) for box in found[1].pixel_boxes] == [
         ("fracture", (10, 20, 14, 25))

@@ -62,6 +62,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             study=name,
             images=(ImageRef(places.get(f"{name}.dcm", storage.join(root, f"{name}.dcm"))),),
             labels=states,
+            boxed=tuple(states),
         )
         report = rows[name]["Report"]
         found.append(PendingStudy(study, tuple(boxes), report=report, default_view="frontal"))

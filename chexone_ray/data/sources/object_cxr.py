@@ -63,6 +63,7 @@ def _study(
         images=(ImageRef(storage.join(root, part, row["image_name"])),),
         archive_split=part if archive_splits else "",
         labels={LABEL: int(bool(shapes))},
+        boxed=(LABEL,),
     )
     return PendingStudy(study, tuple(boxes), default_view="frontal")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from chexone_ray.config import Uncertain
+from chexone_ray.data.facts import UNCERTAIN_AS
 from chexone_ray.data.sources.report_sections import read_sections
 from chexone_ray.records import Box, ImageRef, Phrase, Study
 
@@ -58,12 +59,13 @@ class PendingStudy:
         return replace(self, study=replace(self.study, archive_split=split))
 
     def with_uncertain(self, policy: Uncertain) -> PendingStudy:
-        """The same study with its uncertain labels kept, set to 0 or 1, or as not mentioned."""
+        """The same study with its uncertain labels kept, set to 0 or 1, or as not mentioned, and
+        those of its report to follow them."""
         if policy == "keep":
             return self
-        to = {"u-zeros": 0, "u-ones": 1, "u-ignore": None}[policy]
+        to = UNCERTAIN_AS[policy]
         labels = {name: to if state == -1 else state for name, state in self.study.labels.items()}
-        return replace(self, study=replace(self.study, labels=labels))
+        return replace(self, study=replace(self.study, labels=labels, uncertain=policy))
 
     def complete(self, images: Mapping[int, ImageRef], report: str) -> Study:
         """The study with its usable images (old number -> image with its size) and its report.

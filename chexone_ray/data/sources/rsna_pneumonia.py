@@ -59,6 +59,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 study=name,
                 images=(ImageRef(storage.join(root, "stage_2_train_images", f"{name}.dcm")),),
                 labels=states[name],
+                boxed=(LABEL,),
             ),
             tuple(boxes.get(name, ())),
             default_view="frontal",
