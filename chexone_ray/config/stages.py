@@ -102,7 +102,9 @@ class PrepareConfig(Stage):
         False, description="Take archives that hold the same films under other names."
     )
     max_drop_share: Share = Field(
-        0.05, description="End the run when more images than this are unusable."
+        0.05,
+        description="End the run when more images than this are unusable, or more boxes than this "
+        "reach outside theirs.",
     )
     images: ImageConfig = ImageConfig()
 

@@ -21,6 +21,8 @@ from chexone_ray.errors import ImageError
 from chexone_ray.records import ImageRef, Sample, Study, sample_schema, sample_to_row
 
 STATS_COLUMN = "stats"
+STATS = ("dropped", "images", "boxes")
+"""What is counted: losses by reason; images read and dropped; boxes read and outside of theirs."""
 READ_THREADS = 8
 SUFFIXES = (".jpg", ".dcm", ".dicom", ".png")
 """Tried in turn where a file is not there under the name that the archive leads to expect."""
@@ -39,7 +41,7 @@ def ask_batch(batch: Any, config: PrepareConfig) -> Any:
     import pyarrow as pa
 
     chunks: list[list[list[PendingStudy]]] = [unpickle(c) for c in batch["chunk"].to_pylist()]
-    stats: dict[str, Counter[str]] = {"dropped": Counter(), "images": Counter()}
+    stats: dict[str, Counter[str]] = {name: Counter() for name in STATS}
     rows: list[dict[str, Any]] = []
     with ThreadPoolExecutor(READ_THREADS) as pool:
         opened = [
@@ -136,6 +138,8 @@ def _complete(opened: _Opened, stats: dict[str, Counter[str]]) -> Study | None:
     if opened.images and not usable:  # some data sets are texts alone
         stats["dropped"]["study_without_image"] += 1
         return None
+    boxes, outside = opened.pending.count_boxes(usable)
+    stats["boxes"].update(read=boxes, outside=outside)
     return opened.pending.complete(usable, text or "")
 
 

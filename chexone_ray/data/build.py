@@ -21,7 +21,7 @@ from typing import Any
 from chexone_ray import runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import manifest
-from chexone_ray.data.ask import STATS_COLUMN, ask_batch
+from chexone_ray.data.ask import STATS, STATS_COLUMN, ask_batch
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES, overlapping
@@ -213,7 +213,7 @@ def _index(asked: Any) -> tuple[dict[str, Counter[str]], Any]:
     import pyarrow as pa
 
     columns = [STATS_COLUMN, "split", "kind", "group", "cls", "rank"]
-    stats: dict[str, Counter[str]] = {"dropped": Counter(), "images": Counter()}
+    stats: dict[str, Counter[str]] = {name: Counter() for name in STATS}
     tables = []
     for table in asked.select_columns(columns).iter_batches(
         batch_size=None, batch_format="pyarrow"
@@ -236,6 +236,15 @@ def _check_drops(stats: Mapping[str, Counter[str]], config: PrepareConfig) -> No
             f"{dropped} of {total} images are unusable ({told}), more than "
             f"max_drop_share={config.max_drop_share}: mend the archive or raise max_drop_share"
         )
+    boxes, outside = stats["boxes"]["read"], stats["boxes"]["outside"]
+    if outside > config.max_drop_share * boxes:
+        raise ChexoneError(
+            f"{outside} of {boxes} boxes reach outside their images, more than "
+            f"max_drop_share={config.max_drop_share}: these images are probably resized copies and "
+            "the boxes count in pixels of the archive's own, so give those or scale the boxes"
+        )
+    if outside:
+        stats["dropped"]["box_outside_image"] += outside
 
 
 def choose(rows: Any, config: PrepareConfig) -> Limits:

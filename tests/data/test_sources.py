@@ -5,20 +5,29 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
+import pickle
 import shutil
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from chexone_ray import images
 from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data import build
+from chexone_ray.data.ask import STATS_COLUMN, ask_batch
 from chexone_ray.data.build import read_sources
 from chexone_ray.data.sources import mimic_cxr_jpg, vindr_cxr
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.report_sections import Sections, read_sections
 from chexone_ray.data.sources.vindr_boxes import finding_name, merge, read_box_files
 from chexone_ray.data.splits import assign, most_held_out
 from chexone_ray.errors import ChexoneError
 from chexone_ray.metrics.labeller import LABELS
-from chexone_ray.records import Box, ImageRef
+from chexone_ray.records import Box, ImageRef, Phrase, Study
 
 CHEXPERT_COLUMNS = sorted(label.title() for label in LABELS)
 METADATA = [
@@ -117,8 +126,59 @@ def test_mimic_boxes_of_a_vindr_shaped_file(mimic: Path, tmp_path: Path) -> None
     table(path, header, [*rows, ["d1", "R1", "Pneumothorax", "1", "", "", ""]])
     (first, *_), _ = mimic_cxr_jpg.studies(source(mimic, path), archive_splits=True)
     assert not first.study.boxes_complete and "pneumothorax" not in first.study.labels
-    images = {0: ImageRef("x", "PA", "current", 80, 100)}
-    assert second.complete(images, "").boxes == (Box("pleural effusion", (0.5, 0.5, 1.0, 1.0), 0),)
+    assert second.complete(film(80, 100), "").boxes == (
+        Box("pleural effusion", (0.5, 0.5, 1.0, 1.0), 0),
+    )
+
+
+def film(width: int, height: int) -> dict[int, ImageRef]:
+    return {0: ImageRef("x", "PA", "current", width, height)}
+
+
+def test_boxes_outside_their_image_are_dropped_and_a_little_overhang_is_cut() -> None:
+    boxes = (
+        Box("nodule", (-2, 10, 50, 52)),  # 50 pixels high: 2 pixels are more than 1 % of it
+        Box("mass", (10, 10, 20, 52.1)),
+        Box("edema", (10, 10, 1010, 20)),  # 1000 pixels wide: 1 % are 10
+        Box("hernia", (10, 10, 1011, 20)),
+    )
+    study = Study("made_up", "p", "s", (ImageRef("x"),), boxes_complete=True, boxed=("mass", "a"))
+    found = PendingStudy(study, boxes)
+    assert found.count_boxes(film(1000, 50)) == (4, 2)
+    whole = found.complete(film(1000, 50), "")
+    assert [(box.label, box.xyxy) for box in whole.boxes] == [
+        ("nodule", (0, 0.2, 0.05, 1)),
+        ("edema", (0.01, 0.2, 1, 0.4)),
+    ]
+    assert (whole.boxes_complete, whole.boxed) == (False, ("a",))
+    whole = PendingStudy(study, boxes[:1]).complete(film(1000, 50), "")
+    assert (whole.boxes_complete, whole.boxed) == (True, ("mass", "a"))
+    assert found.count_boxes({}) == (0, 0) and found.complete({}, "").boxes_complete
+    shares = PendingStudy(
+        study,
+        (Box("b", (0, 0, 1.011, 1)), Box("c", (0, 0, 1.009, 1))),
+        (Phrase("x", (Box("d", (0, -0.02, 1, 1)),)), Phrase("y", (Box("e", (0, 0, 1, 1)),))),
+        canonical=True,
+    )
+    assert shares.count_boxes(film(1000, 1000)) == (4, 2)
+    whole = shares.complete(film(1000, 1000), "")
+    assert [box.label for box in whole.boxes] == ["c"] and [p.text for p in whole.phrases] == ["y"]
+
+
+def test_a_pack_of_resized_films_ends_the_run(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(images.to_png(np.arange(64, dtype=np.uint8).reshape(8, 8)))
+    boxes = tuple(Box("nodule", (n, 0, n + 4, 4)) for n in (0, 2, 4, 40))
+    refs = (ImageRef(str(tmp_path / "a.dicom"), "PA"),)
+    pending = PendingStudy(Study("made_up", "p", "s", refs, boxes_complete=True), boxes)
+    config = PrepareConfig(output_uri="x", sources=(source(tmp_path),), max_drop_share=0.2)
+    batch = pa.table({"chunk": [pickle.dumps([[pending]])]})
+    (*_, told) = ask_batch(batch, config)[STATS_COLUMN].to_pylist()
+    stats = {name: Counter(counts) for name, counts in json.loads(told).items()}
+    assert stats["boxes"] == {"read": 4, "outside": 1}
+    with pytest.raises(ChexoneError, match=r"^1 of 4 boxes reach outside .* resized copies"):
+        build._check_drops(stats, config)
+    build._check_drops(stats, config.model_copy(update={"max_drop_share": 0.25}))
+    assert stats["dropped"] == {"box_outside_image": 1}
 
 
 def test_missing_table_and_column_are_named(mimic: Path) -> None:
