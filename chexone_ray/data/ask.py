@@ -26,6 +26,7 @@ STATS = ("dropped", "images", "boxes")
 READ_THREADS = 8
 SUFFIXES = (".jpg", ".dcm", ".dicom", ".png")
 """Tried in turn where a file is not there under the name that the archive leads to expect."""
+_REPLACED = (*SUFFIXES, ".jpeg")
 _DICOM_VIEWS = {"PA": "PA", "AP": "AP", "LL": "lateral", "RL": "lateral", "LATERAL": "lateral"}
 _MISSING = "image_missing"
 
@@ -148,7 +149,7 @@ def verify(image: ImageRef, default_view: str, config: ImageConfig) -> ImageRef 
     uri = image.uri
     data = storage.read_if_there(uri)
     if data is None:
-        place = _elsewhere(uri)
+        place = next((place for place in other_names(uri) if storage.exists(place)), None)
         if place is None:
             return _MISSING
         uri, data = place, storage.read_bytes(place)
@@ -166,10 +167,12 @@ def verify(image: ImageRef, default_view: str, config: ImageConfig) -> ImageRef 
     )
 
 
-def _elsewhere(uri: str) -> str | None:
-    """The same file under another of `SUFFIXES`, or None. Raises where storage does not answer."""
-    stem = uri[: -len(PurePosixPath(uri).suffix)]
-    return next((stem + s for s in SUFFIXES if storage.exists(stem + s)), None)
+def other_names(uri: str) -> Iterator[str]:
+    """The same file under each of `SUFFIXES`. What follows the last dot of a name is a suffix only
+    where it is a known one: a UID is full of dots."""
+    suffix = PurePosixPath(uri).suffix
+    stem = uri.removesuffix(suffix) if suffix.lower() in _REPLACED else uri
+    return (stem + other for other in SUFFIXES)
 
 
 def _header_view(uri: str, data: bytes) -> str:

@@ -82,6 +82,8 @@ SPEC = Spec(
     access="agreement",
     images="<SOPInstanceUID>.dcm in any folder below the root",
     labels="pneumothorax and rib fracture masks by radiologists; reports",
+    uncertain=True,
+    split_unit="study",
     tables=(REPORTS, FRACTURES),
     read=studies,
 )

@@ -187,6 +187,8 @@ SPEC = Spec(
     access="credentialed",
     images="files/p10/p10000032/s50414267/<dicom_id>.{jpg,dcm}",
     labels="14 labels with uncertainty, by rules from reports",
+    uncertain=True,
+    boxes_elsewhere=True,
     tables=(
         _spec_table("metadata", _METADATA),
         _spec_table("split", ("study_id", "split"), optional=True),

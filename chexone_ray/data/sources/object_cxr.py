@@ -87,6 +87,7 @@ SPEC = Spec(
     access="open",
     images="{train,dev}/<image_name>",
     labels="foreign objects, outlined by radiologists",
+    split_unit="film",
     tables=tuple(TABLES.values()),
     read=studies,
 )

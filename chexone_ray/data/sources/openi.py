@@ -81,6 +81,8 @@ SPEC = Spec(
     access="open",
     images="<filename> in any folder below the root, PNG",
     labels="none; report sections",
+    uncertain=True,
+    split_unit="study",
     tables=(REPORTS, PROJECTIONS),
     read=studies,
 )

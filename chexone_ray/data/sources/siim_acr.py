@@ -123,6 +123,7 @@ SPEC = Spec(
     access="kaggle",
     images="dicom-images-train/<study>/<series>/<ImageId>.dcm",
     labels="pneumothorax, outlined by radiologists; boxes of the connected parts",
+    split_unit="film",
     tables=(TABLE,),
     read=studies,
 )

@@ -46,6 +46,8 @@ SPEC = Spec(
     access="kaggle",
     images="train/<image_id>.dicom",
     labels="14 findings, boxed by three radiologists each",
+    uncertain=True,
+    split_unit="film",
     tables=(TABLE,),
     read=studies,
 )

@@ -105,6 +105,8 @@ SPEC = Spec(
     access="credentialed",
     images="{train,test}/<image_id>.dicom",
     labels="22 boxed and 6 global findings; three readers each in train, consensus in test",
+    uncertain=True,
+    split_unit="film",
     tables=(
         Table(("annotations/annotations_train.csv",), _BOXES, True),
         Table(("annotations/annotations_test.csv",), _BOXES, True),
