@@ -246,7 +246,7 @@ def test_a_table_of_ones_own_becomes_questions(s3: Any, ray_local: None) -> None
     assert box == pytest.approx((0.5, 0.25, 0.75, 0.5))
     dropped = manifest.load(uri).info["dropped"]
     assert dropped == {"image_missing": 1, "study_without_image": 1}
-    assert "| A table of your own | open |" in storage.read_bytes(f"{uri}/CARD.md").decode()
+    assert "| A table of your own | own |" in storage.read_bytes(f"{uri}/CARD.md").decode()
     config = settings("unused", uri, sources=(source,), max_drop_share=0.5)
     assert prepare(config) == uri
     storage.write_bytes(f"{root}/studies.csv", "\n".join(rows[:-1]).encode())

@@ -20,10 +20,10 @@ CSV_STEP = "check that the archive is complete and source.uri is its root"
 def label_state(text: str) -> int | None:
     """A cell of a label table: "1.0", "0.0", "-1.0" or blank."""
     try:
-        value = int(float(text))
+        value = float(text)
     except ValueError:
         return None
-    return value if value in (1, 0, -1) else None
+    return int(value) if value in (1, 0, -1) else None
 
 
 def box_of_size(label: str, x: str, y: str, width: str, height: str) -> Box | None:
