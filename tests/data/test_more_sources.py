@@ -83,7 +83,7 @@ def test_nih_labels_boxes_lists_and_what_is_left_out(nih: Path) -> None:
         "box_without_image": 1,
     }
     first, second, odd, nodule = (item.study for item in found)
-    assert (first.patient, first.date, first.archive_split) == ("00000002", "0000", "train")
+    assert (first.patient, first.date, first.archive_split) == ("00000002", "0000", "train_val")
     assert first.labels["no finding"] == 1 and first.labels["pleural effusion"] == 0
     assert {name for name, state in second.labels.items() if state} == {
         "pleural effusion",
@@ -100,6 +100,12 @@ def test_nih_labels_boxes_lists_and_what_is_left_out(nih: Path) -> None:
     assert second.images[0].uri == str(nih / "images_002/images/00000002_001.png")
     assert first.images[0].uri == str(nih / "images/00000002_000.png"), "to be counted as missing"
     assert not nih_chestxray14.studies(source, archive_splits=False)[0][0].study.archive_split
+    (nih / "test_list.txt").unlink()
+    assert nih_chestxray14.studies(source, archive_splits=False)[0]
+    with pytest.raises(ChexoneError, match=r"/test_list\.txt is missing .* archive_splits=false"):
+        nih_chestxray14.studies(source, archive_splits=True)
+    (nih / "train_val_list.txt").unlink()
+    assert not nih_chestxray14.studies(source, archive_splits=True)[0][0].study.archive_split
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="shared/data/real is absent")
@@ -225,6 +231,59 @@ def test_rsna_classes_and_boxes(tmp_path: Path) -> None:
     (tmp_path / "stage_2_detailed_class_info.csv").unlink()
     with pytest.raises(ChexoneError, match=r"detailed_class_info\.csv\[\.gz\] is missing"):
         rsna_pneumonia.studies(source, archive_splits=True)
+
+
+def test_rsna_films_of_one_patient_of_nih(nih: Path, tmp_path: Path) -> None:
+    write(tmp_path / "stage_2_train_labels.csv", "patientId,x,y,width,height,Target")
+    rows = (f"{name},Normal" for name in "abcd")
+    write(tmp_path / "stage_2_detailed_class_info.csv", "patientId,class", *rows)
+    mapping = tmp_path / "pneumonia-challenge-dataset-mappings_2018.json"
+    films = {"a": "00000004_003.png", "b": "00000004_001.png", "c": "odd", "zz": "00000009_000.png"}
+    told = [{"subset_img_id": key, "img_id": name} for key, name in films.items()]
+    mapping.write_text(json.dumps([*told, {"img_id": "00000009_000.png"}, 5]))
+    rsna = SourceConfig(adapter="rsna_pneumonia", uri=str(tmp_path))
+    found, dropped = rsna_pneumonia.studies(rsna, archive_splits=True)
+    patients = {item.study.study: item.study.patient for item in found}
+    assert patients == {"a": "00000004", "b": "00000004", "c": "c", "d": "d"}
+    assert dropped == {"unparsable_row": 3, "film_without_patient": 2}
+    other = SourceConfig(adapter="nih_chestxray14", uri=str(nih))
+    config = PrepareConfig(output_uri="unused", sources=(rsna, other))
+    (shared,) = (p for p in read_sources(config)[0] if p[0].study.patient == "00000004")
+    assert {(item.study.dataset, item.study.archive_split) for item in shared} == {
+        ("rsna_pneumonia", "test"),
+        ("nih_chestxray14", "test"),
+    }
+    mapping.write_text("{}")
+    with pytest.raises(ChexoneError, match="is no JSON list of films"):
+        rsna_pneumonia.studies(rsna, archive_splits=True)
+    mapping.write_text("[")
+    with pytest.raises(ChexoneError, match="is no JSON "):
+        rsna_pneumonia.studies(rsna, archive_splits=True)
+    mapping.unlink()
+    found, _ = rsna_pneumonia.studies(rsna, archive_splits=True)
+    assert [item.study.patient for item in found] == ["a", "b", "c", "d"]
+
+
+def test_which_archives_name_no_patients() -> None:
+    units = {name: spec.split_unit for name, spec in SOURCES.items()}
+    films = {"siim_acr", "vindr_cxr", "vinbigdata", "object_cxr", "nlm_tb"}
+    assert {name for name, unit in units.items() if unit == "film"} == films
+    assert {name for name, unit in units.items() if unit == "study"} == {"openi", "candid_ptx"}
+    assert units["rsna_pneumonia"] == "patient with the mapping file, else film"
+
+
+@pytest.mark.parametrize("label", ["Pneumonia", "Lung Opacity", "No Finding"])
+def test_all_14_labels_are_needed(stanford: Path, tmp_path: Path, label: str) -> None:
+    source = SourceConfig(adapter="chexpert", uri=str(stanford))
+    table = stanford / "train.csv"
+    table.write_text(table.read_text().replace(label, "Other", 1))
+    with pytest.raises(ChexoneError, match=rf'train\.csv has no column "{label}"'):
+        chexpert.studies(source, archive_splits=True)
+    header = "PngPath,DicomPath,PatientID,AccessionNumber,StudyDate,ViewPosition"
+    labels = LABEL_HEADER.replace(label, "Other")
+    write(tmp_path / "master_spreadsheet.csv", f"{header},{labels}")
+    with pytest.raises(ChexoneError, match=f'has no column "{label}"'):
+        SOURCES["brax"].read(SourceConfig(adapter="brax", uri=str(tmp_path)), True)
 
 
 def test_every_adapter_is_a_setting_and_documented() -> None:
@@ -526,6 +585,41 @@ def test_a_table_of_your_own_that_is_wrong(tmp_path: Path) -> None:
     write(tmp_path / "studies.csv", "picture,study", "a.png,s")
     with pytest.raises(ChexoneError, match='has no column "image"'):
         SOURCES["own_table"].read(source, True)
+
+
+def test_what_a_table_of_your_own_says_otherwise_is_counted(tmp_path: Path) -> None:
+    lines = [
+        {
+            "labels": {
+                "edema": True,
+                "mass": False,
+                "hernia": "yes",
+                "nodule": 0.7,
+                "fracture": None,
+            }
+        },
+        {"labels": ["edema"], "boxes": 5},
+        {"labels": {"edema": "inf"}, "findings": "One line.\u2028The next.\u0085The last."},
+    ]
+    rows = [{"image": f"{n}.png", "study": f"s{n}"} | line for n, line in enumerate(lines)]
+    told = [json.dumps(row, ensure_ascii=False) for row in rows]
+    (tmp_path / "studies.jsonl").write_text("\r\n".join(told), encoding="utf-8")
+    source = SourceConfig(adapter="own_table", uri=str(tmp_path))
+    (first, second, third), dropped = SOURCES["own_table"].read(source, True)
+    assert dropped == {"unknown_label": 3, "unparsable_row": 2}
+    assert first.study.labels == {
+        "edema": 1,
+        "mass": 0,
+        "hernia": None,
+        "nodule": None,
+        "fracture": None,
+    }
+    assert second.study.labels == {} and not second.pixel_boxes
+    assert third.study.findings == "One line. The next. The last."
+    (tmp_path / "studies.jsonl").unlink()
+    write(tmp_path / "studies.csv", "image,study,label:edema,boxes", "a.png,s,maybe,5")
+    _, dropped = SOURCES["own_table"].read(source, True)
+    assert dropped == {"unknown_label": 1, "unparsable_row": 1}
 
 
 def test_rexgradient_paths_views_and_priors(tmp_path: Path) -> None:

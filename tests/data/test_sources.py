@@ -22,7 +22,11 @@ from chexone_ray.data.ask import STATS_COLUMN, ask_batch
 from chexone_ray.data.build import read_sources
 from chexone_ray.data.sources import mimic_cxr_jpg, vindr_cxr
 from chexone_ray.data.sources.pending import PendingStudy
-from chexone_ray.data.sources.report_sections import Sections, read_sections
+from chexone_ray.data.sources.report_sections import (
+    Sections,
+    broken_at_headers,
+    read_sections,
+)
 from chexone_ray.data.sources.vindr_boxes import finding_name, merge, read_box_files
 from chexone_ray.data.splits import assign, most_held_out
 from chexone_ray.errors import ChexoneError
@@ -308,6 +312,27 @@ def test_section_headers(text: str, expected: Sections) -> None:
     assert read_sections(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            "CLINICAL HISTORY: cough. FINDINGS: Clear. IMPRESSION: None.",
+            ["CLINICAL HISTORY: cough.", "FINDINGS: Clear.", "IMPRESSION: None."],
+        ),
+        (
+            "Seen. REASON FOR EXAM : Fall. FINDINGS/IMPRESSION: Clear.",
+            ["Seen.", "REASON FOR EXAM : Fall.", "FINDINGS/IMPRESSION: Clear."],
+        ),
+        ("HISTORY: a. FINDINGS AND IMPRESSION: b.", ["HISTORY: a.", "FINDINGS AND IMPRESSION: b."]),
+        ("FINDINGS: The history: none.", ["FINDINGS: The history: none."]),
+        ("FINDINGS:\nNo HISTORY: of it.", ["FINDINGS:", "No HISTORY: of it."]),
+        ("", []),
+    ],
+)
+def test_a_report_of_one_line_is_broken_at_its_headers(text: str, lines: list[str]) -> None:
+    assert broken_at_headers(text).splitlines() == lines
+
+
 def test_splits_by_patient() -> None:
     config = PrepareConfig(
         output_uri="x",
@@ -320,7 +345,11 @@ def test_splits_by_patient() -> None:
     assert found == [assign(str(n), "", 0, config) for n in range(2000)]
     assert 0.27 < found.count("test") / 2000 < 0.33
     assert 0.17 < found.count("validate") / 2000 < 0.23
+    unparted = [assign(str(n), "train_val", 0, config) for n in range(2000)]
+    assert set(unparted) == {"train", "validate"}
+    assert 0.17 < unparted.count("validate") / 2000 < 0.23
     other = config.model_copy(update={"archive_splits": False})
+    assert [assign(str(n), "train_val", 0, other) for n in range(2000)] == found
     assert [assign(str(n), "train", 0, other) for n in range(2000)] == found
 
 
@@ -328,6 +357,9 @@ def test_a_patient_in_several_archive_splits_is_held_out() -> None:
     assert most_held_out(["train", "test", "validate"]) == "test"
     assert most_held_out(["train", "", "val"]) == "validate"
     assert most_held_out(["", ""]) == ""
+    assert most_held_out(["train_val", ""]) == "train_val"
+    assert most_held_out(["train_val", "test"]) == "test"
+    assert most_held_out(["train_val", "train"]) == "train_val"
 
 
 def test_a_patient_of_two_archives_has_one_split_and_one_history(
