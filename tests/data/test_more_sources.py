@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -588,7 +588,7 @@ def test_a_table_of_your_own_that_is_wrong(tmp_path: Path) -> None:
 
 
 def test_what_a_table_of_your_own_says_otherwise_is_counted(tmp_path: Path) -> None:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {
             "labels": {
                 "edema": True,
