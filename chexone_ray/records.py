@@ -87,10 +87,14 @@ class Study:
     comparison: str = ""
     labels: Mapping[str, int | None] = field(default_factory=dict)
     """Label name -> 1 present, 0 absent, -1 uncertain, None not mentioned."""
+    uncertain: Literal["keep", "u-zeros", "u-ones", "u-ignore"] = "keep"
+    """What an uncertain statement of the report counts as; `labels` have it applied already."""
     boxes: tuple[Box, ...] = ()
     """Boxes of `images`, by `Box.image`."""
     boxes_complete: bool = False
     """True where every abnormality of the images was boxed, so a missing box is a negative."""
+    boxed: tuple[str, ...] = ()
+    """Findings of which every place was boxed, where that is not so of all abnormalities."""
     caption: str = ""
     """What a publication writes under the image, or empty."""
     phrases: tuple[Phrase, ...] = ()

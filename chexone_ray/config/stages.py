@@ -85,7 +85,8 @@ class SourceConfig(Settings):
     uri: Uri = Field(description="Root of the archive.")
     uncertain: Uncertain = Field(
         "keep",
-        description="Uncertain labels: kept (not asked for), as absent, as present, unknown.",
+        description="What labels and reports leave uncertain: not asked for, absent, present, "
+        "unknown.",
     )
     boxes_uri: str | None = Field(
         None,
@@ -125,7 +126,9 @@ class PrepareConfig(Stage):
         False, description="Take archives that hold the same films under other names."
     )
     max_drop_share: Share = Field(
-        0.05, description="End the run when more images than this are unusable."
+        0.05,
+        description="End the run when more images than this are unusable, or more boxes than this "
+        "reach outside theirs.",
     )
     images: ImageConfig = ImageConfig()
 

@@ -7,7 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePosixPath
 from pickle import loads as unpickle
 from typing import Any
@@ -26,8 +26,10 @@ from chexone_ray.records import ImageRef, Sample, Study, sample_schema, sample_t
 READ_THREADS = 8
 SUFFIXES = (".jpg", ".dcm", ".dicom", ".png")
 """Tried in turn where a file is not there under the name that the archive leads to expect."""
+_REPLACED = (*SUFFIXES, ".jpeg")
 _DICOM_VIEWS = {"PA": "PA", "AP": "AP", "LL": "lateral", "RL": "lateral", "LATERAL": "lateral"}
 _MISSING = "image_missing"
+BOX_OUTSIDE = "box_outside_image"
 
 
 def ask_block(batch: Any, config: PrepareConfig, folder: str) -> Any:
@@ -57,21 +59,20 @@ def ask(
     """
     import pyarrow as pa
 
-    letters: list[Letter] = []
     rows: list[dict[str, Any]] = []
-    films: list[tuple[Verified, Study]] = []
+    tally = _Tally()
     with ThreadPoolExecutor(READ_THREADS) as pool:
         opened = [[[_open(s, config, pool) for s in studies] for studies in p] for p in chunks]
         for patients in opened:
             whole = [
-                [study for item in studies if (study := _complete(item, letters, films))]
+                [study for item in studies if (study := _complete(item, tally))]
                 for studies in patients
             ]
             found = list(_chunk_rows(whole, config))
             asked = {(row["dataset"], row["study"]) for row in found}
             for study in (study for studies in whole for study in studies):
                 if (study.dataset, study.study) not in asked:
-                    letters.append(Letter(study.dataset, "study_without_question", study.study))
+                    tally.lose(study, "study_without_question", study.study)
             rows += found
     block = Block(
         number,
@@ -79,8 +80,9 @@ def ask(
         dict(Counter(row["split"] for row in rows)),
         num_patients=len({(row["dataset"], row["patient"]) for row in rows}),
         num_studies=len({(row["dataset"], row["study"]) for row in rows}),
-        num_images=len(films),
-        letters=tuple(letters),
+        num_images=len(tally.films),
+        num_boxes=tally.num_boxes,
+        letters=tuple(tally.letters),
     )
     seen = [
         {
@@ -90,7 +92,7 @@ def ask(
             "fingerprint": film.fingerprint,
             "digest": film.digest,
         }
-        for film, study in films
+        for film, study in tally.films
     ]
     return (
         pa.Table.from_pylist(rows, schema=asked_schema()),
@@ -175,26 +177,39 @@ def _open(pending: PendingStudy, config: PrepareConfig, pool: ThreadPoolExecutor
     return _Opened(pending, report, tuple(verified))
 
 
-def _complete(
-    opened: _Opened, letters: list[Letter], films: list[tuple[Verified, Study]]
-) -> Study | None:
-    """The study with its usable images and its report, None without an image; adds what was lost
-    and the films that were not."""
+@dataclass
+class _Tally:
+    """What a block has found and lost so far."""
+
+    letters: list[Letter] = field(default_factory=list)
+    films: list[tuple[Verified, Study]] = field(default_factory=list)
+    num_boxes: int = 0
+
+    def lose(self, study: Study, reason: str, place: str, count: int = 1) -> None:
+        self.letters.append(Letter(study.dataset, reason, place, count))
+
+
+def _complete(opened: _Opened, tally: _Tally) -> Study | None:
+    """The study with its usable images and its report, None without an image."""
     study = opened.pending.study
     usable: dict[int, ImageRef] = {}
     for number, future in enumerate(opened.images):
         result = future.result()
         if isinstance(result, Verified):
             usable[number] = result.image
-            films.append((result, study))
+            tally.films.append((result, study))
         else:
-            letters.append(Letter(study.dataset, result, study.images[number].uri))
+            tally.lose(study, result, study.images[number].uri)
     text = opened.report.result() if opened.report else ""
     if text is None:
-        letters.append(Letter(study.dataset, "report_missing", opened.pending.report_uri))
+        tally.lose(study, "report_missing", opened.pending.report_uri)
     if opened.images and not usable:  # some data sets are texts alone
-        letters.append(Letter(study.dataset, "study_without_image", study.study))
+        tally.lose(study, "study_without_image", study.study)
         return None
+    boxes, outside = opened.pending.count_boxes(usable)
+    tally.num_boxes += boxes
+    if outside:
+        tally.lose(study, BOX_OUTSIDE, study.study, outside)
     return opened.pending.complete(usable, text or "")
 
 
@@ -203,7 +218,7 @@ def verify(image: ImageRef, default_view: str, config: ImageConfig) -> Verified 
     uri = image.uri
     data = storage.read_if_there(uri)
     if data is None:
-        place = _elsewhere(uri)
+        place = next((place for place in other_names(uri) if storage.exists(place)), None)
         if place is None:
             return _MISSING
         uri, data = place, storage.read_bytes(place)
@@ -219,10 +234,12 @@ def verify(image: ImageRef, default_view: str, config: ImageConfig) -> Verified 
     return Verified(found, fingerprint(picture.pixels), file_digest(data))
 
 
-def _elsewhere(uri: str) -> str | None:
-    """The same file under another of `SUFFIXES`, or None. Raises where storage does not answer."""
-    stem = uri[: -len(PurePosixPath(uri).suffix)]
-    return next((stem + s for s in SUFFIXES if storage.exists(stem + s)), None)
+def other_names(uri: str) -> Iterator[str]:
+    """The same file under each of `SUFFIXES`. What follows the last dot of a name is a suffix only
+    where it is a known one: a UID is full of dots."""
+    suffix = PurePosixPath(uri).suffix
+    stem = uri.removesuffix(suffix) if suffix.lower() in _REPLACED else uri
+    return (stem + other for other in SUFFIXES)
 
 
 def _header_view(uri: str, data: bytes) -> str:

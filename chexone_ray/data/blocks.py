@@ -47,6 +47,8 @@ class Block:
     num_studies: int
     num_images: int
     """Patients and studies with a question, and all images that could be read."""
+    num_boxes: int = 0
+    """Boxes on those images, also those that reach outside."""
     letters: tuple[Letter, ...] = field(default=())
 
     def read(self, columns: Sequence[str] | None = None) -> Any:

@@ -21,15 +21,15 @@ from typing import Any
 from chexone_ray import runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import blocks, choose, duplicates, manifest, shuffle
-from chexone_ray.data.ask import ask_block
+from chexone_ray.data.ask import BOX_OUTSIDE, ask_block
 from chexone_ray.data.blocks import Letter
+from chexone_ray.data.refuse import idle_settings, refuse
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.pending import PendingStudy
-from chexone_ray.data.sources.registry import SOURCES, overlapping
+from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.vindr_boxes import box_files
 from chexone_ray.data.splits import most_held_out
 from chexone_ray.errors import ChexoneError
-from chexone_ray.kinds import KINDS
 from chexone_ray.log import timed
 from chexone_ray.parts import ahead, cut, to_parquet
 
@@ -50,6 +50,11 @@ def prepare(config: PrepareConfig) -> str:
     Returns at once where the same settings have been committed there. Raises ChexoneError for a
     missing table, an unknown kind, too many unusable images or another manifest in the place.
     """
+    if config.check:
+        raise ChexoneError(
+            "check=true asks for a list of what is missing, which `chexone prepare` prints: set "
+            "check=false to write a manifest"
+        )
     digest = config_digest(config)
     tables_digest = archive_digest(config)
     if storage.is_complete(config.output_uri, "config_digest", digest, "a manifest"):
@@ -57,10 +62,7 @@ def prepare(config: PrepareConfig) -> str:
         blocks.remove(config.output_uri)  # of a run that was killed right after its commit
         logger.info("manifest is complete already: %s", config.output_uri)
         return _with_preview(config)
-    unknown = sorted(({*config.kinds, *config.max_per_kind}) - set(KINDS))
-    if unknown:
-        raise ChexoneError(f'kind "{unknown[0]}" is not known: use {", ".join(KINDS)}')
-    _refuse_overlap(config)
+    refuse(config)
     with timed(logger, "reading the tables of the archives"):
         patients, letters = read_sources(config)
     runtime.join(config.ray)
@@ -132,17 +134,19 @@ def _shuffle(
 
 
 def archive_digest(config: PrepareConfig) -> str:
-    """SHA-256 of the tables of all archives; empty where an archive is not there (any more)."""
+    """SHA-256 of the tables of all archives; empty where an archive is not there (any more): one of
+    its tables that is needed, or all of them, or the box file of the source."""
     digest = hashlib.sha256()
     for source in config.sources:
         spec = SOURCES[source.adapter]
-        for table in spec.tables:
-            uri = tables.find(source.uri, table.names)
-            if uri is not None:
-                digest.update(storage.read_bytes(uri))
-            elif not table.optional:
-                return ""
-        for uri in box_files(source.boxes_uri) if source.boxes_uri else ():
+        found = [(tables.find(source.uri, table.names), table.optional) for table in spec.tables]
+        if any(uri is None and not optional for uri, optional in found):
+            return ""
+        there = [uri for uri, _ in found if uri is not None]
+        boxes = box_files(source.boxes_uri) if source.boxes_uri else []
+        if (spec.tables and not there) or (source.boxes_uri and not boxes):
+            return ""
+        for uri in (*there, *boxes):
             digest.update(storage.read_bytes(uri))
     return digest.hexdigest()
 
@@ -156,15 +160,6 @@ def _refuse_changed(config: PrepareConfig, found: str) -> None:
         )
 
 
-def _refuse_overlap(config: PrepareConfig) -> None:
-    shared = overlapping(source.adapter for source in config.sources)
-    if shared and not config.allow_overlap:
-        raise ChexoneError(
-            f"sources {' and '.join(shared)} hold the same films under other names, so a film "
-            "could be trained on and tested on: keep one source, or set allow_overlap=true"
-        )
-
-
 def config_digest(config: PrepareConfig) -> str:
     """SHA-256 of all settings that change the content of the manifest."""
     content = config.model_dump(mode="json", exclude=NOT_CONTENT)
@@ -175,7 +170,7 @@ def read_sources(config: PrepareConfig) -> tuple[list[list[PendingStudy]], list[
     """Studies of all sources by patient and time, and what their tables lost.
 
     A patient is one of a data set, in whichever sources; all its studies get its split. Raises
-    ChexoneError where a study is there twice.
+    ChexoneError where a study is there twice or a setting of a source has no effect.
     """
     letters: list[Letter] = []
     by_patient: dict[tuple[str, str], list[PendingStudy]] = defaultdict(list)
@@ -183,10 +178,8 @@ def read_sources(config: PrepareConfig) -> tuple[list[list[PendingStudy]], list[
     for source in config.sources:
         spec = SOURCES[source.adapter]
         numbers = spec.patients
-        if source.images_uri and not spec.images_elsewhere:
-            raise ChexoneError(
-                f"images_uri has no effect on {source.adapter}, which has its own images: remove it"
-            )
+        for problem in idle_settings(source):
+            raise ChexoneError(problem)
         found, lost = spec.read(source, config.archive_splits)
         found = [item.with_uncertain(source.uncertain) for item in found]
         letters += [Letter(source.adapter, why, source.uri, n) for why, n in sorted(lost.items())]
@@ -281,4 +274,14 @@ def _check_drops(asked: Sequence[blocks.Block], config: PrepareConfig) -> None:
         raise ChexoneError(
             f"{dropped} of {read + dropped} images are unusable ({told}), more than "
             f"max_drop_share={config.max_drop_share}: mend the archive or raise max_drop_share"
+        )
+    boxes = sum(block.num_boxes for block in asked)
+    outside = sum(
+        letter.count for b in asked for letter in b.letters if letter.reason == BOX_OUTSIDE
+    )
+    if outside > config.max_drop_share * boxes:
+        raise ChexoneError(
+            f"{outside} of {boxes} boxes reach outside their images, more than "
+            f"max_drop_share={config.max_drop_share}: these images are probably resized copies and "
+            "the boxes count in pixels of the archive's own, so give those or scale the boxes"
         )

@@ -33,11 +33,12 @@ def _sources(body: Mapping[str, Any]) -> Iterator[str]:
         return
     yield "## Sources"
     yield ""
-    yield "| data set | access | labels | uncertain |"
-    yield "|---|---|---|---|"
+    yield "| data set | access | labels | uncertain | kept in one split |"
+    yield "|---|---|---|---|---|"
     for source in sources:
         spec = SOURCES[source["adapter"]]
-        yield f"| {spec.title} | {spec.access} | {spec.labels} | {source['uncertain']} |"
+        cells = (spec.title, spec.access, spec.labels, source["uncertain"], spec.split_unit)
+        yield f"| {' | '.join(cells)} |"
     yield ""
     yield (
         "This manifest holds what is derived from those sets, report text among it: whoever may "

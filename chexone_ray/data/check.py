@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from chexone_ray import storage
 from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data.ask import other_names
+from chexone_ray.data.refuse import problems
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.spec import Spec
@@ -20,8 +22,12 @@ def answer(config: PrepareConfig) -> int | None:
 
 
 def check(config: PrepareConfig) -> int:
-    """Print one line a table and one for the images of every archive; 1 where one fails, else 0."""
+    """Print what `prepare` would refuse, then one line a table and one for the images of every
+    archive; 1 where one fails, else 0."""
     failed = False
+    for problem in problems(config):
+        failed = True
+        sys.stdout.write(f"{Finding('settings', 'FAIL', problem).line()}\n")
     for source in config.sources:
         spec = SOURCES[source.adapter]
         sys.stdout.write(f"{source.adapter}: {spec.title}, {source.uri} (access: {spec.access})\n")
@@ -47,11 +53,16 @@ def findings(source: SourceConfig, spec: Spec, archive_splits: bool) -> Iterator
         yield Finding("studies", "FAIL", str(error))
         return
     lost = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()))
+    if not studies:
+        reasons = (f"mostly {reason} ({count} times)" for reason, count in dropped.most_common(1))
+        why = next(reasons, "the tables have no row")
+        yield Finding("studies", "FAIL", f"no study: {why}; see docs/data.md")
+        return
     yield Finding("studies", "ok", f"{len(studies)} studies; left out: {lost or 'nothing'}")
-    yield _images(
-        source.images_uri or source.uri,
-        [image.uri for item in studies for image in item.study.images],
-    )
+    try:
+        yield _images(source, [image.uri for item in studies for image in item.study.images])
+    except ChexoneError as error:
+        yield Finding("images", "FAIL", str(error))
 
 
 def _table(root: str, names: tuple[str, ...], columns: tuple[str, ...], optional: bool) -> Finding:
@@ -68,16 +79,18 @@ def _table(root: str, names: tuple[str, ...], columns: tuple[str, ...], optional
     return Finding(names[0], "ok", uri)
 
 
-def _images(root: str, uris: list[str]) -> Finding:
-    """Names without their suffix: releases differ in it, and `prepare` tries them all."""
-    there = {_stem(uri) for uri in storage.list_files(root)}
-    missing = sum(_stem(uri) not in there for uri in uris)
+def _images(source: SourceConfig, uris: list[str]) -> Finding:
+    """Under the names that `prepare` tries; images outside of the archive in their own folders."""
+    listed = [storage.join(root) for root in (source.uri, source.images_uri) if root]
+    there = {uri for root in listed for uri in storage.list_files(root)}
+    roots = tuple(f"{root}/" for root in listed)
+    last = roots[0]
+    for folder in sorted({f"{uri.rpartition('/')[0]}/" for uri in uris}):
+        if not folder.startswith((*roots, last)):  # a listing reaches all depths
+            there.update(storage.list_files(storage.join(folder)))
+            last = folder
+    missing = sum(there.isdisjoint((uri, *other_names(uri))) for uri in uris)
     text = f"{len(uris) - missing} of {len(uris)} are there"
     if missing:
         return Finding("images", "FAIL", f"{text}: fetch the other {missing}, or see docs/data.md")
     return Finding("images", "ok", text)
-
-
-def _stem(uri: str) -> str:
-    head, _, name = uri.rpartition("/")
-    return f"{head}/{name.partition('.')[0]}"

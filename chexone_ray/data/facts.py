@@ -7,8 +7,9 @@ Names are lower-case findings, finer than CheXpert's labels where the report or 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from chexone_ray.config import Uncertain
 from chexone_ray.metrics.labeller import phrases, read_report
 from chexone_ray.records import Box, Study
 
@@ -25,6 +26,8 @@ COARSE = {
     for names in FINER.values()
     for name in names
 }
+UNCERTAIN_AS: dict[Uncertain, int | None] = {"u-zeros": 0, "u-ones": 1, "u-ignore": None}
+"""Policy -> the state of what is uncertain; "keep" keeps it."""
 NOT_ASKED = frozenset({"no finding", "other disease", "other diseases", "other lesion", "device"})
 
 UPPER_ZONE_END, MID_ZONE_END = 0.35, 0.54
@@ -82,7 +85,7 @@ def facts(study: Study, image: int) -> dict[str, Fact]:
     Sides come from boxes on a frontal film where there are any, else from the report. A coarse
     label gives way to its finer names where one of them is known.
     """
-    reported = _from_report(" ".join((study.findings, study.impression)))
+    reported = _decided(_from_report(" ".join((study.findings, study.impression))), study.uncertain)
     labelled = {name: state for name, state in study.labels.items() if state is not None}
     boxed: dict[str, list[Box]] = {}
     for box in study.boxes:
@@ -113,6 +116,17 @@ def _finer_name(label: str, reported: dict[str, Fact]) -> str:
     """The one finer name of a coarse box label that the report states, else the label itself."""
     stated = [name for name in FINER.get(label, ()) if name in reported and reported[name].state]
     return stated[0] if len(stated) == 1 else label
+
+
+def _decided(reported: dict[str, Fact], policy: Uncertain) -> dict[str, Fact]:
+    """The facts of a report with its uncertain ones as the policy for labels has them."""
+    to = UNCERTAIN_AS.get(policy, -1)
+    states = {name: to if fact.state == -1 else fact.state for name, fact in reported.items()}
+    return {
+        name: replace(reported[name], state=state)
+        for name, state in states.items()
+        if state is not None
+    }
 
 
 def _from_report(text: str) -> dict[str, Fact]:

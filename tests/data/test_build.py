@@ -270,7 +270,7 @@ def test_a_table_of_ones_own_becomes_questions(s3: Any, ray_local: None) -> None
     dropped = manifest.load(uri).info["dropped"]
     losses = {"image_missing": 1, "study_without_image": 1}
     assert {reason: dropped[reason] for reason in losses} == losses
-    assert "| A table of your own | open |" in storage.read_bytes(f"{uri}/CARD.md").decode()
+    assert "| A table of your own | own |" in storage.read_bytes(f"{uri}/CARD.md").decode()
     config = settings("unused", uri, sources=(source,), max_drop_share=0.5)
     assert prepare(config) == uri
     storage.write_bytes(f"{root}/studies.csv", "\n".join(rows[:-1]).encode())

@@ -27,7 +27,7 @@ def test_card_of_a_prepared_manifest() -> None:
     card = render(BODY)
     assert RESEARCH_USE_ONLY in card
     assert "6 questions, seed 3, 7 patients, 8 studies, 9 images" in card
-    assert "| PadChest | agreement |" in card and "| u-ones |" in card
+    assert "| PadChest | agreement |" in card and "| u-ones | patient |" in card
     assert "s3://b/p" not in card, "where an archive lies is nobody's business"
     table = card.partition("| kind |")[2].partition("## ")[0].split()
     assert " ".join(table) == (

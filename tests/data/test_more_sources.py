@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from chexone_ray import cli, loader
 from chexone_ray.config import Adapter, PrepareConfig, SourceConfig
 from chexone_ray.data.build import read_sources
-from chexone_ray.data.sources import chexpert, nih_chestxray14, ranzcr_clip, rsna_pneumonia
-from chexone_ray.data.sources.registry import SOURCES, overlapping
+from chexone_ray.data.facts import facts
+from chexone_ray.data.sources import (
+    chexpert,
+    nih_chestxray14,
+    padchest,
+    ranzcr_clip,
+    rsna_pneumonia,
+)
+from chexone_ray.data.sources.registry import FAMILIES, SOURCES, overlapping
 from chexone_ray.errors import ChexoneError
 from chexone_ray.metrics.labeller import LABELS
-from chexone_ray.records import Study
+from chexone_ray.records import ImageRef, Study
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "real"
 DOCS = Path(__file__).parents[2] / "docs" / "data.md"
@@ -75,7 +83,7 @@ def test_nih_labels_boxes_lists_and_what_is_left_out(nih: Path) -> None:
         "box_without_image": 1,
     }
     first, second, odd, nodule = (item.study for item in found)
-    assert (first.patient, first.date, first.archive_split) == ("00000002", "0000", "train")
+    assert (first.patient, first.date, first.archive_split) == ("00000002", "0000", "train_val")
     assert first.labels["no finding"] == 1 and first.labels["pleural effusion"] == 0
     assert {name for name, state in second.labels.items() if state} == {
         "pleural effusion",
@@ -92,6 +100,12 @@ def test_nih_labels_boxes_lists_and_what_is_left_out(nih: Path) -> None:
     assert second.images[0].uri == str(nih / "images_002/images/00000002_001.png")
     assert first.images[0].uri == str(nih / "images/00000002_000.png"), "to be counted as missing"
     assert not nih_chestxray14.studies(source, archive_splits=False)[0][0].study.archive_split
+    (nih / "test_list.txt").unlink()
+    assert nih_chestxray14.studies(source, archive_splits=False)[0]
+    with pytest.raises(ChexoneError, match=r"/test_list\.txt is missing .* archive_splits=false"):
+        nih_chestxray14.studies(source, archive_splits=True)
+    (nih / "train_val_list.txt").unlink()
+    assert not nih_chestxray14.studies(source, archive_splits=True)[0][0].study.archive_split
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="shared/data/real is absent")
@@ -174,6 +188,15 @@ def test_policies_for_uncertain_labels(stanford: Path, policy: str, edema: int |
     ((study,), *_) = [p for p in read_sources(config)[0] if p[0].study.patient == "patient00001"]
     assert study.study.labels["edema"] == edema
     assert study.study.labels["pleural effusion"] == 1 and study.study.labels["fracture"] == 0
+    # The report hedges as the label does, and says more than the labels.
+    told = study.complete(
+        {0: ImageRef("x.jpg", "PA", "current", 10, 10)},
+        "FINDINGS: Possible edema. Possible pneumonia. Pleural effusion. No pneumothorax.",
+    )
+    known = {name: fact.state for name, fact in facts(told, 0).items()}
+    hedged = {"edema": edema, "pneumonia": edema}
+    expected = {"fracture": 0, "pleural effusion": 1, "pneumothorax": 0} | hedged
+    assert known == {name: state for name, state in expected.items() if state is not None}
 
 
 def test_rsna_classes_and_boxes(tmp_path: Path) -> None:
@@ -203,10 +226,64 @@ def test_rsna_classes_and_boxes(tmp_path: Path) -> None:
     assert [box.xyxy for box in found[1].pixel_boxes] == [(10, 20, 40, 60), (50.5, 60, 60.5, 80)]
     assert found[0].study.labels == {"lung opacity": 0, "no finding": 1}
     assert found[2].study.labels == {"lung opacity": 0, "no finding": 0}
+    assert found[2].study.boxed == ("lung opacity",) and not found[2].study.boxes_complete
     assert found[0].study.images[0].uri == str(tmp_path / "stage_2_train_images/a.dcm")
     (tmp_path / "stage_2_detailed_class_info.csv").unlink()
     with pytest.raises(ChexoneError, match=r"detailed_class_info\.csv\[\.gz\] is missing"):
         rsna_pneumonia.studies(source, archive_splits=True)
+
+
+def test_rsna_films_of_one_patient_of_nih(nih: Path, tmp_path: Path) -> None:
+    write(tmp_path / "stage_2_train_labels.csv", "patientId,x,y,width,height,Target")
+    rows = (f"{name},Normal" for name in "abcd")
+    write(tmp_path / "stage_2_detailed_class_info.csv", "patientId,class", *rows)
+    mapping = tmp_path / "pneumonia-challenge-dataset-mappings_2018.json"
+    films = {"a": "00000004_003.png", "b": "00000004_001.png", "c": "odd", "zz": "00000009_000.png"}
+    told = [{"subset_img_id": key, "img_id": name} for key, name in films.items()]
+    mapping.write_text(json.dumps([*told, {"img_id": "00000009_000.png"}, 5]))
+    rsna = SourceConfig(adapter="rsna_pneumonia", uri=str(tmp_path))
+    found, dropped = rsna_pneumonia.studies(rsna, archive_splits=True)
+    patients = {item.study.study: item.study.patient for item in found}
+    assert patients == {"a": "00000004", "b": "00000004", "c": "c", "d": "d"}
+    assert dropped == {"unparsable_row": 3, "film_without_patient": 2}
+    other = SourceConfig(adapter="nih_chestxray14", uri=str(nih))
+    config = PrepareConfig(output_uri="unused", sources=(rsna, other))
+    (shared,) = (p for p in read_sources(config)[0] if p[0].study.patient == "00000004")
+    assert {(item.study.dataset, item.study.archive_split) for item in shared} == {
+        ("rsna_pneumonia", "test"),
+        ("nih_chestxray14", "test"),
+    }
+    mapping.write_text("{}")
+    with pytest.raises(ChexoneError, match="is no JSON list of films"):
+        rsna_pneumonia.studies(rsna, archive_splits=True)
+    mapping.write_text("[")
+    with pytest.raises(ChexoneError, match="is no JSON "):
+        rsna_pneumonia.studies(rsna, archive_splits=True)
+    mapping.unlink()
+    found, _ = rsna_pneumonia.studies(rsna, archive_splits=True)
+    assert [item.study.patient for item in found] == ["a", "b", "c", "d"]
+
+
+def test_which_archives_name_no_patients() -> None:
+    units = {name: spec.split_unit for name, spec in SOURCES.items()}
+    films = {"siim_acr", "vindr_cxr", "vinbigdata", "object_cxr", "nlm_tb"}
+    assert {name for name, unit in units.items() if unit == "film"} == films
+    assert {name for name, unit in units.items() if unit == "study"} == {"openi", "candid_ptx"}
+    assert units["rsna_pneumonia"] == "patient with the mapping file, else film"
+
+
+@pytest.mark.parametrize("label", ["Pneumonia", "Lung Opacity", "No Finding"])
+def test_all_14_labels_are_needed(stanford: Path, tmp_path: Path, label: str) -> None:
+    source = SourceConfig(adapter="chexpert", uri=str(stanford))
+    table = stanford / "train.csv"
+    table.write_text(table.read_text().replace(label, "Other", 1))
+    with pytest.raises(ChexoneError, match=rf'train\.csv has no column "{label}"'):
+        chexpert.studies(source, archive_splits=True)
+    header = "PngPath,DicomPath,PatientID,AccessionNumber,StudyDate,ViewPosition"
+    labels = LABEL_HEADER.replace(label, "Other")
+    write(tmp_path / "master_spreadsheet.csv", f"{header},{labels}")
+    with pytest.raises(ChexoneError, match=f'has no column "{label}"'):
+        SOURCES["brax"].read(SourceConfig(adapter="brax", uri=str(tmp_path)), True)
 
 
 def test_every_adapter_is_a_setting_and_documented() -> None:
@@ -218,6 +295,14 @@ def test_every_adapter_is_a_setting_and_documented() -> None:
         assert f'adapter = "{name}"' in section, name
         for table in spec.tables:
             assert any(file.rpartition("/")[2] in section for file in table.names), table
+
+
+def test_which_archives_hold_the_same_films() -> None:
+    assert sorted(map(sorted, FAMILIES)) == [
+        ["chexpert", "chexpert_plus"],
+        ["covidx", "nih_chestxray14", "ranzcr_clip", "rsna_pneumonia", "siim_acr"],
+        ["vinbigdata", "vindr_cxr"],
+    ]
 
 
 def test_archives_of_the_same_films_are_refused(tmp_path: Path) -> None:
@@ -308,21 +393,22 @@ def test_chexpert_plus_sections_labels_and_suffixes(tmp_path: Path) -> None:
 def test_padchest_lists_projections_and_dates(tmp_path: Path) -> None:
     write(
         tmp_path / "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv",
-        ",ImageID,ImageDir,StudyDate_DICOM,StudyID,PatientID,Projection,MethodLabel,Labels",
-        "0,b.png,0,20110102,s2,p1,L,Physician,\"['pleural effusion', ' cardiomegaly ', ]\"",
-        "1,a.png,0,20110102,s2,p1,AP_horizontal,Physician,\"['pleural effusion', 'cardiomegaly']\"",
-        "1,a.png,0,20110102,s2,p1,AP_horizontal,Physician,\"['pleural effusion', 'cardiomegaly']\"",
-        "2,c.png,3,20100102,s1,p1,PA,RNN_model,['normal']",
-        "3,d.png,3,20100102,s3,p2,PA,RNN_model,__import__('os').abort()",
-        "4,e.png,3,20100102,s4,p3,COSTAL,RNN_model,['normal']",
-        "5,f.png,3,20100102,s5,p4,PA,RNN_model,\"['niño', 'unchanged']\"",
-        "6,,3,20100102,s6,p5,PA,RNN_model,['normal']",
+        ",ImageID,ImageDir,StudyDate_DICOM,StudyID,PatientID,Projection,Labels",
+        "0,b.png,0,20110102,s2,p1,L,\"['pleural effusion', ' cardiomegaly ', ]\"",
+        "1,a.png,0,20110102,s2,p1,AP_horizontal,\"['pleural effusion', 'cardiomegaly']\"",
+        "1,a.png,0,20110102,s2,p1,AP_horizontal,\"['pleural effusion', 'cardiomegaly']\"",
+        "2,c.png,3,20100102,s1,p1,PA,['normal']",
+        "3,d.png,3,20100102,s3,p2,PA,__import__('os').abort()",
+        "4,e.png,3,20100102,s4,p3,COSTAL,['normal']",
+        "5,f.png,3,20100102,s5,p4,PA,\"['niño', 'unchanged']\"",
+        "6,,3,20100102,s6,p5,PA,['normal']",
     )
     source = SourceConfig(adapter="padchest", uri=str(tmp_path))
     found, dropped = SOURCES["padchest"].read(source, True)
     assert [item.study.study for item in found] == ["s1", "s2", "s3", "s5"]
     assert dropped == {
         "duplicate_row": 1,
+        "labels_not_all_named": 1,
         "projection_not_used": 1,
         "row_without_id": 1,
         "unknown_label": 1,
@@ -337,7 +423,51 @@ def test_padchest_lists_projections_and_dates(tmp_path: Path) -> None:
         "pleural effusion",
         "cardiomegaly",
     }
-    assert odd.labels == {} and other.labels["no finding"] == 0
+    assert odd.labels == {} and other.labels == {}
+
+
+@pytest.mark.parametrize(
+    ("listed", "present", "unsettled"),
+    [
+        (
+            ["laminar atelectasis", "multiple nodules", "apical pleural thickening"],
+            {"atelectasis", "nodule", "pleural thickening"},
+            set(),
+        ),
+        (["total atelectasis"], {"atelectasis"}, set()),
+        (["lobar atelectasis", "segmental atelectasis"], {"atelectasis"}, set()),
+        (["loculated pleural effusion"], {"pleural effusion"}, set()),
+        (["hydropneumothorax"], {"pleural effusion", "pneumothorax"}, set()),
+        (["atypical pneumonia"], {"pneumonia"}, set()),
+        (["dual chamber device"], set(), {"pacemaker"}),
+        (["copd signs"], set(), {"emphysema"}),
+        (["subcutaneous emphysema"], set(), set()),
+        (
+            ["alveolar pattern"],
+            {"infiltration"},
+            {"consolidation", "pneumonia", "edema"},
+        ),
+        (["consolidation"], {"consolidation", "infiltration"}, {"pneumonia"}),
+        (["normal"], {"no finding"}, set()),
+    ],
+)
+def test_padchest_labels_by_the_tree_of_the_set(
+    listed: list[str], present: set[str], unsettled: set[str]
+) -> None:
+    counts: Counter[str] = Counter()
+    states = padchest.states_of(listed, counts)
+    assert {name for name, state in states.items() if state == 1} == present
+    assert {name for name, state in states.items() if state is None} == unsettled
+    assert len(states) == len(padchest.FINDINGS) + 1 and not counts
+
+
+def test_padchest_lists_that_do_not_name_everything() -> None:
+    counts: Counter[str] = Counter()
+    for listed in (["unchanged"], ["suboptimal study"], []):
+        assert padchest.states_of(listed, counts) == {}
+    assert padchest.states_of(["unchanged", "cardiomegaly"], counts) == {"cardiomegaly": 1}
+    assert padchest.states_of(["exclude", "cardiomegaly"], counts) == {}
+    assert counts == {"labels_not_all_named": 4, "labels_excluded": 1}
 
 
 def test_brax_reads_whichever_images_are_there(tmp_path: Path) -> None:
@@ -395,6 +525,7 @@ def test_siim_runs_are_relative_and_go_down_the_columns(tmp_path: Path) -> None:
     assert [item.study.study for item in found] == ["a", "b"]
     assert dropped == {"duplicate_row": 1, "row_without_id": 1, "unparsable_row": 1}
     assert found[0].study.labels == {"pneumothorax": 0} and not found[0].pixel_boxes
+    assert found[0].study.boxed == ("pneumothorax",) and not found[0].study.boxes_complete
     assert found[1].study.labels == {"pneumothorax": 1}
     assert [box.xyxy for box in found[1].pixel_boxes] == [(10, 20, 14, 25), (500, 7, 504, 11)]
     assert found[1].study.images[0].uri == str(tmp_path / "dicom-images-train/s/t/b.dcm")
@@ -454,6 +585,41 @@ def test_a_table_of_your_own_that_is_wrong(tmp_path: Path) -> None:
     write(tmp_path / "studies.csv", "picture,study", "a.png,s")
     with pytest.raises(ChexoneError, match='has no column "image"'):
         SOURCES["own_table"].read(source, True)
+
+
+def test_what_a_table_of_your_own_says_otherwise_is_counted(tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = [
+        {
+            "labels": {
+                "edema": True,
+                "mass": False,
+                "hernia": "yes",
+                "nodule": 0.7,
+                "fracture": None,
+            }
+        },
+        {"labels": ["edema"], "boxes": 5},
+        {"labels": {"edema": "inf"}, "findings": "One line.\u2028The next.\u0085The last."},
+    ]
+    rows = [{"image": f"{n}.png", "study": f"s{n}"} | line for n, line in enumerate(lines)]
+    told = [json.dumps(row, ensure_ascii=False) for row in rows]
+    (tmp_path / "studies.jsonl").write_text("\r\n".join(told), encoding="utf-8")
+    source = SourceConfig(adapter="own_table", uri=str(tmp_path))
+    (first, second, third), dropped = SOURCES["own_table"].read(source, True)
+    assert dropped == {"unknown_label": 3, "unparsable_row": 2}
+    assert first.study.labels == {
+        "edema": 1,
+        "mass": 0,
+        "hernia": None,
+        "nodule": None,
+        "fracture": None,
+    }
+    assert second.study.labels == {} and not second.pixel_boxes
+    assert third.study.findings == "One line. The next. The last."
+    (tmp_path / "studies.jsonl").unlink()
+    write(tmp_path / "studies.csv", "image,study,label:edema,boxes", "a.png,s,maybe,5")
+    _, dropped = SOURCES["own_table"].read(source, True)
+    assert dropped == {"unknown_label": 1, "unparsable_row": 1}
 
 
 def test_rexgradient_paths_views_and_priors(tmp_path: Path) -> None:
@@ -540,12 +706,36 @@ def test_vinbigdata_merges_readers(tmp_path: Path) -> None:
     (normal, found), dropped = SOURCES["vinbigdata"].read(source, True)
     assert dropped == {"box_row": 1}
     assert normal.study.labels == {"nodule or mass": 0, "pleural effusion": 0, "no finding": 1}
-    assert found.study.labels["no finding"] == 0 and found.study.boxes_complete
+    assert normal.study.boxes_complete
+    assert found.study.labels == {"nodule or mass": 1, "pleural effusion": 1, "no finding": 0}
+    assert not found.study.boxes_complete, "a box of it is lost"
     assert [(box.label, box.xyxy) for box in found.pixel_boxes] == [
         ("nodule or mass", (10, 10, 21, 20)),
         ("pleural effusion", (50, 50, 90, 90)),
     ]
     assert found.study.images[0].uri == str(tmp_path / "train/b.dicom")
+
+
+def test_vinbigdata_readers_vote(tmp_path: Path) -> None:
+    write(
+        tmp_path / "train.csv",
+        "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max",
+        *(f"a,No finding,14,R{n},,,," for n in (1, 2, 3)),
+        "b,ILD,5,R1,10,10,20,20",  # the two others saw nothing here, and have no row
+        "c,ILD,5,R1,10,10,20,20",
+        "c,ILD,5,R1,50,50,60,60",  # one reader twice is one vote
+        "c,Nodule/Mass,8,R2,10,10,20,20",
+        "c,Nodule/Mass,8,R3,70,70,80,80",
+    )
+    source = SourceConfig(adapter="vinbigdata", uri=str(tmp_path))
+    found, _ = SOURCES["vinbigdata"].read(source, True)
+    assert [item.study.labels for item in found] == [
+        {"interstitial lung disease": 0, "nodule or mass": 0, "no finding": 1},
+        {"interstitial lung disease": -1, "nodule or mass": 0, "no finding": 0},
+        {"interstitial lung disease": -1, "nodule or mass": 1, "no finding": 0},
+    ]
+    image = {0: ImageRef("c.dicom", "PA", "current", 100, 100)}
+    assert set(facts(found[2].complete(image, ""), 0)) == {"nodule or mass"}
 
 
 def test_object_cxr_outlines(tmp_path: Path) -> None:
@@ -564,6 +754,7 @@ def test_object_cxr_outlines(tmp_path: Path) -> None:
     assert dropped == {"box_row": 2, "duplicate_row": 1, "row_without_id": 1}
     assert [box.xyxy for box in found[1].pixel_boxes] == [(10, 20, 30, 40), (5, 5, 9, 11)]
     assert [item.study.labels["foreign object"] for item in found] == [1, 1, 0]
+    assert {item.study.boxed for item in found} == {("foreign object",)}
     assert (found[0].study.archive_split, found[0].pixel_boxes[0].xyxy) == ("dev", (20, 10, 30, 12))
 
 
@@ -589,6 +780,11 @@ def test_candid_masks_and_reports(tmp_path: Path) -> None:
         {"pneumothorax": 1},
         {"pneumothorax": 0, "fracture": 1},
         {},
+    ]
+    assert [item.study.boxed for item in found] == [
+        ("pneumothorax",),
+        ("pneumothorax", "fracture"),
+        (),
     ]
     assert [(box.label, box.xyxy) for box in found[1].pixel_boxes] == [
         ("fracture", (10, 20, 14, 25))

@@ -189,6 +189,8 @@ def test_detection_gives_all_boxes_or_the_negative_sentence() -> None:
     (clear,) = ask("detection", replace(CLEAR, boxes_complete=True))
     assert clear.answer == "No abnormality detected." and clear.boxes == ()
     assert not ask("detection", replace(BOXED, boxes_complete=False))
+    one = replace(BOXED, boxes_complete=False, boxed=("nodule",))
+    assert not ask("detection", one), "other abnormalities are not boxed"
     denied = replace(BOXED, labels={"nodule": 0})  # the box and the label contradict each other
     assert not ask("detection", denied)
     many = tuple(Box("nodule", (i / 10, 0.1, i / 10 + 0.05, 0.2), 1) for i in range(6))

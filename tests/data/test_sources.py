@@ -8,17 +8,27 @@ import io
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from chexone_ray import images
 from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data import build
+from chexone_ray.data.ask import ask
+from chexone_ray.data.blocks import Letter
 from chexone_ray.data.build import read_sources
 from chexone_ray.data.sources import mimic_cxr_jpg, vindr_cxr
-from chexone_ray.data.sources.report_sections import Sections, read_sections
+from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources.report_sections import (
+    Sections,
+    broken_at_headers,
+    read_sections,
+)
 from chexone_ray.data.sources.vindr_boxes import finding_name, merge, read_box_files
 from chexone_ray.data.splits import assign, most_held_out
 from chexone_ray.errors import ChexoneError
 from chexone_ray.metrics.labeller import LABELS
-from chexone_ray.records import Box, ImageRef
+from chexone_ray.records import Box, ImageRef, Phrase, Study
 
 CHEXPERT_COLUMNS = sorted(label.title() for label in LABELS)
 METADATA = [
@@ -114,8 +124,60 @@ def test_mimic_boxes_of_a_vindr_shaped_file(mimic: Path, tmp_path: Path) -> None
     assert second.study.boxes_complete
     assert not third.study.boxes_complete  # its view is unknown
     assert dropped["box_row"] == 1
-    images = {0: ImageRef("x", "PA", "current", 80, 100)}
-    assert second.complete(images, "").boxes == (Box("pleural effusion", (0.5, 0.5, 1.0, 1.0), 0),)
+    table(path, header, [*rows, ["d1", "R1", "Pneumothorax", "1", "", "", ""]])
+    (first, *_), _ = mimic_cxr_jpg.studies(source(mimic, path), archive_splits=True)
+    assert not first.study.boxes_complete and "pneumothorax" not in first.study.labels
+    assert second.complete(film(80, 100), "").boxes == (
+        Box("pleural effusion", (0.5, 0.5, 1.0, 1.0), 0),
+    )
+
+
+def film(width: int, height: int) -> dict[int, ImageRef]:
+    return {0: ImageRef("x", "PA", "current", width, height)}
+
+
+def test_boxes_outside_their_image_are_dropped_and_a_little_overhang_is_cut() -> None:
+    boxes = (
+        Box("nodule", (-2, 10, 50, 52)),  # 50 pixels high: 2 pixels are more than 1 % of it
+        Box("mass", (10, 10, 20, 52.1)),
+        Box("edema", (10, 10, 1010, 20)),  # 1000 pixels wide: 1 % are 10
+        Box("hernia", (10, 10, 1011, 20)),
+    )
+    study = Study("made_up", "p", "s", (ImageRef("x"),), boxes_complete=True, boxed=("mass", "a"))
+    found = PendingStudy(study, boxes)
+    assert found.count_boxes(film(1000, 50)) == (4, 2)
+    whole = found.complete(film(1000, 50), "")
+    assert [(box.label, box.xyxy) for box in whole.boxes] == [
+        ("nodule", (0, 0.2, 0.05, 1)),
+        ("edema", (0.01, 0.2, 1, 0.4)),
+    ]
+    assert (whole.boxes_complete, whole.boxed) == (False, ("a",))
+    whole = PendingStudy(study, boxes[:1]).complete(film(1000, 50), "")
+    assert (whole.boxes_complete, whole.boxed) == (True, ("mass", "a"))
+    assert found.count_boxes({}) == (0, 0) and found.complete({}, "").boxes_complete
+    shares = PendingStudy(
+        study,
+        (Box("b", (0, 0, 1.011, 1)), Box("c", (0, 0, 1.009, 1))),
+        (Phrase("x", (Box("d", (0, -0.02, 1, 1)),)), Phrase("y", (Box("e", (0, 0, 1, 1)),))),
+        canonical=True,
+    )
+    assert shares.count_boxes(film(1000, 1000)) == (4, 2)
+    whole = shares.complete(film(1000, 1000), "")
+    assert [box.label for box in whole.boxes] == ["c"] and [p.text for p in whole.phrases] == ["y"]
+
+
+def test_a_pack_of_resized_films_ends_the_run(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(images.to_png(np.arange(64, dtype=np.uint8).reshape(8, 8)))
+    boxes = tuple(Box("nodule", (n, 0, n + 4, 4)) for n in (0, 2, 4, 40))
+    refs = (ImageRef(str(tmp_path / "a.dicom"), "PA"),)
+    pending = PendingStudy(Study("made_up", "p", "s", refs, boxes_complete=True), boxes)
+    config = PrepareConfig(output_uri="x", sources=(source(tmp_path),), max_drop_share=0.2)
+    _, _, block = ask([[[pending]]], 0, "unused", config)
+    assert block.num_boxes == 4
+    assert Letter("made_up", "box_outside_image", "s") in block.letters
+    with pytest.raises(ChexoneError, match=r"^1 of 4 boxes reach outside .* resized copies"):
+        build._check_drops([block], config)
+    build._check_drops([block], config.model_copy(update={"max_drop_share": 0.25}))
 
 
 def test_missing_table_and_column_are_named(mimic: Path) -> None:
@@ -162,6 +224,12 @@ def test_vindr_merges_readers_and_votes(tmp_path: Path) -> None:
     assert first.study.images[0].uri == str(tmp_path / "train" / "i1.dicom")
     assert first.study.archive_split == "train"
     assert not second.pixel_boxes and second.study.boxes_complete
+    (folder / "image_labels_train.csv").unlink()
+    found, _ = vindr_cxr.studies(SourceConfig(adapter="vindr_cxr", uri=str(tmp_path)), True)
+    assert found[0].study.labels == {"nodule or mass": 1}
+    table(folder / "annotations_train.csv", header, [*rows[2:], ["i1", "R2", "ILD", *"1234"]])
+    found, _ = vindr_cxr.studies(SourceConfig(adapter="vindr_cxr", uri=str(tmp_path)), True)
+    assert found[0].study.labels == {"interstitial lung disease": -1, "nodule or mass": -1}
 
 
 def test_vindr_without_tables_is_one_clear_error(tmp_path: Path) -> None:
@@ -239,6 +307,27 @@ def test_section_headers(text: str, expected: Sections) -> None:
     assert read_sections(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            "CLINICAL HISTORY: cough. FINDINGS: Clear. IMPRESSION: None.",
+            ["CLINICAL HISTORY: cough.", "FINDINGS: Clear.", "IMPRESSION: None."],
+        ),
+        (
+            "Seen. REASON FOR EXAM : Fall. FINDINGS/IMPRESSION: Clear.",
+            ["Seen.", "REASON FOR EXAM : Fall.", "FINDINGS/IMPRESSION: Clear."],
+        ),
+        ("HISTORY: a. FINDINGS AND IMPRESSION: b.", ["HISTORY: a.", "FINDINGS AND IMPRESSION: b."]),
+        ("FINDINGS: The history: none.", ["FINDINGS: The history: none."]),
+        ("FINDINGS:\nNo HISTORY: of it.", ["FINDINGS:", "No HISTORY: of it."]),
+        ("", []),
+    ],
+)
+def test_a_report_of_one_line_is_broken_at_its_headers(text: str, lines: list[str]) -> None:
+    assert broken_at_headers(text).splitlines() == lines
+
+
 def test_splits_by_patient() -> None:
     config = PrepareConfig(
         output_uri="x",
@@ -251,7 +340,11 @@ def test_splits_by_patient() -> None:
     assert found == [assign(str(n), "", 0, config) for n in range(2000)]
     assert 0.27 < found.count("test") / 2000 < 0.33
     assert 0.17 < found.count("validate") / 2000 < 0.23
+    unparted = [assign(str(n), "train_val", 0, config) for n in range(2000)]
+    assert set(unparted) == {"train", "validate"}
+    assert 0.17 < unparted.count("validate") / 2000 < 0.23
     other = config.model_copy(update={"archive_splits": False})
+    assert [assign(str(n), "train_val", 0, other) for n in range(2000)] == found
     assert [assign(str(n), "train", 0, other) for n in range(2000)] == found
 
 
@@ -259,6 +352,9 @@ def test_a_patient_in_several_archive_splits_is_held_out() -> None:
     assert most_held_out(["train", "test", "validate"]) == "test"
     assert most_held_out(["train", "", "val"]) == "validate"
     assert most_held_out(["", ""]) == ""
+    assert most_held_out(["train_val", ""]) == "train_val"
+    assert most_held_out(["train_val", "test"]) == "test"
+    assert most_held_out(["train_val", "train"]) == "train_val"
 
 
 def test_a_patient_of_two_archives_has_one_split_and_one_history(

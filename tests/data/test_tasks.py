@@ -121,6 +121,8 @@ def test_grounding_negatives_only_where_all_findings_are_boxed() -> None:
         s.answer.startswith("No ") and s.answer.endswith(" detected.") for s in with_negatives
     )
     assert not negatives(study(boxes_complete=False))
+    one = study(boxes_complete=False, boxed=("pneumothorax", "pleural effusion"))
+    assert {s.id.rsplit("/", 1)[1] for s in negatives(one)} == {"pneumothorax"}
 
 
 def test_side_and_zone_of_boxes() -> None:

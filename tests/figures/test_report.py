@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from chexone_ray.figures import charts, report
+from chexone_ray.figures.page import Card, Film
 from chexone_ray.images import to_png
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.records import Box
@@ -25,7 +26,7 @@ def content(png: bytes) -> report.Content:
         "baseline": False,
     }
     check = {"name": "presence", "threshold": 0.95, "reached": 0.97, "low": 0.95, "high": 0.99}
-    film = report.Film(png, 56, 56, "nodule", (Box("nodule", (0.25, 0.25, 0.5, 0.5)),), ())
+    film = Film(png, 56, 56, "nodule", (Box("nodule", (0.25, 0.25, 0.5, 0.5)),), ())
     return report.Content(
         title="<demo>",
         summary={
@@ -40,7 +41,7 @@ def content(png: bytes) -> report.Content:
         grpo=[{"step": 1, "grpo/reward": 0.4, "grpo/kl": 0.0}],
         histograms={"presence": ([0.0, 0.1, 0.2], [3, 1])},
         cut=0.05,
-        cards=[report.Card((film,), "Where?", "here", {"SFT": ("A <b>trace</b>.", "there")})],
+        cards=[Card((film,), "Where?", "here", {"SFT": ("A <b>trace</b>.", "there")})],
     )
 
 

@@ -19,7 +19,7 @@ TASKS = {
 }
 """(data set, finding) -> the original's task for grounding rows whose boxes were drawn for it."""
 NEGATIVE_BOX_SHARE = 0.35
-"""Share of the fully boxed films that also get a question about a finding that is not there."""
+"""Share of the films with boxed findings that also get a question about one that is not there."""
 MAX_BOXES = 5
 """Films with more are not asked for all their boxes, as upstream."""
 ANYTHING = "abnormality"
@@ -30,7 +30,7 @@ MAX_OVERLAP = 0.5
 
 
 def grounding(scene: Scene) -> Drafts:
-    """The boxes of a finding that is there; on fully boxed films also of one that is not."""
+    """The boxes of a finding that is there; also of one that is not, where a missing box tells."""
     film, rng = scene.film, scene.rng
     if film is None:
         return
@@ -45,7 +45,9 @@ def grounding(scene: Scene) -> Drafts:
         answer = codec.encode(boxes)
         yield Draft(name, question, answer, trace, (film.image,), (), boxes, task=task)
     absent = film.absent()
-    if scene.study.boxes_complete and absent and rng.random() < NEGATIVE_BOX_SHARE:
+    if not scene.study.boxes_complete:
+        absent = [name for name in absent if name in scene.study.boxed]
+    if absent and rng.random() < NEGATIVE_BOX_SHARE:
         name = rng.choice(absent)
         question = scene.ask("grounding", name=name)
         trace = wording.no_sign(name, rng)

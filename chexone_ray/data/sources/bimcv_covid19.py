@@ -76,14 +76,14 @@ def _study(key: tuple[str, str], places: list[str], cell: str, dropped: Counter[
         patient=key[0],
         study=f"{key[0]}/{key[1]}",
         images=tuple(ImageRef(place, _view(place)) for place in places),
-        labels={} if listed is None else _states(listed),
+        labels={} if listed is None else _states(listed, dropped),
     )
 
 
-def _states(listed: list[str]) -> dict[str, int | None]:
+def _states(listed: list[str], dropped: Counter[str]) -> dict[str, int | None]:
     covid = [match for name in listed if (match := _COVID.fullmatch(name))]
     sure = any(not match[1] for match in covid)
-    return padchest.states_of(listed) | {LABEL: int(sure) if sure or not covid else -1}
+    return padchest.states_of(listed, dropped) | {LABEL: int(sure) if sure or not covid else -1}
 
 
 def _view(place: str) -> str:

@@ -19,7 +19,15 @@ from chexone_ray.records import ImageRef, Study
 DATASET = "brax"
 TABLE = Table(
     ("master_spreadsheet_update.csv", "master_spreadsheet.csv"),
-    ("PngPath", "DicomPath", "PatientID", "AccessionNumber", "StudyDate", "ViewPosition", "Edema"),
+    (
+        "PngPath",
+        "DicomPath",
+        "PatientID",
+        "AccessionNumber",
+        "StudyDate",
+        "ViewPosition",
+        *(label.title() for label in LABELS),
+    ),
 )
 _PATHS = ("PngPath", "DicomPath")
 _VIEWS = {"PA": "PA", "AP": "AP", "L": "lateral", "RL": "lateral", "LL": "lateral"}
@@ -79,6 +87,7 @@ SPEC = Spec(
     access="credentialed",
     images="the paths of the table, under the root",
     labels="14 labels with uncertainty, by rules from Portuguese reports",
+    uncertain=True,
     tables=(TABLE,),
     read=studies,
 )

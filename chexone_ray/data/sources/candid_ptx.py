@@ -66,6 +66,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             study=name,
             images=(ImageRef(places.get(f"{name}.dcm", storage.join(root, f"{name}.dcm"))),),
             labels=states,
+            boxed=tuple(states),
         )
         report = rows[name]["Report"]
         found.append(PendingStudy(study, tuple(boxes), report=report, default_view="frontal"))
@@ -86,6 +87,8 @@ SPEC = Spec(
     access="agreement",
     images="<SOPInstanceUID>.dcm in any folder below the root",
     labels="masks of pneumothorax, rib fracture and chest tube by radiologists; reports",
+    uncertain=True,
+    split_unit="study",
     tables=(REPORTS, FRACTURES, TUBES),
     read=studies,
 )

@@ -19,15 +19,16 @@ from chexone_ray.metrics.labeller import LABELS
 from chexone_ray.records import ImageRef, Study
 
 DATASET = "chexpert"
-_COLUMNS = ("Path", "Edema", "Pleural Effusion")
+OPACITY = ("Lung Opacity", "Airspace Opacity")
+"""The expert labels of the test part use the other name."""
+_COLUMNS = ("Path", *(label.title() for label in LABELS if label.title() not in OPACITY))
 TABLES = {
     "train": Table(("train.csv",), _COLUMNS),
     "validate": Table(("valid.csv",), _COLUMNS, True),
     "test": Table(("test.csv", "test_labels.csv"), _COLUMNS, True),
 }
 _FOLDERS = ("train", "valid", "test")
-# The expert labels of the test part use another name.
-_NAMES = {label.title(): label for label in LABELS} | {"Airspace Opacity": "lung opacity"}
+_NAMES = {label.title(): label for label in LABELS} | dict.fromkeys(OPACITY, "lung opacity")
 
 
 def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
@@ -42,7 +43,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     split_of: dict[tuple[str, str], str] = {}
     for split, spec in TABLES.items():
         uri = tables.find(root, spec.names)
-        for row in tables.read(uri, spec.columns, CSV_STEP) if uri else ():
+        for row in _rows(uri, spec) if uri else ():
             place = _place(row["Path"])
             if place is None:
                 dropped["row_without_id"] += 1
@@ -58,6 +59,13 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         for key, rows in sorted(films.items())
     ]
     return found, +dropped
+
+
+def _rows(uri: str, spec: Table) -> tables.Table:
+    table = tables.read(uri, spec.columns, CSV_STEP)
+    if not set(OPACITY) & set(table.columns):
+        raise ChexoneError(f'{uri} has no column "{OPACITY[0]}": {CSV_STEP}')
+    return table
 
 
 def _place(path: str) -> PurePosixPath | None:
@@ -103,6 +111,7 @@ SPEC = Spec(
     access="registration",
     images="{train,valid,test}/patient<n>/study<n>/view<n>_{frontal,lateral}.jpg",
     labels="14 labels with uncertainty, by rules from reports; by radiologists in valid and test",
+    uncertain=True,
     tables=tuple(TABLES.values()),
     read=studies,
 )

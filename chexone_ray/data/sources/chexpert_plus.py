@@ -33,7 +33,7 @@ TABLE = Table(
         "section_impression",
     ),
 )
-_LABEL_FILE = "chexbert_labels/report_fixed.json"
+LABEL_FILE = Table(("chexbert_labels/report_fixed.json",), (), True)
 _IMAGE_FOLDERS = ("PNG", "")
 _STATES: dict[object, int] = {1: 1, 0: 0, -1: -1}
 Key = tuple[str, str]
@@ -113,9 +113,9 @@ def _view(row: dict[str, str]) -> str:
 
 def _labels(root: str, dropped: Counter[str]) -> dict[str, dict[str, int | None]]:
     """Image -> label -> state, from the label file; empty without it."""
-    data = storage.read_if_there(storage.join(root, _LABEL_FILE))
+    uri = tables.find(root, LABEL_FILE.names)
     found: dict[str, dict[str, int | None]] = {}
-    for line in (data or b"").splitlines():
+    for line in filter(str.strip, tables.read_text(uri).split("\n")) if uri else ():
         try:
             row = json.loads(line)
             name = str(row["path_to_image"])
@@ -131,6 +131,7 @@ SPEC = Spec(
     access="registration",
     images="PNG/train/patient<n>/study<n>/view<n>_{frontal,lateral}.png",
     labels="14 labels with uncertainty by CheXbert; report sections",
-    tables=(TABLE,),
+    uncertain=True,
+    tables=(TABLE, LABEL_FILE),
     read=studies,
 )

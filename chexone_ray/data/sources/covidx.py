@@ -70,6 +70,7 @@ SPEC = Spec(
     access="kaggle",
     images="{train,val,test}/<file>",
     labels="COVID-19, by laboratory test; in older releases other pneumonia and normal films",
+    split_unit="patient; of films of RSNA the film",
     tables=TABLES,
     read=studies,
 )

@@ -129,7 +129,7 @@ def _study(
             for box in boxes.boxes[ids[i]]
         ]
         frontal = [i for i, image in enumerate(images) if is_frontal(image.view)]
-        complete = bool(frontal) and set(frontal) <= set(read)
+        complete = bool(frontal) and all(boxes.is_complete(ids[i]) for i in frontal)
         if complete:
             absent = boxes.names - {box.label for box in found}
             known |= {name: 0 for name in sorted(absent) if known.get(name) is None}
@@ -188,6 +188,8 @@ SPEC = Spec(
     access="credentialed",
     images="files/p10/p10000032/s50414267/<dicom_id>.{jpg,dcm}",
     labels="14 labels with uncertainty, by rules from reports",
+    uncertain=True,
+    boxes_elsewhere=True,
     tables=(
         _spec_table("metadata", _METADATA),
         _spec_table("split", ("study_id", "split"), optional=True),

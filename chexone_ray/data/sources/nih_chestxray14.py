@@ -14,9 +14,13 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
 from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.data.splits import TRAIN_VAL
+from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box, ImageRef, Study
 
 DATASET = "nih_chestxray14"
+PATIENTS = "nih"
+"""The films of other data sets have these patient numbers too, where they tell them."""
 ENTRIES = Table(
     ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv", "sample_labels.csv"),
     ("Image Index", "Finding Labels", "Follow-up #", "Patient ID", "View Position"),
@@ -25,7 +29,10 @@ ENTRIES = Table(
 BOXES = Table(
     ("BBox_List_2017.csv",), ("Image Index", "Finding Label", "Bbox [x", "y", "w", "h]"), True
 )
-LISTS = {"train_val_list.txt": "train", "test_list.txt": "test"}
+LISTS = {
+    TRAIN_VAL: Table(("train_val_list.txt",), (), True),
+    "test": Table(("test_list.txt",), (), True),
+}
 FINDINGS = {
     "Atelectasis": "atelectasis",
     "Cardiomegaly": "cardiomegaly",
@@ -50,7 +57,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """All images as studies, by patient and follow-up number, and what was left out by reason.
 
     A finding that is not in an image's list is 0: the labels are the complete list of what the text
-    mining found. Raises ChexoneError where a table or a column is missing.
+    mining found. Raises ChexoneError where a table, a column or one of the two lists is missing.
     """
     root = source.uri
     table = tables.read(tables.require(root, ENTRIES.names, CSV_STEP), ENTRIES.columns, CSV_STEP)
@@ -111,13 +118,22 @@ def _boxes(root: str, dropped: Counter[str]) -> dict[str, list[Box]]:
 
 
 def _splits(root: str) -> dict[str, str]:
-    """Image -> the split of the list that names it; empty without the lists."""
-    split_of = {}
-    for file, split in LISTS.items():
-        data = storage.read_if_there(storage.join(root, file))
-        for name in (data or b"").decode().split():
-            split_of[name] = split
-    return split_of
+    """Image -> the split of the list that names it; empty without the lists. Raises ChexoneError
+    where only one is there: a hash would part the films of the other, across the set's own split.
+    """
+    found = {split: tables.find(root, table.names) for split, table in LISTS.items()}
+    missing = [LISTS[split].names[0] for split, uri in found.items() if uri is None]
+    if len(missing) == 1:
+        raise ChexoneError(
+            f"{storage.join(root, missing[0])} is missing beside the other list: fetch it, or set "
+            "archive_splits=false"
+        )
+    return {
+        name: split
+        for split, uri in found.items()
+        if uri is not None
+        for name in tables.read_text(uri).split()
+    }
 
 
 SPEC = Spec(
@@ -125,6 +141,7 @@ SPEC = Spec(
     access="open",
     images="images_*/images/<Image Index> or any folder below the root",
     labels="14 findings, text-mined from reports (noisy); 984 boxes drawn by a radiologist",
-    tables=(ENTRIES, BOXES),
+    patients=PATIENTS,
+    tables=(ENTRIES, BOXES, *LISTS.values()),
     read=studies,
 )

@@ -54,6 +54,7 @@ SPEC = Spec(
     access="open",
     images="CXR_png/{MCUCXR,CHNCXR}_<n>_{0,1}.png",
     labels="tuberculosis, by the clinic's records",
+    split_unit="film",
     tables=(),
     read=studies,
 )

@@ -63,6 +63,7 @@ def _study(
         images=(ImageRef(storage.join(root, part, row["image_name"])),),
         archive_split=part if archive_splits else "",
         labels={LABEL: int(bool(shapes))},
+        boxed=(LABEL,),
     )
     return PendingStudy(study, tuple(boxes), default_view="frontal")
 
@@ -86,6 +87,7 @@ SPEC = Spec(
     access="open",
     images="{train,dev}/<image_name>",
     labels="foreign objects, outlined by radiologists",
+    split_unit="film",
     tables=tuple(TABLES.values()),
     read=studies,
 )

@@ -5,13 +5,12 @@
 frontal, lateral), `split`, and of the study's first row `report`, or `findings`, `impression`,
 `indication`, `comparison`. A label is a column `label:<finding>` with 1, 0, -1 or nothing; boxes
 are a column `boxes` with a JSON list of {"label", "xyxy"} in pixels of the image. In JSON lines
-`labels` is a table and `boxes` a list.
+`labels` is a table, whose values may be true and false too, and `boxes` a list.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,6 +19,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.pending import PendingStudy, box_of_size, label_state
+from chexone_ray.data.sources.report_sections import broken_at_headers
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
 from chexone_ray.errors import ChexoneError
@@ -30,10 +30,6 @@ FILES = ("studies.csv", "studies.jsonl")
 TABLE = Table(FILES, ("image", "study"))
 LABEL_PREFIX = "label:"
 _REMEDY = "docs/data.md says which columns a table of your own has"
-_HEADER = re.compile(
-    r"\s+(?=(?:FINDINGS|IMPRESSION|CONCLUSION|INDICATION|HISTORY|COMPARISON|TECHNIQUE)\s*:)"
-)
-"""Where a section begins in a report that is one line."""
 _VIEWS = {"pa": "PA", "ap": "AP", "frontal": "frontal", "lateral": "lateral"}
 
 
@@ -64,13 +60,13 @@ def _rows(uri: str, dropped: Counter[str]) -> Iterator[Mapping[str, Any]]:
     if uri.removesuffix(".gz").endswith(".csv"):
         for cells in tables.read(uri, TABLE.columns, _REMEDY):
             labels = {
-                name.removeprefix(LABEL_PREFIX): label_state(cell)
+                name.removeprefix(LABEL_PREFIX): cell
                 for name, cell in cells.items()
                 if name.startswith(LABEL_PREFIX)
             }
             yield {**cells, "labels": labels, "boxes": _json(cells.get("boxes") or "[]", dropped)}
         return
-    for line in tables.read_text(uri).splitlines():
+    for line in tables.read_text(uri).split("\n"):  # JSON strings may hold the other line ends
         row = _json(line, dropped) if line.strip() else None
         if isinstance(row, dict):
             yield row
@@ -96,9 +92,8 @@ def _study(
     first = next(iter(films.values()))
     labels: dict[str, int | None] = {}
     for row in films.values():
-        for label, state in (row.get("labels") or {}).items():
-            known = labels.get(str(label).lower())
-            labels[str(label).lower()] = label_state(str(state)) if known is None else known
+        for label, state in _labels(row, dropped):
+            labels[label] = state if labels.get(label) is None else labels[label]
     boxes = [box for i, row in enumerate(films.values()) for box in _boxes(row, i, dropped)]
     return PendingStudy(
         Study(
@@ -121,8 +116,19 @@ def _study(
             comparison=_section(first, "comparison"),
         ),
         tuple(boxes),
-        report=_HEADER.sub("\n", str(first.get("report") or "")),
+        report=broken_at_headers(str(first.get("report") or "")),
     )
+
+
+def _labels(row: Mapping[str, Any], dropped: Counter[str]) -> Iterator[tuple[str, int | None]]:
+    told = row.get("labels") or {}
+    if not isinstance(told, dict):
+        dropped["unparsable_row"] += 1
+        return
+    for label, value in told.items():
+        state = int(value) if isinstance(value, bool) else label_state(str(value))
+        dropped["unknown_label"] += state is None and value not in (None, "")
+        yield str(label).lower(), state
 
 
 def _section(row: Mapping[str, Any], name: str) -> str:
@@ -130,7 +136,11 @@ def _section(row: Mapping[str, Any], name: str) -> str:
 
 
 def _boxes(row: Mapping[str, Any], image: int, dropped: Counter[str]) -> Iterator[Box]:
-    for item in row.get("boxes") or ():
+    boxes = row.get("boxes") or []
+    if not isinstance(boxes, list):
+        dropped["unparsable_row"] += 1
+        return
+    for item in boxes:
         try:
             label, (x1, y1, x2, y2) = str(item["label"]).lower(), map(float, item["xyxy"])
         except (TypeError, ValueError, KeyError):
@@ -145,9 +155,11 @@ def _boxes(row: Mapping[str, Any], image: int, dropped: Counter[str]) -> Iterato
 
 SPEC = Spec(
     title="A table of your own",
-    access="open",
+    access="own",
     images="as the table names them",
     labels="yours",
+    uncertain=True,
+    split_unit="patient where the table names it, else study",
     tables=(TABLE,),
     read=studies,
 )

@@ -26,31 +26,105 @@ TABLE = Table(
         "StudyID",
         "PatientID",
         "Projection",
-        "MethodLabel",
         "Labels",
     ),
 )
 VIEWS = {"PA": "PA", "AP": "AP", "AP_horizontal": "AP", "L": "lateral"}
 """Projection -> view. COSTAL shows ribs; EXCLUDE and UNK are no chest films or unknown."""
+_PATTERNS = (
+    "interstitial pattern",
+    "ground glass pattern",
+    "reticular interstitial pattern",
+    "reticulonodular interstitial pattern",
+    "miliary opacities",
+    "alveolar pattern",
+)
 FINDINGS = {
-    "atelectasis": "atelectasis",
-    "cardiomegaly": "cardiomegaly",
-    "consolidation": "consolidation",
-    "emphysema": "emphysema",
-    "hiatal hernia": "hernia",
-    "infiltrates": "infiltration",
-    "mass": "mass",
-    "pulmonary mass": "mass",
-    "nodule": "nodule",
-    "pacemaker": "pacemaker",
-    "pleural effusion": "pleural effusion",
-    "pleural thickening": "pleural thickening",
-    "pneumonia": "pneumonia",
-    "pneumothorax": "pneumothorax",
-    "pulmonary edema": "edema",
-    "pulmonary fibrosis": "pulmonary fibrosis",
+    "atelectasis": (
+        "atelectasis",
+        "total atelectasis",
+        "lobar atelectasis",
+        "segmental atelectasis",
+        "laminar atelectasis",
+        "round atelectasis",
+        "atelectasis basal",
+    ),
+    "cardiomegaly": ("cardiomegaly",),
+    "consolidation": ("consolidation", "air bronchogram"),
+    "emphysema": ("emphysema",),
+    "hernia": ("hiatal hernia",),
+    "infiltration": ("infiltrates", *_PATTERNS, "consolidation", "air bronchogram"),
+    "mass": (
+        "mass",
+        "pulmonary mass",
+        "mediastinal mass",
+        "pleural mass",
+        "breast mass",
+        "soft tissue mass",
+    ),
+    "nodule": ("nodule", "multiple nodules"),
+    "pacemaker": ("pacemaker",),
+    "pleural effusion": (
+        "pleural effusion",
+        "loculated pleural effusion",
+        "loculated fissural effusion",
+        "hydropneumothorax",
+        "empyema",
+        "hemothorax",
+    ),
+    "pleural thickening": (
+        "pleural thickening",
+        "apical pleural thickening",
+        "calcified pleural thickening",
+    ),
+    "pneumonia": ("pneumonia", "atypical pneumonia"),
+    "pneumothorax": ("pneumothorax", "hydropneumothorax"),
+    "edema": ("pulmonary edema",),
+    "pulmonary fibrosis": ("pulmonary fibrosis",),
 }
-"""The labels that are asked for, of 174; one that is not listed is absent."""
+"""Our name -> the labels that say that it is there, by the tree of the set's 174 labels."""
+OPEN = {
+    "atelectasis": ("volume loss", "hypoexpansion", "hypoexpansion basal"),
+    "cardiomegaly": ("pericardial effusion",),
+    "consolidation": ("alveolar pattern", "infiltrates", "increased density"),
+    "emphysema": ("copd signs", "bullas", "hyperinflated lung", "air trapping"),
+    "infiltration": ("increased density",),
+    "nodule": ("pseudonodule", "granuloma", "calcified granuloma", "miliary opacities"),
+    "pacemaker": ("electrical device", "dual chamber device", "single chamber device", "dai"),
+    "pleural effusion": ("costophrenic angle blunting",),
+    "pleural thickening": (
+        "pleural plaques",
+        "calcified pleural plaques",
+        "fissure thickening",
+        "minor fissure thickening",
+        "major fissure thickening",
+        "costophrenic angle blunting",
+    ),
+    "pneumonia": ("infiltrates", "consolidation", "air bronchogram", "alveolar pattern"),
+    "edema": (
+        "heart insufficiency",
+        "hilar congestion",
+        "kerley lines",
+        "vascular redistribution",
+        "central vascular redistribution",
+        "interstitial pattern",
+        "alveolar pattern",
+    ),
+    "pulmonary fibrosis": (
+        "fibrotic band",
+        "interstitial pattern",
+        "reticular interstitial pattern",
+        "reticulonodular interstitial pattern",
+        "post radiotherapy changes",
+        "asbestosis signs",
+        "tuberculosis sequelae",
+    ),
+}
+"""Our name -> the labels that leave it open: with one of them it is neither absent nor present.
+The set counts a two-chamber device as no kind of pacemaker, as it may be a defibrillator."""
+PARTIAL = frozenset({"unchanged", "suboptimal study"})
+"""With one of these, or with none at all, a list does not name all that the film shows."""
+EXCLUDED = "exclude"
 NORMAL = "normal"
 
 
@@ -95,7 +169,7 @@ def _study(
             study=key[1],
             images=tuple(images),
             date=min(row["StudyDate_DICOM"] for row in rows.values()),
-            labels=states_of(listed[0]) if listed else {},
+            labels=states_of(listed[0], dropped) if listed else {},
         )
     )
 
@@ -114,10 +188,24 @@ def read_list(text: str) -> list[str] | None:
     return [name for item in found if (name := " ".join(str(item).lower().split()))]
 
 
-def states_of(listed: list[str]) -> dict[str, int | None]:
-    """The asked findings by one study's list of labels."""
-    present = {FINDINGS[name] for name in listed if name in FINDINGS}
-    states: dict[str, int | None] = {name: int(name in present) for name in FINDINGS.values()}
+def finding_of(name: str) -> str:
+    """The finding that a label of the tree is a kind of, or the label itself."""
+    return next((finding for finding, settling in FINDINGS.items() if name in settling), name)
+
+
+def states_of(listed: list[str], dropped: Counter[str]) -> dict[str, int | None]:
+    """The labels of a list of names; what it does not name is absent where it names everything."""
+    names = set(listed)
+    if EXCLUDED in names:
+        dropped["labels_excluded"] += 1
+        return {}
+    states: dict[str, int | None] = {}
+    for finding, settling in FINDINGS.items():
+        is_open = bool(names & set(OPEN.get(finding, ())))
+        states[finding] = 1 if names & set(settling) else None if is_open else 0
+    if not names or names & PARTIAL:
+        dropped["labels_not_all_named"] += 1
+        return {finding: 1 for finding, state in states.items() if state}
     return states | {"no finding": int(listed == [NORMAL])}
 
 

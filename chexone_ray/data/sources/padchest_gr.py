@@ -114,7 +114,7 @@ def _sentences(findings: object, dropped: Counter[str]) -> tuple[list[str], list
             continue
         texts.append(text)
         labels, locations = _names(item.get("labels")), _names(item.get("locations"))
-        label = padchest.FINDINGS.get(labels[0], labels[0]) if len(labels) == 1 else ""
+        label = padchest.finding_of(labels[0]) if len(labels) == 1 else ""
         region = locations[0].removeprefix("loc ") if len(locations) == 1 else ""
         places = [corners(box) for box in item.get("boxes") or () if isinstance(box, list)]
         boxes = tuple(Box(label, box) for box in places if box)

@@ -7,19 +7,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from chexone_ray.config import Uncertain
+from chexone_ray.data.facts import UNCERTAIN_AS
 from chexone_ray.data.sources.report_sections import read_sections
 from chexone_ray.records import Box, ImageRef, Phrase, Study
 
+OVERHANG_PIXELS, OVERHANG_SHARE = 2.0, 0.01
+"""A box may reach so far outside its image, in pixels or as a share of the side, whichever is more,
+and is clipped. One that reaches further was counted in an image of another size."""
 CSV_STEP = "check that the archive is complete and source.uri is its root"
 
 
 def label_state(text: str) -> int | None:
     """A cell of a label table: "1.0", "0.0", "-1.0" or blank."""
     try:
-        value = int(float(text))
+        value = float(text)
     except ValueError:
         return None
-    return value if value in (1, 0, -1) else None
+    return int(value) if value in (1, 0, -1) else None
 
 
 def box_of_size(label: str, x: str, y: str, width: str, height: str) -> Box | None:
@@ -58,26 +62,45 @@ class PendingStudy:
         return replace(self, study=replace(self.study, archive_split=split))
 
     def with_uncertain(self, policy: Uncertain) -> PendingStudy:
-        """The same study with its uncertain labels kept, set to 0 or 1, or as not mentioned."""
+        """The same study with its uncertain labels kept, set to 0 or 1, or as not mentioned, and
+        those of its report to follow them."""
         if policy == "keep":
             return self
-        to = {"u-zeros": 0, "u-ones": 1, "u-ignore": None}[policy]
+        to = UNCERTAIN_AS[policy]
         labels = {name: to if state == -1 else state for name, state in self.study.labels.items()}
-        return replace(self, study=replace(self.study, labels=labels))
+        return replace(self, study=replace(self.study, labels=labels, uncertain=policy))
+
+    def count_boxes(self, images: Mapping[int, ImageRef]) -> tuple[int, int]:
+        """How many boxes lie on usable images, and how many of these reach outside too far."""
+        boxes = [*self.pixel_boxes, *(box for p in self.pixel_phrases for box in p.boxes)]
+        on = [(box, images[box.image]) for box in boxes if box.image in images]
+        return len(on), sum(self._is_outside(box, image) for box, image in on)
+
+    def _sizes(self, image: ImageRef) -> tuple[int, int]:
+        return (1, 1) if self.canonical else (image.width, image.height)
+
+    def _is_outside(self, box: Box, image: ImageRef) -> bool:
+        for value, size in zip(box.xyxy, self._sizes(image) * 2, strict=True):
+            pixels = 0.0 if self.canonical else OVERHANG_PIXELS
+            overhang = max(pixels, OVERHANG_SHARE * size)
+            if not -overhang <= value <= size + overhang:
+                return True
+        return False
 
     def complete(self, images: Mapping[int, ImageRef], report: str) -> Study:
         """The study with its usable images (old number -> image with its size) and its report.
 
         Boxes move to 0-1 and to the new image numbers; those of dropped images go, as do boxes
-        without area, phrases that lose a box and questions that lose an image.
+        without area or outside their image, phrases that lose a box and questions that lose an
+        image. An image that lost a box is not completely boxed.
         """
         numbers = {old: new for new, old in enumerate(sorted(images))}
 
         def placed(box: Box) -> Box | None:
             image = images.get(box.image)
-            if image is None:
+            if image is None or self._is_outside(box, image):
                 return None
-            sizes = (1, 1) if self.canonical else (image.width, image.height)
+            sizes = self._sizes(image)
             x1, y1, x2, y2 = (
                 min(max(value / size, 0.0), 1.0)
                 for value, size in zip(box.xyxy, sizes * 2, strict=True)
@@ -95,12 +118,15 @@ class PendingStudy:
             for question in self.study.questions
             if set(question.images or range(len(self.study.images))) <= set(numbers)
         ]
+        lost = {b.label for b in self.pixel_boxes if b.image in images and placed(b) is None}
         told = report or self.report
         sections = asdict(read_sections(told)) if told else {}  # else those of the table, if any
         return replace(
             self.study,
             images=tuple(images[old] for old in sorted(images)),
             boxes=tuple(box for item in self.pixel_boxes if (box := placed(item))),
+            boxes_complete=self.study.boxes_complete and not lost,
+            boxed=tuple(name for name in self.study.boxed if name not in lost),
             phrases=tuple(phrases),
             questions=tuple(questions),
             **sections,

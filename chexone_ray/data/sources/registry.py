@@ -92,7 +92,15 @@ SOURCES: dict[str, Spec] = {module.DATASET: module.SPEC for module in _MODULES}
 
 FAMILIES: tuple[frozenset[str], ...] = (
     frozenset({chexpert.DATASET, chexpert_plus.DATASET}),
-    frozenset({nih_chestxray14.DATASET, rsna_pneumonia.DATASET, siim_acr.DATASET, covidx.DATASET}),
+    frozenset(
+        {
+            nih_chestxray14.DATASET,
+            rsna_pneumonia.DATASET,
+            siim_acr.DATASET,
+            ranzcr_clip.DATASET,
+            covidx.DATASET,
+        }
+    ),
     frozenset({vindr_cxr.DATASET, vinbigdata.DATASET}),
     frozenset({covidx.DATASET, bimcv_covid19.DATASET}),
 )

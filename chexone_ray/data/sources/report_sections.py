@@ -87,6 +87,16 @@ _MIXED_HEADER = re.compile(
 )
 
 
+_INLINE_HEADER = re.compile(
+    r"(?:^|\s+)((?:"
+    + "|".join(
+        header.upper().replace(" AND ", r"[\s/]+(?:AND|&)\s+").replace(" ", r"[\s/,]+")
+        for header in sorted(_SECTION_OF, key=len, reverse=True)
+    )
+    + r")\s*:)"
+)
+
+
 @dataclass(frozen=True)
 class Sections:
     """Sections of one report, white space folded; empty where absent."""
@@ -116,6 +126,12 @@ def read_sections(text: str) -> Sections:
     return Sections(
         findings, impression, joined.get("indication", ""), joined.get("comparison", "")
     )
+
+
+def broken_at_headers(text: str) -> str:
+    """A report that is one line, with a line for each of its headers; others as they are."""
+    text = text.strip()
+    return text if "\n" in text else _INLINE_HEADER.sub(r"\n\1", text).strip()
 
 
 def _section(header: str) -> str:

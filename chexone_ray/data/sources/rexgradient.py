@@ -90,6 +90,7 @@ SPEC = Spec(
     access="registration",
     images="deid_png/<patient>/<accession>/studies/.../<sop>.png, 16-bit",
     labels="none; report sections",
+    uncertain=True,
     tables=tuple(Table((name,), (), optional=part != "train") for part, name in FILES.items()),
     read=studies,
     patients="rexgradient",

@@ -2,24 +2,33 @@
 
 `stage_2_train_labels.csv` (a row a box), `stage_2_detailed_class_info.csv` (a class an image, rows
 repeated) and `stage_2_train_images/<patientId>.dcm`. The films are part of NIH ChestX-ray14 under
-other names, so the two must not be split apart.
+other names, so the two must not be split apart, and a `patientId` is one film: NIH's patients have
+several. Whose they are is in RSNA's `pneumonia-challenge-dataset-mappings_2018.json`, a list of
+{"subset_img_id": patientId, "img_id": "<NIH patient>_<number>.png", ...}. These keys are those that
+published code reads; the file itself was not at hand.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter, defaultdict
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.nih_chestxray14 import PATIENTS
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
 from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box, ImageRef, Study
 
 DATASET = "rsna_pneumonia"
 BOXES = Table(("stage_2_train_labels.csv",), ("patientId", "x", "y", "width", "height", "Target"))
 CLASSES = Table(("stage_2_detailed_class_info.csv",), ("patientId", "class"))
+MAPPING = Table(("pneumonia-challenge-dataset-mappings_2018.json",), (), True)
 LABEL = "lung opacity"
+_NIH_NAME = re.compile(r"(\d{8})_\d{3}(?:\.png)?")
 _STATES: dict[str, dict[str, int | None]] = {
     "Normal": {LABEL: 0, "no finding": 1},
     "No Lung Opacity / Not Normal": {LABEL: 0, "no finding": 0},
@@ -30,7 +39,8 @@ _STATES: dict[str, dict[str, int | None]] = {
 def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
     """All images as studies, by id, and what was left out by reason.
 
-    Raises ChexoneError where a table or a column is missing.
+    A film is its own patient without the mapping. Raises ChexoneError where a table or a column is
+    missing or the mapping is no list.
     """
     root = source.uri
     dropped: Counter[str] = Counter()
@@ -51,14 +61,17 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             dropped["duplicate_row"] += 1
         else:
             boxes[row["patientId"]].append(box)
+    patients = _patients(root, dropped)
+    dropped["film_without_patient"] += len(states.keys() - patients.keys()) if patients else 0
     found = [
         PendingStudy(
             Study(
                 dataset=DATASET,
-                patient=name,
+                patient=patients.get(name, name),
                 study=name,
                 images=(ImageRef(storage.join(root, "stage_2_train_images", f"{name}.dcm")),),
                 labels=states[name],
+                boxed=(LABEL,),
             ),
             tuple(boxes.get(name, ())),
             default_view="frontal",
@@ -66,6 +79,28 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         for name in sorted(states)
     ]
     return found, +dropped
+
+
+def _patients(root: str, dropped: Counter[str]) -> dict[str, str]:
+    """Film -> NIH's patient, from the mapping; empty without it."""
+    uri = tables.find(root, MAPPING.names)
+    if uri is None:
+        return {}
+    try:
+        entries = json.loads(tables.read_text(uri))
+    except ValueError as error:
+        raise ChexoneError(f"{uri} is no JSON ({error}): fetch it again") from error
+    if not isinstance(entries, list):
+        raise ChexoneError(f"{uri} is no JSON list of films: {CSV_STEP}")
+    patients: dict[str, str] = {}
+    for entry in entries:
+        known = isinstance(entry, dict) and entry.get("subset_img_id")
+        name = _NIH_NAME.fullmatch(str(entry.get("img_id"))) if known else None
+        if name is None:
+            dropped["unparsable_row"] += 1
+        else:
+            patients[str(entry["subset_img_id"])] = name[1]
+    return patients
 
 
 def _rows(root: str, table: Table) -> tables.Table:
@@ -77,6 +112,8 @@ SPEC = Spec(
     access="kaggle",
     images="stage_2_train_images/<patientId>.dcm",
     labels="lung opacity suspicious for pneumonia, boxed by radiologists",
-    tables=(BOXES, CLASSES),
+    patients=PATIENTS,
+    split_unit="patient with the mapping file, else film",
+    tables=(BOXES, CLASSES, MAPPING),
     read=studies,
 )

@@ -76,6 +76,7 @@ def _study(root: str, name: str, mask: NDArray[np.bool_], places: dict[str, str]
         study=name,
         images=(ImageRef(uri),),
         labels={LABEL: int(mask.any())},
+        boxed=(LABEL,),
     )
     return PendingStudy(study, tuple(boxes_of(mask, LABEL)), default_view="frontal")
 
@@ -122,6 +123,7 @@ SPEC = Spec(
     access="kaggle",
     images="dicom-images-train/<study>/<series>/<ImageId>.dcm",
     labels="pneumothorax, outlined by radiologists; boxes of the connected parts",
+    split_unit="film",
     tables=(TABLE,),
     read=studies,
 )

@@ -10,9 +10,9 @@ from typing import Literal
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources.pending import PendingStudy
 
-Access = Literal["open", "registration", "kaggle", "credentialed", "agreement"]
+Access = Literal["open", "registration", "kaggle", "credentialed", "agreement", "own"]
 """Anybody; after a registration or a click; under Kaggle's rules of the competition; PhysioNet's
-training and signed agreement; an agreement that the institution signs."""
+training and signed agreement; an agreement that the institution signs; as its owner allows."""
 Reader = Callable[[SourceConfig, bool], tuple[list[PendingStudy], Counter[str]]]
 """(source, keep the archive's splits) -> studies and counts of what was left out by reason."""
 
@@ -38,6 +38,13 @@ class Spec:
     """Who labelled what, in a few words."""
     tables: tuple[Table, ...]
     read: Reader
+    split_unit: str = "patient"
+    """What stays in one split: where the archive does not tell whose the films are, the study or
+    the film, and a patient may be in two splits."""
+    uncertain: bool = False
+    """True where labels or reports may leave a finding uncertain, so that a policy matters."""
+    boxes_elsewhere: bool = False
+    """True where boxes may come from a file of their own, under `boxes_uri`."""
     images_elsewhere: bool = False
     """True where the images are those of another data set, under `images_uri`."""
     patients: str = ""

@@ -22,21 +22,20 @@ TABLE = Table(("train.csv",), ("image_id", "class_name", "x_min", "y_min", "x_ma
 def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
     """All images as studies, by image id, and what was left out by reason.
 
-    A finding that no reader boxed is absent. Raises ChexoneError where the table or a column is
-    missing.
+    A finding that no reader boxed is absent, one that only some did is uncertain. Raises
+    ChexoneError where the table or a column is missing.
     """
     boxes = read_box_files(tables.require(source.uri, TABLE.names, CSV_STEP))
     found = []
     for name in sorted(boxes.boxes):
-        present = {box.label for box in boxes.boxes[name]}
-        states: dict[str, int | None] = {label: int(label in present) for label in boxes.names}
+        states = boxes.states(name)
         study = Study(
             dataset=DATASET,
             patient=name,
             study=name,
             images=(ImageRef(storage.join(source.uri, "train", f"{name}.dicom")),),
-            labels=dict(sorted(states.items())) | {"no finding": int(not present)},
-            boxes_complete=True,
+            labels=states | {"no finding": int(not any(states.values()))},
+            boxes_complete=boxes.is_complete(name),
         )
         found.append(PendingStudy(study, boxes.boxes[name], default_view="PA"))
     return found, +Counter(box_row=boxes.num_unusable)
@@ -47,6 +46,8 @@ SPEC = Spec(
     access="kaggle",
     images="train/<image_id>.dicom",
     labels="14 findings, boxed by three radiologists each",
+    uncertain=True,
+    split_unit="film",
     tables=(TABLE,),
     read=studies,
 )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from chexone_ray import storage
 from chexone_ray.boxes import iou
@@ -18,6 +18,8 @@ NO_FINDING = "no finding"
 _FILES = ("annotations_train.csv", "annotations_test.csv", "devices_train.csv", "devices_test.csv")
 """`devices_*.csv` is ours: boxes of devices, which VinDr-CXR has no classes for."""
 _COLUMNS = ("image_id", "class_name", "x_min", "y_min", "x_max", "y_max")
+_READERS = ("rad_id", "rad_ID")
+"""Releases differ; the test part, which is a consensus, has none."""
 _REMEDY = "a VinDr-CXR annotation file has image_id, class_name, x_min, y_min, x_max, y_max"
 _NAMES = {
     "ild": "interstitial lung disease",
@@ -37,6 +39,28 @@ class BoxFile:
     """All finding names that readers could box."""
     num_unusable: int = 0
     """Rows with a class but no usable corners."""
+    damaged: frozenset[str] = frozenset()
+    """Images that such a row was about: they have lost a box."""
+    readers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Image -> finding -> how many readers boxed it."""
+    num_readers: int = 1
+    """Readers an image: the most that any has, as one who saw nothing may have no row there."""
+
+    def is_complete(self, image: str) -> bool:
+        """True where the image was read and none of its boxes is lost."""
+        return image in self.boxes and image not in self.damaged
+
+    def states(self, image: str) -> dict[str, int | None]:
+        """Finding -> 1 (most readers boxed it), 0 (none did) or -1 (some did)."""
+        boxed = self.readers.get(image, {})
+        return {name: vote(boxed.get(name, 0), self.num_readers) for name in sorted(self.names)}
+
+
+def vote(num_positive: int, num_readers: int) -> int:
+    """1 where most readers say so, 0 where none does, else -1."""
+    if num_positive == 0:
+        return 0
+    return 1 if 2 * num_positive > num_readers else -1
 
 
 def finding_name(class_name: str) -> str:
@@ -63,22 +87,35 @@ def read_box_files(uri: str) -> BoxFile:
     if not uris:
         raise ChexoneError(f"{uri} holds no annotations_{{train,test}}.csv: {_REMEDY}")
     raw: dict[str, list[Box]] = {}
-    names: set[str] = set()
-    num_unusable = 0
+    readers: dict[str, dict[str, set[str]]] = {}
+    unusable: list[str] = []
     for file in uris:
         for row in tables.read(file, _COLUMNS, _REMEDY):
-            found = raw.setdefault(row["image_id"], [])
-            name = finding_name(row["class_name"])
+            image, name = row["image_id"], finding_name(row["class_name"])
+            found = raw.setdefault(image, [])
+            reader = next((row[column] for column in _READERS if column in row), "")
+            readers.setdefault(image, {}).setdefault(name, set()).add(reader)
             if name == NO_FINDING:
                 continue
-            names.add(name)
             corners = _corners(row)
             if corners is None:
-                num_unusable += 1
+                unusable.append(image)
             else:
                 found.append(Box(name, corners))
-    merged = {image: tuple(merge(found)) for image, found in raw.items()}
-    return BoxFile(merged, frozenset(names), num_unusable)
+    return BoxFile(
+        boxes={image: tuple(merge(found)) for image, found in raw.items()},
+        names=frozenset(name for found in readers.values() for name in found) - {NO_FINDING},
+        num_unusable=len(unusable),
+        damaged=frozenset(unusable),
+        readers={
+            image: {name: len(who) for name, who in found.items()}
+            for image, found in readers.items()
+        },
+        num_readers=max(
+            (len({who for by in found.values() for who in by}) for found in readers.values()),
+            default=1,
+        ),
+    )
 
 
 def merge(boxes: Iterable[Box]) -> list[Box]:

@@ -15,7 +15,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
-from chexone_ray.data.sources.vindr_boxes import BoxFile, finding_name, read_box_files
+from chexone_ray.data.sources.vindr_boxes import finding_name, read_box_files, vote
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Study
 
@@ -54,7 +54,7 @@ def read_vindr(
         suffix = _suffix(root, part, next(iter(names), ""))
         for image_id in names:
             boxed = boxes.boxes.get(image_id, ())
-            state = _from_boxes(boxes, image_id) if labels is None else labels[image_id]
+            state = boxes.states(image_id) if labels is None else labels[image_id]
             image = ImageRef(storage.join(root, part, image_id + suffix))
             study = Study(
                 dataset=dataset,
@@ -63,7 +63,7 @@ def read_vindr(
                 images=(image,),
                 archive_split=part if archive_splits else "",
                 labels=state,
-                boxes_complete=image_id in boxes.boxes,
+                boxes_complete=boxes.is_complete(image_id),
             )
             found.append(PendingStudy(study, boxed, default_view=view))
     if not found:
@@ -85,28 +85,19 @@ def _image_labels(folder: str, part: str) -> dict[str, dict[str, int | None]] | 
         for column in columns:
             if row.get(column):
                 try:
-                    vote = float(row[column])
+                    value = float(row[column])
                 except ValueError as error:
                     raise ChexoneError(
                         f'{uri} has "{row[column]}" in column "{column}": use 0 or 1'
                     ) from error
-                image.setdefault(finding_name(column), []).append(vote)
+                image.setdefault(finding_name(column), []).append(value)
     return {
-        image: {name: _vote(values) for name, values in found.items()}
+        image: {
+            name: vote(sum(value > 0 for value in values), len(values))
+            for name, values in found.items()
+        }
         for image, found in votes.items()
     }
-
-
-def _vote(values: list[float]) -> int:
-    positive = sum(value > 0 for value in values)
-    if positive == 0:
-        return 0
-    return 1 if 2 * positive > len(values) else -1
-
-
-def _from_boxes(boxes: BoxFile, image_id: str) -> dict[str, int | None]:
-    boxed = {box.label for box in boxes.boxes[image_id]}
-    return {name: int(name in boxed) for name in sorted(boxes.names)}
 
 
 def _suffix(root: str, part: str, image_id: str) -> str:
@@ -122,6 +113,8 @@ SPEC = Spec(
     access="credentialed",
     images="{train,test}/<image_id>.dicom",
     labels="22 boxed and 6 global findings; three readers each in train, consensus in test",
+    uncertain=True,
+    split_unit="film",
     tables=(
         Table(("annotations/annotations_train.csv",), BOXES, True),
         Table(("annotations/annotations_test.csv",), BOXES, True),

@@ -1,0 +1,44 @@
+"""What `prepare` refuses by its settings alone, before reading anything. `--check` tells it too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data.sources.registry import SOURCES, overlapping
+from chexone_ray.errors import ChexoneError
+from chexone_ray.kinds import KINDS
+
+
+def refuse(config: PrepareConfig) -> None:
+    """Raises ChexoneError with the first of the `problems`."""
+    for problem in problems(config):
+        raise ChexoneError(problem)
+
+
+def problems(config: PrepareConfig) -> Iterator[str]:
+    """One line for each setting that is wrong or cannot take effect."""
+    for kind in sorted({*config.kinds, *config.max_per_kind} - set(KINDS)):
+        yield f'kind "{kind}" is not known: use {", ".join(KINDS)}'
+    shared = overlapping(source.adapter for source in config.sources)
+    if shared and not config.allow_overlap:
+        yield (
+            f"sources {' and '.join(shared)} hold the same films under other names, so a film "
+            "could be trained on and tested on: keep one source, or set allow_overlap=true"
+        )
+    for source in config.sources:
+        yield from idle_settings(source)
+
+
+def idle_settings(source: SourceConfig) -> Iterator[str]:
+    """One line for each setting that has no effect on what the adapter of `source` reads."""
+    name, spec = source.adapter, SOURCES[source.adapter]
+    if source.images_uri and not spec.images_elsewhere:
+        yield f"images_uri has no effect on {name}, which has its own images: remove it"
+    if source.boxes_uri and not spec.boxes_elsewhere:
+        yield f"boxes_uri has no effect on {name}, which reads no box file: remove it"
+    if source.uncertain != "keep" and not spec.uncertain:
+        yield (
+            f'uncertain="{source.uncertain}" has no effect on {name}, which leaves nothing '
+            "uncertain: remove it"
+        )
