@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from chexone_ray import storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.ask import other_names
+from chexone_ray.data.build import read_sources
 from chexone_ray.data.refuse import problems
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.registry import SOURCES
@@ -34,6 +35,13 @@ def check(config: PrepareConfig) -> int:
         for finding in findings(source, spec, config.archive_splits):
             failed |= finding.state == "FAIL"
             sys.stdout.write(f"  {finding.line()}\n")
+    adapters = [source.adapter for source in config.sources]
+    if not failed and len(set(adapters)) < len(adapters):
+        try:
+            read_sources(config)  # two archives of one data set may hold the same studies
+        except ChexoneError as error:
+            failed = True
+            sys.stdout.write(f"{Finding('sources', 'FAIL', str(error)).line()}\n")
     return int(failed)
 
 

@@ -93,6 +93,8 @@ def test_check_tells_what_prepare_would_refuse(
     write(tmp_path / "studies.csv", "image,study", "a.png,s1")
     write(tmp_path / "a.png")
     assert check(capsys, own(tmp_path))[0] == 0
+    code, said = check(capsys, own(tmp_path), own(tmp_path))
+    assert code == 1 and "FAIL  sources        1 studies of the own_table archive" in said
     code, said = check(capsys, own(tmp_path), kinds=("views",))
     assert code == 1 and 'FAIL  settings       kind "views" is not known' in said
     both = [

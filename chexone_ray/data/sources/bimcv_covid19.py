@@ -99,4 +99,5 @@ SPEC = Spec(
     labels="PadChest's findings and COVID-19, by a model from Spanish reports",
     tables=(TABLE,),
     read=studies,
+    uncertain=True,
 )

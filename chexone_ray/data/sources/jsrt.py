@@ -88,4 +88,5 @@ SPEC = Spec(
     labels="one nodule or none, by CT and radiologists; place and size of the nodule",
     tables=(NODULES, OTHERS),
     read=studies,
+    split_unit="film",
 )

@@ -122,4 +122,5 @@ SPEC = Spec(
     tables=tuple(part.table for part in PARTS),
     read=studies,
     patients="medpix",
+    split_unit="film",
 )

@@ -144,4 +144,5 @@ SPEC = Spec(
     tables=(REPORTS, MASTER),
     read=studies,
     patients="padchest",
+    uncertain=True,
 )

@@ -105,4 +105,5 @@ SPEC = Spec(
     labels="multiple-choice questions that a language model made from captions",
     tables=tuple(TABLES.values()),
     read=studies,
+    split_unit="article",
 )

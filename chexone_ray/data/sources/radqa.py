@@ -95,4 +95,5 @@ SPEC = Spec(
     labels="answers that physicians marked in reports",
     tables=tuple(Table((f"{part}.json",), ()) for part in PARTS),
     read=studies,
+    split_unit="passage",
 )

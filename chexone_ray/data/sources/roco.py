@@ -88,4 +88,5 @@ SPEC = Spec(
     labels="none; captions of publications, chest X-rays by the words of the caption",
     tables=tuple(TABLES.values()),
     read=studies,
+    split_unit="film",
 )

@@ -77,4 +77,5 @@ SPEC = Spec(
     labels="questions and answers by physicians",
     tables=tuple(Table((f"{part}.json",), ()) for part in PARTS),
     read=studies,
+    split_unit="film",
 )

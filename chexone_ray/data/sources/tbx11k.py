@@ -125,4 +125,5 @@ SPEC = Spec(
     labels="active, latent and uncertain tuberculosis, boxed by radiologists",
     tables=tuple(TABLES.values()),
     read=studies,
+    split_unit="film",
 )

@@ -39,4 +39,6 @@ SPEC = Spec(
         _table("image_labels_test.csv", ("image_id",)),
     ),
     read=studies,
+    split_unit="film",
+    uncertain=True,
 )

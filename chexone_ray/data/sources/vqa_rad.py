@@ -66,4 +66,5 @@ SPEC = Spec(
     tables=(TABLE,),
     read=studies,
     patients="medpix",
+    split_unit="film",
 )
