@@ -105,6 +105,9 @@ class PrepareConfig(Stage):
     preview: int = Field(
         0, ge=0, description="Examples a kind in preview.html beside the manifest; 0 for none."
     )
+    held_out: tuple[SourceConfig, ...] = Field(
+        (), description="Data sets to be tested on later: their patients are not trained on."
+    )
     check: bool = Field(False, description="Only tell what is missing in the archives.")
     kinds: tuple[str, ...] = Field((), description="Question kinds to write; all by default.")
     validate_share: Share = Field(0.02, description="Share of the patients in the validate split.")

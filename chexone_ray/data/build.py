@@ -20,7 +20,7 @@ from typing import Any
 
 from chexone_ray import runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
-from chexone_ray.data import blocks, choose, duplicates, manifest, shuffle
+from chexone_ray.data import blocks, choose, duplicates, leaks, manifest, shuffle
 from chexone_ray.data.ask import BOX_OUTSIDE, ask_block
 from chexone_ray.data.blocks import Letter
 from chexone_ray.data.refuse import idle_settings, refuse
@@ -28,7 +28,6 @@ from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.vindr_boxes import box_files
-from chexone_ray.data.splits import most_held_out
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import timed
 from chexone_ray.parts import ahead, cut, to_parquet
@@ -64,7 +63,7 @@ def prepare(config: PrepareConfig) -> str:
         return _with_preview(config)
     refuse(config)
     with timed(logger, "reading the tables of the archives"):
-        patients, letters = read_sources(config)
+        patients, letters, moves = read_sources(config)
     runtime.join(config.ray)
     manifest.clear(config.output_uri)
     storage.record_settings(config.output_uri, config)
@@ -87,6 +86,7 @@ def prepare(config: PrepareConfig) -> str:
         "num_images": sum(block.num_images for block in asked),
         "dropped": dict(sorted((blocks.by_reason(letters) + removed).items())),
         "duplicates": duplicates.counts(twice),
+        "moved": leaks.report(moves),
     }
     storage.write_bytes(
         storage.join(config.output_uri, manifest.DUPLICATES_FILE), to_parquet(twice)
@@ -137,7 +137,7 @@ def archive_digest(config: PrepareConfig) -> str:
     """SHA-256 of the tables of all archives; empty where an archive is not there (any more): one of
     its tables that is needed, or all of them, or the box file of the source."""
     digest = hashlib.sha256()
-    for source in config.sources:
+    for source in (*config.sources, *config.held_out):
         spec = SOURCES[source.adapter]
         found = [(tables.find(source.uri, table.names), table.optional) for table in spec.tables]
         if any(uri is None and not optional for uri, optional in found):
@@ -166,21 +166,22 @@ def config_digest(config: PrepareConfig) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def read_sources(config: PrepareConfig) -> tuple[list[list[PendingStudy]], list[Letter]]:
-    """Studies of all sources by patient and time, and what their tables lost.
+def read_sources(
+    config: PrepareConfig,
+) -> tuple[list[list[PendingStudy]], list[Letter], Counter[leaks.Move]]:
+    """Studies of all sources by patient and time, what their tables lost, and the studies that are
+    in another split than their archive's own.
 
-    A patient is one of a data set, in whichever sources; all its studies get its split. Raises
+    A patient is one over all data sets that share their patients' numbers. Raises
     ChexoneError where a study is there twice or a setting of a source has no effect.
     """
     letters: list[Letter] = []
-    by_patient: dict[tuple[str, str], list[PendingStudy]] = defaultdict(list)
+    by_patient: dict[leaks.Patient, list[PendingStudy]] = defaultdict(list)
     first_uri: dict[tuple[str, str], str] = {}
     for source in config.sources:
-        spec = SOURCES[source.adapter]
-        numbers = spec.patients
         for problem in idle_settings(source):
             raise ChexoneError(problem)
-        found, lost = spec.read(source, config.archive_splits)
+        found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
         found = [item.with_uncertain(source.uncertain) for item in found]
         letters += [Letter(source.adapter, why, source.uri, n) for why, n in sorted(lost.items())]
         repeated: Counter[str] = Counter()
@@ -190,15 +191,13 @@ def read_sources(config: PrepareConfig) -> tuple[list[list[PendingStudy]], list[
             if key in first_uri:
                 repeated[first_uri[key]] += 1
             first_uri.setdefault(key, source.uri)
-            by_patient[numbers or study.dataset, study.patient].append(item)
+            by_patient[leaks.numbers_of(source.adapter), study.patient].append(item)
         if repeated:
             raise ChexoneError(_told_twice(source, repeated))
-    patients = []
     for studies in by_patient.values():
         studies.sort(key=lambda item: (item.study.date, item.study.study))
-        split = most_held_out(item.study.archive_split for item in studies)
-        patients.append([item.with_split(split) for item in studies])
-    return patients, letters
+    patients, moves = leaks.settle(by_patient, leaks.held_out(config))
+    return patients, letters, moves
 
 
 def _told_twice(source: SourceConfig, repeated: Counter[str]) -> str:

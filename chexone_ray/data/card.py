@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chexone_ray.data.sources.registry import SOURCES
@@ -20,6 +20,7 @@ def render(body: Mapping[str, Any]) -> str:
     told += [f"{body[f'num_{unit}']} {unit}" for unit in UNITS if f"num_{unit}" in body]
     lines.append(", ".join(told))
     lines += ["", *_sources(body), *_tables(counts)]
+    lines += [*_moved(body.get("moved", ())), *_duplicates(body.get("duplicates", {}))]
     if "selected_from" in body:
         lines += ["A selection of another manifest, by how a model's answers to it differ.", ""]
     else:
@@ -60,6 +61,33 @@ def _tables(counts: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {value} | {' | '.join(cells)} |"
         yield f"| all | {' | '.join(str(sum(by_split[split].values())) for split in splits)} |"
         yield ""
+
+
+def _moved(moves: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not moves:
+        return
+    yield "## Held out"
+    yield ""
+    yield "A patient who is tested on in one data set is trained on in none."
+    yield ""
+    yield "| studies of | archive's split | here | because of | studies |"
+    yield "|---|---|---|---|---:|"
+    for row in moves:
+        cells = (row["dataset"], row["given"] or "none", row["to"], row["because_of"])
+        yield f"| {' | '.join(cells)} | {row['studies']} |"
+    yield ""
+
+
+def _duplicates(counts: Mapping[str, int]) -> Iterator[str]:
+    if not any(counts.values()):
+        return
+    yield "## Films that are there twice"
+    yield ""
+    yield (
+        f"{counts['exact']} pairs of equal files, {counts['alike']} pairs that look the same; "
+        f"{counts['over_two_splits']} of all are over two splits. `duplicates.parquet` names them."
+    )
+    yield ""
 
 
 def _dropped(dropped: Mapping[str, int]) -> Iterator[str]:

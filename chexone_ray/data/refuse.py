@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data.leaks import numbers_of
 from chexone_ray.data.sources.registry import SOURCES, overlapping
 from chexone_ray.errors import ChexoneError
 from chexone_ray.kinds import KINDS
@@ -26,8 +27,15 @@ def problems(config: PrepareConfig) -> Iterator[str]:
             f"sources {' and '.join(shared)} hold the same films under other names, so a film "
             "could be trained on and tested on: keep one source, or set allow_overlap=true"
         )
-    for source in config.sources:
+    for source in (*config.sources, *config.held_out):
         yield from idle_settings(source)
+    ours = {numbers_of(source.adapter) for source in config.sources}
+    for source in config.held_out:
+        if numbers_of(source.adapter) not in ours:
+            yield (
+                f"held_out {source.adapter} shares its patients with no source, so it keeps nobody "
+                "out: remove it"
+            )
 
 
 def idle_settings(source: SourceConfig) -> Iterator[str]:

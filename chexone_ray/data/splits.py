@@ -25,9 +25,10 @@ _NAMES = {
 
 
 def assign(patient: str, archive_split: str, seed: int, config: PrepareConfig) -> Split:
-    """The split of a patient. The archive's split counts where `config.archive_splits` is on; of
-    what it does not part between train and validate, a share is to validate on."""
-    given = _NAMES[archive_split.lower()] if config.archive_splits and archive_split else ""
+    """The split of a patient: the archive's, which adapters leave empty unless
+    `config.archive_splits` is on, else by hash. Of what an archive does not part between train and
+    validate, a share is to validate on."""
+    given = _NAMES[archive_split.lower()] if archive_split else ""
     if given and given != TRAIN_VAL:
         return cast(Split, given)
     digest = hashlib.blake2b(f"split/{seed}/{patient}".encode(), digest_size=8).digest()

@@ -76,7 +76,7 @@ def test_everything_of_the_archive_is_in_the_manifest_or_a_dead_letter(
     for letter in letters:
         lost[letter["reason"]] += letter["count"]
 
-    patients, _ = read_sources(config)
+    patients, *_ = read_sources(config)
     studies = [item.study for found in patients for item in found]
     table = storage.read_bytes(f"{config.sources[0].uri}/mimic-cxr-2.0.0-metadata.csv.gz")
     num_rows = len(gzip.decompress(table).decode().strip().splitlines()) - 1

@@ -219,7 +219,7 @@ def test_vindr_dicom_files_and_an_interrupted_folder(
 
 
 def test_split_of_a_patient_is_that_of_all_its_studies(archive_uri: str) -> None:
-    patients, _ = read_sources(settings(archive_uri, "unused"))
+    patients, *_ = read_sources(settings(archive_uri, "unused"))
     assert all(len({item.study.archive_split for item in studies}) == 1 for studies in patients)
     assert {len(studies) for studies in patients} >= {1, 2}
 
@@ -227,7 +227,7 @@ def test_split_of_a_patient_is_that_of_all_its_studies(archive_uri: str) -> None
 def test_two_layouts_of_the_same_films_agree_on_their_split(archive_uri: str) -> None:
     vindr = SourceConfig(adapter="vindr_cxr", uri=storage.join(archive_uri, "vindr-cxr"))
     (mimic,) = settings(archive_uri, "unused").sources
-    patients, _ = read_sources(settings(archive_uri, "unused", sources=(mimic, vindr)))
+    patients, *_ = read_sources(settings(archive_uri, "unused", sources=(mimic, vindr)))
     splits: dict[str, dict[str, str]] = defaultdict(dict)
     for item in (item for studies in patients for item in studies):
         for image in item.study.images:

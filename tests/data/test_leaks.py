@@ -1,0 +1,102 @@
+"""One split a patient over all data sets, and what that moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data.build import read_sources
+from chexone_ray.data.card import render
+from chexone_ray.data.leaks import Move, held_out, report, settle
+from chexone_ray.data.refuse import problems
+from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.splits import assign
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import ImageRef, Study
+
+
+def item(dataset: str, study: str, split: str) -> PendingStudy:
+    return PendingStudy(
+        Study(dataset, "p", study, (ImageRef(f"{study}.png"),), archive_split=split)
+    )
+
+
+def test_every_patient_goes_to_its_most_held_out_split() -> None:
+    first = [item("mimic_cxr_jpg", "1", "train"), item("mimic_cxr_jpg", "2", "train")]
+    patients = {
+        ("mimic", "a"): [*first, item("ms_cxr", "3", "test"), item("cxr_lt", "4", "")],
+        ("mimic", "b"): [item("mimic_cxr_jpg", "5", "validate"), item("cxr_lt", "6", "train")],
+        ("mimic", "c"): [item("mimic_cxr_jpg", "7", "train")],
+        ("mimic", "d"): [item("cxr_lt", "8", "")],
+        ("nih", "a"): [item("nih_chestxray14", "9", "train_val")],
+    }
+    held = {("mimic", "c"): ("test", "ms_cxr_t"), ("mimic", "z"): ("test", "ms_cxr_t")}
+    settled, moves = settle(patients, held)
+    assert [{i.study.archive_split for i in studies} for studies in settled] == [
+        {"test"},
+        {"validate"},
+        {"test"},
+        {""},
+        {"train_val"},
+    ]
+    assert moves == {
+        Move("mimic_cxr_jpg", "train", "test", "ms_cxr"): 2,
+        Move("cxr_lt", "", "test", "ms_cxr"): 1,
+        Move("cxr_lt", "train", "validate", "mimic_cxr_jpg"): 1,
+        Move("mimic_cxr_jpg", "train", "test", "ms_cxr_t"): 1,
+    }
+    rows = report(moves)
+    assert [row["studies"] for row in rows] == [1, 1, 2, 1]
+    card = render({"counts": {"rows": 1}, "moved": rows})
+    assert "| cxr_lt | none | test | ms_cxr | 1 |" in card
+
+
+def table(root: Path, name: str, *lines: str) -> Path:
+    root.mkdir(exist_ok=True)
+    (root / name).write_text("\n".join(lines) + "\n")
+    return root
+
+
+def own(root: Path, *rows: str) -> SourceConfig:
+    return SourceConfig(
+        adapter="own_table",
+        uri=str(table(root, "studies.csv", "image,study,patient,split", *rows)),
+    )
+
+
+def test_a_set_to_be_tested_on_later_keeps_its_patients_out(tmp_path: Path) -> None:
+    source = own(tmp_path / "all", "a.png,1,p1,train", "b.png,2,p2,train", "c.png,3,p3,test")
+    later = own(tmp_path / "later", "x.png,8,p2,", "y.png,9,p1,train", "z.png,7,p4,test")
+    config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(later,))
+    assert held_out(config) == {
+        ("own_table", "p2"): ("test", "own_table"),
+        ("own_table", "p4"): ("test", "own_table"),
+    }
+    patients, _, moves = read_sources(config)
+    splits = {i.study.patient: i.study.archive_split for studies in patients for i in studies}
+    assert splits == {"p1": "train", "p2": "test", "p3": "test"}
+    assert moves == {Move("own_table", "train", "test", "own_table"): 1}
+    by_hash = config.model_copy(update={"archive_splits": False})
+    hashed = {p[0].study.patient: p[0].study.archive_split for p in read_sources(by_hash)[0]}
+    assert hashed == {"p1": "", "p2": "test", "p3": ""}
+    assert assign("p2", "test", 0, by_hash) == "test", "also where splits are by hash"
+
+
+def test_a_held_out_set_of_other_patients_is_refused(tmp_path: Path) -> None:
+    source = own(tmp_path / "all", "a.png,1,p1,train")
+    other = SourceConfig(adapter="nih_chestxray14", uri="unused")
+    config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(other,))
+    assert list(problems(config)) == [
+        "held_out nih_chestxray14 shares its patients with no source, so it keeps nobody out: "
+        "remove it"
+    ]
+
+
+def test_a_held_out_set_that_is_not_there_is_named(tmp_path: Path) -> None:
+    source = own(tmp_path / "all", "a.png,1,p1,train")
+    gone = SourceConfig(adapter="own_table", uri=str(tmp_path / "gone"))
+    config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(gone,))
+    with pytest.raises(ChexoneError, match="gone"):
+        read_sources(config)
