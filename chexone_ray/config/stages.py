@@ -121,6 +121,12 @@ class PrepareConfig(Stage):
     )
     instruct_share: Share = Field(0.25, description="Share of the training rows without a trace.")
     max_per_kind: dict[str, PositiveInt] = Field({}, description="Most training rows a kind.")
+    mix: dict[str, Share] = Field(
+        {}, description="Share of the training rows kept, by data set, task or kind (multiplied)."
+    )
+    curriculum: tuple[tuple[str, ...], ...] = Field(
+        (), description="Kinds of the training rows that come first, phase by phase; others last."
+    )
     group_by_study: bool = Field(
         True, description="Keep the questions of a study together: one read an image."
     )

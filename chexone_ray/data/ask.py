@@ -16,6 +16,7 @@ from chexone_ray import images, storage
 from chexone_ray.config import ImageConfig, PrepareConfig
 from chexone_ray.data import blocks
 from chexone_ray.data.blocks import Block, Letter
+from chexone_ray.data.choose import share_of
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.splits import assign
 from chexone_ray.data.tasks import balance_group, rank, samples
@@ -74,17 +75,26 @@ def ask(
                 if (study.dataset, study.study) not in asked:
                     tally.lose(study, "study_without_question", study.study)
             rows += found
+    tally.lose_thinned(rows, config)
+    kept = [row for row in rows if _is_mixed_in(row, config)]
     block = Block(
         number,
         uri,
-        dict(Counter(row["split"] for row in rows)),
+        dict(Counter(f"{row['split']}/{row['kind']}" for row in kept)),
         num_patients=len({(row["dataset"], row["patient"]) for row in rows}),
         num_studies=len({(row["dataset"], row["study"]) for row in rows}),
         num_images=len(tally.films),
         num_boxes=tally.num_boxes,
         letters=tuple(tally.letters),
     )
-    seen = [
+    table = pa.Table.from_pylist(kept, schema=asked_schema())
+    return table, _films_table(tally.films, config), block
+
+
+def _films_table(films: Sequence[tuple[Verified, Study]], config: PrepareConfig) -> Any:
+    import pyarrow as pa
+
+    rows = [
         {
             "uri": film.image.uri,
             "split": _apart(study, config)[1],
@@ -92,13 +102,9 @@ def ask(
             "fingerprint": film.fingerprint,
             "digest": film.digest,
         }
-        for film, study in tally.films
+        for film, study in films
     ]
-    return (
-        pa.Table.from_pylist(rows, schema=asked_schema()),
-        pa.Table.from_pylist(seen, schema=blocks.films_schema()),
-        block,
-    )
+    return pa.Table.from_pylist(rows, schema=blocks.films_schema())
 
 
 def asked_schema() -> Any:
@@ -129,6 +135,11 @@ def _chunk_rows(
             prior = _prior(studies[:number], study)
             for sample in samples(study, prior, config.seed, config, others):
                 yield _row(sample, config)
+
+
+def _is_mixed_in(row: dict[str, Any], config: PrepareConfig) -> bool:
+    share = share_of(row["dataset"], row["task"], row["kind"], config)
+    return row["split"] != "train" or row["rank"] < share * 2**63
 
 
 def _apart(study: Study, config: PrepareConfig) -> tuple[str, str]:
@@ -187,6 +198,10 @@ class _Tally:
 
     def lose(self, study: Study, reason: str, place: str, count: int = 1) -> None:
         self.letters.append(Letter(study.dataset, reason, place, count))
+
+    def lose_thinned(self, rows: Sequence[dict[str, Any]], config: PrepareConfig) -> None:
+        thinned = Counter(row["dataset"] for row in rows if not _is_mixed_in(row, config))
+        self.letters += [Letter(name, "question_thinned", "", n) for name, n in thinned.items()]
 
 
 def _complete(opened: _Opened, tally: _Tally) -> Study | None:

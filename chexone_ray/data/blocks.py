@@ -42,7 +42,7 @@ class Block:
     number: int
     uri: str
     rows: dict[str, int]
-    """Split -> questions."""
+    """ "split/kind" -> questions."""
     num_patients: int
     num_studies: int
     num_images: int

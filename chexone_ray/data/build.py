@@ -74,7 +74,7 @@ def prepare(config: PrepareConfig) -> str:
     _check_drops(asked, config)
     twice = duplicates.report(asked)
     with timed(logger, "shuffling and writing"):
-        parts, removed = _shuffle(asked, config)
+        parts, removed, phases = _shuffle(asked, config)
     letters += [letter for block in asked for letter in block.letters]
     info = {
         "kind": "manifest",
@@ -87,6 +87,7 @@ def prepare(config: PrepareConfig) -> str:
         "dropped": dict(sorted((blocks.by_reason(letters) + removed).items())),
         "duplicates": duplicates.counts(twice),
         "moved": leaks.report(moves),
+        "curriculum": phases if config.curriculum else [],
     }
     storage.write_bytes(
         storage.join(config.output_uri, manifest.DUPLICATES_FILE), to_parquet(twice)
@@ -113,24 +114,28 @@ def _with_preview(config: PrepareConfig) -> str:
 
 def _shuffle(
     asked: Sequence[blocks.Block], config: PrepareConfig
-) -> tuple[list[manifest.Part], Counter[str]]:
-    """Choose, shuffle and write; the parts, and reason -> questions that were not chosen."""
+) -> tuple[list[manifest.Part], Counter[str], list[dict[str, Any]]]:
+    """Choose, shuffle and write; the parts, reason -> questions that were not chosen, and the
+    phases of training."""
     rows = _index(asked, config)
     limits = choose.choose(rows, config)
-    removed = choose.removed(rows, limits)
-    counts: Counter[str] = Counter()
     gone: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
+    for (split, kind, reason), number in choose.removed(rows, limits).items():
+        gone[f"{split}/{kind}"] += number
+        reasons[reason] += number
+    counts: Counter[str] = Counter()
     for block in asked:
         counts.update(block.rows)
-    for (split, reason), number in removed.items():
-        gone[split] += number
-        reasons[reason] += number
-    num_parts = shuffle.num_parts(counts, gone)
-    if not num_parts:
+    parts = shuffle.plan(counts, gone, config.curriculum)
+    if not parts:
         raise ChexoneError("the archives gave no question: check kinds and the archives' reports")
-    written = shuffle.write(asked, num_parts, limits, config.output_uri, config.rows_per_group)
-    return written, reasons
+    phases = [
+        {"kinds": kinds, "rows": parts["train", number].rows}
+        for number, kinds in enumerate((*map(list, config.curriculum), ["all others"]))
+        if ("train", number) in parts
+    ]
+    return shuffle.write(asked, parts, limits, config), reasons, phases
 
 
 def archive_digest(config: PrepareConfig) -> str:

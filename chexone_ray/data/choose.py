@@ -1,10 +1,12 @@
 """Which of the questions asked stay: evened answers, then at most so many training rows a kind.
 
-Pure functions on Arrow columns. Both rules keep the lowest ranks, so a limit is one number.
+Pure functions on Arrow columns. Both rules keep the lowest ranks, so a limit is one number. What
+`mix` thins out is not asked in the first place: `share_of` says how much of a row's likes is.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +18,11 @@ COLUMNS = ("split", "kind", "group", "cls", "rank")
 """What choosing reads of a row; `group` and `cls` as `tasks.balance_group` gives them."""
 Limits = dict[str, int]
 """Choice group -> highest rank that stays; groups without an entry stay whole."""
+
+
+def share_of(dataset: str, task: str, kind: str, config: PrepareConfig) -> float:
+    """The share of training rows like this one that is kept: the product over `config.mix`."""
+    return math.prod(config.mix.get(name, 1.0) for name in (dataset, task, kind))
 
 
 def undecided(rows: Any, config: PrepareConfig) -> Any:
@@ -95,16 +102,18 @@ def _ranks(rows: Any, keys_of: Callable[[Any], Any]) -> Iterator[tuple[str, Any]
         at += count
 
 
-def removed(rows: Any, limits: Limits) -> Counter[tuple[str, str]]:
-    """(split, reason) -> how many of the rows go."""
+def removed(rows: Any, limits: Limits) -> Counter[tuple[str, str, str]]:
+    """(split, kind, reason) -> how many of the rows go."""
     import pyarrow.compute as pc
 
     even = _inside(rows, limits, _class_keys)
     few = _inside(rows, limits, _kind_keys)
-    found: Counter[tuple[str, str]] = Counter()
+    found: Counter[tuple[str, str, str]] = Counter()
     for reason, gone in (
         ("question_balanced_away", pc.invert(even)),
         ("question_over_max_per_kind", pc.and_(even, pc.invert(few))),
     ):
-        found.update((split, reason) for split in rows["split"].filter(gone).to_pylist())
+        table = rows.filter(gone)
+        places = zip(table["split"].to_pylist(), table["kind"].to_pylist(), strict=True)
+        found.update((split, kind, reason) for split, kind in places)
     return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.leaks import numbers_of
+from chexone_ray.data.questions import places
 from chexone_ray.data.sources.registry import SOURCES, overlapping
 from chexone_ray.errors import ChexoneError
 from chexone_ray.kinds import KINDS
@@ -19,8 +21,15 @@ def refuse(config: PrepareConfig) -> None:
 
 def problems(config: PrepareConfig) -> Iterator[str]:
     """One line for each setting that is wrong or cannot take effect."""
-    for kind in sorted({*config.kinds, *config.max_per_kind} - set(KINDS)):
+    phased = [kind for phase in config.curriculum for kind in phase]
+    for kind in sorted({*config.kinds, *config.max_per_kind, *phased} - set(KINDS)):
         yield f'kind "{kind}" is not known: use {", ".join(KINDS)}'
+    for kind, count in Counter(phased).items():
+        if count > 1:
+            yield f'kind "{kind}" is in {count} phases of the curriculum: keep one'
+    tasks = {kind.task for kind in KINDS.values()} | set(places.TASKS.values())
+    for name in sorted(config.mix.keys() - tasks - KINDS.keys() - SOURCES.keys()):
+        yield f'mix "{name}" is no data set, task or kind: use names of the card of a manifest'
     shared = overlapping(source.adapter for source in config.sources)
     if shared and not config.allow_overlap:
         yield (

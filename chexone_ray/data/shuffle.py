@@ -1,7 +1,8 @@
 """Asked questions -> parts of the manifest: chosen, shuffled by their keys, written.
 
 Rows have a seeded random key, and parts are ranges of that key: a global shuffle whose result
-depends on seed and input alone, not on how many machines did it.
+depends on seed and input alone, not on how many machines did it. With a curriculum the training
+rows are shuffled phase by phase, each in parts of its own.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from chexone_ray.config import PrepareConfig
 from chexone_ray.data import manifest
 from chexone_ray.data.blocks import Block, from_json
 from chexone_ray.data.choose import Limits, kept
@@ -19,15 +22,45 @@ from chexone_ray.data.choose import Limits, kept
 KEY_BITS = 63
 
 
-def num_parts(asked: Mapping[str, int], removed: Mapping[str, int]) -> dict[str, int]:
-    """Split -> parts for the rows that stay; splits without one are left out."""
-    stay = Counter(asked)
-    stay.subtract(removed)
-    return {split: -(-n // manifest.ROWS_PER_PART) for split, n in sorted(stay.items()) if n}
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive parts of a split that are shuffled together."""
+
+    first: int
+    count: int
+    rows: int
+
+
+Plan = dict[tuple[str, int], Stretch]
+"""(split, phase) -> its parts; held-out splits have the one phase 0."""
+Phases = Sequence[Sequence[str]]
+
+
+def plan(asked: Mapping[str, int], removed: Mapping[str, int], phases: Phases) -> Plan:
+    """The parts for the rows that stay; both counts by "split/kind"."""
+    stay: Counter[tuple[str, int]] = Counter()
+    for name, count in asked.items():
+        split, _, kind = name.partition("/")
+        stay[split, phase_of(split, kind, phases)] += count - removed.get(name, 0)
+    found: Plan = {}
+    first: Counter[str] = Counter()
+    for (split, phase), rows in sorted(stay.items()):
+        if rows:
+            count = -(-rows // manifest.ROWS_PER_PART)
+            found[split, phase] = Stretch(first[split], count, rows)
+            first[split] += count
+    return found
+
+
+def phase_of(split: str, kind: str, phases: Phases) -> int:
+    """The first phase that names the kind, else the last one; 0 for rows that are held out."""
+    if split != "train":
+        return 0
+    return next((n for n, kinds in enumerate(phases) if kind in kinds), len(phases))
 
 
 def write(
-    blocks: Sequence[Block], parts: Mapping[str, int], limits: Limits, uri: str, rows_per_group: int
+    blocks: Sequence[Block], parts: Plan, limits: Limits, config: PrepareConfig
 ) -> list[manifest.Part]:
     """Route every row to its part and write the parts; returns what was written."""
     import ray
@@ -39,19 +72,19 @@ def write(
             _route,
             batch_size=None,
             batch_format="pyarrow",
-            fn_kwargs={"num_parts": parts, "limits": limits},
+            fn_kwargs={"parts": parts, "limits": limits, "phases": config.curriculum},
         )
-        .groupby("part", num_partitions=sum(parts.values()))
+        .groupby("part", num_partitions=sum(stretch.count for stretch in parts.values()))
     )
     written = grouped.map_groups(
         _write_group,
         batch_format="pyarrow",
-        fn_kwargs={"uri": uri, "rows_per_group": rows_per_group},
+        fn_kwargs={"uri": config.output_uri, "rows_per_group": config.rows_per_group},
     )
     return [manifest.Part(**json.loads(row["written"])) for row in written.take_all()]
 
 
-def _route(batch: Any, num_parts: Mapping[str, int], limits: Limits) -> Any:
+def _route(batch: Any, parts: Plan, limits: Limits, phases: Phases) -> Any:
     """Dataset step. Needs `block` (JSON); gives the block's chosen rows with `part` added."""
     import pyarrow as pa
 
@@ -59,9 +92,12 @@ def _route(batch: Any, num_parts: Mapping[str, int], limits: Limits) -> Any:
     for text in batch["block"].to_pylist():
         table = from_json(json.loads(text)).read()
         table = table.filter(kept(table, limits))
-        places = zip(table["split"].to_pylist(), table["key"].to_pylist(), strict=True)
-        parts = [f"{split}-{(key * num_parts[split]) >> KEY_BITS}" for split, key in places]
-        routed.append(table.append_column("part", pa.array(parts, pa.string())))
+        names = []
+        columns = (table[name].to_pylist() for name in ("split", "kind", "key"))
+        for split, kind, key in zip(*columns, strict=True):
+            stretch = parts[split, phase_of(split, kind, phases)]
+            names.append(f"{split}-{stretch.first + ((key * stretch.count) >> KEY_BITS)}")
+        routed.append(table.append_column("part", pa.array(names, pa.string())))
     return pa.concat_tables(routed)
 
 

@@ -99,8 +99,8 @@ def test_only_what_a_rule_may_remove_is_held_and_removals_are_told_by_reason() -
     held = undecided(groups(rows), config)
     assert held["kind"].to_pylist() == ["presence"] * 3 + ["view"] * 3
     assert removed(held, choose(held, config)) == {
-        ("train", "question_balanced_away"): 1,
-        ("train", "question_over_max_per_kind"): 1,
+        ("train", "presence", "question_balanced_away"): 1,
+        ("train", "view", "question_over_max_per_kind"): 1,
     }
 
 

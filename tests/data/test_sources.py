@@ -343,7 +343,6 @@ def test_splits_by_patient() -> None:
     unparted = [assign(str(n), "train_val", 0, config) for n in range(2000)]
     assert set(unparted) == {"train", "validate"}
     assert 0.17 < unparted.count("validate") / 2000 < 0.23
-    assert [assign(str(n), "train", 0, other) for n in range(2000)] == found
 
 
 def test_a_patient_in_several_archive_splits_is_held_out() -> None:
