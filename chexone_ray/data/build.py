@@ -60,7 +60,7 @@ def prepare(config: PrepareConfig) -> str:
         _refuse_changed(config, tables_digest)
         blocks.remove(config.output_uri)  # of a run that was killed right after its commit
         logger.info("manifest is complete already: %s", config.output_uri)
-        return _with_preview(config)
+        return _with_pictures(config)
     refuse(config)
     with timed(logger, "reading the tables of the archives"):
         patients, letters, moves = read_sources(config)
@@ -72,41 +72,49 @@ def prepare(config: PrepareConfig) -> str:
     with timed(logger, f"reading images and reports of {len(patients)} patients"):
         asked = _ask(patients, folder, config)
     _check_drops(asked, config)
+    letters += [letter for block in asked for letter in block.letters]
+    _write(config, asked, letters, digests | {"moved": leaks.report(moves)})
+    blocks.remove(config.output_uri)
+    return _with_pictures(config)
+
+
+def _write(
+    config: PrepareConfig,
+    asked: Sequence[blocks.Block],
+    letters: Sequence[Letter],
+    info: dict[str, Any],
+) -> None:
+    """The parts and everything beside them, the commit file last."""
     twice = duplicates.report(asked)
     with timed(logger, "shuffling and writing"):
         parts, removed, phases = _shuffle(asked, config)
-    letters += [letter for block in asked for letter in block.letters]
-    info = {
+    for name, table in (
+        (manifest.DUPLICATES_FILE, twice),
+        (manifest.LETTERS_FILE, blocks.letters_table(letters)),
+    ):
+        storage.write_bytes(storage.join(config.output_uri, name), to_parquet(table))
+    info |= {
         "kind": "manifest",
         "seed": config.seed,
-        **digests,
         "config": config.model_dump(mode="json", exclude=NOT_CONTENT),
         "num_patients": sum(block.num_patients for block in asked),
         "num_studies": sum(block.num_studies for block in asked),
         "num_images": sum(block.num_images for block in asked),
         "dropped": dict(sorted((blocks.by_reason(letters) + removed).items())),
         "duplicates": duplicates.counts(twice),
-        "moved": leaks.report(moves),
         "curriculum": phases if config.curriculum else [],
     }
-    storage.write_bytes(
-        storage.join(config.output_uri, manifest.DUPLICATES_FILE), to_parquet(twice)
-    )
-    storage.write_bytes(
-        storage.join(config.output_uri, manifest.LETTERS_FILE),
-        to_parquet(blocks.letters_table(letters)),
-    )
     written = manifest.write_manifest(config.output_uri, parts, info)
-    blocks.remove(config.output_uri)
     logger.info("manifest %s: %s", config.output_uri, json.dumps(written.info["counts"]["split"]))
-    return _with_preview(config)
 
 
-def _with_preview(config: PrepareConfig) -> str:
-    """The manifest's URI, once its preview is there if asked for."""
+def _with_pictures(config: PrepareConfig) -> str:
+    """The manifest's URI, once its pictures are there; a run may have been killed before them."""
+    from chexone_ray.figures import composition, preview
+
+    if not storage.exists(storage.join(config.output_uri, composition.FILE)):
+        composition.write(config.output_uri)
     if config.preview:
-        from chexone_ray.figures import preview
-
         uri = preview.write(config.output_uri, config.preview, config.images)
         logger.info("preview: %s", uri)
     return config.output_uri

@@ -9,6 +9,7 @@ from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.log import RESEARCH_USE_ONLY
 
+PICTURE_FILE = "composition.svg"
 UNITS = ("patients", "studies", "images")
 
 
@@ -20,6 +21,8 @@ def render(body: Mapping[str, Any]) -> str:
     told += [f"{body[f'num_{unit}']} {unit}" for unit in UNITS if f"num_{unit}" in body]
     lines.append(", ".join(told))
     lines += ["", *_sources(body), *_tables(counts)]
+    if body.get("kind") == "manifest" and "selected_from" not in body:
+        lines += [f"![Tasks, data sets, lengths and boxes]({PICTURE_FILE})", ""]
     lines += [*_moved(body.get("moved", ())), *_duplicates(body.get("duplicates", {}))]
     if "selected_from" in body:
         lines += ["A selection of another manifest, by how a model's answers to it differ.", ""]

@@ -26,11 +26,12 @@ LETTERS_FILE = "dropped.parquet"
 """What the archives hold and the manifest lacks: data set, reason, place, count."""
 DUPLICATES_FILE = "duplicates.parquet"
 """Pairs of films that are the same, or look it."""
+PICTURE_FILE = card.PICTURE_FILE
 ROWS_PER_PART = 4096
 COUNTED = ("dataset", "kind", "task")
 """Columns whose values are counted a split; none holds a slash."""
 _OWN_FILES = frozenset(
-    {MANIFEST_FILE, CARD_FILE, LETTERS_FILE, DUPLICATES_FILE, storage.COMMIT_FILE}
+    {MANIFEST_FILE, CARD_FILE, LETTERS_FILE, DUPLICATES_FILE, PICTURE_FILE, storage.COMMIT_FILE}
 )
 
 

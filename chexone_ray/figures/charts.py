@@ -36,7 +36,7 @@ _STYLE = {
 
 
 @contextmanager
-def _figure(
+def drawing(
     width: float, height: float, columns: int = 1
 ) -> Iterator[tuple[Any, list[Any], list[str]]]:
     """Figure, axes and a list that holds the SVG once the block ends. Size in inches."""
@@ -79,7 +79,7 @@ def curves(
     height: float = 3.0,
 ) -> str:
     """Named (x, y) series in one chart; `window` > 1 draws a running mean over the raw line."""
-    with _figure(width, height) as (_, (axis,), svg):
+    with drawing(width, height) as (_, (axis,), svg):
         for at, (name, points) in enumerate(series.items()):
             colour = COLOURS[at % len(COLOURS)]
             line = ("-", "--", ":", "-.")[at // len(COLOURS) % 4]
@@ -108,7 +108,7 @@ def intervals(
         dict.fromkeys(entry[0] for rows in groups.values() for entry in rows if not entry[4])
     )
     colour = dict(zip(systems, COLOURS, strict=False))
-    with _figure(width, 0.75 + 0.5 * len(groups)) as (_, (axis,), svg):
+    with drawing(width, 0.75 + 0.5 * len(groups)) as (_, (axis,), svg):
         for at, (group, rows) in enumerate(groups.items()):
             for i, (system, value, low, high, baseline) in enumerate(rows):
                 y = at + (i - (len(rows) - 1) / 2) * 0.16
@@ -147,7 +147,7 @@ def histograms(
 ) -> str:
     """Small multiples of (bin edges, counts), the cut-off as a line: left of it is dropped."""
     columns = max(1, len(series))
-    with _figure(width, 2.2, columns) as (_, axes, svg):
+    with drawing(width, 2.2, columns) as (_, axes, svg):
         for axis, (name, (edges, counts)) in zip(axes, series.items(), strict=False):
             widths = [b - a for a, b in pairwise(edges)]
             axis.bar(
@@ -169,7 +169,7 @@ def histograms(
 
 def timeline(spans: Sequence[tuple[str, float, float, float]], *, width: float = 7.6) -> str:
     """Stages as bars: (name, start, seconds, seconds of them spent starting processes)."""
-    with _figure(width, 0.7 + 0.28 * len(spans)) as (_, (axis,), svg):
+    with drawing(width, 0.7 + 0.28 * len(spans)) as (_, (axis,), svg):
         for at, (_name, start, seconds, starting) in enumerate(spans):
             axis.barh(at, seconds, left=start, color=BLUE, height=0.62)
             axis.barh(at, min(starting, seconds), left=start, color=ORANGE, height=0.62)

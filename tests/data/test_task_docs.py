@@ -12,7 +12,8 @@ DOCS = Path(__file__).parents[2] / "docs" / "tasks.md"
 
 
 def test_every_kind_stands_beside_its_task() -> None:
-    task, told = "", {}
+    task = ""
+    told: dict[str, list[str]] = {}
     for line in DOCS.read_text().splitlines():
         cells = [cell.strip() for cell in line.split("|")]
         found = re.fullmatch(r"`(\w+)`", cells[2]) if len(cells) > 4 else None
