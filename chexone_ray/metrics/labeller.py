@@ -9,8 +9,11 @@ The word lists are in `report_words.py`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
+from types import MappingProxyType
 
 from chexone_ray.metrics import report_words as words
 
@@ -64,6 +67,8 @@ class Phrase:
     """"better", "same", "worse" or empty."""
 
 
+CACHED_TEXTS = 4096
+"""One report is read for many questions, and one reference for many completions."""
 _SIDED = frozenset(LABELS[3:12]) | {"fracture", "support devices"}
 
 
@@ -77,7 +82,8 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in parts if re.search(r"\w", part)]
 
 
-def read_report(text: str) -> dict[str, Mention]:
+@lru_cache(maxsize=CACHED_TEXTS)
+def read_report(text: str) -> Mapping[str, Mention]:
     """Label -> what the report says of it; labels that are not mentioned are left out.
 
     Several phrases of one label merge: present wins over uncertain over absent. "no finding" is 1
@@ -104,10 +110,11 @@ def read_report(text: str) -> dict[str, Mention]:
     )
     if clear and re.search(r"\w", text):
         found["no finding"] = Mention(PRESENT, name="no finding")
-    return {label: found[label] for label in LABELS if label in found}
+    return MappingProxyType({label: found[label] for label in LABELS if label in found})
 
 
-def phrases(text: str) -> list[Phrase]:
+@lru_cache(maxsize=CACHED_TEXTS)
+def phrases(text: str) -> tuple[Phrase, ...]:
     """Every phrase of the report that mentions a label, with all that acts on it, in order."""
     result: list[Phrase] = []
     for number, sentence in enumerate(sentences(text)):
@@ -116,7 +123,7 @@ def phrases(text: str) -> list[Phrase]:
         if not here:
             result = _apply_back(lower, number, result)
         result += here
-    return result
+    return tuple(result)
 
 
 def changes(text: str) -> dict[str, str]:
@@ -134,6 +141,7 @@ def changes(text: str) -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=CACHED_TEXTS)
 def heart_size(text: str) -> str | None:
     """The size class that a report gives the heart: "normal", "borderline", "enlarged" or None.
 

@@ -7,7 +7,6 @@ and a label score alone can be had by keywords, so neither is used by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from chexone_ray.answers import Answer
@@ -66,7 +65,6 @@ def _opposite(a: Mention, b: Mention) -> bool:
     return bool(a.sides and b.sides and not a.sides & b.sides)
 
 
-@lru_cache(maxsize=4_096)
 def _read(text: str) -> Mapping[str, Mention]:
     # Imported here: the labeller compiles a few hundred patterns that only reports need.
     from chexone_ray.metrics.labeller import read_report
