@@ -29,7 +29,7 @@ class Letter:
 
     dataset: str
     reason: str
-    """Its first word is what was lost: image, study, report, row, box, question, ..."""
+    """image_*, study_*, report_*, box_* and question_* say what of it; others are table rows."""
     place: str
     """The file, the row of a table, the study, or the archive where no more is known."""
     count: int = 1
