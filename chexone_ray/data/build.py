@@ -182,7 +182,7 @@ def read_sources(config: PrepareConfig) -> tuple[list[list[PendingStudy]], list[
             raise ChexoneError(problem)
         found, lost = spec.read(source, config.archive_splits)
         found = [item.with_uncertain(source.uncertain) for item in found]
-        letters += [Letter(source.adapter, why, source.uri, n) for why, n in sorted(lost.items())]
+        letters += [Letter(source.adapter, *letter) for letter in lost.letters(source.uri)]
         repeated: Counter[str] = Counter()
         for item in found:
             study = item.study

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 
 from chexone_ray.config import Adapter, SourceConfig
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.records import Study
 
@@ -21,7 +21,7 @@ def write(path: Path, content: object) -> None:
 
 def read(
     adapter: Adapter, uri: Path, images_uri: str | None = None, archive_splits: bool = True
-) -> tuple[list[Study], Counter[str]]:
+) -> tuple[list[Study], Losses]:
     """Studies and counts; the questions of a study have names that differ, and known images."""
     source = SourceConfig(adapter=adapter, uri=str(uri), images_uri=images_uri)
     found, dropped = SOURCES[adapter].read(source, archive_splits)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES
 
-Read = tuple[list[PendingStudy], Counter[str]]
+Read = tuple[list[PendingStudy], Losses]
 
 
 def write(path: Path, *lines: str) -> None:

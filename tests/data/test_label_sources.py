@@ -338,9 +338,10 @@ def test_candid_chest_tubes(tmp_path: Path) -> None:
         f"1.2,x,{block}",
         f"1.2,x,{block}",
         "1.1,x,odd",
+        f"1.3,x,{block}",
     )
     found, dropped = read("candid_ptx", tmp_path)
-    assert dropped == {"unparsable_row": 1}
+    assert dropped == {"unparsable_row": 1, "duplicate_row": 1, "mask_without_image": 1}
     assert [item.study.labels for item in found] == [
         {"pneumothorax": 0},
         {"pneumothorax": 1, "tube": 1},

@@ -9,6 +9,7 @@ import pytest
 
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.build import read_sources
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.question_rows import chosen
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Question
@@ -40,8 +41,8 @@ needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="shared/data/real is a
     ],
 )
 def test_letters_and_texts_of_options(options: list[str], letter: str, expected: str) -> None:
-    dropped: Counter[str] = Counter()
-    question = chosen("q", "Which?", options, letter, dropped)
+    dropped = Losses()
+    question = chosen("q", "Which?", options, letter, dropped, "x")
     assert (question.answers == (expected,)) if question else (dropped == {expected: 1})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.facts import facts
 from chexone_ray.data.sources import padchest
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.registry import FAMILIES, SOURCES
 from chexone_ray.records import ImageRef
 
@@ -67,19 +67,19 @@ def test_which_archives_hold_the_same_films() -> None:
 def test_padchest_labels_by_the_tree_of_the_set(
     listed: list[str], present: set[str], unsettled: set[str]
 ) -> None:
-    counts: Counter[str] = Counter()
-    states = padchest.states_of(listed, counts)
+    counts = Losses()
+    states = padchest.states_of(listed, counts, "x")
     assert {name for name, state in states.items() if state == 1} == present
     assert {name for name, state in states.items() if state is None} == unsettled
     assert len(states) == len(padchest.FINDINGS) + 1 and not counts
 
 
 def test_padchest_lists_that_do_not_name_everything() -> None:
-    counts: Counter[str] = Counter()
+    counts = Losses()
     for listed in (["unchanged"], ["suboptimal study"], []):
-        assert padchest.states_of(listed, counts) == {}
-    assert padchest.states_of(["unchanged", "cardiomegaly"], counts) == {"cardiomegaly": 1}
-    assert padchest.states_of(["exclude", "cardiomegaly"], counts) == {}
+        assert padchest.states_of(listed, counts, "x") == {}
+    assert padchest.states_of(["unchanged", "cardiomegaly"], counts, "x") == {"cardiomegaly": 1}
+    assert padchest.states_of(["exclude", "cardiomegaly"], counts, "x") == {}
     assert counts == {"labels_not_all_named": 4, "labels_excluded": 1}
 
 

@@ -6,12 +6,13 @@ table's Path begins with the name of the archive's folder, whatever the root is 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import PurePosixPath
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, label_state
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
@@ -31,14 +32,14 @@ _FOLDERS = ("train", "valid", "test")
 _NAMES = {label.title(): label for label in LABELS} | dict.fromkeys(OPACITY, "lung opacity")
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and number, and what was left out by reason.
 
     Study numbers say nothing of time in this release, so no study has a prior. Raises ChexoneError
     where no table is there or one lacks a column.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     films: dict[tuple[str, str], dict[str, dict[str, str]]] = defaultdict(dict)
     split_of: dict[tuple[str, str], str] = {}
     for split, spec in TABLES.items():
@@ -46,10 +47,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         for row in _rows(uri, spec) if uri else ():
             place = _place(row["Path"])
             if place is None:
-                dropped["row_without_id"] += 1
+                losses.lose("row_without_id", row.place)
                 continue
             key = (place.parts[1], place.parts[2])
-            dropped["duplicate_row"] += str(place) in films[key]
+            if str(place) in films[key]:
+                losses.lose("duplicate_row", row.place)
             films[key].setdefault(str(place), row)
             split_of[key] = split
     if not films:
@@ -58,7 +60,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         _study(root, key, rows, split_of[key] if archive_splits else "")
         for key, rows in sorted(films.items())
     ]
-    return found, +dropped
+    return found, losses
 
 
 def _rows(uri: str, spec: Table) -> tables.Table:

@@ -8,12 +8,13 @@ where the release is `.png`, which `prepare` finds by itself.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import PurePosixPath
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.losses import Losses, place_in
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
@@ -39,28 +40,29 @@ _STATES: dict[object, int] = {1: 1, 0: 0, -1: -1}
 Key = tuple[str, str]
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and order of their reports, and what was left out by reason.
 
     Raises ChexoneError where the table or a column is missing.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     table = tables.read(tables.require(root, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
-    labels = _labels(root, dropped)
+    labels = _labels(root, losses)
     films: dict[Key, dict[str, dict[str, str]]] = defaultdict(dict)
     for row in table:
         path = row["path_to_image"]
         if len(PurePosixPath(path).parts) < 3 or not row["deid_patient_id"]:
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
             continue
         key = (row["deid_patient_id"], PurePosixPath(path).parts[-2])
-        dropped["duplicate_row"] += path in films[key]
+        if path in films[key]:
+            losses.lose("duplicate_row", row.place)
         films[key].setdefault(path, row)
     folder = _image_folder(root, next(iter(films.values()), {}))
     found = [_study(folder, key, rows, labels, archive_splits) for key, rows in films.items()]
     found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, +dropped
+    return found, losses
 
 
 def _image_folder(root: str, rows: dict[str, dict[str, str]]) -> str:
@@ -111,16 +113,16 @@ def _view(row: dict[str, str]) -> str:
     return row["ap_pa"] if row["ap_pa"] in ("AP", "PA") else "frontal"
 
 
-def _labels(root: str, dropped: Counter[str]) -> dict[str, dict[str, int | None]]:
+def _labels(root: str, losses: Losses) -> dict[str, dict[str, int | None]]:
     """Image -> label -> state, from the label file; empty without it."""
     uri = tables.find(root, LABEL_FILE.names)
     found: dict[str, dict[str, int | None]] = {}
-    for line in filter(str.strip, tables.read_text(uri).split("\n")) if uri else ():
+    for number, line in tables.lines(uri) if uri else ():
         try:
             row = json.loads(line)
             name = str(row["path_to_image"])
         except (ValueError, KeyError, TypeError):
-            dropped["unparsable_row"] += 1
+            losses.lose("unparsable_row", place_in(str(uri), number))
             continue
         found[name] = {label: _STATES.get(row.get(label.title())) for label in LABELS}
     return found

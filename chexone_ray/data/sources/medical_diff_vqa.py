@@ -9,11 +9,11 @@ are asked of the film of `study_id` alone.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, replace
 
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_films, tables
+from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.mimic_films import Film
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, answered, text_name
@@ -40,7 +40,7 @@ class _Placed:
     order: float | None
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All films and pairs with a question, by number, and what was left out by reason.
 
     Raises ChexoneError where a table, a column or `images_uri` is missing or a split has no known
@@ -48,22 +48,22 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """
     root = mimic_films.films_root(source)
     films = _films(_read(source.uri, FILMS))
-    dropped: Counter[str] = Counter()
-    book = QuestionBook(dropped)
+    losses = Losses()
+    book = QuestionBook(losses)
     shown: dict[str, tuple[Film, ...]] = {}
     for row in _read(source.uri, QUESTIONS):
         if archive_splits and row["split"] and not is_split_name(row["split"]):
             raise ChexoneError(
                 f'{source.uri} has split "{row["split"]}": use train, validate or test'
             )
-        found = _shown(row, films, dropped)
+        found = _shown(row, films, losses)
         if not found:
             continue
         name = "-".join(film.study for film in reversed(found))
         shown[name] = found
         split = row["split"] if archive_splits else ""
-        book.add(name, split, _question(row, len(found) > 1))
-    return [_study(root, shown[name], name, split, asked) for name, split, asked in book], +dropped
+        book.add(name, split, _question(row, len(found) > 1), row.place)
+    return [_study(root, shown[name], name, split, asked) for name, split, asked in book], losses
 
 
 def _read(root: str, table: Table) -> tables.Table:
@@ -81,25 +81,23 @@ def _films(table: tables.Table) -> dict[str, _Placed]:
     return found
 
 
-def _shown(
-    row: dict[str, str], films: dict[str, _Placed], dropped: Counter[str]
-) -> tuple[Film, ...]:
+def _shown(row: Row[str], films: dict[str, _Placed], losses: Losses) -> tuple[Film, ...]:
     """The films that a question is about, the earlier one first; empty, and counted, for none."""
     study, reference = _whole(row["study_id"]), _whole(row["ref_id"])
     if not study:
-        dropped["row_without_id"] += 1
+        losses.lose("row_without_id", row.place)
         return ()
     current, earlier = films.get(study), films.get(reference)
     if current is None:
-        dropped["study_without_film"] += 1
+        losses.lose("study_without_film", row.place)
         return ()
     if not _is_about_a_pair(row):
         return (current.film,)
     if earlier is None:
-        dropped["study_without_film"] += 1
+        losses.lose("study_without_film", row.place)
         return ()
     if earlier.order and current.order and earlier.order > current.order:
-        dropped["reference_is_later"] += 1
+        losses.lose("reference_is_later", row.place)
         return ()
     return (earlier.film, current.film)
 

@@ -7,12 +7,11 @@ Tables at the root (plain or .gz): metadata, split, chexpert. Images under
 
 from __future__ import annotations
 
-from collections import Counter
-
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.facts import is_frontal
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, label_state
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.sources.vindr_boxes import BoxFile, read_box_files
@@ -37,7 +36,7 @@ _VIEWS = {
 _IMAGE_SUFFIXES = (".jpg", ".dcm", ".png")
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and time, and counts of the rows left out by reason.
 
     Raises ChexoneError before any image is opened where a file or column that is needed is missing.
@@ -50,13 +49,16 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     if not metadata.rows:
         raise ChexoneError(f"{metadata.uri} has no row: {CSV_STEP}")
     by_study: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
-    dropped: Counter[str] = Counter(box_row=boxes.num_unusable if boxes else 0)
+    losses = Losses()
+    for place in boxes.unusable if boxes else ():
+        losses.lose("box_row", place)
     for row in metadata:
         if not all(row.get(name) for name in ("dicom_id", "subject_id", "study_id")):
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
             continue
         films = by_study.setdefault((row["subject_id"], row["study_id"]), {})
-        dropped["duplicate_row"] += row["dicom_id"] in films
+        if row["dicom_id"] in films:
+            losses.lose("duplicate_row", row.place)
         films.setdefault(row["dicom_id"], row)
     suffix = _image_suffix(root, metadata.rows[0])
     reports = _report_root(root, by_study)
@@ -65,7 +67,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         for rows in by_study.values()
     ]
     found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, +dropped
+    return found, losses
 
 
 def sort_time(date: str, time: str) -> str:

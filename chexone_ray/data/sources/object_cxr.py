@@ -6,11 +6,10 @@ a rectangle, 1 an ellipse (by its box) and 2 a polygon (more pairs); blank where
 
 from __future__ import annotations
 
-from collections import Counter
-
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
@@ -26,35 +25,40 @@ LABEL = "foreign object"
 _MIN_NUMBERS = {"0": 4, "1": 4, "2": 6}
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All images as studies, by name, and what was left out by reason.
 
     Raises ChexoneError where no table is there or one lacks a column.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     found: dict[str, PendingStudy] = {}
     for part, spec in TABLES.items():
         uri = tables.find(root, spec.names)
         for row in tables.read(uri, spec.columns, CSV_STEP) if uri else ():
             name = row["image_name"]
             if not name:
-                dropped["row_without_id"] += 1
+                losses.lose("row_without_id", row.place)
             elif f"{part}/{name}" in found:
-                dropped["duplicate_row"] += 1
+                losses.lose("duplicate_row", row.place)
             else:
-                found[f"{part}/{name}"] = _study(root, part, row, archive_splits, dropped)
+                found[f"{part}/{name}"] = _study(root, part, row, archive_splits, losses)
     if not found:
         raise ChexoneError(f"{storage.join(root, 'train.csv')} is missing or empty: {CSV_STEP}")
-    return [found[key] for key in sorted(found)], +dropped
+    return [found[key] for key in sorted(found)], losses
 
 
 def _study(
-    root: str, part: str, row: dict[str, str], archive_splits: bool, dropped: Counter[str]
+    root: str, part: str, row: Row[str], archive_splits: bool, losses: Losses
 ) -> PendingStudy:
     shapes = [shape for shape in row["annotation"].split(";") if shape.strip()]
-    boxes = [box for shape in shapes if (box := outline(shape)) is not None]
-    dropped["box_row"] += len(shapes) - len(boxes)
+    boxes = []
+    for shape in shapes:
+        box = outline(shape)
+        if box is None:
+            losses.lose("box_row", row.place)
+        else:
+            boxes.append(box)
     name = row["image_name"].rpartition(".")[0]
     study = Study(
         dataset=DATASET,

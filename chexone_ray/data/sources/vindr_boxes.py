@@ -37,8 +37,8 @@ class BoxFile:
     boxes: dict[str, tuple[Box, ...]]
     names: frozenset[str]
     """All finding names that readers could box."""
-    num_unusable: int = 0
-    """Rows with a class but no usable corners."""
+    unusable: tuple[str, ...] = ()
+    """Places of the rows with a class but no usable corners."""
     damaged: frozenset[str] = frozenset()
     """Images that such a row was about: they have lost a box."""
     readers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -89,6 +89,7 @@ def read_box_files(uri: str) -> BoxFile:
     raw: dict[str, list[Box]] = {}
     readers: dict[str, dict[str, set[str]]] = {}
     unusable: list[str] = []
+    damaged: set[str] = set()
     for file in uris:
         for row in tables.read(file, _COLUMNS, _REMEDY):
             image, name = row["image_id"], finding_name(row["class_name"])
@@ -99,14 +100,15 @@ def read_box_files(uri: str) -> BoxFile:
                 continue
             corners = _corners(row)
             if corners is None:
-                unusable.append(image)
+                unusable.append(row.place)
+                damaged.add(image)
             else:
                 found.append(Box(name, corners))
     return BoxFile(
         boxes={image: tuple(merge(found)) for image, found in raw.items()},
         names=frozenset(name for found in readers.values() for name in found) - {NO_FINDING},
-        num_unusable=len(unusable),
-        damaged=frozenset(unusable),
+        unusable=tuple(unusable),
+        damaged=frozenset(damaged),
         readers={
             image: {name: len(who) for name, who in found.items()}
             for image, found in readers.items()
