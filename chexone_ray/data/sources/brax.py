@@ -75,7 +75,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     return found, losses
 
 
-def _path_column(root: str, table: tables.Table) -> str:
+def _path_column(root: str, table: tables.Rows) -> str:
     """PNG or DICOM, by the first row; single files that are missing are counted when read."""
     for row in table.rows[:1]:
         for column in _PATHS:

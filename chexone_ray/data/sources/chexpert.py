@@ -63,7 +63,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     return found, losses
 
 
-def _rows(uri: str, spec: Table) -> tables.Table:
+def _rows(uri: str, spec: Table) -> tables.Rows:
     table = tables.read(uri, spec.columns, CSV_STEP)
     if not set(OPACITY) & set(table.columns):
         raise ChexoneError(f'{uri} has no column "{OPACITY[0]}": {CSV_STEP}')

@@ -66,11 +66,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     return [_study(root, shown[name], name, split, asked) for name, split, asked in book], losses
 
 
-def _read(root: str, table: Table) -> tables.Table:
+def _read(root: str, table: Table) -> tables.Rows:
     return tables.read(tables.require(root, table.names, CSV_STEP), table.columns, CSV_STEP)
 
 
-def _films(table: tables.Table) -> dict[str, _Placed]:
+def _films(table: tables.Rows) -> dict[str, _Placed]:
     """Study -> its film; a table that was written with numbers has ids such as 50414267.0."""
     found: dict[str, _Placed] = {}
     for row in table:

@@ -74,7 +74,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     return [found[uid] for uid in sorted(found)], losses
 
 
-def _rows(root: str, table: Table) -> tables.Table:
+def _rows(root: str, table: Table) -> tables.Rows:
     return tables.read(tables.require(root, table.names, CSV_STEP), table.columns, CSV_STEP)
 
 

@@ -98,7 +98,7 @@ def _patients(root: str, losses: Losses) -> dict[str, str]:
     return patients
 
 
-def _rows(root: str, table: Table) -> tables.Table:
+def _rows(root: str, table: Table) -> tables.Rows:
     return tables.read(tables.require(root, table.names, CSV_STEP), table.columns, CSV_STEP)
 
 

@@ -20,8 +20,8 @@ _ZIP_MAGIC = b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
-class Table:
-    """One table in memory: `rows` are by column name, values stripped text."""
+class Rows:
+    """A table in memory: its rows are by column name, values stripped text."""
 
     uri: str
     columns: tuple[str, ...]
@@ -88,14 +88,14 @@ def _only_file(uri: str, data: bytes) -> bytes:
         raise ChexoneError(f"{uri} is a damaged zip file ({error}): fetch it again") from error
 
 
-def read(uri: str, required: Sequence[str], remedy: str, delimiter: str = ",") -> Table:
+def read(uri: str, required: Sequence[str], remedy: str, delimiter: str = ",") -> Rows:
     """Read a CSV. Raises ChexoneError naming the file, the missing column and the remedy."""
     lines = csv.reader(io.StringIO(read_text(uri), newline=""), delimiter=delimiter)
     columns = tuple(name.strip() for name in next(lines, ()))
     missing = [name for name in required if name not in columns]
     if missing:
         raise ChexoneError(f'{uri} has no column "{missing[0]}": {remedy}')
-    return Table(uri, columns, tuple(_rows(uri, columns, lines)))
+    return Rows(uri, columns, tuple(_rows(uri, columns, lines)))
 
 
 def _rows(uri: str, columns: tuple[str, ...], lines: Any) -> Iterator[Row[str]]:
