@@ -63,7 +63,7 @@ def test_rows_know_the_line_that_an_editor_shows(tmp_path: Path, end: str, packe
     assert [row["name"] for row in table] == ["a", "b", "c", "d", "e"]
     assert [row["text"] for row in table] == ["one", f"two{end * 2}lines", "", "x", "y"]
     assert table.rows[0].place == f"{path}:2"
-    assert [number for number, _ in tables.lines(str(path))] == [1, 2, 4, 6, 7, 8, 9, 10]
+    assert [number for number, _ in tables.numbered_lines(str(path))] == [1, 2, 4, 6, 7, 8, 9, 10]
 
 
 def test_entries_of_json_files_know_their_index_or_line(tmp_path: Path) -> None:

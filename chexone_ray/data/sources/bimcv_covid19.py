@@ -18,7 +18,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import padchest, tables
 from chexone_ray.data.sources.losses import Losses, Row
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Study
 
@@ -45,7 +45,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     Raises ChexoneError where the table or a column is missing.
     """
     root = source.uri
-    uri = tables.require(root, TABLE.names, CSV_STEP)
+    table = tables.rows(root, TABLE, delimiter="\t")
     films: dict[tuple[str, str], list[str]] = defaultdict(list)
     for place in storage.list_files(root, ".png"):
         session = _FILM.search(place)
@@ -54,7 +54,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     losses = Losses()
     found: dict[tuple[str, str], PendingStudy] = {}
     seen: set[tuple[str, str]] = set()
-    for row in tables.read(uri, TABLE.columns, CSV_STEP, "\t"):
+    for row in table:
         key = (row["PatientID"], row["ReportID"])
         if not all(key):
             losses.lose("row_without_id", row.place)

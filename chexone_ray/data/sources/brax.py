@@ -12,7 +12,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, label_state
+from chexone_ray.data.sources.pending import PendingStudy, label_state
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.metrics.labeller import LABELS
 from chexone_ray.records import ImageRef, Study
@@ -41,7 +41,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """
     root = source.uri
     losses = Losses()
-    table = tables.read(tables.require(root, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
+    table = tables.rows(root, TABLE)
     column = _path_column(root, table)
     films: dict[tuple[str, str], dict[str, dict[str, str]]] = defaultdict(dict)
     for row in table:

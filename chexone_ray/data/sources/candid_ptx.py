@@ -13,7 +13,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.siim_acr import boxes_of, union
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Study
@@ -39,8 +39,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     losses = Losses()
     lungs: Codes = defaultdict(dict)
     rows: dict[str, dict[str, str]] = {}
-    table = tables.read(tables.require(root, REPORTS.names, CSV_STEP), REPORTS.columns, CSV_STEP)
-    for row in table:
+    for row in tables.rows(root, REPORTS):
         name = row["SOPInstanceUID"]
         if not name or not row["StudyInstanceUID"]:
             losses.lose("row_without_id", row.place)
@@ -81,9 +80,8 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
 
 def _codes(root: str, table: Table, images: Collection[str], losses: Losses) -> Codes:
     """The masks of those images in one optional table."""
-    uri = tables.find(root, table.names)
     codes: Codes = defaultdict(dict)
-    for row in tables.read(uri, table.columns, CSV_STEP) if uri else ():
+    for row in tables.rows_if_there(root, table):
         image, code = row["anon_SOPUID"], row["mask_rle"]
         if image not in images:
             losses.lose("mask_without_image", row.place)

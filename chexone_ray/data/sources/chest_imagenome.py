@@ -75,8 +75,7 @@ def _films(root: str, losses: Losses) -> tuple[dict[str, Film], dict[str, str]]:
     films: dict[str, Film] = {}
     split_of: dict[str, str] = {}
     for split, table in SPLITS.items():
-        uri = tables.find(root, table.names)
-        for row in tables.read(uri, table.columns, CSV_STEP) if uri else ():
+        for row in tables.rows_if_there(root, table):
             subject, study, name = (row[column] for column in COLUMNS)
             avoid = split == "images_to_avoid"
             if not (subject and study and name):

@@ -43,8 +43,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     films: dict[tuple[str, str], dict[str, dict[str, str]]] = defaultdict(dict)
     split_of: dict[tuple[str, str], str] = {}
     for split, spec in TABLES.items():
-        uri = tables.find(root, spec.names)
-        for row in _rows(uri, spec) if uri else ():
+        for row in _rows(root, spec):
             place = _place(row["Path"])
             if place is None:
                 losses.lose("row_without_id", row.place)
@@ -63,10 +62,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     return found, losses
 
 
-def _rows(uri: str, spec: Table) -> tables.Rows:
-    table = tables.read(uri, spec.columns, CSV_STEP)
-    if not set(OPACITY) & set(table.columns):
-        raise ChexoneError(f'{uri} has no column "{OPACITY[0]}": {CSV_STEP}')
+def _rows(root: str, spec: Table) -> tables.Rows:
+    table = tables.rows_if_there(root, spec)
+    if table.uri and not set(OPACITY) & set(table.columns):
+        raise ChexoneError(f'{table.uri} has no column "{OPACITY[0]}": {CSV_STEP}')
     return table
 
 

@@ -14,8 +14,8 @@ from pathlib import PurePosixPath
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.losses import Losses, place_in
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
 from chexone_ray.metrics.labeller import LABELS
@@ -47,10 +47,9 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """
     root = source.uri
     losses = Losses()
-    table = tables.read(tables.require(root, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
     labels = _labels(root, losses)
     films: dict[Key, dict[str, dict[str, str]]] = defaultdict(dict)
-    for row in table:
+    for row in tables.rows(root, TABLE):
         path = row["path_to_image"]
         if len(PurePosixPath(path).parts) < 3 or not row["deid_patient_id"]:
             losses.lose("row_without_id", row.place)
@@ -115,14 +114,13 @@ def _view(row: dict[str, str]) -> str:
 
 def _labels(root: str, losses: Losses) -> dict[str, dict[str, int | None]]:
     """Image -> label -> state, from the label file; empty without it."""
-    uri = tables.find(root, LABEL_FILE.names)
     found: dict[str, dict[str, int | None]] = {}
-    for number, line in tables.lines(uri) if uri else ():
+    for place, line in tables.lines(tables.find(root, LABEL_FILE.names)):
         try:
             row = json.loads(line)
             name = str(row["path_to_image"])
         except (ValueError, KeyError, TypeError):
-            losses.lose("unparsable_row", place_in(str(uri), number))
+            losses.lose("unparsable_row", place)
             continue
         found[name] = {label: _STATES.get(row.get(label.title())) for label in LABELS}
     return found

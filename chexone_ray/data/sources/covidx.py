@@ -9,7 +9,7 @@ from __future__ import annotations
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.losses import Losses, place_in
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
@@ -38,17 +38,16 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     losses = Losses()
     found: dict[tuple[str, str], PendingStudy] = {}
     for part, table in zip(PARTS, TABLES, strict=True):
-        uri = tables.find(root, table.names)
-        for number, line in tables.lines(uri) if uri else ():
+        for place, line in tables.lines(tables.find(root, table.names)):
             words = line.rsplit(maxsplit=3)  # a patient's name may hold spaces
             if len(words) != 4:
-                losses.lose("unparsable_row", place_in(str(uri), number))
+                losses.lose("unparsable_row", place)
                 continue
             patient, file, kind, collection = words
             if kind.lower() not in _STATES:
-                losses.lose("unknown_label", place_in(str(uri), number))
+                losses.lose("unknown_label", place)
             elif (part, file) in found:
-                losses.lose("duplicate_row", place_in(str(uri), number))
+                losses.lose("duplicate_row", place)
             else:
                 study = Study(
                     dataset=DATASET,

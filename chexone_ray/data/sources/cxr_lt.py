@@ -87,10 +87,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
 
 def _rows(root: str, spec: Table, losses: Losses) -> tuple[Row[str], ...]:
     """The rows of one part; none where its table came without labels, as those to be guessed."""
-    uri = tables.find(root, spec.names)
-    if uri is None:
-        return ()
-    table = tables.read(uri, spec.columns, CSV_STEP)
+    table = tables.rows_if_there(root, spec)
     if not LABELS.keys() & set(table.columns):
         for row in table:
             losses.lose("row_without_label", row.place)

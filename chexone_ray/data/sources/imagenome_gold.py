@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import CSV_STEP
 from chexone_ray.data.sources.phrase_boxes import Corners, corners
 from chexone_ray.data.sources.scene_graphs import statement
 from chexone_ray.data.sources.spec import Table
@@ -68,8 +67,7 @@ def read(root: str, losses: Losses) -> dict[str, GoldFilm]:
     seen: set[tuple[str, ...]] = set()
     for spec in (ATTRIBUTES, COMPARISONS):
         image, text, box = spec.columns[0], "sentence", spec.columns[-1]
-        uri = tables.find(root, spec.names)
-        for row in tables.read(uri, spec.columns, CSV_STEP, "\t") if uri else ():
+        for row in tables.rows_if_there(root, spec, "\t"):
             name = row[image].removesuffix(".dcm")
             if not name or not row["bbox"] or not row[text]:
                 losses.lose("row_without_id", row.place)

@@ -20,6 +20,12 @@ def read_object(uri: str, of: str) -> Mapping[str, Any]:
     return value
 
 
+def entries(uri: str | None, of: str) -> Iterator[tuple[str, Any, str]]:
+    """(key, value, place) of a file that is one object; nothing without a file."""
+    for key, value in read_object(uri, of).items() if uri else ():
+        yield key, value, place_in(str(uri), key)
+
+
 def read_list(uri: str, losses: Losses, of: str = "rows") -> Iterator[Row[Any]]:
     """The objects of a file that is one list; other items are lost as unparsable rows. `of` says
     what the objects are."""
@@ -35,7 +41,7 @@ def read_list(uri: str, losses: Losses, of: str = "rows") -> Iterator[Row[Any]]:
 
 def read_lines(uri: str, losses: Losses) -> Iterator[Row[Any]]:
     """The objects of a file with one a line; other lines are lost as unparsable rows."""
-    for number, line in tables.lines(uri):
+    for number, line in tables.numbered_lines(uri):
         try:
             row = json.loads(line)
         except ValueError:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.losses import Losses, place_in
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import Box, ImageRef, Study
@@ -67,12 +67,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
 
 def _rows(root: str) -> Iterator[tuple[int, list[str], str]]:
     """1 for a film with a nodule or 0, the cells of its line and its place."""
-    nodules = tables.require(root, NODULES.names, CSV_STEP)
-    for number, line in tables.lines(nodules):
-        yield 1, line.split("\t"), place_in(nodules, number)
-    others = tables.find(root, OTHERS.names)
-    for number, line in tables.lines(others) if others else ():
-        yield 0, line.split(), place_in(str(others), number)
+    for place, line in tables.lines(tables.require(root, NODULES.names, CSV_STEP)):
+        yield 1, line.split("\t"), place
+    for place, line in tables.lines(tables.find(root, OTHERS.names)):
+        yield 0, line.split(), place
 
 
 def _box(cells: list[str]) -> Box | None:

@@ -15,7 +15,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_films, tables
 from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.mimic_films import Film
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, answered, text_name
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
@@ -47,11 +47,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     name.
     """
     root = mimic_films.films_root(source)
-    films = _films(_read(source.uri, FILMS))
+    films = _films(tables.rows(source.uri, FILMS))
     losses = Losses()
     book = QuestionBook(losses)
     shown: dict[str, tuple[Film, ...]] = {}
-    for row in _read(source.uri, QUESTIONS):
+    for row in tables.rows(source.uri, QUESTIONS):
         if archive_splits and row["split"] and not is_split_name(row["split"]):
             raise ChexoneError(
                 f'{source.uri} has split "{row["split"]}": use train, validate or test'
@@ -64,10 +64,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         split = row["split"] if archive_splits else ""
         book.add(name, split, _question(row, len(found) > 1), row.place)
     return [_study(root, shown[name], name, split, asked) for name, split, asked in book], losses
-
-
-def _read(root: str, table: Table) -> tables.Rows:
-    return tables.read(tables.require(root, table.names, CSV_STEP), table.columns, CSV_STEP)
 
 
 def _films(table: tables.Rows) -> dict[str, _Placed]:

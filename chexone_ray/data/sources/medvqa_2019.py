@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.losses import Losses, place_in
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, answered, text_name
 from chexone_ray.data.sources.spec import Spec, Table
@@ -99,8 +99,7 @@ def _chest_films(uri: str, losses: Losses) -> dict[str, list[tuple[str, str, str
     Taken apart by `text.split`: answers hold quotes, so the file is no CSV.
     """
     rows: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
-    for number, line in tables.lines(uri):
-        place = place_in(uri, number)
+    for place, line in tables.lines(uri):
         cells = [" ".join(cell.split()) for cell in line.split("|")]
         if len(cells) not in (3, 4) or not cells[0]:
             losses.lose("row_without_id" if len(cells) in (3, 4) else "unparsable_row", place)

@@ -79,7 +79,9 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
 
 def _frontal_films(root: str) -> dict[str, list[Film]]:
     """Study -> its frontal films by name, of the studies that have one."""
-    tables.require(root, mimic_films.METADATA, "an explanation does not say which film it is about")
+    tables.require(
+        root, mimic_films.METADATA.names, "an explanation does not say which film it is about"
+    )
     found: dict[str, list[Film]] = defaultdict(list)
     for _, film in sorted(mimic_films.known_films(root).items()):
         if is_frontal(film.view):

@@ -13,7 +13,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_films, tables
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.mimic_films import Film
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.pending import PendingStudy, box_of_size
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
 from chexone_ray.records import Box, ImageRef, Phrase, Study
@@ -34,7 +34,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     column or `images_uri` is missing.
     """
     root = mimic_films.films_root(source)
-    table = tables.read(tables.require(source.uri, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
     losses = Losses()
     split_of: dict[str, str] = {}
     phrases: dict[tuple[str, str], dict[Film, Texts]] = defaultdict(lambda: defaultdict(dict))
@@ -42,7 +41,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """Phrase -> the rows of its usable boxes."""
     first: dict[str, str] = {}
     unusable: set[tuple[Film, str]] = set()
-    for row in table:
+    for row in tables.rows(source.uri, TABLE):
         film = mimic_films.film_of_path(row["path"])
         text = " ".join(row["label_text"].split())
         if film is None or film.dicom_id != row["dicom_id"] or not text:

@@ -16,7 +16,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_films, tables
 from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.mimic_films import Film
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Phrase, Study
 
@@ -40,7 +40,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     Raises ChexoneError where the table, a column or `images_uri` is missing.
     """
     root = mimic_films.films_root(source)
-    table = tables.read(tables.require(source.uri, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
     known = mimic_films.known_films(root)
 
     @cache
@@ -49,7 +48,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
 
     losses = Losses()
     found: dict[str, PendingStudy] = {}
-    for row in table:
+    for row in tables.rows(source.uri, TABLE):
         if not all(row[name] for name in TABLE.columns[:4]):
             losses.lose("row_without_id", row.place)
             continue

@@ -13,7 +13,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.losses import Losses, Row
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.pending import PendingStudy, box_of_size
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import TRAIN_VAL
 from chexone_ray.errors import ChexoneError
@@ -61,13 +61,12 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     mining found. Raises ChexoneError where a table, a column or one of the two lists is missing.
     """
     root = source.uri
-    table = tables.read(tables.require(root, ENTRIES.names, CSV_STEP), ENTRIES.columns, CSV_STEP)
     losses = Losses()
     boxes = _boxes(root, losses)
     split_of = _splits(root) if archive_splits else {}
     places = tables.files_by_name(root, ".png")
     found: dict[str, PendingStudy] = {}
-    for row in table:
+    for row in tables.rows(root, ENTRIES):
         name = row["Image Index"]
         if not name or not row["Patient ID"]:
             losses.lose("row_without_id", row.place)
@@ -109,9 +108,8 @@ def _labels(row: Row[str], losses: Losses) -> dict[str, int | None]:
 
 def _boxes(root: str, losses: Losses) -> dict[str, list[tuple[Box, str]]]:
     """Image -> its boxes and their places."""
-    uri = tables.find(root, BOXES.names)
     boxes: dict[str, list[tuple[Box, str]]] = defaultdict(list)
-    for row in tables.read(uri, BOXES.columns, CSV_STEP) if uri else ():
+    for row in tables.rows_if_there(root, BOXES):
         label = _BOX_NAMES.get(row["Finding Label"])
         box = label and box_of_size(label, row["Bbox [x"], row["y"], row["w"], row["h]"])
         if box:

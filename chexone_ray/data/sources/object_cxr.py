@@ -34,8 +34,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     losses = Losses()
     found: dict[str, PendingStudy] = {}
     for part, spec in TABLES.items():
-        uri = tables.find(root, spec.names)
-        for row in tables.read(uri, spec.columns, CSV_STEP) if uri else ():
+        for row in tables.rows_if_there(root, spec):
             name = row["image_name"]
             if not name:
                 losses.lose("row_without_id", row.place)

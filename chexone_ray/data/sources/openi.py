@@ -14,7 +14,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Study
 
@@ -37,7 +37,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     places = tables.files_by_name(root, ".png")
     films: dict[str, dict[str, ImageRef]] = defaultdict(dict)
     rows: dict[str, list[str]] = defaultdict(list)
-    for row in _rows(root, PROJECTIONS):
+    for row in tables.rows(root, PROJECTIONS):
         name = row["filename"]
         if not row["uid"] or not name:
             losses.lose("row_without_id", row.place)
@@ -49,7 +49,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         uri = places.get(name, storage.join(root, "images", name))
         films[row["uid"]][name] = ImageRef(uri, _VIEWS.get(row["projection"].lower(), ""))
     found: dict[str, PendingStudy] = {}
-    for row in _rows(root, REPORTS):
+    for row in tables.rows(root, REPORTS):
         uid = row["uid"]
         if uid not in films:
             losses.lose("study_without_image", row.place)
@@ -72,10 +72,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         for place in rows[uid]:
             losses.lose("row_without_report", place)
     return [found[uid] for uid in sorted(found)], losses
-
-
-def _rows(root: str, table: Table) -> tables.Rows:
-    return tables.read(tables.require(root, table.names, CSV_STEP), table.columns, CSV_STEP)
 
 
 def _text(section: str) -> str:

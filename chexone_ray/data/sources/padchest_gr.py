@@ -43,10 +43,9 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     where a table or a column is missing or the reports are no list.
     """
     root = source.uri
-    uri = tables.require(root, MASTER.names, CSV_STEP)
     losses = Losses()
     patients: dict[str, Row[str]] = {}
-    for entry in tables.read(uri, MASTER.columns, CSV_STEP):
+    for entry in tables.rows(root, MASTER):
         patients.setdefault(entry["StudyID"], entry)
     places = tables.files_by_name(root, ".png")
     found: dict[str, PendingStudy] = {}

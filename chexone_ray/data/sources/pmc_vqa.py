@@ -18,7 +18,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.losses import Losses, Row
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, chosen, text_name
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Question, Study
@@ -52,9 +52,8 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """
     losses = Losses()
     rows: dict[str, list[tuple[str, Row[str]]]] = defaultdict(list)
-    for part, names in TABLES.items():
-        uri = tables.require(source.uri, names.names, CSV_STEP)
-        for row in tables.read(uri, names.columns, CSV_STEP):
+    for part, table in TABLES.items():
+        for row in tables.rows(source.uri, table):
             if row["Figure_path"]:
                 rows[row["Figure_path"]].append((part if archive_splits else "", row))
             else:

@@ -16,7 +16,7 @@ from typing import Any
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
 from chexone_ray.data.sources.json_files import text_of
-from chexone_ray.data.sources.losses import Losses, place_in
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook
 from chexone_ray.data.sources.spec import Spec, Table
@@ -43,8 +43,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     book = QuestionBook(losses)
     for part in PARTS:
         uri = tables.require(source.uri, (f"{part}.json",), CSV_STEP)
-        for report, entry in json_files.read_object(uri, "by report").items():
-            place = place_in(uri, report)
+        for report, entry, place in json_files.entries(uri, "by report"):
             if isinstance(entry, dict):
                 question = _question(entry, losses, place)
                 book.add(report, part if archive_splits else "", question, place)

@@ -10,7 +10,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, label_state
+from chexone_ray.data.sources.pending import PendingStudy, label_state
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Study
 
@@ -41,8 +41,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     root = source.uri
     losses = Losses()
     found: dict[str, PendingStudy] = {}
-    table = tables.read(tables.require(root, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
-    for row in table:
+    for row in tables.rows(root, TABLE):
         name = row["StudyInstanceUID"]
         states = {device: _state(row, columns) for device, columns in DEVICES.items()}
         if not name or not row["PatientID"]:

@@ -11,7 +11,7 @@ from typing import Any
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
-from chexone_ray.data.sources.losses import Losses, place_in
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
@@ -41,8 +41,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     found = []
     for part, name in FILES.items():
         uri = tables.find(source.uri, (name,))
-        for key, entry in json_files.read_object(uri, "by study").items() if uri else ():
-            place = place_in(str(uri), key)
+        for key, entry, place in json_files.entries(uri, "by study"):
             study = _study(source.uri, key, entry, part if archive_splits else "", losses, place)
             if study is None:
                 losses.lose("row_without_id", place)

@@ -15,7 +15,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, rexgradient, tables
 from chexone_ray.data.sources.json_files import text_of
-from chexone_ray.data.sources.losses import Losses, place_in
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, chosen, images_root
 from chexone_ray.data.sources.spec import Spec, Table
@@ -46,8 +46,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     shown: dict[tuple[str, str], list[str]] = {}
     for part, file in FILES.items():
         uri = tables.find(source.uri, (file,))
-        for name, entry in json_files.read_object(uri, "by question").items() if uri else ():
-            place = place_in(str(uri), name)
+        for name, entry, place in json_files.entries(uri, "by question"):
             paths = _paths(entry)
             study = text_of(entry, "study_id") if paths else ""
             if not study:

@@ -13,7 +13,7 @@ import re
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.losses import Losses, place_in
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
@@ -56,8 +56,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     for part, spec in TABLES.items():
         uri = tables.find(root, spec.names)
         read |= uri is not None
-        for number, line in tables.lines(uri) if uri else ():
-            place = place_in(str(uri), number)
+        for place, line in tables.lines(uri):
             name, _, caption = (" ".join(cell.split()) for cell in line.partition("\t"))
             if not name or not caption:
                 losses.lose("unparsable_row", place)

@@ -18,7 +18,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.nih_chestxray14 import PATIENTS
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.pending import PendingStudy, box_of_size
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import Box, ImageRef, Study
 
@@ -45,14 +45,14 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     losses = Losses()
     states: dict[str, dict[str, int | None]] = {}
     places: dict[str, str] = {}
-    for row in _rows(root, CLASSES):
+    for row in tables.rows(root, CLASSES):
         if row["class"] in _STATES and row["patientId"]:
             states[row["patientId"]] = _STATES[row["class"]]
             places.setdefault(row["patientId"], row.place)
         else:
             losses.lose("unknown_label", row.place)
     boxes: dict[str, list[Box]] = defaultdict(list)
-    for row in _rows(root, BOXES):
+    for row in tables.rows(root, BOXES):
         if row["Target"] != "1":
             continue
         box = box_of_size(LABEL, row["x"], row["y"], row["width"], row["height"])
@@ -96,10 +96,6 @@ def _patients(root: str, losses: Losses) -> dict[str, str]:
         else:
             patients[str(entry["subset_img_id"])] = name[1]
     return patients
-
-
-def _rows(root: str, table: Table) -> tables.Rows:
-    return tables.read(tables.require(root, table.names, CSV_STEP), table.columns, CSV_STEP)
 
 
 SPEC = Spec(

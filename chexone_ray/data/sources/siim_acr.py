@@ -16,7 +16,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import Box, ImageRef, Study
 
@@ -37,9 +37,8 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """
     root = source.uri
     losses = Losses()
-    table = tables.read(tables.require(root, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
     codes: dict[str, dict[str, str]] = defaultdict(dict)
-    for row in table:
+    for row in tables.rows(root, TABLE):
         if not row["ImageId"]:
             losses.lose("row_without_id", row.place)
             continue

@@ -12,7 +12,9 @@ from itertools import zip_longest
 from typing import Any
 
 from chexone_ray import storage
-from chexone_ray.data.sources.losses import Row
+from chexone_ray.data.sources.losses import Row, place_in
+from chexone_ray.data.sources.pending import CSV_STEP
+from chexone_ray.data.sources.spec import Table
 from chexone_ray.errors import ChexoneError
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -49,7 +51,13 @@ def require(root: str, names: Sequence[str], remedy: str) -> str:
     return uri
 
 
-def lines(uri: str) -> Iterator[tuple[int, str]]:
+def lines(uri: str | None) -> Iterator[tuple[str, str]]:
+    """(place, line) of a file without its blank lines; nothing without a file."""
+    for number, line in numbered_lines(uri) if uri else ():
+        yield place_in(str(uri), number), line
+
+
+def numbered_lines(uri: str) -> Iterator[tuple[int, str]]:
     """The lines of a file that are not blank, with their numbers from 1 on."""
     for number, line in enumerate(io.StringIO(read_text(uri), newline=None), start=1):
         if line.strip():
@@ -86,6 +94,17 @@ def _only_file(uri: str, data: bytes) -> bytes:
             return archive.read(names[0])
     except zipfile.BadZipFile as error:
         raise ChexoneError(f"{uri} is a damaged zip file ({error}): fetch it again") from error
+
+
+def rows(root: str, table: Table, remedy: str = CSV_STEP, delimiter: str = ",") -> Rows:
+    """A CSV of an archive. Raises ChexoneError where it or one of its columns is missing."""
+    return read(require(root, table.names, remedy), table.columns, remedy, delimiter)
+
+
+def rows_if_there(root: str, table: Table, delimiter: str = ",") -> Rows:
+    """As `rows`, but no rows and an empty URI without the file."""
+    uri = find(root, table.names)
+    return read(uri, table.columns, CSV_STEP, delimiter) if uri else Rows("", (), ())
 
 
 def read(uri: str, required: Sequence[str], remedy: str, delimiter: str = ",") -> Rows:

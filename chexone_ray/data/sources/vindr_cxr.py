@@ -74,10 +74,9 @@ def read_vindr(
 
 def _image_labels(folder: str, part: str) -> dict[str, dict[str, int | None]] | None:
     """Image -> finding -> 1 (most readers), 0 (no reader) or -1 (some); None without the table."""
-    uri = tables.find(folder, (f"image_labels_{part}.csv",))
-    if uri is None:
+    table = tables.rows_if_there(folder, Table((f"image_labels_{part}.csv",), ("image_id",)))
+    if not table.uri:
         return None
-    table = tables.read(uri, ("image_id",), CSV_STEP)
     columns = [name for name in table.columns if name and name not in _NOT_LABELS]
     votes: dict[str, dict[str, list[float]]] = {}
     for row in table:
@@ -88,7 +87,7 @@ def _image_labels(folder: str, part: str) -> dict[str, dict[str, int | None]] | 
                     value = float(row[column])
                 except ValueError as error:
                     raise ChexoneError(
-                        f'{uri} has "{row[column]}" in column "{column}": use 0 or 1'
+                        f'{table.uri} has "{row[column]}" in column "{column}": use 0 or 1'
                     ) from error
                 image.setdefault(finding_name(column), []).append(value)
     return {
