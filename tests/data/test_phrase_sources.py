@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chexone_ray.config import SourceConfig
-from chexone_ray.data.check import findings
+from chexone_ray.data.check import check_lines
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.errors import ChexoneError
@@ -165,7 +165,7 @@ def test_check_looks_for_films_where_they_are(tmp_path: Path, mimic: Path) -> No
     write_rows(tmp_path / "MS_CXR_Local_Alignment_v1.0.0.csv", MS_CXR, *ms_cxr_rows())
     write(Path(film(mimic, "10000001", "50000001", "a1-a")), "")
     source = SourceConfig(adapter="ms_cxr", uri=str(tmp_path), images_uri=str(mimic))
-    last = list(findings(source, SOURCES["ms_cxr"], archive_splits=True))[-1]
+    last = list(check_lines(source, SOURCES["ms_cxr"], archive_splits=True))[-1]
     assert last.message.startswith("1 of 3 are there")
 
 
@@ -251,7 +251,7 @@ def test_padchest_gr_sentences_and_places(padchest_gr: Path) -> None:
         (0.6, 0.7, 0.9, 1.0),
     ], "boxes in 0-1 stay, whatever the size"
     source = SourceConfig(adapter="padchest_gr", uri=str(padchest_gr))
-    last = list(findings(source, SOURCES["padchest_gr"], archive_splits=True))[-1]
+    last = list(check_lines(source, SOURCES["padchest_gr"], archive_splits=True))[-1]
     assert (last.state, last.message.partition(":")[0]) == ("FAIL", "2 of 3 are there")
 
 
