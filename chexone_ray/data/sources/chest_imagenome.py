@@ -20,8 +20,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import imagenome_gold, mimic_cxr_jpg, mimic_films, tables
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.mimic_films import Film
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
-from chexone_ray.data.sources.phrase_boxes import on_image
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, on_image
 from chexone_ray.data.sources.scene_graphs import graph_phrases, graph_prior
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError

@@ -13,8 +13,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.cells import Corners, corners
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.phrase_boxes import Corners, corners
 from chexone_ray.data.sources.scene_graphs import statement
 from chexone_ray.data.sources.spec import Table
 from chexone_ray.records import Phrase

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.cells import box_of_size, number
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import Box, ImageRef, Study
 
@@ -76,11 +77,11 @@ def _rows(root: str) -> Iterator[tuple[int, list[str], str]]:
 def _box(cells: list[str]) -> Box | None:
     """The square around a nodule; None where its place or size is unknown."""
     try:
-        size, x, y = (float(cells[at]) for at in (2, 5, 6))
-    except (ValueError, IndexError):
+        size, x, y = (number(cells[at]) for at in (2, 5, 6))
+    except IndexError:
         return None
     side = size / MM_PER_PIXEL
-    return box_of_size(LABEL, *map(str, (x - side / 2, y - side / 2, side, side)))
+    return box_of_size(LABEL, x - side / 2, y - side / 2, side, side)
 
 
 SPEC = Spec(

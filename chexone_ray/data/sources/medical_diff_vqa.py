@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_films, tables
+from chexone_ray.data.sources.cells import number
 from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.mimic_films import Film
 from chexone_ray.data.sources.pending import PendingStudy
@@ -34,10 +35,10 @@ _VIEWS = {"postero-anterior": "PA", "pa": "PA", "antero-posterior": "AP", "ap": 
 
 @dataclass(frozen=True)
 class _Placed:
-    """A film and its place among those of the patient, None where the table does not tell it."""
+    """A film and its place among those of the patient, NaN where the table does not tell it."""
 
     film: Film
-    order: float | None
+    order: float
 
 
 def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
@@ -73,7 +74,7 @@ def _films(table: tables.Rows) -> dict[str, _Placed]:
         subject, study = (_whole(row[name]) for name in ("subject_id", "study_id"))
         if subject and study and row["dicom_id"]:
             film = Film(subject, study, row["dicom_id"], _VIEWS.get(row["view"].lower(), ""))
-            found.setdefault(study, _Placed(film, _number(row.get("study_order", ""))))
+            found.setdefault(study, _Placed(film, number(row.get("study_order", ""))))
     return found
 
 
@@ -130,13 +131,6 @@ def _study(
 
 def _whole(number: str) -> str:
     return number.partition(".")[0]
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
 
 
 SPEC = Spec(

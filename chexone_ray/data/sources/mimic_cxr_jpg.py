@@ -11,8 +11,9 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.facts import is_frontal
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.cells import label_state
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, label_state
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.sources.vindr_boxes import BoxFile, read_box_files
 from chexone_ray.data.splits import is_split_name

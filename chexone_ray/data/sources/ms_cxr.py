@@ -11,9 +11,10 @@ from collections import defaultdict
 
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_films, tables
+from chexone_ray.data.sources.cells import box_of_size, number
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.mimic_films import Film
-from chexone_ray.data.sources.pending import PendingStudy, box_of_size
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
 from chexone_ray.records import Box, ImageRef, Phrase, Study
@@ -48,7 +49,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             losses.lose("row_without_id", row.place)
             continue
         label = row["category_name"].lower()
-        box = box_of_size(label, row["x"], row["y"], row["w"], row["h"])
+        box = box_of_size(label, *(number(row[name]) for name in ("x", "y", "w", "h")))
         boxes = phrases[film.subject, film.study][film].setdefault(text, [])
         if box is None:
             losses.lose("box_row", row.place)

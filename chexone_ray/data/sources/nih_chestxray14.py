@@ -12,8 +12,9 @@ from collections import defaultdict
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.cells import box_of_size, number
 from chexone_ray.data.sources.losses import Losses, Row
-from chexone_ray.data.sources.pending import PendingStudy, box_of_size
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import TRAIN_VAL
 from chexone_ray.errors import ChexoneError
@@ -111,7 +112,7 @@ def _boxes(root: str, losses: Losses) -> dict[str, list[tuple[Box, str]]]:
     boxes: dict[str, list[tuple[Box, str]]] = defaultdict(list)
     for row in tables.rows_if_there(root, BOXES):
         label = _BOX_NAMES.get(row["Finding Label"])
-        box = label and box_of_size(label, row["Bbox [x"], row["y"], row["w"], row["h]"])
+        box = label and box_of_size(label, *(number(row[name]) for name in BOXES.columns[2:]))
         if box:
             boxes[row["Image Index"]].append((box, row.place))
         else:

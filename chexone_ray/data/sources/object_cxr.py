@@ -6,11 +6,14 @@ a rectangle, 1 an ellipse (by its box) and 2 a polygon (more pairs); blank where
 
 from __future__ import annotations
 
+import math
+
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.cells import box_of_size, number
 from chexone_ray.data.sources.losses import Losses, Row
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box, ImageRef, Study
@@ -74,15 +77,13 @@ def _study(
 def outline(shape: str) -> Box | None:
     """The box around one shape, None where it is none."""
     kind, *cells = shape.split()
-    try:
-        numbers = [float(cell) for cell in cells]
-    except ValueError:
+    numbers = [number(cell) for cell in cells]
+    if not all(map(math.isfinite, numbers)):
         return None
     if len(numbers) < _MIN_NUMBERS.get(kind, len(numbers) + 1) or len(numbers) % 2:
         return None
     xs, ys = numbers[::2], numbers[1::2]
-    size = (max(xs) - min(xs), max(ys) - min(ys))
-    return box_of_size(LABEL, *(str(value) for value in (min(xs), min(ys), *size)))
+    return box_of_size(LABEL, min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
 
 
 SPEC = Spec(

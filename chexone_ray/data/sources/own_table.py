@@ -17,8 +17,9 @@ from typing import Any
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
+from chexone_ray.data.sources.cells import box_of_size, label_state
 from chexone_ray.data.sources.losses import Losses, Row
-from chexone_ray.data.sources.pending import PendingStudy, box_of_size, label_state
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.report_sections import broken_at_headers
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
@@ -144,7 +145,7 @@ def _boxes(row: Row[Any], image: int, losses: Losses) -> Iterator[Box]:
         except (TypeError, ValueError, KeyError):
             losses.lose("box_row", row.place)
             continue
-        box = box_of_size(label, *(str(v) for v in (x1, y1, x2 - x1, y2 - y1)))
+        box = box_of_size(label, x1, y1, x2 - x1, y2 - y1)
         if box is None:
             losses.lose("box_row", row.place)
         else:

@@ -15,9 +15,9 @@ from typing import Any, Literal
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, padchest, tables
+from chexone_ray.data.sources.cells import corners
 from chexone_ray.data.sources.losses import Losses, Row
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
-from chexone_ray.data.sources.phrase_boxes import corners, on_image
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, on_image
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
 from chexone_ray.records import Box, ImageRef, Phrase, Study

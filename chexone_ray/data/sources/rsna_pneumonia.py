@@ -16,9 +16,10 @@ from collections import defaultdict
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
+from chexone_ray.data.sources.cells import box_of_size, number
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.nih_chestxray14 import PATIENTS
-from chexone_ray.data.sources.pending import PendingStudy, box_of_size
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import Box, ImageRef, Study
 
@@ -55,7 +56,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     for row in tables.rows(root, BOXES):
         if row["Target"] != "1":
             continue
-        box = box_of_size(LABEL, row["x"], row["y"], row["width"], row["height"])
+        box = box_of_size(LABEL, *(number(row[name]) for name in BOXES.columns[1:5]))
         if box is None or row["patientId"] not in states:
             losses.lose("box_row", row.place)
         elif box in boxes[row["patientId"]]:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from typing import Any, Literal
 
+from chexone_ray.data.sources.cells import Corners, corners
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.phrase_boxes import Corners, corners
 from chexone_ray.records import Box, Phrase
 
 Change = Literal["", "better", "same", "worse"]

@@ -13,8 +13,9 @@ from collections import defaultdict
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.cells import box_of_size, number
 from chexone_ray.data.sources.losses import Losses, Row
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box, ImageRef, Study
@@ -88,7 +89,7 @@ def _read(uri: str, losses: Losses) -> tuple[dict[str, str], dict[str, list[Box]
     for mark in marks:
         name = names.get(str(mark.get("image_id")), "")
         label = classes.get(str(mark.get("category_id")))
-        sides = [str(value) for value in mark.get("bbox") or ()]
+        sides = [number(value) for value in mark.get("bbox") or ()]
         box = box_of_size(label, *sides) if label and len(sides) == 4 else None
         if not name or box is None:
             losses.lose("box_row", mark.place)

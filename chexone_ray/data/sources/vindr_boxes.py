@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chexone_ray import storage
 from chexone_ray.boxes import iou
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.cells import corners
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box
 
@@ -98,12 +98,12 @@ def read_box_files(uri: str) -> BoxFile:
             readers.setdefault(image, {}).setdefault(name, set()).add(reader)
             if name == NO_FINDING:
                 continue
-            corners = _corners(row)
-            if corners is None:
+            place = corners(row[column] for column in _COLUMNS[2:])
+            if place is None:
                 unusable.append(row.place)
                 damaged.add(image)
             else:
-                found.append(Box(name, corners))
+                found.append(Box(name, place))
     return BoxFile(
         boxes={image: tuple(merge(found)) for image, found in raw.items()},
         names=frozenset(name for found in readers.values() for name in found) - {NO_FINDING},
@@ -143,12 +143,3 @@ def merge(boxes: Iterable[Box]) -> list[Box]:
                 break
         at += 1
     return sorted(merged, key=lambda box: (box.label, box.xyxy))
-
-
-def _corners(row: dict[str, str]) -> tuple[float, float, float, float] | None:
-    try:
-        x1, y1, x2, y2 = (float(row[name]) for name in ("x_min", "y_min", "x_max", "y_max"))
-    except ValueError:
-        return None
-    usable = all(map(math.isfinite, (x1, y1, x2, y2))) and x2 > x1 and y2 > y1
-    return (x1, y1, x2, y2) if usable else None
