@@ -25,7 +25,7 @@ from chexone_ray.data.ask import BOX_OUTSIDE, ask_block
 from chexone_ray.data.blocks import Letter
 from chexone_ray.data.refuse import idle_settings, refuse
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.vindr_boxes import box_files
 from chexone_ray.data.splits import most_held_out
@@ -195,9 +195,8 @@ def read_sources(config: PrepareConfig) -> tuple[list[list[PendingStudy]], list[
             raise ChexoneError(_told_twice(source, repeated))
     patients = []
     for studies in by_patient.values():
-        studies.sort(key=lambda item: (item.study.date, item.study.study))
         split = most_held_out(item.study.archive_split for item in studies)
-        patients.append([item.with_split(split) for item in studies])
+        patients.append([item.with_split(split) for item in in_order(studies)])
     return patients, letters
 
 

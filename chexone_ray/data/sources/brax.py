@@ -13,7 +13,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import label_state
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.metrics.labeller import LABELS
 from chexone_ray.records import ImageRef, Study
@@ -72,8 +72,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         )
         for (patient, study), rows in films.items()
     ]
-    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, losses
+    return in_order(found), losses
 
 
 def _path_column(root: str, table: tables.Rows) -> str:

@@ -20,7 +20,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import imagenome_gold, mimic_cxr_jpg, mimic_films, tables
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.mimic_films import Film
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, on_image
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order, on_image
 from chexone_ray.data.sources.scene_graphs import graph_phrases, graph_prior
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
@@ -66,7 +66,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             split = "test" if name in gold else split_of[name]
             item = _study(root, films[name], films.get(prior), phrases)
             found.append(item.with_split(split if archive_splits else ""))
-    return sorted(found, key=lambda item: (item.study.patient, item.study.study)), losses
+    return in_order(found), losses
 
 
 def _films(root: str, losses: Losses) -> tuple[dict[str, Film], dict[str, str]]:

@@ -15,7 +15,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
 from chexone_ray.metrics.labeller import LABELS
@@ -60,8 +60,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         films[key].setdefault(path, row)
     folder = _image_folder(root, next(iter(films.values()), {}))
     found = [_study(folder, key, rows, labels, archive_splits) for key, rows in films.items()]
-    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, losses
+    return in_order(found), losses
 
 
 def _image_folder(root: str, rows: dict[str, dict[str, str]]) -> str:

@@ -13,7 +13,7 @@ from chexone_ray.data.facts import is_frontal
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import label_state
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.sources.vindr_boxes import BoxFile, read_box_files
 from chexone_ray.data.splits import is_split_name
@@ -79,8 +79,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         _study(root, reports, suffix, list(rows.values()), split_of, labels, boxes)
         for rows in by_study.values()
     ]
-    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, losses
+    return in_order(found), losses
 
 
 def sort_time(date: str, time: str) -> str:

@@ -16,7 +16,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_films, tables
 from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.mimic_films import Film
-from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Phrase, Study
 
@@ -77,7 +77,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 archive_split="test" if archive_splits else "",
             )
             found[name] = PendingStudy(study, pixel_phrases=phrases, default_view="frontal")
-    return sorted(found.values(), key=lambda p: (p.study.patient, p.study.study)), losses
+    return in_order(found.values()), losses
 
 
 def _phrases(row: Row[str], losses: Losses) -> tuple[Phrase, ...]:

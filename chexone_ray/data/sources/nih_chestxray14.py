@@ -14,7 +14,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import box_of_size, number
 from chexone_ray.data.sources.losses import Losses, Row
-from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import TRAIN_VAL
 from chexone_ray.errors import ChexoneError
@@ -88,8 +88,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     for name in sorted(boxes.keys() - found.keys()):
         for _, place in boxes[name]:
             losses.lose("box_without_image", place)
-    ordered = sorted(found.values(), key=lambda p: (p.study.patient, p.study.date, p.study.study))
-    return ordered, losses
+    return in_order(found.values()), losses
 
 
 def _view(text: str) -> str:

@@ -19,7 +19,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
 from chexone_ray.data.sources.cells import box_of_size, label_state
 from chexone_ray.data.sources.losses import Losses, Row
-from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.report_sections import broken_at_headers
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
@@ -54,8 +54,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             losses.lose("duplicate_row", row.place)
         films.setdefault(image, row)
     found = [_study(source.uri, name, rows[name], archive_splits, losses) for name in rows]
-    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, losses
+    return in_order(found), losses
 
 
 def _rows(uri: str, losses: Losses) -> Iterator[Row[Any]]:

@@ -13,7 +13,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.losses import Losses, Row
-from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Study
 
@@ -149,8 +149,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 losses.lose("duplicate_row", row.place)
             films[key].setdefault(row["ImageID"], row)
     found = [_study(root, key, rows, losses) for key, rows in films.items()]
-    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, losses
+    return in_order(found), losses
 
 
 def _study(

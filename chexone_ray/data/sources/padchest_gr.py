@@ -17,7 +17,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, padchest, tables
 from chexone_ray.data.sources.cells import corners
 from chexone_ray.data.sources.losses import Losses, Row
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, on_image
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order, on_image
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
 from chexone_ray.records import Box, ImageRef, Phrase, Study
@@ -77,7 +77,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             found[name] = PendingStudy(
                 study, pixel_phrases=placed, canonical=True, default_view="frontal"
             )
-    return sorted(found.values(), key=lambda p: (p.study.patient, p.study.study)), losses
+    return in_order(found.values()), losses
 
 
 def _images(root: str, places: dict[str, str], image: str, prior: str) -> tuple[ImageRef, ...]:

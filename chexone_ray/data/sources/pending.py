@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from chexone_ray.config import Uncertain
@@ -14,6 +14,11 @@ OVERHANG_PIXELS, OVERHANG_SHARE = 2.0, 0.01
 """A box may reach so far outside its image, in pixels or as a share of the side, whichever is more,
 and is clipped. One that reaches further was counted in an image of another size."""
 CSV_STEP = "check that the archive is complete and source.uri is its root"
+
+
+def in_order(found: Iterable[PendingStudy]) -> list[PendingStudy]:
+    """Studies by patient, date and name."""
+    return sorted(found, key=lambda item: (item.study.patient, item.study.date, item.study.study))
 
 
 def on_image(phrase: Phrase, number: int) -> Phrase:

@@ -11,7 +11,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import label_state
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Study
 
@@ -60,7 +60,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 labels=states,
             )
             found[name] = PendingStudy(study, default_view="frontal")
-    return sorted(found.values(), key=lambda p: (p.study.patient, p.study.study)), losses
+    return in_order(found.values()), losses
 
 
 def _state(row: dict[str, str], columns: tuple[str, ...]) -> int | None:

@@ -12,7 +12,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Study
@@ -50,8 +50,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     if not found:
         uri = storage.join(source.uri, FILES["train"])
         raise ChexoneError(f"{uri} is missing or empty: {CSV_STEP}")
-    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, losses
+    return in_order(found), losses
 
 
 def _study(root: str, key: str, entry: Any, split: str, losses: Losses, place: str) -> Study | None:

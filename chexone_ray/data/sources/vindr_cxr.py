@@ -12,7 +12,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.sources.vindr_boxes import finding_name, read_box_files, vote
 from chexone_ray.errors import ChexoneError
@@ -69,7 +69,7 @@ def read_vindr(
     if not found:
         uri = storage.join(root, "annotations", "annotations_train.csv")
         raise ChexoneError(f"{uri} is missing or empty: {CSV_STEP}")
-    return sorted(found, key=lambda item: item.study.patient), losses
+    return in_order(found), losses
 
 
 def _image_labels(folder: str, part: str) -> dict[str, dict[str, int | None]] | None:
