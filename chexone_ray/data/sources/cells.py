@@ -1,4 +1,4 @@
-"""Cells of tables, and what JSON has in their place -> numbers, label states and boxes."""
+"""Cells of tables, and what JSON has in their place -> numbers, label states, views and boxes."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ def label_state(text: str) -> int | None:
     """A cell of a label table: "1.0", "0.0", "-1.0" or blank."""
     value = number(text)
     return int(value) if value in (1, 0, -1) else None
+
+
+def film_view(side: str, projection: str) -> str:
+    """The view by two cells: frontal or lateral, and for a frontal film AP or PA where it says so.
+
+    Another projection of a frontal film, such as LL, is a slip.
+    """
+    if side.lower() != "frontal":
+        return side.lower()
+    return projection if projection in ("AP", "PA") else "frontal"
 
 
 def corners(values: Iterable[object]) -> Corners | None:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.cells import label_state
+from chexone_ray.data.sources.cells import film_view, label_state
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
@@ -103,9 +103,7 @@ def _study(
 def _view(row: dict[str, str]) -> str:
     """The expert-labelled test part tells frontal from lateral by the file's name only."""
     side = row.get("Frontal/Lateral") or row["Path"].rpartition("_")[2].partition(".")[0]
-    if side.lower() != "frontal":
-        return side.lower()
-    return row["AP/PA"] if row.get("AP/PA") in ("AP", "PA") else "frontal"
+    return film_view(side, row.get("AP/PA", ""))
 
 
 SPEC = Spec(

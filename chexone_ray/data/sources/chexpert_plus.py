@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.cells import film_view
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
@@ -106,9 +107,7 @@ def _text(section: str) -> str:
 
 
 def _view(row: dict[str, str]) -> str:
-    if row["frontal_lateral"].lower() != "frontal":
-        return row["frontal_lateral"].lower()
-    return row["ap_pa"] if row["ap_pa"] in ("AP", "PA") else "frontal"
+    return film_view(row["frontal_lateral"], row["ap_pa"])
 
 
 def _labels(root: str, losses: Losses) -> dict[str, dict[str, int | None]]:

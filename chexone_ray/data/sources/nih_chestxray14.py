@@ -52,6 +52,7 @@ FINDINGS = {
     "Pneumothorax": "pneumothorax",
 }
 NO_FINDING = "No Finding"
+_VIEWS = {"PA": "PA", "AP": "AP"}
 _BOX_NAMES = FINDINGS | {"Infiltrate": "infiltration"}
 
 
@@ -79,7 +80,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 dataset=DATASET,
                 patient=row["Patient ID"].zfill(8),
                 study=name.removesuffix(".png"),
-                images=(ImageRef(uri, _view(row["View Position"])),),
+                images=(ImageRef(uri, _VIEWS.get(row["View Position"], "")),),
                 date=row["Follow-up #"].zfill(4),
                 archive_split=split_of.get(name, ""),
                 labels=_labels(row, losses),
@@ -89,10 +90,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         for _, place in boxes[name]:
             losses.lose("box_without_image", place)
     return in_order(found.values()), losses
-
-
-def _view(text: str) -> str:
-    return text if text in ("PA", "AP") else ""
 
 
 def _labels(row: Row[str], losses: Losses) -> dict[str, int | None]:
