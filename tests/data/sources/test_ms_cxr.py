@@ -1,46 +1,19 @@
-"""Adapters of sets with phrases and changes, on made-up replicas worked out by hand."""
+"""MS-CXR, MS-CXR-T and CXR-LT, which describe films of MIMIC-CXR-JPG."""
 
 from __future__ import annotations
 
-import json
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.check import check_lines
-from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.registry import SOURCES
-from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box, ImageRef, Phrase, Study
-from tests.data.replicas import film, png16, read, write, write_mimic, write_rows
-
-
-@pytest.fixture
-def mimic(tmp_path: Path) -> Path:
-    return write_mimic(tmp_path / "mimic")
-
-
-@pytest.mark.parametrize("adapter", ["ms_cxr", "ms_cxr_t", "chest_imagenome", "cxr_lt"])
-def test_images_of_another_archive_are_asked_for(adapter: str, tmp_path: Path) -> None:
-    assert SOURCES[adapter].patients == "mimic"
-    with pytest.raises(ChexoneError, match=f"{adapter} has no images of its own: set images_uri"):
-        read(adapter, tmp_path)
-    with pytest.raises(ChexoneError, match="is missing"):
-        read(adapter, tmp_path, tmp_path)
-
-
-def test_sets_of_the_same_patients_say_so() -> None:
-    sharing = {name: spec.patients for name, spec in SOURCES.items() if spec.patients}
-    assert sharing["padchest"] == sharing["padchest_gr"] == "padchest"
-    assert sharing["mimic_cxr_jpg"] == "mimic"
-
-
-# --- MS-CXR --------------------------------------------------------------------------------------
+from tests.data.sources.replicas import film, read, write, write_rows
 
 MS_CXR = "category_name,label_text,path,x,y,w,h,image_width,image_height,dicom_id"
+
+
 A_PATH = "files/p10/p10000001/s50000001/a1-a.jpg"
 
 
@@ -110,9 +83,6 @@ def test_ms_cxr_has_splits_from_its_second_release(tmp_path: Path, mimic: Path) 
     assert dropped == {"duplicate_row": 1}
 
 
-# --- MS-CXR-T ------------------------------------------------------------------------------------
-
-
 def test_ms_cxr_t_pairs_and_changes(tmp_path: Path, mimic: Path) -> None:
     names = ("consolidation", "edema", "pleural_effusion", "pneumonia", "pneumothorax")
     columns = ",".join(f"{name}_progression" for name in names)
@@ -169,114 +139,36 @@ def test_check_looks_for_films_where_they_are(tmp_path: Path, mimic: Path) -> No
     assert last.message.startswith("1 of 3 are there")
 
 
-# --- PadChest-GR ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def padchest_gr(tmp_path: Path) -> Path:
-    def sentence(text: str, **more: object) -> dict[str, object]:
-        return {"sentence_en": text, "sentence_es": "Texto.", "abnormal": bool(more)} | more
-
-    effusion = sentence(
-        "Größere effusion.",
-        labels=["pleural effusion"],
-        boxes=[[0.1, 0.6, 0.4, 0.9], [0.6, 0.7, 0.9, 1.005]],
-        locations=["loc basal bilateral"],
-        progression="worsened",
-    )
-    two = sentence("Chronic signs.", labels=["emphysema", "kyphosis"], boxes=[], progression="?")
-    bad = sentence("Nodule.", labels=["nodule"], boxes=[[0.5, 0.5, 0.5, 0.6]])
-    entries: list[object] = [
-        {
-            "StudyID": "s2",
-            "ImageID": "b.png",
-            "PreviousImageID": "a.png",
-            "findings": [effusion, two, bad, {"sentence_en": None}],
-        },
-        {"StudyID": "s2", "ImageID": "b.png", "findings": []},
-        {"StudyID": "s1", "ImageID": "c.png", "findings": [sentence("Normal heart.")]},
-        {"StudyID": "s3", "ImageID": "d.png", "findings": []},
-        {"StudyID": "", "ImageID": "e.png"},
-        "no study",
-    ]
-    write(tmp_path / "grounded_reports_20240819.json", json.dumps(entries))
+def test_cxr_lt_labels_by_name(tmp_path: Path, mimic: Path) -> None:
     write(
-        tmp_path / "master_table.csv",
-        "StudyID,ImageID,PatientID,split,label",
-        "s2,b.png,p1,validation,pleural effusion",
-        "s2,b.png,p1,validation,emphysema",
-        "s1,c.png,p2,test,Normal",
+        tmp_path / "train_labeled.csv",
+        "dicom_id,subject_id,study_id,ViewPosition,age,Adenopathy,Normal,Fibrosis,Edema",
+        "a1-b,10000001,50000001,LATERAL,61,1.0,0.0,,-1",
+        "a1-a,10000001,50000001,AP,61,1.0,0.0,,-1",
+        "a1-a,10000001,50000001,AP,61,1.0,0.0,,-1",
+        "é1,10000002,50000003,XX,61,0,1,0,0",
+        ",10000002,50000003,PA,61,0,1,0,0",
     )
-    png16(tmp_path / "Padchest_GR_files" / "b.png")
-    png16(tmp_path / "PadChest_GR_progression_prior_studies" / "a.png")
-    return tmp_path
-
-
-def test_padchest_gr_sentences_and_places(padchest_gr: Path) -> None:
-    found, dropped = read("padchest_gr", padchest_gr)
-    assert dropped == {
-        "box_row": 1,
-        "duplicate_row": 1,
-        "row_without_id": 1,
-        "sentence_without_text": 1,
-        "study_without_patient": 1,
-        "unknown_change": 1,
-        "unparsable_row": 1,
-    }
-    first, normal = found
-    assert first.study == Study(
-        dataset="padchest_gr",
-        patient="p1",
-        study="s2",
+    write(tmp_path / "development.csv", "dicom_id,subject_id,study_id", "d,10000008,50000020")
+    write(
+        tmp_path / "test.csv",
+        "dicom_id,subject_id,study_id,Tuberculosis",
+        "t,10000009,50000021,1",
+        "a2,10000001,50000001,1",
+    )
+    found, dropped = read("cxr_lt", tmp_path, mimic)
+    assert dropped == {"duplicate_row": 2, "row_without_id": 1, "row_without_label": 1}
+    first, normal, test = (item.study for item in found)
+    assert first == Study(
+        dataset="cxr_lt",
+        patient="10000001",
+        study="50000001",
         images=(
-            ImageRef(
-                str(padchest_gr / "PadChest_GR_progression_prior_studies/a.png"), role="prior"
-            ),
-            ImageRef(str(padchest_gr / "Padchest_GR_files/b.png")),
+            ImageRef(film(mimic, "10000001", "50000001", "a1-a"), "AP"),
+            ImageRef(film(mimic, "10000001", "50000001", "a1-b"), "lateral"),
         ),
-        archive_split="validation",
-        findings="Größere effusion. Chronic signs. Nodule.",
+        archive_split="train",
+        labels={"adenopathy": 1, "edema": -1, "pulmonary fibrosis": None, "no finding": 0},
     )
-    label = "pleural effusion"
-    boxes = (Box(label, (0.1, 0.6, 0.4, 0.9), 1), Box(label, (0.6, 0.7, 0.9, 1.005), 1))
-    assert first.pixel_phrases == (
-        Phrase("Größere effusion.", boxes, label, "basal bilateral", "worse"),
-        Phrase("Chronic signs."),
-    )
-    assert normal.pixel_phrases == (Phrase("Normal heart."),)
-    assert normal.study.images == (ImageRef(str(padchest_gr / "c.png")),), "counted as missing"
-    sized = {n: replace(i, width=1000, height=500) for n, i in enumerate(first.study.images)}
-    assert [box.xyxy for box in first.complete(sized, "").phrases[0].boxes] == [
-        (0.1, 0.6, 0.4, 0.9),
-        (0.6, 0.7, 0.9, 1.0),
-    ], "boxes in 0-1 stay, whatever the size"
-    source = SourceConfig(adapter="padchest_gr", uri=str(padchest_gr))
-    last = list(check_lines(source, SOURCES["padchest_gr"], archive_splits=True))[-1]
-    assert (last.state, last.message.partition(":")[0]) == ("FAIL", "2 of 3 are there")
-
-
-def test_padchest_gr_reads_a_zipped_table(padchest_gr: Path) -> None:
-    before = read("padchest_gr", padchest_gr)
-    table = padchest_gr / "master_table.csv"
-    packed = padchest_gr / "master_table.csv.zip"
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("__MACOSX/._master_table.csv", "")
-        archive.write(table, "master_table.csv")
-    table.unlink()
-    assert read("padchest_gr", padchest_gr) == before
-    with zipfile.ZipFile(packed, "a") as archive:
-        archive.writestr("more.csv", "")
-    with pytest.raises(ChexoneError, match=r"master_table\.csv\.zip holds 2 files"):
-        read("padchest_gr", padchest_gr)
-    packed.write_bytes(b"PK\x03\x04")
-    with pytest.raises(ChexoneError, match="is a damaged zip file"):
-        tables.read_text(str(packed))
-
-
-def test_padchest_gr_that_is_no_list(padchest_gr: Path) -> None:
-    write(padchest_gr / "grounded_reports_20240819.json", "{}")
-    with pytest.raises(ChexoneError, match="is no JSON list of studies"):
-        read("padchest_gr", padchest_gr)
-    write(padchest_gr / "grounded_reports_20240819.json", "[")
-    with pytest.raises(ChexoneError, match="is no JSON "):
-        read("padchest_gr", padchest_gr)
+    assert normal.labels["no finding"] == 1 and normal.images[0].view == ""
+    assert (test.archive_split, test.labels) == ("test", {"tuberculosis": 1})

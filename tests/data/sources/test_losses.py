@@ -16,7 +16,7 @@ from chexone_ray.data.check import answer
 from chexone_ray.data.sources import json_files, losses, tables
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.metrics.labeller import LABELS
-from tests.data.replicas import read, write
+from tests.data.sources.replicas import read, write
 
 
 def told(lost: Losses, uri: str = "archive") -> list[tuple[str, str]]:
