@@ -52,6 +52,15 @@ def read_lines(uri: str, losses: Losses) -> Iterator[Row[Any]]:
             losses.lose("unparsable_row", place_in(uri, number))
 
 
+def objects(items: Any, uri: str, at: str, losses: Losses) -> Iterator[Row[Any]]:
+    """The objects of the list at `at` in a file, such as data[0].paragraphs; others are lost."""
+    for number, item in enumerate(items if isinstance(items, list) else [None]):
+        if isinstance(item, dict):
+            yield Row(item, uri, f"{at}[{number}]")
+        else:
+            losses.lose("unparsable_row", place_in(uri, f"{at}[{number}]"))
+
+
 def text_of(row: Mapping[str, Any], name: str) -> str:
     """A value as one line of text: numbers are written out, null and other shapes are empty."""
     value = row.get(name)

@@ -13,7 +13,7 @@ from typing import Any
 
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
-from chexone_ray.data.sources.json_files import text_of
+from chexone_ray.data.sources.json_files import objects, text_of
 from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, text_name
@@ -62,21 +62,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
 
 def _rows(data: Any, uri: str, losses: Losses) -> Iterator[tuple[str, Row[Any]]]:
     """(passage, question) of a part."""
-    for report in _objects(data, uri, "data", losses):
-        for paragraph in _objects(report.get("paragraphs"), uri, f"{report.at}.paragraphs", losses):
+    for report in objects(data, uri, "data", losses):
+        for paragraph in objects(report.get("paragraphs"), uri, f"{report.at}.paragraphs", losses):
             passage = text_of(paragraph, "context")
-            for row in _objects(paragraph.get("qas"), uri, f"{paragraph.at}.qas", losses):
+            for row in objects(paragraph.get("qas"), uri, f"{paragraph.at}.qas", losses):
                 yield passage, row
-
-
-def _objects(items: Any, uri: str, at: str, losses: Losses) -> Iterator[Row[Any]]:
-    """The objects of the list at `at`, such as data[0].paragraphs; what is none is lost."""
-    for number, item in enumerate(items if isinstance(items, list) else [None]):
-        row = Row(item if isinstance(item, dict) else {}, uri, f"{at}[{number}]")
-        if isinstance(item, dict):
-            yield row
-        else:
-            losses.lose("unparsable_row", row.place)
 
 
 def _question(name: str, row: Mapping[str, Any], passage: str) -> Question | None:

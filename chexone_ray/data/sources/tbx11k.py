@@ -14,7 +14,8 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import box_of_size, number
-from chexone_ray.data.sources.losses import Losses, Row
+from chexone_ray.data.sources.json_files import objects
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
@@ -48,7 +49,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         if uri is None:
             continue
         images, boxes = _read(uri, losses)
-        for name, place in images.items():
+        for name, place in images:
             study = name.removesuffix(".png")
             if study in found:
                 losses.lose("duplicate_row", place)
@@ -61,33 +62,29 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     return [found[name] for name in sorted(found)], losses
 
 
-def _read(uri: str, losses: Losses) -> tuple[dict[str, str], dict[str, list[Box]]]:
-    """File name -> its place, of one part in its order, and the boxes by file name."""
+def _read(uri: str, losses: Losses) -> tuple[list[tuple[str, str]], dict[str, list[Box]]]:
+    """(file name, place) of one part in its order, and the boxes by file name."""
     try:
         coco = json.loads(tables.read_text(uri))
         classes = {str(item["id"]): CLASSES.get(item["name"]) for item in coco["categories"]}
         items, marks = (
-            [
-                Row(item, uri, f"{key}[{number}]")
-                for number, item in enumerate(coco[key])
-                if isinstance(item, dict)
-            ]
-            for key in ("images", "annotations")
+            list(objects(coco[key], uri, key, losses)) for key in ("images", "annotations")
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ChexoneError(f"{uri} is no COCO file ({error!r}): {CSV_STEP}") from error
-    names: dict[str, str] = {}
-    places: dict[str, str] = {}
+    named: dict[str, tuple[str, str]] = {}
     for item in items:
         name = str(item.get("file_name") or "").removeprefix("imgs/")
-        if name and "id" in item:
-            names[str(item["id"])] = name
-            places.setdefault(name, item.place)
-        else:
+        key = str(item.get("id"))
+        if not name or "id" not in item:
             losses.lose("row_without_id", item.place)
+            continue
+        if key in named:
+            losses.lose("duplicate_row", named[key][1])
+        named[key] = (name, item.place)
     boxes: dict[str, list[Box]] = defaultdict(list)
     for mark in marks:
-        name = names.get(str(mark.get("image_id")), "")
+        name, _ = named.get(str(mark.get("image_id")), ("", ""))
         label = classes.get(str(mark.get("category_id")))
         sides = [number(value) for value in mark.get("bbox") or ()]
         box = box_of_size(label, *sides) if label and len(sides) == 4 else None
@@ -97,7 +94,7 @@ def _read(uri: str, losses: Losses) -> tuple[dict[str, str], dict[str, list[Box]
             losses.lose("duplicate_row", mark.place)
         else:
             boxes[name].append(box)
-    return places, boxes
+    return list(named.values()), boxes
 
 
 def _study(root: str, name: str, boxes: list[Box]) -> PendingStudy:

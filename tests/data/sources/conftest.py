@@ -38,8 +38,8 @@ def mimic_jpg(tmp_path: Path) -> Path:
     write_table(
         root / "mimic-cxr-2.0.0-split.csv", ["dicom_id", "study_id", "subject_id", "split"], splits
     )
-    cells = {"Pleural Effusion": "1.0", "Edema": "-1.0", "Pneumonia": "0.0"}
-    labels = [["10000001", "50000002", *(cells.get(name, "") for name in CHEXPERT_COLUMNS)]]
+    states = {"Pleural Effusion": "1.0", "Edema": "-1.0", "Pneumonia": "0.0"}
+    labels = [["10000001", "50000002", *(states.get(name, "") for name in CHEXPERT_COLUMNS)]]
     header = ["subject_id", "study_id", *CHEXPERT_COLUMNS]
     write_table(root / "mimic-cxr-2.0.0-chexpert.csv.gz", header, labels)
     image = root / "files/p10/p10000001/s50000002/d2.jpg"

@@ -20,8 +20,6 @@ from chexone_ray.metrics.labeller import LABELS
 from chexone_ray.records import ImageRef, Study
 
 Read = tuple[list[PendingStudy], Losses]
-
-
 REAL = next(
     (
         folder / "shared" / "data" / "real"
@@ -30,17 +28,9 @@ REAL = next(
     ),
     Path("absent"),
 )
-
-
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="shared/data/real is absent")
-
-
 FILMS = "s3://films"
-
-
 CHEXPERT_COLUMNS = sorted(label.title() for label in LABELS)
-
-
 MIMIC_METADATA = [
     "dicom_id",
     "subject_id",
@@ -51,8 +41,6 @@ MIMIC_METADATA = [
     "StudyDate",
     "StudyTime",
 ]
-
-
 LABEL_HEADER = ",".join(label.title() for label in LABELS)
 
 

@@ -15,7 +15,8 @@ from chexone_ray.records import Box, ImageRef, Study
 from tests.data.sources.replicas import read, write
 
 
-def test_tbx11k_kinds_of_tuberculosis(tmp_path: Path) -> None:
+def write_tbx11k(root: Path) -> Path:
+    """The folder of its two annotation files."""
     categories = [
         {"id": 1, "name": "ActiveTuberculosis"},
         {"id": 2, "name": "ObsoletePulmonaryTuberculosis"},
@@ -34,6 +35,8 @@ def test_tbx11k_kinds_of_tuberculosis(tmp_path: Path) -> None:
             {"id": 4, "file_name": "tb/tb0002.png"},
             {"id": 5, "file_name": "tb/tb0003.png"},
             {"id": 6},
+            {"id": 5, "file_name": "tb/tb0003.png"},
+            {"id": 7, "file_name": "tb/tb0002.png"},
         ],
         "annotations": [
             mark(1, 1, 100, 50, 60.5, 70),
@@ -54,11 +57,28 @@ def test_tbx11k_kinds_of_tuberculosis(tmp_path: Path) -> None:
         ],
         "annotations": [],
     }
-    folder = tmp_path / "annotations" / "json"
+    folder = root / "annotations" / "json"
     write(folder / "TBX11K_train.json", json.dumps(train))
     write(folder / "TBX11K_val.json", json.dumps(val))
+    return folder
+
+
+def test_tbx11k_kinds_of_tuberculosis(tmp_path: Path) -> None:
+    folder = write_tbx11k(tmp_path)
     found, dropped = read("tbx11k", tmp_path)
-    assert dropped == {"box_row": 3, "duplicate_row": 2, "row_without_id": 1}
+    lost = [
+        ("box_row", "train.json:annotations[4]"),
+        ("box_row", "train.json:annotations[5]"),
+        ("box_row", "train.json:annotations[6]"),
+        ("duplicate_row", "train.json:images[4]"),
+        ("duplicate_row", "train.json:annotations[2]"),
+        ("duplicate_row", "train.json:images[7]"),
+        ("duplicate_row", "val.json:images[1]"),
+        ("row_without_id", "train.json:images[5]"),
+        ("unparsable_row", "train.json:annotations[7]"),
+    ]
+    places = [(why, place.rpartition("_")[2]) for why, place, _ in dropped.letters("")]
+    assert places == lost
     healthy, val_sick, sick, both, doubt, unboxed = found
     kinds = ("active tuberculosis", "latent tuberculosis", "tuberculosis", "no finding")
 
