@@ -29,9 +29,11 @@ def check(config: PrepareConfig) -> int:
     for problem in problems(config):
         failed = True
         sys.stdout.write(f"{CheckLine('settings', 'FAIL', problem).text()}\n")
-    for source in config.sources:
+    for source in (*config.sources, *config.held_out):
         spec = SOURCES[source.adapter]
-        sys.stdout.write(f"{source.adapter}: {spec.title}, {source.uri} (access: {spec.access})\n")
+        role = ", held out" if source in config.held_out else ""
+        told = f"{spec.title}, {source.uri} (access: {spec.access}{role})"
+        sys.stdout.write(f"{source.adapter}: {told}\n")
         for line in check_lines(source, spec, config.archive_splits):
             failed |= line.state == "FAIL"
             sys.stdout.write(f"  {line.text()}\n")
