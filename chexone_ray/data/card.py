@@ -20,9 +20,17 @@ def render(body: Mapping[str, Any]) -> str:
     told += [f"{body[f'num_{unit}']} {unit}" for unit in UNITS if f"num_{unit}" in body]
     lines.append(", ".join(told))
     lines += ["", *_sources(body), *_tables(counts)]
+    if "traced_by" in body:
+        asked, kept = body["traces"]["asked"], body["traces"]["kept"]
+        lines += [
+            f"The reasoning was written by a model, {body['traced_by']}, which was told the "
+            f"answers. Of {asked} questions that it was asked, {kept} have a trace that passed "
+            "the filters; no person has read them.",
+            "",
+        ]
     if "selected_from" in body:
         lines += ["A selection of another manifest, by how a model's answers to it differ.", ""]
-    else:
+    elif "traced_by" not in body:
         lines += _dropped(body.get("dropped", {}))
     return "\n".join(lines).rstrip() + "\n"
 
