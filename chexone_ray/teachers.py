@@ -143,7 +143,8 @@ class Endpoint:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(2 * CLOSE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_S)
-        self._loop.close()
+        if not self._thread.is_alive():
+            self._loop.close()
 
     def ask(self, samples: Sequence[Sample], told: Told) -> None:
         """Ask about each sample, `max_in_flight` at a time; see `Teacher`."""
