@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from chexone_ray import storage
+from chexone_ray import images, storage
 from chexone_ray.config import (
     EngineConfig,
     ImageConfig,
@@ -18,12 +21,14 @@ from chexone_ray.config import (
     TinyModelConfig,
     TraceConfig,
 )
-from chexone_ray.data import stream
+from chexone_ray.data import manifest, stream
 from chexone_ray.engine.pool import EnginePool
+from chexone_ray.engine.requests import SAMPLES_PER_TASK
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import Completion, Request, Rollout
+from chexone_ray.records import Completion, ImageRef, Request, Rollout
 from chexone_ray.trace import trace
-from tests.test_trace import GOOD, IMAGES, RIGHT, TOLD, WRONG, report, write_manifest
+from tests.chat_server import ChatServer, completion
+from tests.test_trace import GOOD, IMAGES, RIGHT, TOLD, WRONG, report, settings, write_manifest
 
 
 class ScriptedEngine:
@@ -126,3 +131,32 @@ def test_a_real_engine_writes_nothing_that_passes(
     assert [row["id"] for row in rows] == [sample.id for sample in samples]
     assert all(len(row["texts"]) == 2 and not row["error"] for row in rows)
     assert all(row["prompt_tokens"] and 0 < row["completion_tokens"] <= 32 for row in rows)
+
+
+@pytest.mark.slow
+def test_ray_decodes_the_films_of_a_large_part_for_an_endpoint(
+    ray_local: None, tmp_path: Path
+) -> None:
+    rows = stream.read_samples(write_manifest(tmp_path, 1), "train")[:1]
+    asked = []
+    for number in range(2 * SAMPLES_PER_TASK):
+        film = tmp_path / f"film-{number}.png"
+        film.write_bytes(images.to_png(np.full((56, 56, 3), number, dtype=np.uint8)))
+        question = f"Row {number}. {rows[0].question.partition('. ')[2]}"
+        shown = (ImageRef(str(film)),)
+        asked.append(replace(rows[0], id=f"secret-{number}", question=question, images=shown))
+    manifest_uri = str(tmp_path / "many")
+    manifest.write_samples(manifest_uri, asked, {"seed": 1})
+    seen: dict[int, int] = {}
+
+    def script(row: int, count: int, body: dict[str, Any]) -> Any:
+        url = body["messages"][0]["content"][0]["image_url"]["url"]
+        pixels = images.decode(base64.b64decode(url.partition(",")[2]), IMAGES).pixels
+        seen[row] = int(pixels[0, 0, 0])
+        return completion([RIGHT])
+
+    with ChatServer(script) as server:
+        config = settings(tmp_path, server.url, manifest_uri, rows_per_part=128)
+        trace(config)
+    assert seen == {number: number for number in range(2 * SAMPLES_PER_TASK)}, "each its own film"
+    assert report(config.output_uri)["kept"] == 2 * SAMPLES_PER_TASK

@@ -73,7 +73,8 @@ class Verdict:
     agreement: float
     """Reward of the text's own answer, in 0-1."""
     entity_precision: float
-    """Share of the findings that the trace states which the reference bears out; 1 for none."""
+    """Share of the findings that the trace states which the reference bears out, 1 for none; 0
+    where another reason came first."""
     reason: str = ""
 
 
@@ -133,10 +134,12 @@ def judge(text: str, sample: Sample, filters: TraceFilters) -> Verdict:
         return Verdict("", 0.0, 0.0, "no_answer")
     trace = _MATHS_OPENING.sub("", parsed.reasoning).strip()
     agreement = _agreement(parsed, sample)
+    reason = _reason(trace, agreement, sample, filters)
+    if reason:  # findings are read last, and only here: that takes longer than all the rest
+        return Verdict(trace, agreement, 0.0, reason)
     precision = entity_precision(trace, sample)
-    return Verdict(
-        trace, agreement, precision, _reason(trace, agreement, precision, sample, filters)
-    )
+    unsupported = precision < filters.min_entity_precision
+    return Verdict(trace, agreement, precision, "unsupported_finding" if unsupported else "")
 
 
 def best(verdicts: Iterable[Verdict]) -> Verdict | None:
@@ -153,9 +156,7 @@ def repetition(trace: str) -> float:
     return 1 - len(set(runs)) / len(runs) if runs else 0.0
 
 
-def _reason(
-    trace: str, agreement: float, precision: float, sample: Sample, filters: TraceFilters
-) -> str:
+def _reason(trace: str, agreement: float, sample: Sample, filters: TraceFilters) -> str:
     # A question with options has one right answer: half of it would be taught a wrong reason.
     needed = 1.0 if form(sample.kind) == "options" else filters.min_agreement
     length = len(words(trace))
@@ -167,7 +168,6 @@ def _reason(
         "too_short": length < filters.min_words,
         "too_long": length > filters.max_words,
         "repeats": repetition(trace) > filters.max_repetition,
-        "unsupported_finding": precision < filters.min_entity_precision,
     }
     return next((reason for reason in REASONS if checks.get(reason)), "")
 
@@ -181,7 +181,7 @@ def _agreement(answer: Answer, sample: Sample) -> float:
 
 _MATHS_OPENING = re.compile(r"(?:\$+|\\[(\[])\s*$")
 _EMPHASIS = re.compile(r"[*_#`]+")
-_ASKED = re.compile(r"[^.!?\n]*\?")
+_ASKED = re.compile(r"(?:^|(?<=[.!?\n]))[^.!?\n]*+\?")
 _SOUGHT = re.compile(
     r"\b(?:look|check|search|scan|screen|inspect|examin|review|assess|evaluat)\w*"
     r"(?: [\w-]+){0,4}? (?:for|whether)\b[^.;:!?\n]*?"
