@@ -55,13 +55,13 @@ TOLD = _any(
 """Speaks of an answer that was known beforehand."""
 
 REPORT = _any(
-    r"(?:the|this|that|a|an|your|his|her|their|its|radiology|radiologic|radiological|radiographic"
+    r"that report\b",
+    r"(?:the|this|a|an|your|his|her|their|its|radiology|radiologic|radiological|radiographic"
     r"|original|official|formal|written|clinical|above|accompanying|corresponding|associated"
-    r"|existing|prior|previous|x-?ray|cxr|imaging|medical|patient'?s?|per|from)"
+    r"|existing|prior|previous|x-?ray|cxr|imaging|medical|patient's|patient\u2019s|per|from)"
     r"(?: (?:radiology|radiologic|radiological|radiographic|original|official|formal|final|written"
     r"|clinical|accompanying|corresponding|attached|x-?ray|cxr|chest|imaging|medical|full)){0,3}"
-    # Not the verb: "the patient reports pain" has another noun before it, "that reports" has not.
-    r" (?:reports?|reporting)\b(?! (?:an?|pain|no|having|of (?:trauma|pain|fever|cough))\b)",
+    r" reports?\b",
     r"(?:findings|impression|indication) sections?\b",
     r"the (?:impression|findings|text|description) (?:states?|says?|notes?|mentions?|reads?"
     r"|describes?|specif(?:y|ies)|reports?|documents?)\b",

@@ -13,6 +13,8 @@ from chexone_ray.data.giveaways import image_free, mentions_report
         "The report describes a small effusion.",
         "This agrees with the radiology report.",
         "According to the report, there is no pneumothorax.",
+        "According to the report a small effusion is present.",
+        "The patient's report is normal.",
         "Per report, the lungs are clear.",
         "The accompanying chest x-ray report notes edema.",
         "As the original radiology reports say, the heart is large.",
@@ -46,6 +48,7 @@ def test_talk_of_a_report_or_of_a_known_answer(sentence: str) -> None:
     [
         "There is no report of trauma.",  # a history, made up as it may be, but no report
         "The patient reports pain.",
+        "This is a patient that reports no pain.",
         "I would report a nodule.",
         "The reference line through the carina lies in the midline.",
         "The hilar reference points are level.",
