@@ -24,6 +24,7 @@ S = TypeVar("S", bound=Settings)
 
 FUNCTIONS = {
     "prepare": "chexone_ray.data.build:prepare",
+    "trace": "chexone_ray.trace:trace",
     "tiny-model": "chexone_ray.tiny_model:build",
     "sft": "chexone_ray.sft:train",
     "filter": "chexone_ray.variance:select",

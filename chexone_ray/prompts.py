@@ -24,14 +24,20 @@ INDICATION = "Indication: {indication}."
 _CONTROL = re.compile(r"<\|(?:im_start|im_end|endoftext|(?:vision|image|video)_\w+)\|>")
 
 
+def control_token(text: str) -> str:
+    """The first control token of the chat template in `text`, or nothing."""
+    found = _CONTROL.search(text)
+    return found.group() if found else ""
+
+
 def question_text(question: str, mode: Mode, config: PromptConfig) -> str:
     """The question as asked: in reasoning mode with the suffix after one space, once.
 
     Raises ChexoneError where the question holds a control token of the chat template.
     """
-    found = _CONTROL.search(question)
+    found = control_token(question)
     if found:
-        raise ChexoneError(f"question contains the control token {found.group()}: remove it")
+        raise ChexoneError(f"question contains the control token {found}: remove it")
     suffix = _suffix(config)
     if mode == "instruct" or not suffix or question.endswith(suffix):
         return question

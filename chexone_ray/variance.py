@@ -239,12 +239,6 @@ def _failed(sample: Sample, reason: str) -> Group:
     return Group(sample.id, sample.kind, 0.0, 0.0, (), reason)
 
 
-_OF_THE_WHOLE = frozenset(
-    {"counts", "schema_version", "dropped", "num_patients", "num_studies", "num_images"}
-)
-"""What a manifest says of all its rows, so not of a selection."""
-
-
 def _write(
     config: FilterConfig,
     samples: Sequence[Sample],
@@ -267,16 +261,11 @@ def _write(
         "kinds": histogram(groups, kept),
     }
     storage.write_json(storage.join(config.output_uri, REPORT_FILE), report)
-    source = manifest.load(config.manifest_uri).info
     chosen = [sample for sample in samples if sample.id in kept]
-    info = {
-        **{key: value for key, value in source.items() if key not in _OF_THE_WHOLE},
+    info = manifest.selection_info(config.manifest_uri, chosen) | {
         "config_digest": settings_digest,
         "selected_from": config.manifest_uri,
         "selected_by": config.model_uri,
-        "num_patients": len({(sample.dataset, sample.patient) for sample in chosen}),
-        "num_studies": len({(sample.dataset, sample.study) for sample in chosen}),
-        "num_images": len({image.uri for sample in chosen for image in sample.images}),
     }
     manifest.write_samples(config.output_uri, chosen, info)
     logger.info("filter: kept %d of %d prompts", len(kept), len(groups))

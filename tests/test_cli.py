@@ -69,7 +69,7 @@ def test_print_config_is_the_resolved_json() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["sfty"], "chexone: sfty: no such command; choose from prepare, tiny-model"),
+        (["sfty"], "chexone: sfty: no such command; choose from prepare, trace, tiny-model"),
         (
             ["sft", "--optim.lrr", "3"],
             "chexone: --optim.lrr: unknown setting; did you mean optim.lr",

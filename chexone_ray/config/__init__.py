@@ -15,7 +15,6 @@ from chexone_ray.config.stages import (
     ServeConfig,
     SftConfig,
     SourceConfig,
-    Stage,
     TinyModelConfig,
     Uncertain,
 )
@@ -28,13 +27,16 @@ from chexone_ray.config.tables import (
     RewardConfig,
     SamplingConfig,
     Settings,
+    Stage,
     TrainerConfig,
 )
+from chexone_ray.config.tracing import EndpointConfig, TraceConfig, TraceFilters
 
 __all__ = [
     "STAGES",
     "Adapter",
     "DemoConfig",
+    "EndpointConfig",
     "EngineConfig",
     "EvaluateConfig",
     "FilterConfig",
@@ -53,6 +55,8 @@ __all__ = [
     "SourceConfig",
     "Stage",
     "TinyModelConfig",
+    "TraceConfig",
+    "TraceFilters",
     "TrainerConfig",
     "Uncertain",
 ]

@@ -17,22 +17,11 @@ from chexone_ray.config.tables import (
     SamplingConfig,
     Settings,
     Share,
+    Stage,
     TrainerConfig,
     Uri,
 )
-
-
-class Stage(Settings):
-    """What every stage has."""
-
-    output_uri: Uri = Field(description="Where the results go: s3://, gs:// or a local path.")
-    seed: int = Field(
-        0,
-        ge=0,
-        description="Seed of every random choice, of sampling too where sampling.seed is not set.",
-    )
-    ray: RayConfig = RayConfig()
-
+from chexone_ray.config.tracing import TraceConfig
 
 Adapter = Literal[
     "mimic_cxr_jpg",
@@ -334,6 +323,7 @@ class DemoConfig(Settings):
 
 STAGES: dict[str, type[Settings]] = {
     "prepare": PrepareConfig,
+    "trace": TraceConfig,
     "tiny-model": TinyModelConfig,
     "sft": SftConfig,
     "filter": FilterConfig,

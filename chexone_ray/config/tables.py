@@ -76,6 +76,18 @@ class RayConfig(Settings):
         return self
 
 
+class Stage(Settings):
+    """What every stage has."""
+
+    output_uri: Uri = Field(description="Where the results go: s3://, gs:// or a local path.")
+    seed: int = Field(
+        0,
+        ge=0,
+        description="Seed of every random choice, of sampling too where sampling.seed is not set.",
+    )
+    ray: RayConfig = RayConfig()
+
+
 class SamplingConfig(Settings):
     """How the engine draws completions."""
 

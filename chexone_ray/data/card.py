@@ -21,14 +21,37 @@ def render(body: Mapping[str, Any]) -> str:
     told += [f"{body[f'num_{unit}']} {unit}" for unit in UNITS if f"num_{unit}" in body]
     lines.append(", ".join(told))
     lines += ["", *_sources(body), *_tables(counts)]
-    if body.get("kind") == "manifest" and "selected_from" not in body:
-        lines += [f"![Tasks, data sets, lengths and boxes]({PICTURE_FILE})", ""]
-    lines += [*_moved(body.get("moved", ())), *_duplicates(body.get("duplicates", {}))]
-    if "selected_from" in body:
-        lines += ["A selection of another manifest, by how a model's answers to it differ.", ""]
-    else:
-        lines += _dropped(body.get("dropped", {}))
+    lines += [*_traced(body), *_selected(body)]
+    if "traced_by" not in body and "selected_from" not in body:
+        lines += _of_archives(body)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _traced(body: Mapping[str, Any]) -> Iterator[str]:
+    if "traced_by" in body:
+        asked, kept = body["traces"]["asked"], body["traces"]["kept"]
+        yield (
+            f"The reasoning was written by a model, {body['traced_by']}, which was told the "
+            f"answers. Of {asked} questions that it was asked, {kept} have a trace that passed "
+            "the filters; no person has read them."
+        )
+        yield ""
+
+
+def _selected(body: Mapping[str, Any]) -> Iterator[str]:
+    if "selected_from" in body:
+        yield "A selection of another manifest, by how a model's answers to it differ."
+        yield ""
+
+
+def _of_archives(body: Mapping[str, Any]) -> Iterator[str]:
+    """What `prepare` alone knows: the picture, who was held out, what is there twice or lost."""
+    if body.get("kind") == "manifest":
+        yield f"![Tasks, data sets, lengths and boxes]({PICTURE_FILE})"
+        yield ""
+    yield from _moved(body.get("moved", ()))
+    yield from _duplicates(body.get("duplicates", {}))
+    yield from _dropped(body.get("dropped", {}))
 
 
 def _sources(body: Mapping[str, Any]) -> Iterator[str]:

@@ -144,6 +144,24 @@ def write_samples(
     return write_manifest(uri, parts, info)
 
 
+_OF_THE_WHOLE = frozenset(
+    {"counts", "schema_version", "num_patients", "num_studies", "num_images"}
+    | {"dropped", "duplicates", "moved", "curriculum"}
+)
+"""What a manifest says of all its rows, so not of a selection."""
+
+
+def selection_info(uri: str, samples: Sequence[Sample]) -> dict[str, Any]:
+    """The `info` of a manifest of some rows of another: what still holds, and new numbers."""
+    source = load(uri).info
+    return {
+        **{key: value for key, value in source.items() if key not in _OF_THE_WHOLE},
+        "num_patients": len({(sample.dataset, sample.patient) for sample in samples}),
+        "num_studies": len({(sample.dataset, sample.study) for sample in samples}),
+        "num_images": len({image.uri for sample in samples for image in sample.images}),
+    }
+
+
 def clear(uri: str) -> None:
     """Remove what an interrupted writer left, so that no stale part stays beside the new ones."""
     for file in storage.list_files(uri):

@@ -10,7 +10,7 @@ from chexone_ray import runtime
 from chexone_ray.errors import ChexoneError
 
 if TYPE_CHECKING:
-    from chexone_ray.config import FilterConfig, ImageConfig, PredictConfig
+    from chexone_ray.config import FilterConfig, ImageConfig, PredictConfig, TraceConfig
     from chexone_ray.engine.pool import EnginePool
 
 
@@ -25,10 +25,11 @@ def refuse_other_images(images: ImageConfig, pool: EnginePool) -> None:
 
 @contextmanager
 def leased_pool(
-    config: FilterConfig | PredictConfig, pool: EnginePool | None
+    config: FilterConfig | PredictConfig | TraceConfig, pool: EnginePool | None
 ) -> Iterator[EnginePool]:
     """`pool` at the weights of `config.model_uri`, left running; without one, an own pool that
     joins `config.ray` and ends with the block."""
+    assert config.model_uri is not None, "a stage without a model of its own needs no engines"
     if pool is not None:
         refuse_other_images(config.images, pool)
         if pool.model_uri != config.model_uri or not pool.pristine:

@@ -46,19 +46,21 @@ class RequestMaker:
         `mode` overrides that of the samples. Samples with the same images share one decoding.
         Raises ChexoneError where storage does not answer.
         """
-        by_images = {tuple(ref.uri for ref in sample.images): sample for sample in samples}
-        loaded = dict(
-            zip(by_images, load_pngs(list(by_images.values()), self._images), strict=True)
-        )
-        made: list[Request | ImageError] = []
-        for sample in samples:
-            pngs = loaded[tuple(ref.uri for ref in sample.images)]
-            made.append(pngs if isinstance(pngs, ImageError) else self._request(sample, pngs, mode))
-        return made
+        return [
+            pngs if isinstance(pngs, ImageError) else self._request(sample, pngs, mode)
+            for sample, pngs in zip(samples, load_shared(samples, self._images), strict=True)
+        ]
 
     def _request(self, sample: Sample, pngs: tuple[bytes, ...], mode: Mode | None) -> Request:
         turns = prompts.messages(sample.question, len(pngs), mode or sample.mode, self._prompts)
         return Request(sample.id, prompts.render(self._tokenizer, turns), pngs)
+
+
+def load_shared(samples: Sequence[Sample], config: ImageConfig) -> list[Pngs]:
+    """As `load_pngs`; samples with the same images share one decoding."""
+    by_images = {tuple(ref.uri for ref in sample.images): sample for sample in samples}
+    loaded = dict(zip(by_images, load_pngs(list(by_images.values()), config), strict=True))
+    return [loaded[tuple(ref.uri for ref in sample.images)] for sample in samples]
 
 
 def load_pngs(samples: Sequence[Sample], config: ImageConfig) -> list[Pngs]:

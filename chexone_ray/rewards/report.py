@@ -43,7 +43,7 @@ def label_f1(predicted: Mapping[str, Mention], reference: Mapping[str, Mention])
     meant = {label for label, mention in reference.items() if mention.state == 1}
     if not said and not meant:
         return None
-    shared = sum(not _opposite(predicted[label], reference[label]) for label in said & meant)
+    shared = sum(not opposite(predicted[label], reference[label]) for label in said & meant)
     return 2 * shared / (len(said) + len(meant))
 
 
@@ -61,7 +61,8 @@ def polarity(predicted: Mapping[str, Mention], reference: Mapping[str, Mention])
     return 1.0 - sum(said != meant for said, meant in definite) / len(definite)
 
 
-def _opposite(a: Mention, b: Mention) -> bool:
+def opposite(a: Mention, b: Mention) -> bool:
+    """True where both name a side and share none."""
     return bool(a.sides and b.sides and not a.sides & b.sides)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chexone_ray import loader, variance
-from chexone_ray.config import FilterConfig, PredictConfig
+from chexone_ray.config import FilterConfig, PredictConfig, TraceConfig
 from chexone_ray.engine.scaling import Load, PoolPolicy, Scaler, parts_in_flight
 
 CONFIGS = Path(__file__).parents[2] / "jobs" / "configs"
@@ -68,12 +68,19 @@ def test_does_not_shrink_while_work_waits() -> None:
     assert scaler().step(0, Load(waiting=1, ready=2, starting=0, longest_idle_s=99)) == 0
 
 
-@pytest.mark.parametrize("stage", ["predict", "predict.debug", "filter", "filter.debug"])
+@pytest.mark.parametrize(
+    "stage",
+    [f"{stage}{kind}" for stage in ("predict", "filter", "trace") for kind in ("", ".debug")],
+)
 def test_a_stage_has_enough_under_way_to_grow_to_the_maximum(stage: str) -> None:
     given = loader.Arguments(config=(CONFIGS / f"{stage}.toml",))
-    if stage.startswith("predict"):
-        predict = loader.load(PredictConfig, given)
-        engine, part = predict.engine, predict.rows_per_part * predict.sampling.n
+    if stage.startswith(("predict", "trace")):
+        asking: PredictConfig | TraceConfig = (
+            loader.load(PredictConfig, given)
+            if stage.startswith("predict")
+            else loader.load(TraceConfig, given)
+        )
+        engine, part = asking.engine, asking.rows_per_part * asking.sampling.n
     else:
         filtering = loader.load(FilterConfig, given)
         engine, part = filtering.engine, variance.PROMPTS_PER_PART * filtering.sampling.n

@@ -1,0 +1,282 @@
+"""Reasoning traces for questions with a reference: a teacher writes, filters decide what stays.
+
+The teacher's texts are kept as they come, in parts under `texts_uri`: a killed run goes on without
+paying for them again, and other filters can be tried on them. A row whose teacher failed is asked
+again by the next run. The result is a manifest whose rows have a trace and the mode "reasoning".
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from chexone_ray import checkpoints, storage
+from chexone_ray.config import TraceConfig
+from chexone_ray.data import manifest, stream
+from chexone_ray.data.traces import best, has_reference, judge, teacher_prompt
+from chexone_ray.engine.scaling import parts_in_flight
+from chexone_ray.errors import ChexoneError
+from chexone_ray.parts import PartFolder, ahead, cut, digest
+from chexone_ray.records import Sample
+from chexone_ray.teachers import Asked, Teacher, teacher_of
+from chexone_ray.trace_yield import Yield, page, summary
+
+if TYPE_CHECKING:
+    from chexone_ray.engine.pool import EnginePool
+
+logger = logging.getLogger(__name__)
+
+REPORT_FILE, PAGE_FILE = "report.json", "report.md"
+TEXTS_FOLDER, TEXTS_PREFIX = "texts", "texts"
+SAVE_EVERY_S = 5.0
+"""How much of the teacher's work a killed run may lose, with what is under way."""
+
+MIN_SILENT = 16
+"""Rows of a part, none of them answered, that end a run whatever share of failures is allowed."""
+
+_HOW_FAST = {
+    *("output_uri", "texts_uri", "ray", "engine", "max_failure_rate"),
+    *("filters", "keep_untraced"),
+}
+_PROBE = Sample("", "", "", "report", "train", "", "", (), "", "")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Consecutive rows and the number of the file that holds what was written about them."""
+
+    number: int
+    samples: Sequence[Sample]
+
+
+def trace(config: TraceConfig, pool: EnginePool | None = None) -> str:
+    """Ask, judge, keep; returns the URI of the traced manifest.
+
+    Writes Parquet and `manifest.json` like `prepare`, the teacher's texts, `report.json` and
+    `report.md`, the commit file last. A given `pool` gets the checkpoint loaded and stays up.
+
+    Raises:
+        ChexoneError: no rows, too many failures, no trace that passes, settings of the endpoint
+            that cannot work, or results of other settings.
+    """
+    asking = _asking(config)
+    settings_digest = digest([asking, config.filters.model_dump(mode="json"), config.keep_untraced])
+    if storage.is_complete(config.output_uri, "config_digest", settings_digest, "traces"):
+        logger.info("trace: %s is complete", config.output_uri)
+        return config.output_uri
+    rows = stream.read_samples(config.manifest_uri, config.split, config.kinds, config.max_per_kind)
+    samples = [sample for sample in rows if has_reference(sample)]
+    if not samples:
+        raise ChexoneError(
+            f"{config.manifest_uri} has no rows with a reference of trace.split={config.split} "
+            f"and trace.kinds={list(config.kinds) or 'all'}: check them"
+        )
+    texts_uri = config.texts_uri or storage.join(config.output_uri, TEXTS_FOLDER)
+    folder = PartFolder(texts_uri, TEXTS_PREFIX, asking)
+    found = Yield()
+    chosen: dict[int, list[str]] = {}
+    # Closed here: an error that somebody keeps would keep the engines too.
+    with closing(_written(config, samples, folder, pool)) as written:
+        for part, asked in written:
+            chosen[part.number] = _judge(config, part, asked, found)
+            _tell(config, found, len(samples))
+            _check_failures(config, found, len(samples))
+            _check_answers(part, asked)
+    kept = [text for number in sorted(chosen) for text in chosen[number]]
+    if not any(kept):
+        raise ChexoneError(
+            f"trace: none of {len(samples)} rows has a trace that passes the filters "
+            f"({dict(found.reasons.most_common(3))}): look at the texts in {texts_uri}, loosen "
+            "trace.filters, raise trace.sampling.n or max_tokens, or take another teacher"
+        )
+    _write(config, samples, kept, summary(config, found, len(rows) - len(samples)), settings_digest)
+    return config.output_uri
+
+
+def texts_schema() -> Any:
+    """Arrow schema of a part of the teacher's texts; `row` is the place in the part."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("row", pa.int32()),
+            ("id", pa.string()),
+            ("texts", pa.list_(pa.string())),
+            ("prompt_tokens", pa.int64()),
+            ("completion_tokens", pa.int64()),
+            ("error", pa.string()),
+        ]
+    )
+
+
+# --- asking --------------------------------------------------------------------------------------
+
+
+def _asking(config: TraceConfig) -> dict[str, Any]:
+    """What the teacher's texts depend on: not how they are judged, made, paid for and sent."""
+    chosen = config.model_dump(mode="json", exclude=_HOW_FAST | {"endpoint"})
+    if config.endpoint is not None:
+        chosen["endpoint"] = [config.endpoint.url, config.endpoint.model]
+    else:
+        chosen["model_digest"] = checkpoints.model_digest(config.teacher)
+    return chosen | {
+        "wording": digest([teacher_prompt(_PROBE, style) for style in ("plain", "numbered")]),
+        "manifest": storage.committed(config.manifest_uri),
+    }
+
+
+def _written(
+    config: TraceConfig, samples: Sequence[Sample], folder: PartFolder, pool: EnginePool | None
+) -> Generator[tuple[Part, Mapping[int, Asked]], None, None]:
+    """Every part with what the teacher wrote, those first of which nothing is missing."""
+    there = folder.open()
+    storage.record_settings(config.output_uri, config)
+    missing = []
+    for number, rows in enumerate(cut(samples, config.rows_per_part)):
+        part = Part(number, rows)
+        asked = _settled(folder, part) if number in there else {}
+        if len(asked) == len(rows):
+            yield part, asked
+        else:
+            missing.append((part, asked))
+    if not missing:
+        return
+    todo = sum(len(part.samples) - len(asked) for part, asked in missing)
+    logger.info("trace: asking %s about %d of %d rows", config.teacher, todo, len(samples))
+    with teacher_of(config, pool) as teacher:
+
+        def work(item: tuple[Part, dict[int, Asked]]) -> tuple[Part, Mapping[int, Asked]]:
+            return item[0], _ask(teacher, *item, folder)
+
+        yield from ahead(missing, work, _in_flight(config))
+
+
+def _in_flight(config: TraceConfig) -> int:
+    """Parts under way, so that a teacher has work while the last rows of a part are waited for."""
+    if config.endpoint is not None:
+        return 1 + -(-config.endpoint.max_in_flight // config.rows_per_part)
+    return parts_in_flight(config.engine, config.rows_per_part * config.sampling.n)
+
+
+def _ask(
+    teacher: Teacher, part: Part, asked: dict[int, Asked], folder: PartFolder
+) -> Mapping[int, Asked]:
+    """Ask about the rows of a part that `asked` lacks; what comes is written now and then."""
+    places = [place for place in range(len(part.samples)) if place not in asked]
+    saved = time.monotonic()
+
+    def told(number: int, answer: Asked) -> None:
+        nonlocal saved
+        asked[places[number]] = answer
+        if time.monotonic() - saved >= SAVE_EVERY_S:
+            _save(folder, part, asked)
+            saved = time.monotonic()
+
+    try:
+        teacher([part.samples[place] for place in places], told)
+    finally:
+        # Also where the teacher gave up: what it wrote before is paid for.
+        if asked:
+            _save(folder, part, asked)
+    return asked
+
+
+def _save(folder: PartFolder, part: Part, asked: Mapping[int, Asked]) -> None:
+    import pyarrow as pa
+
+    rows = [
+        {"row": place, "id": part.samples[place].id, **asdict(asked[place])}
+        for place in sorted(asked)
+    ]
+    folder.write(part.number, pa.Table.from_pylist(rows, texts_schema()))
+
+
+def _settled(folder: PartFolder, part: Part) -> dict[int, Asked]:
+    """Place -> what is known of it; without rows whose teacher failed, which are asked again."""
+    return {
+        row["row"]: Asked(
+            tuple(row["texts"]), row["prompt_tokens"], row["completion_tokens"], row["error"]
+        )
+        for row in folder.read(part.number).to_pylist()
+        if (not row["error"] or row["error"].startswith("image: "))
+        # Which rows have a reference is ours to say, and may change from release to release.
+        and row["row"] < len(part.samples)
+        and row["id"] == part.samples[row["row"]].id
+    }
+
+
+# --- judging and writing -------------------------------------------------------------------------
+
+
+def _judge(config: TraceConfig, part: Part, asked: Mapping[int, Asked], found: Yield) -> list[str]:
+    """The trace that stays of each row, or an empty one; counts all in `found`."""
+    kept = []
+    for place, sample in enumerate(part.samples):
+        verdicts = [judge(text, sample, config.filters) for text in asked[place].texts]
+        chosen = best(verdicts)
+        found.add(sample.kind, asked[place], verdicts, chosen)
+        kept.append(chosen.trace if chosen else "")
+    return kept
+
+
+def _tell(config: TraceConfig, found: Yield, total: int) -> None:
+    usd = found.cost(config)
+    logger.info(
+        "trace: %d of %d rows done, %d kept, %d failed, %d prompt and %d completion tokens, %s",
+        found.rows.total(),
+        total,
+        found.kept.total(),
+        found.failed.total(),
+        found.prompt_tokens,
+        found.completion_tokens,
+        "no price set" if usd is None else f"US$ {usd:.4f} so far",
+    )
+
+
+def _check_failures(config: TraceConfig, found: Yield, total: int) -> None:
+    if found.failed.total() > config.max_failure_rate * total:
+        raise ChexoneError(
+            f"trace: {found.failed.total()} of {total} rows failed, above trace.max_failure_rate="
+            f"{config.max_failure_rate}: {dict(found.errors.most_common(3))}; what was written is "
+            "kept, and the same command asks only about the others"
+        )
+
+
+def _check_answers(part: Part, asked: Mapping[int, Asked]) -> None:
+    """End the run where nobody answers: in a long one the share of failures tells it hours late."""
+    errors = [answer.error for answer in asked.values() if answer.error.startswith("endpoint: ")]
+    if len(errors) == len(part.samples) >= MIN_SILENT:
+        raise ChexoneError(
+            f"trace: the endpoint answered none of {len(errors)} rows in a row "
+            f"({dict(Counter(errors).most_common(3))}): see that it runs, lower "
+            "endpoint.max_in_flight, or raise endpoint.timeout_s; the same command goes on"
+        )
+
+
+def _write(
+    config: TraceConfig,
+    samples: Sequence[Sample],
+    traces: Sequence[str],
+    counts: Mapping[str, Any],
+    settings_digest: str,
+) -> None:
+    rows = [
+        replace(sample, reasoning=text, mode="reasoning" if text else "instruct")
+        for sample, text in zip(samples, traces, strict=True)
+        if text or config.keep_untraced
+    ]
+    storage.write_json(storage.join(config.output_uri, REPORT_FILE), counts)
+    storage.write_bytes(storage.join(config.output_uri, PAGE_FILE), page(counts).encode())
+    info = manifest.selection_info(config.manifest_uri, rows) | {
+        "config_digest": settings_digest,
+        "traced_from": config.manifest_uri,
+        "traced_by": config.teacher,
+        "traces": {"asked": counts["rows"], "kept": counts["kept"], "yield": counts["yield"]},
+    }
+    manifest.write_samples(config.output_uri, rows, info)
+    logger.info("trace: %d of %d rows have a trace", counts["kept"], counts["rows"])
