@@ -15,7 +15,7 @@ from typing import Any
 
 from chexone_ray.config import EngineConfig
 from chexone_ray.engine.handle import CLOSE_S, Factory
-from chexone_ray.engine.scaling import Load, PoolPolicy, Scaler
+from chexone_ray.engine.scaling import PoolPolicy, Scaler, load, spare
 from chexone_ray.engine.work import Job, Member, Weights
 from chexone_ray.errors import ChexoneError, WeightsLost
 from chexone_ray.records import Rollout
@@ -341,30 +341,28 @@ class Crew:
             await asyncio.sleep(self._policy.tick_s)
             now = time.monotonic()
             self._refill()
-            change = self._scaler.step(now, self._load(now))
+            waiting = sum(job.sampling.n for job in self.backlog)
+            idle = spare(self.members, self.config.min_engines)
+            change = self._scaler.step(now, load(self.members, waiting, idle, now))
             if change > 0:
                 logger.info("growing: %d prompts wait", len(self.backlog))
                 self._launch()
-            elif change < 0 and (idle := self._idle()):
-                self._spawn(self._retire(min(idle, key=lambda m: m.idle_since)))
+            elif change < 0 and idle:
+                self._retire(idle[0])
 
-    def _idle(self) -> list[Member]:
-        return [m for m in self.members if m.state == "ready" and m.in_flight == 0]
-
-    def _load(self, now: float) -> Load:
-        return Load(
-            waiting=sum(job.sampling.n for job in self.backlog),
-            ready=sum(m.state in ("ready", "updating") for m in self.members),
-            starting=sum(m.state in ("starting", "outdated") for m in self.members),
-            longest_idle_s=max((now - m.idle_since for m in self._idle()), default=0.0),
-        )
-
-    async def _retire(self, member: Member) -> None:
+    def _retire(self, member: Member) -> None:
         logger.info("closing engine %d: idle", member.number)
-        member.state = "closing"
+        member.state = "closing"  # at once, so that no work reaches it before it is closed
         self.members.remove(member)
         self.counts["engines_retired"] += 1
-        await member.handle.shutdown()
+        self._check_weights()
+        self._spawn(self._end(member))
+
+    async def _end(self, member: Member) -> None:
+        try:
+            await member.handle.shutdown()
+        finally:  # also where the pool is closed meanwhile
+            member.handle.kill()
 
     async def close(self) -> None:
         """End every engine, in order where it can be, and every task."""
