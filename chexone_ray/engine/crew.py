@@ -14,6 +14,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from chexone_ray.config import EngineConfig
+from chexone_ray.engine.dispatch import is_last_try, roomiest, take_batch
 from chexone_ray.engine.handle import CLOSE_S, Factory
 from chexone_ray.engine.scaling import PoolPolicy, Scaler, load, spare
 from chexone_ray.engine.work import Job, Member, Weights
@@ -87,45 +88,17 @@ class Crew:
             if self.backlog[0].call.cancelled:
                 self.backlog.popleft()
                 continue
-            alone = self._is_last_try(self.backlog[0])
-            member = self._roomiest(self.backlog[0].sampling.n, alone)
+            first = self.backlog[0]
+            alone = is_last_try(first, self.config.max_retries)
+            limit = self._policy.depth * self.config.max_num_seqs
+            member = roomiest(self.members, first.sampling.n, limit, alone)
             if member is None:
                 return
-            batch = self._take_batch()
+            batch = take_batch(self.backlog, self._policy.batch_size, self.num_ready)
             size = sum(job.sampling.n for job in batch)
             member.in_flight += size
             member.reserved = alone
             self._spawn(self._run(member, batch, size))
-
-    def _is_last_try(self, job: Job) -> bool:
-        """True for a request that lost engines repeatedly: on its last try it gets one for itself.
-
-        So a request that kills engines does not take others with it, whose fault it is not.
-        """
-        return job.attempts >= max(2, self.config.max_retries)
-
-    def _roomiest(self, num_sequences: int, alone: bool) -> Member | None:
-        limit = self._policy.depth * self.config.max_num_seqs
-        ready = [m for m in self.members if m.state == "ready" and not m.reserved]
-        member = min(ready, key=lambda m: (m.in_flight, m.number), default=None)
-        if member is None or member.in_flight == 0:
-            return member
-        return member if not alone and member.in_flight + num_sequences <= limit else None
-
-    def _take_batch(self) -> list[Job]:
-        """The next jobs of equal settings; a repeated one goes alone, in case it kills engines."""
-        first = self.backlog.popleft()
-        batch = [first]
-        share = -(-(len(self.backlog) + 1) // max(self.num_ready, 1))
-        while (
-            self.backlog
-            and len(batch) < min(self._policy.batch_size, share)
-            and not first.attempts
-            and not self.backlog[0].attempts
-            and self.backlog[0].sampling == first.sampling
-        ):
-            batch.append(self.backlog.popleft())
-        return batch
 
     async def _run(self, member: Member, batch: list[Job], size: int) -> None:
         limit = self.config.request_timeout_s + BATCH_MARGIN_S
