@@ -57,6 +57,21 @@ class Crew:
         """Engines that take work now."""
         return sum(m.state == "ready" for m in list(self.members))
 
+    @property
+    def update_limit_s(self) -> float:
+        """For an engine to finish what it does and load weights, until it is given up."""
+        return 2 * self.config.request_timeout_s + BATCH_MARGIN_S
+
+    def out_of_reach(self, wanted: int) -> WeightsLost | None:
+        """Why `wanted` engines are not ready before newer weights come; None where they may be."""
+        if self.lost is not None:
+            return self.lost
+        members = list(self.members)
+        outdated = sum(m.state == "outdated" for m in members)
+        if outdated and len(members) - outdated < wanted:
+            return WeightsLost(f"{outdated} engines lack the newest weights: publish newer ones")
+        return None
+
     def start(self) -> None:
         """Launch the minimum of engines and watch the load. Call it in the running loop."""
         self._refill()
@@ -129,7 +144,7 @@ class Crew:
         job.call.results.put((job.index, rollout))
 
     def _repeat(self, batch: Sequence[Job], error: BaseException) -> None:
-        if self.fatal or self.lost:
+        if self.fatal or self.lost or self.closed:
             self._fail(batch)
             return
         for job in reversed(batch):
@@ -222,13 +237,12 @@ class Crew:
 
     async def _catch_up(self, member: Member) -> None:
         """Apply what the member lacks, then let it work; nothing can come between the two."""
-        limit = 2 * self.config.request_timeout_s + BATCH_MARGIN_S
         while missing := [
             w for w in (self.checkpoint, self.pushed) if w and w.epoch > member.applied
         ]:
             weights = missing[0]
             try:
-                async with asyncio.timeout(limit):
+                async with asyncio.timeout(self.update_limit_s):
                     if weights.uri is not None:
                         await member.handle.load_checkpoint(weights.uri, weights.version)
                     else:
@@ -352,7 +366,8 @@ class Crew:
                 await asyncio.gather(*(m.handle.shutdown() for m in ready))
         for member in members:
             member.handle.kill()
-        tasks = [t for t in self._tasks if t is not asyncio.current_task()]
+        # All of the loop, also those that a caller of `distribute` waits for.
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -39,7 +39,7 @@ class Bench:
 
     @property
     def alive(self) -> list[FakeEngine]:
-        return [engine for engine in self.engines if engine.state == "up"]
+        return [engine for engine in self.engines if engine.state in ("up", "closing")]
 
 
 class FakeEngine:
@@ -50,7 +50,7 @@ class FakeEngine:
         self.loaded: list[Any] = [uri]
         self.batches: list[list[str]] = []
         self.state = "new"
-        self.refuse_update = False
+        self.refuse_update = self.hang_update = False
         self.in_flight = self.most_in_flight = 0
 
     async def start(self) -> None:
@@ -79,6 +79,8 @@ class FakeEngine:
 
     async def update_weights(self, weights: Any, version: int) -> None:
         await asyncio.sleep(self.bench.update_s)
+        if self.hang_update:
+            await asyncio.sleep(30)
         if self.refuse_update:
             raise ConnectionError("actor died")
         if weights in self.bench.gone:
@@ -90,6 +92,7 @@ class FakeEngine:
         await self.update_weights(uri, version)
 
     async def shutdown(self) -> None:
+        self.state = "closing"
         await asyncio.sleep(self.bench.close_s)
         self.state = "closed"
 

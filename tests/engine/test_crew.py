@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from chexone_ray.engine import crew
 from chexone_ray.engine.scaling import Load
 from chexone_ray.engine.work import Call, Job
+from chexone_ray.errors import WeightsLost
 from tests.engine.fakes import FAST, GREEDY, Bench, pool, requests, texts, until
 
 ONES = {f"1:r{i}" for i in range(8)}
@@ -83,3 +87,92 @@ def test_an_engine_that_closes_ends_with_the_pool() -> None:
         until(lambda: subject.counts["engines_retired"] == 1)
         bench.close_s = 0
     assert not bench.alive
+
+
+def failure(work: Callable[[], object], caught: list[BaseException]) -> threading.Thread:
+    """A thread that does `work` and keeps what it raises."""
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_work_that_fails_while_the_pool_closes_wakes_its_caller() -> None:
+    bench = Bench()
+    bench.delay_s, bench.close_s = 0.2, 0.5
+    caught: list[BaseException] = []
+    with pool(bench, low=1, high=1, policy=replace(FAST, log_every_s=30)) as subject:
+        subject.wait_ready()
+        thread = failure(lambda: subject.generate(requests(4), GREEDY), caught)
+        until(lambda: bench.engines[0].batches != [])
+        subject.shutdown()
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+        assert "shut down" in str(caught[0])
+
+
+def test_an_update_that_hangs_costs_that_engine_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(crew, "BATCH_MARGIN_S", 2.0)
+    bench = Bench()
+    with pool(bench, start_timeout_s=0.5, request_timeout_s=0.1) as subject:
+        subject.wait_ready()
+        bench.engines[1].hang_update = True
+        assert subject.publish("w1", 1) == 1
+        subject.wait_ready()
+        assert subject.counts["engines_lost"] == 1
+        assert set(texts(subject.generate(requests(8), GREEDY))) == ONES
+
+
+def test_shutdown_wakes_who_waits_for_weights() -> None:
+    bench = Bench()
+    caught: list[BaseException] = []
+    with pool(bench, policy=replace(FAST, log_every_s=30)) as subject:
+        subject.wait_ready()
+        bench.engines[1].hang_update = True
+        thread = failure(lambda: subject.publish("w1", 1), caught)
+        until(lambda: subject.health()["engines"].get("updating", 0) > 0)
+        subject.shutdown()
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+        assert "shut down" in str(caught[0])
+
+
+def test_engines_that_wait_for_newer_weights_are_not_waited_for() -> None:
+    bench = Bench()
+    with pool(bench) as subject:
+        subject.wait_ready()
+        subject.publish("w1", 1)
+        bench.gone = {"w1"}
+        bench.engines[0].kill()
+        subject.generate(requests(8), GREEDY)
+        until(lambda: subject.health()["engines"] == {"ready": 1, "outdated": 1})
+        subject.wait_ready(num_engines=1)
+        with pytest.raises(WeightsLost, match="1 engines lack the newest weights"):
+            subject.wait_ready(timeout=3)
+        assert subject.publish("w2", 2) == 2
+        subject.wait_ready()
+
+
+def test_an_answer_in_the_last_moment_of_a_wait_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    class LastMoment(Future[int]):
+        def result(self, timeout: float | None = None) -> int:
+            if not self.done():
+                self.set_result(3)
+                raise TimeoutError
+            return super().result(timeout)
+
+    def submit(work: Coroutine[Any, Any, int], loop: object) -> LastMoment:
+        work.close()
+        return LastMoment()
+
+    with pool(Bench()) as subject, monkeypatch.context() as patch:
+        patch.setattr(asyncio, "run_coroutine_threadsafe", submit)
+        assert subject.publish("w1", 1) == 3
