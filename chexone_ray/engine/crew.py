@@ -19,6 +19,7 @@ from chexone_ray.engine.handle import CLOSE_S, Factory
 from chexone_ray.engine.scaling import PoolPolicy, Scaler, load, spare
 from chexone_ray.engine.work import Job, Member, Weights
 from chexone_ray.errors import ChexoneError, WeightsLost
+from chexone_ray.log import last_line
 from chexone_ray.records import Rollout
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ BATCH_MARGIN_S = 120.0
 """Beyond the time that its requests may take, until an engine that does not return is given up."""
 BACKOFF_S = 5.0
 """Pause before a start after a failed one, times the failures in a row."""
+CHECK_S = 10.0
+"""For an engine to say that it lives."""
 
 
 class Crew:
@@ -125,7 +128,7 @@ class Crew:
             assert len(rollouts) == len(batch)
         except Exception as error:  # whatever an actor raises here, it cannot be relied on any more
             self._lose(member, error)
-            self._repeat(batch, error)
+            self._spawn(self._repeat(batch, error))
         except asyncio.CancelledError:
             self._fail(batch)
             raise
@@ -143,7 +146,12 @@ class Crew:
         self.counts["completions"] += len(rollout.completions)
         job.call.results.put((job.index, rollout))
 
-    def _repeat(self, batch: Sequence[Job], error: BaseException) -> None:
+    async def _repeat(self, batch: Sequence[Job], error: BaseException) -> None:
+        try:
+            await self._check_others()
+        except asyncio.CancelledError:
+            self._fail(batch)
+            raise
         if self.fatal or self.lost or self.closed:
             self._fail(batch)
             return
@@ -155,6 +163,24 @@ class Crew:
             else:
                 self.counts["requests_repeated"] += 1
                 self.backlog.appendleft(job)
+        self._pump()
+
+    async def _check_others(self) -> None:
+        """Lose what died together with an engine, as all of a node do.
+
+        Before work is repeated: what it meets there would count against it, not against the node.
+        """
+
+        async def check(member: Member) -> None:
+            try:
+                async with asyncio.timeout(CHECK_S):
+                    await member.handle.check()
+            except TimeoutError:
+                return  # busy, for all that is known
+            except Exception as error:
+                self._lose(member, error)
+
+        await asyncio.gather(*(check(m) for m in self.members if m.state == "ready"))
 
     # Members
 
@@ -191,12 +217,14 @@ class Crew:
         self.counts["starts_failed"] += 1
         self._start_failures += 1
         late = isinstance(error, TimeoutError)
-        why = "not up within engine.start_timeout_s" if late else _last_line(error)
+        why = "not up within engine.start_timeout_s" if late else last_line(error)
         logger.warning("engine %d did not start: %s", member.number, why)
         self._drop(member)
         hopeless = isinstance(error, ChexoneError)
         self._next_start = time.monotonic() + BACKOFF_S * self._start_failures
-        if not hopeless and self._start_failures < self._policy.max_start_failures:
+        # One that is under way may do better than those of a node that is out of order.
+        starting = sum(m.state == "starting" for m in self.members)
+        if not hopeless and self._start_failures < self._policy.max_start_failures + starting:
             return  # the next tick after the pause tries again
         if any(m.state != "starting" for m in self.members):
             return  # the others go on with the work meanwhile
@@ -205,7 +233,7 @@ class Crew:
             if hopeless
             else ChexoneError(
                 f"no engine of {self.checkpoint.uri} starts after {self._start_failures} tries "
-                f"({_last_line(error)}): see the engine's log, check engine.num_gpus, "
+                f"({last_line(error)}): see the engine's log, check engine.num_gpus, "
                 "engine.num_cpus and the model"
             )
         )
@@ -303,9 +331,8 @@ class Crew:
         if member.state in ("lost", "closing"):
             return
         self.counts["engines_lost"] += 1
-        logger.warning(
-            "engine %d is lost, %s: %s", member.number, type(error).__name__, _last_line(error)
-        )
+        kind = type(error).__name__
+        logger.warning("engine %d is lost, %s: %s", member.number, kind, last_line(error))
         self._drop(member)
         self._refill()
 
@@ -371,7 +398,3 @@ class Crew:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _last_line(error: BaseException) -> str:
-    return ([type(error).__name__, *str(error).strip().splitlines()])[-1][:300]

@@ -38,6 +38,9 @@ class EngineHandle(Protocol):
     async def load_checkpoint(self, uri: str, version: int) -> None:
         """Load the weights of a checkpoint."""
 
+    async def check(self) -> None:
+        """Return soon if it lives."""
+
     async def shutdown(self) -> None:
         """End it in order, within a bound."""
 
@@ -92,6 +95,10 @@ class RayEngine:
         """See `Engine.load_checkpoint`."""
         await self._actor.load_checkpoint.remote(uri, version)
 
+    async def check(self) -> None:
+        """See `Engine.health`."""
+        await self._actor.health.remote()
+
     async def shutdown(self) -> None:
         """Let vLLM end its processes, then end the actor, both within a bound."""
         with contextlib.suppress(Exception):  # it may be dead, which is what is wanted
@@ -103,5 +110,7 @@ class RayEngine:
         """End the actor's process; its children notice within about a second."""
         import ray
 
-        with contextlib.suppress(Exception):  # Ray itself may be gone at the end of a run
+        if not ray.is_initialized():  # gone with Ray, which `ray.kill` would start anew
+            return
+        with contextlib.suppress(Exception):
             ray.kill(self._actor, no_restart=True)

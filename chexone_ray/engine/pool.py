@@ -42,8 +42,8 @@ class EnginePool:
     `request_timeout_s` a prompt. Unblocked by: finished batches, engines that become ready.
     On failure: an engine that raises or hangs is killed and replaced, its requests are repeated at
     most `max_retries` times and then become rollouts with an error; the replacement loads the
-    newest weights before it takes work. Three failed starts in a row without any engine end every
-    call with an error. Counts are in `counts`.
+    newest weights before it takes work. Three failed starts in a row, with no engine that works or
+    may yet come up, end every call with an error. Counts are in `counts`.
 
     The references given to `publish` must stay available for late joiners. When whoever made them
     with `ray.put` dies, no engine is blamed. During `publish` that raises WeightsLost, and so does

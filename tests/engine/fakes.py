@@ -31,6 +31,7 @@ class Bench:
         self.start_error: Exception = RuntimeError("no memory")
         self.hold: threading.Event | None = None
         self.close_s = 0.0
+        self.slow_start: int | None = None
 
     def make(self, uri: str, version: int) -> FakeEngine:
         engine = FakeEngine(self, uri, version)
@@ -55,6 +56,8 @@ class FakeEngine:
 
     async def start(self) -> None:
         await asyncio.sleep(0.01)
+        if self.bench.slow_start is not None and self is self.bench.engines[self.bench.slow_start]:
+            await asyncio.sleep(0.5)
         while self.bench.hold is not None and not self.bench.hold.is_set():
             await asyncio.sleep(0.01)
         if self.bench.bad_starts:
@@ -90,6 +93,10 @@ class FakeEngine:
 
     async def load_checkpoint(self, uri: str, version: int) -> None:
         await self.update_weights(uri, version)
+
+    async def check(self) -> None:
+        if self.state != "up":
+            raise ConnectionError("actor died")
 
     async def shutdown(self) -> None:
         self.state = "closing"

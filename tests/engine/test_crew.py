@@ -176,3 +176,42 @@ def test_an_answer_in_the_last_moment_of_a_wait_counts(monkeypatch: pytest.Monke
     with pool(Bench()) as subject, monkeypatch.context() as patch:
         patch.setattr(asyncio, "run_coroutine_threadsafe", submit)
         assert subject.publish("w1", 1) == 3
+
+
+def test_engines_that_died_together_are_no_fault_of_a_request() -> None:
+    bench = Bench()
+    with pool(bench, low=4, high=4) as subject:
+        subject.wait_ready()
+        for engine in bench.engines[:3]:
+            engine.kill()
+        assert texts(subject.generate(requests(1), GREEDY)) == ["0:r0"]
+        assert subject.counts["engines_lost"] == 3
+        assert subject.counts["requests_failed"] == 0
+
+
+def test_a_slow_start_is_waited_for_where_others_fail() -> None:
+    bench = Bench()
+    bench.bad_starts = 3
+    bench.slow_start = 3
+    with pool(bench, low=4, high=4) as subject:
+        assert texts(subject.generate(requests(2), GREEDY)) == ["0:r0", "0:r1"]
+        assert subject.counts["starts_failed"] == 3
+
+
+def test_an_engine_that_ends_after_ray_does_not_start_ray_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import ray
+
+    from chexone_ray.engine.handle import RayEngine
+
+    killed: list[object] = []
+    monkeypatch.setattr(ray, "kill", lambda actor, no_restart: killed.append(actor))
+    engine = object.__new__(RayEngine)
+    engine._actor = "actor"
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    engine.kill()  # `ray.kill` would call `ray.init`
+    assert killed == []
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    engine.kill()
+    assert killed == ["actor"]
