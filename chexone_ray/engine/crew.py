@@ -15,7 +15,7 @@ from typing import Any
 
 from chexone_ray.config import EngineConfig
 from chexone_ray.engine.dispatch import is_last_try, roomiest, take_batch
-from chexone_ray.engine.handle import CLOSE_S, Factory
+from chexone_ray.engine.handle import CLOSE_S, Factory, cause_of_death
 from chexone_ray.engine.scaling import PoolPolicy, Scaler, load, spare
 from chexone_ray.engine.work import Job, Member, Weights
 from chexone_ray.errors import ChexoneError, WeightsLost
@@ -28,8 +28,6 @@ BATCH_MARGIN_S = 120.0
 """Beyond the time that its requests may take, until an engine that does not return is given up."""
 BACKOFF_S = 5.0
 """Pause before a start after a failed one, times the failures in a row."""
-CHECK_S = 10.0
-"""For an engine to say that it lives."""
 
 
 class Crew:
@@ -128,7 +126,10 @@ class Crew:
             assert len(rollouts) == len(batch)
         except Exception as error:  # whatever an actor raises here, it cannot be relied on any more
             self._lose(member, error)
-            self._spawn(self._repeat(batch, error))
+            if self.closed:
+                self._fail(batch)
+            else:
+                self._spawn(self._repeat(batch, error))
         except asyncio.CancelledError:
             self._fail(batch)
             raise
@@ -170,17 +171,11 @@ class Crew:
 
         Before work is repeated: what it meets there would count against it, not against the node.
         """
-
-        async def check(member: Member) -> None:
-            try:
-                async with asyncio.timeout(CHECK_S):
-                    await member.handle.check()
-            except TimeoutError:
-                return  # busy, for all that is known
-            except Exception as error:
+        ready = [m for m in self.members if m.state == "ready"]
+        errors = await asyncio.gather(*(cause_of_death(m.handle) for m in ready))
+        for member, error in zip(ready, errors, strict=True):
+            if error is not None:
                 self._lose(member, error)
-
-        await asyncio.gather(*(check(m) for m in self.members if m.state == "ready"))
 
     # Members
 

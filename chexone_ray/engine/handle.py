@@ -16,6 +16,7 @@ from chexone_ray.records import Request, Rollout
 logger = logging.getLogger(__name__)
 
 CLOSE_S = 30.0
+CHECK_S = 10.0
 
 
 class EngineHandle(Protocol):
@@ -50,6 +51,18 @@ class EngineHandle(Protocol):
 
 Factory = Callable[[str, int], EngineHandle]
 """(model URI, weight version) -> an engine that is not started yet."""
+
+
+async def cause_of_death(engine: EngineHandle) -> Exception | None:
+    """None where it lives, or is only too busy to say so."""
+    try:
+        async with asyncio.timeout(CHECK_S):
+            await engine.check()
+    except TimeoutError:
+        return None
+    except Exception as error:  # whatever an actor raises, see `EngineHandle`
+        return error
+    return None
 
 
 class RayEngine:
