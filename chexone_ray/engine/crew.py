@@ -18,7 +18,7 @@ from chexone_ray.engine.dispatch import is_last_try, roomiest, take_batch
 from chexone_ray.engine.handle import CLOSE_S, Factory, cause_of_death
 from chexone_ray.engine.scaling import PoolPolicy, Scaler, load, spare
 from chexone_ray.engine.work import Job, Member, Weights
-from chexone_ray.errors import ChexoneError, WeightsLost
+from chexone_ray.errors import ChexoneError, StorageError, WeightsLost
 from chexone_ray.log import last_line
 from chexone_ray.records import Rollout
 
@@ -215,7 +215,7 @@ class Crew:
         why = "not up within engine.start_timeout_s" if late else last_line(error)
         logger.warning("engine %d did not start: %s", member.number, why)
         self._drop(member)
-        hopeless = isinstance(error, ChexoneError)
+        hopeless = isinstance(error, ChexoneError) and not isinstance(error, StorageError)
         self._next_start = time.monotonic() + BACKOFF_S * self._start_failures
         # One that is under way may do better than those of a node that is out of order.
         starting = sum(m.state == "starting" for m in self.members)

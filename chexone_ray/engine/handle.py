@@ -26,7 +26,7 @@ class EngineHandle(Protocol):
     """
 
     async def start(self) -> None:
-        """Return once it can work. ChexoneError: no use in trying again."""
+        """Return once it can work. ChexoneError but StorageError: no use in trying again."""
 
     async def generate(
         self, requests: Sequence[Request], sampling: SamplingConfig

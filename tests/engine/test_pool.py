@@ -8,7 +8,7 @@ import time
 import pytest
 
 from chexone_ray.config import SamplingConfig
-from chexone_ray.errors import ChexoneError, WeightsLost
+from chexone_ray.errors import ChexoneError, StorageError, WeightsLost
 from chexone_ray.records import Rollout
 from tests.engine.fakes import GREEDY, Bench, pool, requests, texts, until
 
@@ -224,6 +224,19 @@ def test_transient_start_failures_are_survived(monkeypatch: pytest.MonkeyPatch) 
     with pool(bench, low=1, high=1) as subject:
         assert texts(subject.generate(requests(2), GREEDY)) == ["0:r0", "0:r1"]
         assert subject.counts["starts_failed"] == 2
+
+
+def test_a_store_that_does_not_answer_once_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from chexone_ray.engine import crew
+
+    monkeypatch.setattr(crew, "BACKOFF_S", 0.01)
+    bench = Bench()
+    bench.bad_starts = 1
+    bench.start_error = StorageError("cannot read s3://models/one: timeout")
+    with pool(bench, low=1, high=1) as subject:
+        assert texts(subject.generate(requests(2), GREEDY)) == ["0:r0", "0:r1"]
 
 
 def test_gives_up_after_three_failed_starts(monkeypatch: pytest.MonkeyPatch) -> None:
