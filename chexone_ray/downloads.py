@@ -1,7 +1,8 @@
 """Local copies of remote folders: whole or not at all, fetched once a node, bounded in size.
 
 A copy is named by its URI and the names, sizes and times of its files, so it never goes stale. The
-copies together take at most `DISK_SHARE` of the disk; those used last stay.
+copies together keep to `DISK_SHARE` of the disk by removing those not used for longest. Where what
+is in use and what comes now are more than that, it is told; what does not fit is refused.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -52,10 +54,10 @@ def download(uri: str) -> Path:
     name = hashlib.sha256(f"{uri} {json.dumps(files)}".encode()).hexdigest()[:24]
     target = cache_folder() / name
     if not _touch(target):
-        with _lock(name, uri):
+        with _lock(_lock_file(name), uri, "downloads the same folder"):
             if not _touch(target):
-                _make_room(target.parent, sum(size for _, size, _ in files))
-                _fetch(uri, [file for file, _, _ in files], target)
+                partial = _reserve(uri, target, sum(size for _, size, _ in files))
+                _fetch(uri, [file for file, _, _ in files], partial, target)
                 _touch(target)
     return target
 
@@ -81,16 +83,29 @@ def _touch(target: Path) -> bool:
     return True
 
 
-@contextmanager
-def _lock(name: str, uri: str) -> Iterator[None]:
-    """One process of the node fetches a copy while the others wait for it.
+def _lock_file(name: str) -> Path:
+    """A few locks serve the copies of all names, so that there is nothing to clean up."""
+    return cache_folder() / f"lock-{int(name, 16) % NUM_LOCKS}"
 
-    The kernel frees the lock of a process that dies. A few locks serve all names, so that there is
-    nothing to clean up.
+
+def _is_held(path: Path) -> bool:
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+@contextmanager
+def _lock(path: Path, uri: str, doing: str) -> Iterator[None]:
+    """One process of the node does what is said while the others wait for it.
+
+    The kernel frees the lock of a process that dies.
     """
-    waiting = Waiting(logger, "another process that downloads the same folder")
+    waiting = Waiting(logger, f"another process that {doing}")
     begin = time.monotonic()
-    with (cache_folder() / f"lock-{int(name, 16) % NUM_LOCKS}").open("w") as file:
+    with path.open("w") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,18 +113,16 @@ def _lock(name: str, uri: str) -> Iterator[None]:
             except OSError:
                 if time.monotonic() - begin > LOCK_TIMEOUT_S:
                     raise ChexoneError(
-                        f"another process downloads {uri} since {LOCK_TIMEOUT_S / 3600:.0f} h: "
-                        f"end it, or remove {file.name}"
+                        f"cannot download {uri}: another process {doing} since "
+                        f"{LOCK_TIMEOUT_S / 3600:.0f} h: end it, or remove {path}"
                     ) from None
                 waiting.remind()
                 time.sleep(POLL_S)
         yield
 
 
-def _fetch(uri: str, names: list[str], target: Path) -> None:
+def _fetch(uri: str, names: list[str], partial: Path, target: Path) -> None:
     """Copy all files beside `target`, then rename: readers see all of it or nothing."""
-    partial = target.with_name(f".partial-{target.name}")
-    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
     try:
         storage.download_files(uri, names, partial)
         partial.rename(target)
@@ -117,16 +130,79 @@ def _fetch(uri: str, names: list[str], target: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _make_room(folder: Path, num_bytes: int) -> None:
-    """Delete the copies not used for longest until `num_bytes` more keep within their share."""
+def _reserve(uri: str, target: Path, num_bytes: int) -> Path:
+    """The empty folder to download to. Its name tells other processes how much it will take."""
+    partial = target.with_name(f".partial-{target.name}-{num_bytes}")
+    with _lock(target.with_name("lock-room"), uri, "makes room for a download"):
+        _make_room(uri, target, num_bytes)
+        partial.mkdir()
+    return partial
+
+
+def _make_room(uri: str, target: Path, num_bytes: int) -> None:
+    """Delete the copies not used for longest until `num_bytes` more keep within their share.
+
+    Raises ChexoneError, with nothing deleted, where the disk would not hold them all the same.
+    """
+    folder = target.parent
+    under_way, written = _under_way(target)
     copies = [c for entry in folder.iterdir() if (c := _Copy.of(entry)) is not None]
     total = sum(copy.num_bytes for copy in copies)
-    limit = DISK_SHARE * (shutil.disk_usage(folder).free + total) - num_bytes
-    for copy in sorted(copies, key=lambda c: c.used):
-        if total <= limit or time.time() - copy.used < IN_USE_S:
+    free = shutil.disk_usage(folder).free
+    share = DISK_SHARE * (free + total + written)
+    unused = [copy for copy in copies if time.time() - copy.used >= IN_USE_S]
+    most = free - (under_way - written) + sum(copy.num_bytes for copy in unused)
+    if num_bytes > most:
+        raise ChexoneError(
+            f"cannot download {uri}: it takes {_gb(num_bytes)} and {folder} has room for "
+            f"{_gb(max(most, 0))}: free some, or name a folder on a larger disk in XDG_CACHE_HOME"
+        )
+    for copy in sorted(unused, key=lambda c: c.used):
+        if total + under_way + num_bytes <= share:
             return
         shutil.rmtree(copy.folder, ignore_errors=True)
         total -= copy.num_bytes
+    if total + under_way + num_bytes > share:
+        logger.warning(
+            "downloads take more than their share of the disk of %s: %s come now, %s are in use "
+            "or under way, the share is %s",
+            folder,
+            _gb(num_bytes),
+            _gb(total + under_way),
+            _gb(share),
+        )
+
+
+def _under_way(target: Path) -> tuple[int, int]:
+    """The bytes that other downloads will take, and how many of them are there already.
+
+    What a killed process left is removed: nobody holds the lock of its name, or this process does.
+    """
+    will_be, written = 0, 0
+    own = _lock_file(target.name)
+    for entry in target.parent.iterdir():
+        found = re.fullmatch(r"\.partial-([0-9a-f]{24})-(\d+)", entry.name)
+        if found is None:
+            continue
+        lock = _lock_file(found[1])
+        if lock == own or not _is_held(lock):
+            shutil.rmtree(entry, ignore_errors=True)
+            continue
+        will_be += int(found[2])
+        written += _size(entry) or 0
+    return will_be, written
+
+
+def _gb(num_bytes: float) -> str:
+    return f"{num_bytes / 1e9:.1f} GB"
+
+
+def _size(folder: Path) -> int | None:
+    """None where it is being deleted or renamed by another process."""
+    try:
+        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    except FileNotFoundError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -140,8 +216,8 @@ class _Copy:
         """None for what is no whole copy, or is being deleted by another process."""
         if folder.name.startswith(".") or not folder.is_dir():
             return None
+        num_bytes = _size(folder)
         try:
-            num_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-            return cls(folder, folder.stat().st_mtime, num_bytes)
+            return None if num_bytes is None else cls(folder, folder.stat().st_mtime, num_bytes)
         except FileNotFoundError:
             return None

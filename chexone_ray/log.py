@@ -31,6 +31,11 @@ def timed(logger: logging.Logger, what: str) -> Iterator[None]:
     logger.info("%s: %.1f s", what, time.monotonic() - start)
 
 
+def last_line(error: BaseException) -> str:
+    """The end of what an error says, where Ray puts the cause; its type where it says nothing."""
+    return ([type(error).__name__, *str(error).strip().splitlines()])[-1][:300]
+
+
 class Waiting:
     """Says now and then what is waited for, so that nobody wonders whether it hangs."""
 

@@ -109,17 +109,17 @@ def cut(items: Sequence[T], size: int) -> list[Sequence[T]]:
 def ahead(items: Iterable[T], work: Callable[[T], R], num_ahead: int = 2) -> Iterator[R]:
     """`work` of each item in order, with `num_ahead` of them running in threads at a time.
 
-    Memory holds that many results at most. The first exception ends it.
+    Memory holds that many results at most. The first exception ends it, without a wait for what
+    the other threads do: the caller may have to end what they wait for.
     """
     running: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(num_ahead, thread_name_prefix="ahead") as threads:
-        try:
-            for item in items:
-                running.append(threads.submit(work, item))
-                if len(running) == num_ahead:
-                    yield running.popleft().result()
-            while running:
+    threads = ThreadPoolExecutor(num_ahead, thread_name_prefix="ahead")
+    try:
+        for item in items:
+            running.append(threads.submit(work, item))
+            if len(running) == num_ahead:
                 yield running.popleft().result()
-        finally:
-            for future in running:
-                future.cancel()
+        while running:
+            yield running.popleft().result()
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)

@@ -15,6 +15,7 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -176,8 +177,10 @@ def _fill(
 
     from chexone_ray.engine.requests import RequestMaker
 
-    with leased_pool(config, pool) as engines:
-        maker = RequestMaker(config.model_uri, config.images, config.prompts)
+    with (
+        leased_pool(config, pool) as engines,
+        closing(RequestMaker(config.model_uri, config.images, config.prompts)) as maker,
+    ):
 
         def work(item: tuple[int, Sequence[Sample]]) -> tuple[int, int, list[dict[str, Any]]]:
             number, samples = item

@@ -14,7 +14,7 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -77,8 +77,10 @@ def teacher_of(config: TraceConfig, pool: EnginePool | None) -> Iterator[Teacher
             yield endpoint.ask
         return
     assert config.model_uri is not None
-    with leased_pool(config, pool) as engines:
-        maker = RequestMaker(config.model_uri, config.images, _wording(config))
+    with (
+        leased_pool(config, pool) as engines,
+        closing(RequestMaker(config.model_uri, config.images, _wording(config))) as maker,
+    ):
         yield _engines(config, engines, maker)
 
 

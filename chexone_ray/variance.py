@@ -13,6 +13,7 @@ import statistics
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -165,8 +166,10 @@ def _sample_groups(
     parts = list(enumerate(cut(samples, PROMPTS_PER_PART)))
     missing = [(number, part) for number, part in parts if number not in done]
     if missing:
-        with leased_pool(config, pool) as engines:
-            maker = RequestMaker(config.model_uri, config.images, config.prompts)
+        with (
+            leased_pool(config, pool) as engines,
+            closing(RequestMaker(config.model_uri, config.images, config.prompts)) as maker,
+        ):
             _fill(config, missing, folder, engines, maker, len(samples))
     groups = [
         Group(**{**row, "rewards": tuple(row["rewards"])})

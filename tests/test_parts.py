@@ -88,3 +88,18 @@ def test_ahead_stops_at_the_first_error() -> None:
             results.append(result)
     assert results == [0]
     assert len(seen) < 10
+
+
+def test_ahead_does_not_wait_for_other_threads_once_one_fails() -> None:
+    ended = threading.Event()
+
+    def work(item: int) -> None:
+        if item == 0:
+            raise ValueError("no")
+        ended.wait(20)
+
+    start = time.monotonic()
+    with pytest.raises(ValueError, match="no"):
+        list(ahead(range(3), work, num_ahead=3))
+    assert time.monotonic() - start < 5
+    ended.set()

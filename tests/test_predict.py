@@ -6,19 +6,30 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from chexone_ray import images, storage
+from chexone_ray import checkpoints, images, storage
 from chexone_ray.config import EngineConfig, ImageConfig, PredictConfig, SamplingConfig
-from chexone_ray.errors import ChexoneError
+from chexone_ray.engine import requests
+from chexone_ray.errors import ChexoneError, StorageError
 from chexone_ray.log import RESEARCH_USE_ONLY
-from chexone_ray.predict import Tally, completed_row, failed_row, folder_samples, result_schema
+from chexone_ray.predict import (
+    Tally,
+    completed_row,
+    failed_row,
+    folder_samples,
+    predict,
+    result_schema,
+)
 from chexone_ray.records import Completion, ImageRef, Sample, sample_from_row
 
 SCRIPT = Path(__file__).parent / "engine" / "fake_predict.py"
@@ -103,6 +114,40 @@ def test_folder_gives_one_sample_a_film_in_order(tmp_path: Path) -> None:
     assert {s.question for s in found} == {"What is this?"}
     assert {s.mode for s in found} == {"instruct"}
     assert folder_samples(str(tmp_path / "films"), None, "reasoning")[0].question
+
+
+def test_an_error_of_one_part_ends_what_the_others_wait_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Maker:
+        """The first part fails; the others wait until nobody wants them."""
+
+        closed = threading.Event()
+
+        def __init__(self, *settings: object) -> None:
+            self.close = self.closed.set
+
+        def make(self, samples: Sequence[Sample]) -> list[Any]:
+            if samples[0].id != "film-00.png":
+                self.closed.wait(20)
+            raise StorageError("the store does not answer")
+
+    films(tmp_path / "films", 10)
+    monkeypatch.setattr(requests, "RequestMaker", Maker)
+    monkeypatch.setattr(checkpoints, "model_digest", lambda model: "digest")
+    config = PredictConfig(
+        output_uri=str(tmp_path / "out"),
+        model_uri="model",
+        images_uri=str(tmp_path / "films"),
+        rows_per_part=4,
+        engine=EngineConfig(num_gpus=0),
+    )
+    pool: Any = SimpleNamespace(images=config.images, model_uri="model", pristine=True)
+    start = time.monotonic()
+    with pytest.raises(StorageError):
+        predict(config, pool)
+    assert time.monotonic() - start < 10
+    assert Maker.closed.is_set()
 
 
 @pytest.fixture(scope="module")

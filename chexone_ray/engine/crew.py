@@ -14,10 +14,12 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from chexone_ray.config import EngineConfig
-from chexone_ray.engine.handle import CLOSE_S, Factory
-from chexone_ray.engine.scaling import Load, PoolPolicy, Scaler
+from chexone_ray.engine.dispatch import is_last_try, roomiest, take_batch
+from chexone_ray.engine.handle import CLOSE_S, Factory, cause_of_death
+from chexone_ray.engine.scaling import PoolPolicy, Scaler, load, spare
 from chexone_ray.engine.work import Job, Member, Weights
-from chexone_ray.errors import ChexoneError, WeightsLost
+from chexone_ray.errors import ChexoneError, StorageError, WeightsLost
+from chexone_ray.log import last_line
 from chexone_ray.records import Rollout
 
 logger = logging.getLogger(__name__)
@@ -56,6 +58,21 @@ class Crew:
         """Engines that take work now."""
         return sum(m.state == "ready" for m in list(self.members))
 
+    @property
+    def update_limit_s(self) -> float:
+        """For an engine to finish what it does and load weights, until it is given up."""
+        return 2 * self.config.request_timeout_s + BATCH_MARGIN_S
+
+    def out_of_reach(self, wanted: int) -> WeightsLost | None:
+        """Why `wanted` engines are not ready before newer weights come; None where they may be."""
+        if self.lost is not None:
+            return self.lost
+        members = list(self.members)
+        outdated = sum(m.state == "outdated" for m in members)
+        if outdated and len(members) - outdated < wanted:
+            return WeightsLost(f"{outdated} engines lack the newest weights: publish newer ones")
+        return None
+
     def start(self) -> None:
         """Launch the minimum of engines and watch the load. Call it in the running loop."""
         self._refill()
@@ -87,45 +104,17 @@ class Crew:
             if self.backlog[0].call.cancelled:
                 self.backlog.popleft()
                 continue
-            alone = self._is_last_try(self.backlog[0])
-            member = self._roomiest(self.backlog[0].sampling.n, alone)
+            first = self.backlog[0]
+            alone = is_last_try(first, self.config.max_retries)
+            limit = self._policy.depth * self.config.max_num_seqs
+            member = roomiest(self.members, first.sampling.n, limit, alone)
             if member is None:
                 return
-            batch = self._take_batch()
+            batch = take_batch(self.backlog, self._policy.batch_size, self.num_ready)
             size = sum(job.sampling.n for job in batch)
             member.in_flight += size
             member.reserved = alone
             self._spawn(self._run(member, batch, size))
-
-    def _is_last_try(self, job: Job) -> bool:
-        """True for a request that lost engines repeatedly: on its last try it gets one for itself.
-
-        So a request that kills engines does not take others with it, whose fault it is not.
-        """
-        return job.attempts >= max(2, self.config.max_retries)
-
-    def _roomiest(self, num_sequences: int, alone: bool) -> Member | None:
-        limit = self._policy.depth * self.config.max_num_seqs
-        ready = [m for m in self.members if m.state == "ready" and not m.reserved]
-        member = min(ready, key=lambda m: (m.in_flight, m.number), default=None)
-        if member is None or member.in_flight == 0:
-            return member
-        return member if not alone and member.in_flight + num_sequences <= limit else None
-
-    def _take_batch(self) -> list[Job]:
-        """The next jobs of equal settings; a repeated one goes alone, in case it kills engines."""
-        first = self.backlog.popleft()
-        batch = [first]
-        share = -(-(len(self.backlog) + 1) // max(self.num_ready, 1))
-        while (
-            self.backlog
-            and len(batch) < min(self._policy.batch_size, share)
-            and not first.attempts
-            and not self.backlog[0].attempts
-            and self.backlog[0].sampling == first.sampling
-        ):
-            batch.append(self.backlog.popleft())
-        return batch
 
     async def _run(self, member: Member, batch: list[Job], size: int) -> None:
         limit = self.config.request_timeout_s + BATCH_MARGIN_S
@@ -137,7 +126,10 @@ class Crew:
             assert len(rollouts) == len(batch)
         except Exception as error:  # whatever an actor raises here, it cannot be relied on any more
             self._lose(member, error)
-            self._repeat(batch, error)
+            if self.closed:
+                self._fail(batch)
+            else:
+                self._spawn(self._repeat(batch, error))
         except asyncio.CancelledError:
             self._fail(batch)
             raise
@@ -155,8 +147,13 @@ class Crew:
         self.counts["completions"] += len(rollout.completions)
         job.call.results.put((job.index, rollout))
 
-    def _repeat(self, batch: Sequence[Job], error: BaseException) -> None:
-        if self.fatal or self.lost:
+    async def _repeat(self, batch: Sequence[Job], error: BaseException) -> None:
+        try:
+            await self._check_others()
+        except asyncio.CancelledError:
+            self._fail(batch)
+            raise
+        if self.fatal or self.lost or self.closed:
             self._fail(batch)
             return
         for job in reversed(batch):
@@ -167,6 +164,18 @@ class Crew:
             else:
                 self.counts["requests_repeated"] += 1
                 self.backlog.appendleft(job)
+        self._pump()
+
+    async def _check_others(self) -> None:
+        """Lose what died together with an engine, as all of a node do.
+
+        Before work is repeated: what it meets there would count against it, not against the node.
+        """
+        ready = [m for m in self.members if m.state == "ready"]
+        errors = await asyncio.gather(*(cause_of_death(m.handle) for m in ready))
+        for member, error in zip(ready, errors, strict=True):
+            if error is not None:
+                self._lose(member, error)
 
     # Members
 
@@ -203,12 +212,14 @@ class Crew:
         self.counts["starts_failed"] += 1
         self._start_failures += 1
         late = isinstance(error, TimeoutError)
-        why = "not up within engine.start_timeout_s" if late else _last_line(error)
+        why = "not up within engine.start_timeout_s" if late else last_line(error)
         logger.warning("engine %d did not start: %s", member.number, why)
         self._drop(member)
-        hopeless = isinstance(error, ChexoneError)
+        hopeless = isinstance(error, ChexoneError) and not isinstance(error, StorageError)
         self._next_start = time.monotonic() + BACKOFF_S * self._start_failures
-        if not hopeless and self._start_failures < self._policy.max_start_failures:
+        # One that is under way may do better than those of a node that is out of order.
+        starting = sum(m.state == "starting" for m in self.members)
+        if not hopeless and self._start_failures < self._policy.max_start_failures + starting:
             return  # the next tick after the pause tries again
         if any(m.state != "starting" for m in self.members):
             return  # the others go on with the work meanwhile
@@ -217,7 +228,7 @@ class Crew:
             if hopeless
             else ChexoneError(
                 f"no engine of {self.checkpoint.uri} starts after {self._start_failures} tries "
-                f"({_last_line(error)}): see the engine's log, check engine.num_gpus, "
+                f"({last_line(error)}): see the engine's log, check engine.num_gpus, "
                 "engine.num_cpus and the model"
             )
         )
@@ -249,13 +260,12 @@ class Crew:
 
     async def _catch_up(self, member: Member) -> None:
         """Apply what the member lacks, then let it work; nothing can come between the two."""
-        limit = 2 * self.config.request_timeout_s + BATCH_MARGIN_S
         while missing := [
             w for w in (self.checkpoint, self.pushed) if w and w.epoch > member.applied
         ]:
             weights = missing[0]
             try:
-                async with asyncio.timeout(limit):
+                async with asyncio.timeout(self.update_limit_s):
                     if weights.uri is not None:
                         await member.handle.load_checkpoint(weights.uri, weights.version)
                     else:
@@ -316,9 +326,8 @@ class Crew:
         if member.state in ("lost", "closing"):
             return
         self.counts["engines_lost"] += 1
-        logger.warning(
-            "engine %d is lost, %s: %s", member.number, type(error).__name__, _last_line(error)
-        )
+        kind = type(error).__name__
+        logger.warning("engine %d is lost, %s: %s", member.number, kind, last_line(error))
         self._drop(member)
         self._refill()
 
@@ -341,30 +350,28 @@ class Crew:
             await asyncio.sleep(self._policy.tick_s)
             now = time.monotonic()
             self._refill()
-            change = self._scaler.step(now, self._load(now))
+            waiting = sum(job.sampling.n for job in self.backlog)
+            idle = spare(self.members, self.config.min_engines)
+            change = self._scaler.step(now, load(self.members, waiting, idle, now))
             if change > 0:
                 logger.info("growing: %d prompts wait", len(self.backlog))
                 self._launch()
-            elif change < 0 and (idle := self._idle()):
-                self._spawn(self._retire(min(idle, key=lambda m: m.idle_since)))
+            elif change < 0 and idle:
+                self._retire(idle[0])
 
-    def _idle(self) -> list[Member]:
-        return [m for m in self.members if m.state == "ready" and m.in_flight == 0]
-
-    def _load(self, now: float) -> Load:
-        return Load(
-            waiting=sum(job.sampling.n for job in self.backlog),
-            ready=sum(m.state in ("ready", "updating") for m in self.members),
-            starting=sum(m.state in ("starting", "outdated") for m in self.members),
-            longest_idle_s=max((now - m.idle_since for m in self._idle()), default=0.0),
-        )
-
-    async def _retire(self, member: Member) -> None:
+    def _retire(self, member: Member) -> None:
         logger.info("closing engine %d: idle", member.number)
-        member.state = "closing"
+        member.state = "closing"  # at once, so that no work reaches it before it is closed
         self.members.remove(member)
         self.counts["engines_retired"] += 1
-        await member.handle.shutdown()
+        self._check_weights()
+        self._spawn(self._end(member))
+
+    async def _end(self, member: Member) -> None:
+        try:
+            await member.handle.shutdown()
+        finally:  # also where the pool is closed meanwhile
+            member.handle.kill()
 
     async def close(self) -> None:
         """End every engine, in order where it can be, and every task."""
@@ -381,11 +388,8 @@ class Crew:
                 await asyncio.gather(*(m.handle.shutdown() for m in ready))
         for member in members:
             member.handle.kill()
-        tasks = [t for t in self._tasks if t is not asyncio.current_task()]
+        # All of the loop, also those that a caller of `distribute` waits for.
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _last_line(error: BaseException) -> str:
-    return ([type(error).__name__, *str(error).strip().splitlines()])[-1][:300]

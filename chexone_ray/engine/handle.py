@@ -16,6 +16,7 @@ from chexone_ray.records import Request, Rollout
 logger = logging.getLogger(__name__)
 
 CLOSE_S = 30.0
+CHECK_S = 10.0
 
 
 class EngineHandle(Protocol):
@@ -25,7 +26,7 @@ class EngineHandle(Protocol):
     """
 
     async def start(self) -> None:
-        """Return once it can work. ChexoneError: no use in trying again."""
+        """Return once it can work. ChexoneError but StorageError: no use in trying again."""
 
     async def generate(
         self, requests: Sequence[Request], sampling: SamplingConfig
@@ -38,6 +39,9 @@ class EngineHandle(Protocol):
     async def load_checkpoint(self, uri: str, version: int) -> None:
         """Load the weights of a checkpoint."""
 
+    async def check(self) -> None:
+        """Return soon if it lives."""
+
     async def shutdown(self) -> None:
         """End it in order, within a bound."""
 
@@ -47,6 +51,18 @@ class EngineHandle(Protocol):
 
 Factory = Callable[[str, int], EngineHandle]
 """(model URI, weight version) -> an engine that is not started yet."""
+
+
+async def cause_of_death(engine: EngineHandle) -> Exception | None:
+    """None where it lives, or is only too busy to say so."""
+    try:
+        async with asyncio.timeout(CHECK_S):
+            await engine.check()
+    except TimeoutError:
+        return None
+    except Exception as error:  # whatever an actor raises, see `EngineHandle`
+        return error
+    return None
 
 
 class RayEngine:
@@ -92,6 +108,10 @@ class RayEngine:
         """See `Engine.load_checkpoint`."""
         await self._actor.load_checkpoint.remote(uri, version)
 
+    async def check(self) -> None:
+        """See `Engine.health`."""
+        await self._actor.health.remote()
+
     async def shutdown(self) -> None:
         """Let vLLM end its processes, then end the actor, both within a bound."""
         with contextlib.suppress(Exception):  # it may be dead, which is what is wanted
@@ -103,5 +123,7 @@ class RayEngine:
         """End the actor's process; its children notice within about a second."""
         import ray
 
-        with contextlib.suppress(Exception):  # Ray itself may be gone at the end of a run
+        if not ray.is_initialized():  # gone with Ray, which `ray.kill` would start anew
+            return
+        with contextlib.suppress(Exception):
             ray.kill(self._actor, no_restart=True)

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from types import TracebackType
 from typing import Any, TypeVar
@@ -42,8 +42,8 @@ class EnginePool:
     `request_timeout_s` a prompt. Unblocked by: finished batches, engines that become ready.
     On failure: an engine that raises or hangs is killed and replaced, its requests are repeated at
     most `max_retries` times and then become rollouts with an error; the replacement loads the
-    newest weights before it takes work. Three failed starts in a row without any engine end every
-    call with an error. Counts are in `counts`.
+    newest weights before it takes work. Three failed starts in a row, with no engine that works or
+    may yet come up, end every call with an error. Counts are in `counts`.
 
     The references given to `publish` must stay available for late joiners. When whoever made them
     with `ray.put` dies, no engine is blamed. During `publish` that raises WeightsLost, and so does
@@ -107,15 +107,16 @@ class EnginePool:
         """Block until `num_engines` (the minimum by default) can work.
 
         Raises ChexoneError when that takes longer than `timeout` seconds (the time that
-        `max_start_failures` starts may take by default) or the pool gave up.
+        `max_start_failures` starts may take by default) or the pool gave up, WeightsLost where
+        some of them have to wait for newer weights.
         """
         wanted = num_engines or self.config.min_engines
         limit = timeout or self.config.start_timeout_s * self._policy.max_start_failures
         start = logged = time.monotonic()
         while self.num_ready < wanted:
             self._check_open()
-            if self._crew.lost is not None:
-                raise self._crew.lost
+            if (lost := self._crew.out_of_reach(wanted)) is not None:
+                raise lost
             now = time.monotonic()
             if now - start > limit:
                 raise ChexoneError(
@@ -237,18 +238,26 @@ class EnginePool:
             work.close()
             raise
         future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
-        limit = self.config.request_timeout_s + self.config.start_timeout_s
+        # The crew gives up an engine that takes longer; a checkpoint and what was pushed are two.
+        limit = 2 * self._crew.update_limit_s
         start = time.monotonic()
         while True:
             try:
                 return future.result(self._policy.log_every_s)
             except FutureTimeout:
-                if future.done():  # the work itself timed out
-                    raise
+                if future.done():  # just now
+                    return future.result()
+            except CancelledError:
+                self._check_open()
+                raise
+            self._check_open()
             waited = time.monotonic() - start
             if waited > limit:
-                future.cancel()
-                raise TimeoutError(f"waited {waited:.0f} s for {what}")
+                # The work is not cancelled: engines cut short in an update would stay in it.
+                raise ChexoneError(
+                    f"waited {waited:.0f} s for {what}: see the engines' log, or raise "
+                    f"engine.request_timeout_s={self.config.request_timeout_s:g}"
+                )
             logger.info("waiting for %s since %.0f s", what, waited)
 
     def _check_open(self) -> None:

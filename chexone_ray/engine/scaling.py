@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chexone_ray.config import EngineConfig
+
+if TYPE_CHECKING:
+    from chexone_ray.engine.work import Member
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,30 @@ class Scaler:
         if load.waiting == 0 and size > self._min and load.longest_idle_s >= self._policy.idle_s:
             return -1
         return 0
+
+
+def spare(members: Sequence[Member], min_engines: int) -> list[Member]:
+    """The engines that a pool without work can do without, the one to close first at the front.
+
+    Those that wait for newer weights come first: nobody may hold the ones that they lack any more.
+    An idle one can go while the minimum is ready without it: one that starts, or loads weights,
+    may yet turn out to lack them too.
+    """
+    outdated = [m for m in members if m.state == "outdated"]
+    ready = [m for m in members if m.state == "ready"]
+    idle = [m for m in ready if m.in_flight == 0] if len(ready) > min_engines else []
+    return sorted(outdated or idle, key=lambda m: m.idle_since)
+
+
+def load(members: Sequence[Member], waiting: int, idle: Sequence[Member], now: float) -> Load:
+    """What the scaler has to know of a pool; `idle` is what `spare` gives."""
+    states = [m.state for m in members]
+    return Load(
+        waiting=waiting,
+        ready=states.count("ready") + states.count("updating"),
+        starting=states.count("starting") + states.count("outdated"),
+        longest_idle_s=now - idle[0].idle_since if idle else 0.0,
+    )
 
 
 def parts_in_flight(engine: EngineConfig, num_sequences: int) -> int:

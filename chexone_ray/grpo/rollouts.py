@@ -37,6 +37,9 @@ class MakesRequests(Protocol):
     def make(self, samples: Sequence[Sample]) -> Sequence[Request | ImageError]:
         """One request a sample, in order, or why its images cannot be used."""
 
+    def close(self) -> None:
+        """Nothing more is wanted: a call that waits raises."""
+
 
 REQUEST_CACHE_BYTES = 256 * 2**20
 """Images of prepared requests kept between epochs and refills."""
@@ -238,7 +241,8 @@ class Roller:
         self._background.submit(self._requests.get, [self._samples[i] for _, i in coming])
 
     def close(self) -> None:
-        """Stop the thread that prepares requests."""
+        """Stop the thread that prepares requests, and what it waits for."""
+        self._maker.close()
         self._background.shutdown(wait=False, cancel_futures=True)
 
     def _check_signal(self, haul: Haul) -> None:

@@ -45,6 +45,9 @@ class FakeEngine:
     async def load_checkpoint(self, uri: str, version: int) -> None:
         """No weights."""
 
+    async def check(self) -> None:
+        """It lives."""
+
     async def shutdown(self) -> None:
         """Nothing to end."""
 

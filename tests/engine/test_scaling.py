@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chexone_ray import loader, variance
 from chexone_ray.config import FilterConfig, PredictConfig, TraceConfig
-from chexone_ray.engine.scaling import Load, PoolPolicy, Scaler, parts_in_flight
+from chexone_ray.engine.scaling import (
+    Load,
+    PoolPolicy,
+    Scaler,
+    load,
+    parts_in_flight,
+    spare,
+)
+from chexone_ray.engine.work import Member
 
 CONFIGS = Path(__file__).parents[2] / "jobs" / "configs"
 
@@ -66,6 +75,24 @@ def test_shrinks_to_the_minimum_when_idle() -> None:
 
 def test_does_not_shrink_while_work_waits() -> None:
     assert scaler().step(0, Load(waiting=1, ready=2, starting=0, longest_idle_s=99)) == 0
+
+
+def member(number: int, state: Any, idle_since: float, in_flight: int = 0) -> Member:
+    handle: Any = None
+    return Member(handle, number, 0, state, in_flight, idle_since)
+
+
+def test_outdated_engines_go_first_and_the_minimum_that_works_stays() -> None:
+    long, short = member(0, "ready", 10), member(1, "ready", 20)
+    busy = member(2, "ready", 5, in_flight=1)
+    outdated, starting = member(3, "outdated", 30), member(4, "starting", 0)
+    assert spare([short, long, busy], 1) == [long, short]
+    assert spare([short, long, busy, outdated], 1) == [outdated]
+    assert spare([short, long, starting], 2) == []
+    assert spare([outdated, starting], 1) == [outdated]
+    members = [long, busy, outdated, starting, member(5, "updating", 0)]
+    assert load(members, 7, [outdated], 100.0) == Load(7, ready=3, starting=2, longest_idle_s=70.0)
+    assert load(members, 7, [], 100.0).longest_idle_s == 0
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,10 @@ class Maker:
 
     def __init__(self) -> None:
         self.made: list[str] = []
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
 
     def make(self, samples: Sequence[Sample]) -> list[Request | ImageError]:
         self.made += [sample.id for sample in samples]
@@ -188,3 +192,10 @@ def test_request_cache_drops_the_oldest_and_keeps_no_failure() -> None:
     assert [isinstance(made, ImageError) for made in found] == [True, False, True]
     cache.get([bad])
     assert maker.made == ["s7", "s7"]
+
+
+def test_the_end_of_a_run_ends_what_it_prepares() -> None:
+    subject = roller(ScriptedPool({}), 8)
+    subject.prefetch(Position())
+    subject.close()
+    assert subject._maker.closed  # type: ignore[attr-defined]
