@@ -51,8 +51,8 @@ def decode(data: bytes, config: ImageConfig) -> Image:
     """Decode and resize one image file.
 
     Raises ImageError with a reason code: empty, not_an_image, unsupported_format, truncated,
-    undecodable, too_large, aspect_ratio, multi_frame, and for DICOM also modality, document,
-    no_pixels, unsupported_pixels. Nothing larger than `max_source_pixels` is decoded.
+    undecodable, too_large, aspect_ratio, multi_frame, and for DICOM also modality, body_part,
+    document, no_pixels, unsupported_pixels. Nothing larger than `max_source_pixels` is decoded.
     """
     if data[:8] == _PNG:
         picture, original, provenance = _open_png(data, config)
@@ -174,7 +174,7 @@ def _open_dicom(data: bytes, config: ImageConfig) -> _Opened:
         rows, columns = fit_to_grid(height, width, config.max_pixels, config.min_pixels)
         return 2 * columns, 2 * rows
 
-    film = dicom.read(data, config.max_source_pixels, config.no_window, enough)
+    film = dicom.read(data, config.max_source_pixels, config.no_window, enough, config.body_part)
     return pillow.fromarray(np.ascontiguousarray(film.pixels)), film.size, film.provenance
 
 

@@ -31,6 +31,9 @@ class ImageConfig(Settings):
         "percentile",
         description="DICOM without VOI LUT or window: stretch percentiles or full range.",
     )
+    body_part: Literal["chest", "any"] = Field(
+        "chest", description="DICOM whose header names another part of the body: refuse or read."
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> ImageConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +22,6 @@ STATS_COLUMN = "stats"
 READ_THREADS = 8
 SUFFIXES = (".jpg", ".dcm", ".dicom", ".png")
 """Tried in turn where a file is not there under the name that the archive leads to expect."""
-_DICOM_VIEWS = {"PA": "PA", "AP": "AP", "LL": "lateral", "RL": "lateral", "LATERAL": "lateral"}
 _MISSING = "image_missing"
 
 
@@ -123,10 +121,11 @@ def verify(image: ImageRef, default_view: str, config: ImageConfig) -> ImageRef 
             return _MISSING
         uri, data = place, storage.read_bytes(place)
     try:
-        geometry = images.decode(data, config).geometry
+        decoded = images.decode(data, config)
     except ImageError as error:
         return f"image_{error.reason}"
-    view = image.view or _header_view(uri, data) or default_view
+    geometry = decoded.geometry
+    view = image.view or _more_exact(decoded.provenance.get("view", ""), default_view)
     return replace(
         image,
         uri=uri,
@@ -142,16 +141,11 @@ def _elsewhere(uri: str) -> str | None:
     return next((stem + s for s in SUFFIXES if storage.exists(stem + s)), None)
 
 
-def _header_view(uri: str, data: bytes) -> str:
-    """View of a DICOM file by its ViewPosition; empty for other files and views."""
-    if not uri.endswith((".dcm", ".dicom")):
-        return ""
-    import pydicom
-
-    header = pydicom.dcmread(
-        io.BytesIO(data), stop_before_pixels=True, force=True, specific_tags=["ViewPosition"]
-    )
-    return _DICOM_VIEWS.get(str(header.get("ViewPosition", "")).upper(), "")
+def _more_exact(header_view: str, default_view: str) -> str:
+    """A DICOM header's view, but where it says no more than frontal the archive's PA or AP."""
+    if header_view == "frontal" and default_view in ("PA", "AP"):
+        return default_view
+    return header_view or default_view
 
 
 def _report(uri: str) -> str | None:
