@@ -10,12 +10,15 @@ from __future__ import annotations
 import io
 import math
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chexone_ray import jpeg_stream
 from chexone_ray.boxes import Geometry
 from chexone_ray.config import ImageConfig
 from chexone_ray.errors import ChexoneError, ImageError
@@ -122,8 +125,7 @@ def to_png(pixels: Pixels) -> bytes:
 
 def from_png(data: bytes) -> Pixels:
     """The inverse of `to_png`. Raises ImageError."""
-    picture = _open(data, "PNG")
-    return _to_rgb(_load(picture))
+    return _to_rgb(_loaded(_open(data, "PNG"))[0])
 
 
 # --- formats -------------------------------------------------------------------------------------
@@ -136,10 +138,12 @@ def _open_png(data: bytes, config: ImageConfig) -> _Opened:
     original = _png_size(data)
     _refuse_large(original, config)
     picture = _open(data, "PNG")
+    if picture.size != original:  # A second header chunk, which Pillow follows.
+        raise ImageError("undecodable", "PNG with two sizes")
     if getattr(picture, "n_frames", 1) > 1:
         raise ImageError("multi_frame", f"animated PNG of {picture.n_frames} frames")  # type: ignore[attr-defined]
     provenance: dict[str, Any] = {"format": "PNG", "mode": picture.mode}
-    shown, more = _eight_bit(_load(picture))
+    shown, more = _loaded(picture)
     return shown, original, provenance | more
 
 
@@ -150,6 +154,8 @@ def _open_jpeg(data: bytes, config: ImageConfig) -> _Opened:
 
     picture = _open(data, "JPEG")
     _refuse_large(picture.size, config)
+    if jpeg_stream.too_many_scans(data):
+        raise ImageError("undecodable", "JPEG that goes over the picture too often")
     original = _displayed_size(picture)
     rotation = _ROTATIONS.get(_orientation(picture))
     stored_height, stored_width = fit_to_grid(
@@ -158,7 +164,7 @@ def _open_jpeg(data: bytes, config: ImageConfig) -> _Opened:
     full = picture.size
     picture.draft(None, (2 * stored_width, 2 * stored_height))
     provenance = {"format": "JPEG", "mode": picture.mode, "decoded": picture.size, "full": full}
-    shown, more = _eight_bit(_load(picture))
+    shown, more = _loaded(picture)
     if rotation is not None:
         shown = shown.transpose(pillow.Transpose(rotation))
     return shown, original, provenance | more | {"rotated": rotation is not None}
@@ -196,27 +202,30 @@ def _require_dicom(data: bytes) -> None:
 def _open(data: bytes, kind: str) -> Pillow.Image:
     from PIL import Image as pillow
 
-    try:
+    with _as_image_error(kind, "header"):
         return pillow.open(io.BytesIO(data), formats=(kind,))
-    except pillow.DecompressionBombError as error:
-        raise ImageError("too_large", f"{kind} declares too many pixels") from error
-    except Exception as error:  # Pillow raises anything on damaged bytes.
-        raise ImageError("undecodable", f"{kind} header cannot be read ({_name(error)})") from error
 
 
-def _load(picture: Pillow.Image) -> Pillow.Image:
-    try:
+def _loaded(picture: Pillow.Image) -> tuple[Pillow.Image, dict[str, Any]]:
+    """The decoded picture in mode L or RGB, and how it came about."""
+    with _as_image_error(picture.format or "image", "pixels"):
         picture.load()
-    except Exception as error:  # Pillow raises anything on damaged bytes.
+        return _eight_bit(picture)
+
+
+@contextmanager
+def _as_image_error(kind: str, what: str) -> Iterator[None]:
+    """Pillow raises anything on damaged bytes, and its messages may quote them."""
+    from PIL import Image as pillow
+
+    try:
+        yield
+    except (pillow.DecompressionBombError, MemoryError) as error:
+        raise ImageError("too_large", f"{kind} has too many pixels for the memory") from error
+    except Exception as error:
         reason = "truncated" if "truncated" in str(error) else "undecodable"
-        raise ImageError(
-            reason, f"{picture.format} pixels cannot be read ({_name(error)})"
-        ) from error
-    return picture
-
-
-def _name(error: Exception) -> str:
-    return type(error).__name__
+        name = type(error).__name__
+        raise ImageError(reason, f"{kind} {what} cannot be read ({name})") from error
 
 
 def _png_size(data: bytes) -> tuple[int, int]:
