@@ -36,8 +36,7 @@ _ONE_SAMPLE = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _HEADER_TAGS = ["Rows", "Columns", "NumberOfFrames", "SOPClassUID"]
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _CHUNK = 1 << 20
-_STRIP = 64
-_HEADER_LIMIT = 100_000_000
+_HEADER_LIMIT = 64_000_000
 """Pixels that a deflated file may hold where only its header is asked for."""
 
 
@@ -111,10 +110,7 @@ def _read(
     dataset = _parse(data, max_pixels, stop_before_pixels=False)
     dicom_header.refuse_others(dataset, body_part)
     size = width, height = dicom_header.declared(dataset)
-    if width * height > max_pixels:
-        raise ImageError(
-            "too_large", f"DICOM declares {width}x{height} pixels, the limit is {max_pixels}"
-        )
+    dicom_header.refuse_large(dataset, max_pixels)
     stored = _stored(dataset, enough(width, height))
     channels = stored.shape[2:]
     if stored.shape[:2] not in dicom_codecs.sizes(height, width) or channels not in ((), (3,)):
@@ -161,7 +157,7 @@ def _parse(data: bytes, max_pixels: int, *, stop_before_pixels: bool) -> Any:
     _quiet()
     has_preamble = data[128:132] == b"DICM"
     if has_preamble and _DEFLATED.encode() in data[:1024]:
-        _refuse_deflate_bomb(data, max_pixels * 4 + _CHUNK)
+        _refuse_deflate_bomb(data, max_pixels * 2 + 8 * _CHUNK)
     dataset = pydicom.dcmread(
         io.BytesIO(data),
         force=not has_preamble,
@@ -193,14 +189,15 @@ def _refuse_deflate_bomb(data: bytes, limit: int) -> None:
     be read. The dataset starts after the meta group, whose length is its first element."""
     (length,) = struct.unpack("<I", data[140:144].ljust(4, b"\0"))
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    rest = data[144 + length :]
     total = 0
     try:
-        while rest and not stream.eof:
-            total += len(stream.decompress(rest, _CHUNK))
-            rest = stream.unconsumed_tail
-            if total > limit:
-                raise ImageError("too_large", f"deflated DICOM holds more than {limit} bytes")
+        for at in range(144 + length, len(data), _CHUNK):
+            rest = data[at : at + _CHUNK]
+            while rest and not stream.eof:
+                total += len(stream.decompress(rest, _CHUNK))
+                rest = stream.unconsumed_tail
+                if total > limit:
+                    raise ImageError("too_large", f"deflated DICOM holds more than {limit} bytes")
     except zlib.error as error:
         raise ImageError("undecodable", "DICOM cannot be inflated") from error
 
@@ -280,34 +277,9 @@ def _shown(
         how["voi_ignored"] = transform.voi_name
         shown = None  # All one grey: the window is of another picture.
     if shown is None:
-        counts = _counts(stored, low, len(values))
+        counts = grayscale.counts(stored, low, len(values))
         shown, how["voi"] = transform.without_window(values, counts, low, no_window)
     if transform.inverted:
         shown = 1.0 - shown
     table = np.rint(np.clip(shown, 0.0, 1.0) * 255).astype(np.uint8)
-    return _looked_up(table, stored, low), how
-
-
-def _counts(stored: NDArray[Any], low: int, number: int) -> NDArray[np.intp]:
-    """How many pixels hold each of the `number` values from `low` on."""
-    counts = np.zeros(number, dtype=np.intp)
-    for strip in _strips(stored):
-        counts += np.bincount(_from_zero(strip, low).ravel(), minlength=number)
-    return counts
-
-
-def _looked_up(table: NDArray[np.uint8], stored: NDArray[Any], low: int) -> NDArray[np.uint8]:
-    """`table[stored - low]`; every index is known to be inside."""
-    out = np.empty(stored.shape, dtype=np.uint8)
-    for strip, shown in zip(_strips(stored), _strips(out), strict=True):
-        np.take(table, _from_zero(strip, low), out=shown, mode="clip")
-    return out
-
-
-def _strips(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Views of a few rows each, which stay in the cache and need little memory when converted."""
-    return (array[top : top + _STRIP] for top in range(0, len(array), _STRIP))
-
-
-def _from_zero(stored: NDArray[Any], low: int) -> NDArray[Any]:
-    return stored.astype(np.int32) - low if low else stored
+    return grayscale.looked_up(table, stored, low), how

@@ -38,6 +38,8 @@ def decompress(dataset: Any, decoder: Any, enough: tuple[int, int]) -> NDArray[A
             raise ImageError("undecodable", f"DICOM declares {declared}, its stream holds {coded}")
         if jpeg_stream.too_many_scans(frame):
             raise ImageError("undecodable", "DICOM whose JPEG stream goes over the film too often")
+        if jpeg_stream.too_short(frame):
+            raise ImageError("truncated", f"DICOM with {len(frame)} bytes of JPEG for {coded}")
         if set(decoder.available_plugins) <= {"gdcm"} or (
             syntax == JPEGExtended12Bit and coded[3] > 8
         ):

@@ -57,6 +57,16 @@ def declared(dataset: Any) -> tuple[int, int]:
     return width, height
 
 
+def refuse_large(dataset: Any, max_pixels: int) -> None:
+    """Colour films count three times, as they take that much memory."""
+    width, height = declared(dataset)
+    samples = dataset.get("SamplesPerPixel") or 1
+    colour = samples > 1 or _word(dataset.get("PhotometricInterpretation")) == "PALETTE COLOR"
+    if width * height * (3 if colour else 1) > max_pixels:
+        kind = "colour pixels, the limit is a third of" if colour else "pixels, the limit is"
+        raise ImageError("too_large", f"DICOM declares {width}x{height} {kind} {max_pixels}")
+
+
 def refuse_others(dataset: Any, body_part: BodyPart) -> None:
     """Documents, presentation states, other modalities than projection X-ray, and with
     `body_part` "chest" films whose header names another part of the body. A header without a body

@@ -5,6 +5,7 @@ Formulas: DICOM PS3.3 C.11.1 (modality), C.11.2 (VOI), C.11.6 (presentation LUT 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -15,6 +16,7 @@ Values: TypeAlias = NDArray[np.float64]
 PERCENTILES = (0.5, 99.5)
 """Share of the pixels, in percent, below black and up to white where the file has no window."""
 _LARGEST = 1e9
+_STRIP = 64
 
 
 @dataclass(frozen=True)
@@ -203,3 +205,31 @@ def _table(dataset: Any, keyword: str, negative: bool) -> Table | None:
     if negative and first >= 32_768:
         first -= 65_536
     return Table(np.minimum(entries, 2.0**bits - 1), first, bits)
+
+
+# --- whole images --------------------------------------------------------------------------------
+
+
+def counts(stored: NDArray[Any], low: int, number: int) -> NDArray[np.intp]:
+    """How many pixels hold each of the `number` values from `low` on."""
+    total = np.zeros(number, dtype=np.intp)
+    for strip in _strips(stored):
+        total += np.bincount(_from_zero(strip, low).ravel(), minlength=number)
+    return total
+
+
+def looked_up(table: NDArray[np.uint8], stored: NDArray[Any], low: int = 0) -> NDArray[np.uint8]:
+    """`table[stored - low]` for whole numbers that are all inside."""
+    out = np.empty(stored.shape, dtype=np.uint8)
+    for strip, shown in zip(_strips(stored), _strips(out), strict=True):
+        np.take(table, _from_zero(strip, low), out=shown, mode="clip")
+    return out
+
+
+def _strips(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Views of a few rows each, which stay in the cache and need little memory when converted."""
+    return (array[top : top + _STRIP] for top in range(0, len(array), _STRIP))
+
+
+def _from_zero(stored: NDArray[Any], low: int) -> NDArray[Any]:
+    return stored.astype(np.int32) - low if low else stored

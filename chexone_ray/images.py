@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chexone_ray import jpeg_stream
+from chexone_ray import grayscale, jpeg_stream
 from chexone_ray.boxes import Geometry
 from chexone_ray.config import ImageConfig
 from chexone_ray.errors import ChexoneError, ImageError
@@ -34,6 +34,8 @@ MAX_RATIO = 200
 Pixels: TypeAlias = NDArray[np.uint8]
 """(H, W, 3) uint8."""
 
+_LARGEST_RATIO = 1032
+"""Bytes that one byte of a PNG can inflate to; a pixel takes a bit at the least."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _ROTATIONS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
@@ -137,6 +139,8 @@ _Opened = tuple["Pillow.Image", tuple[int, int], dict[str, Any]]
 def _open_png(data: bytes, config: ImageConfig) -> _Opened:
     original = _png_size(data)
     _refuse_large(original, config)
+    if original[0] * original[1] > 8 * _LARGEST_RATIO * len(data):
+        raise ImageError("truncated", f"PNG of {len(data)} bytes declares {original} pixels")
     picture = _open(data, "PNG")
     if picture.size != original:  # A second header chunk, which Pillow follows.
         raise ImageError("undecodable", "PNG with two sizes")
@@ -156,6 +160,8 @@ def _open_jpeg(data: bytes, config: ImageConfig) -> _Opened:
     _refuse_large(picture.size, config)
     if jpeg_stream.too_many_scans(data):
         raise ImageError("undecodable", "JPEG that goes over the picture too often")
+    if jpeg_stream.too_short(data):
+        raise ImageError("truncated", f"JPEG of {len(data)} bytes declares {picture.size} pixels")
     original = _displayed_size(picture)
     rotation = _ROTATIONS.get(_orientation(picture))
     stored_height, stored_width = fit_to_grid(
@@ -271,13 +277,13 @@ def _eight_bit(picture: Pillow.Image) -> tuple[Pillow.Image, dict[str, Any]]:
         values = np.asarray(picture)
         bits = max(8, int(values.max()).bit_length())
         table = np.rint(np.arange(2**bits) * (255 / (2**bits - 1))).astype(np.uint8)
-        return pillow.fromarray(table[values]), {"bits": bits}
+        return pillow.fromarray(grayscale.looked_up(table, values)), {"bits": bits}
     if picture.mode == "1":
         return picture.convert("L"), {}
     if picture.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
+        layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         white = pillow.new("RGB", layer.size, (255, 255, 255))
-        white.paste(layer, mask=layer.getchannel("A"))
+        white.paste(layer, mask=layer)
         return white, {}
     return picture.convert("RGB"), {}
 

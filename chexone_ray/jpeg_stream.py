@@ -11,10 +11,28 @@ it takes, so a small file with many keeps a decoder busy for hours."""
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)
 _TABLES = (0xC4, 0xC8, 0xCC)
 """Markers among the frame headers' numbers that are none."""
+_LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+_JPEG_LS = 0xF7
 
 
 def frame_header(data: bytes) -> tuple[int, int, int, int] | None:
     """(width, height, samples, bits) of a JPEG or JPEG-LS stream, None where there is no header."""
+    found = _frame(data)
+    return None if found is None else found[1:]
+
+
+def too_short(data: bytes) -> bool:
+    """Fewer bytes than the declared size takes at the least: a bit a pixel without loss, a bit a
+    block of 64 with. JPEG-LS has no such bound. Decoders would fill up what is missing."""
+    found = _frame(data)
+    if found is None or found[0] == _JPEG_LS:
+        return False
+    pixels = found[1] * found[2]
+    return pixels > 8 * len(data) * (1 if found[0] in _LOSSLESS else 64)
+
+
+def _frame(data: bytes) -> tuple[int, int, int, int, int] | None:
+    """(marker, width, height, samples, bits)"""
     if data[:2] != b"\xff\xd8":
         return None
     at = 2
@@ -25,9 +43,9 @@ def frame_header(data: bytes) -> tuple[int, int, int, int] | None:
         if marker == 0xFF:
             at += 1
             continue
-        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in _TABLES):
+        if marker == _JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in _TABLES):
             bits, height, width, samples = struct.unpack(">BHHB", data[at + 4 : at + 10])
-            return width, height, samples, bits
+            return marker, width, height, samples, bits
         at += 2 + int.from_bytes(data[at + 2 : at + 4])
     return None
 

@@ -170,6 +170,8 @@ def mutant(seed: int, number: int) -> tuple[str, bytes]:
 def _name_for(data: bytes, draw: random.Random) -> str:
     """Half of the time damage that knows the format."""
     anything = ("bits", "bytes", "insert", "cut", "drop", "repeat", "splice", "header swap")
+    if draw.random() < 0.03:
+        return "larger"
     if draw.random() < 0.5 or len(data) < 200:
         return draw.choice(anything)
     if data[:4] == b"\x89PNG":
@@ -271,6 +273,30 @@ def _with_number(data: bytes, at: int, form: str, draw: random.Random) -> bytes:
     return data[:at] + struct.pack(form, number) + data[at + size :]
 
 
+def _larger(data: bytes, draw: random.Random) -> bytes:
+    """One larger size in every header of the file at once, so that it is believed further in."""
+    width, height = (draw.choice((300, 3_000, 7_900)) for _ in range(2))
+    out = bytearray(data)
+
+    def put(mark: bytes, skip: int, form: str, *numbers: int) -> None:
+        at = data.find(mark)
+        if at >= 0:
+            packed = struct.pack(form, *numbers)
+            out[at + skip : at + skip + len(packed)] = packed
+
+    put(b"IHDR", 4, ">II", width, height)
+    put(b"\xff\x4f\xff\x51", 8, ">II", width, height)
+    if draw.random() < 0.5:
+        put(b"\xff\x4f\xff\x51", 24, ">II", width, height)  # One tile.
+    for marker in (0xC0, 0xC1, 0xC2, 0xC3, 0xF7):
+        put(bytes((0xFF, marker, 0)), 5, ">HH", height, width)
+    for order in "<>":
+        for tag, number in ((0x10, height), (0x11, width)):
+            for between in (b"US" + struct.pack(order + "H", 2), struct.pack(order + "I", 2)):
+                put(struct.pack(order + "HH", 0x28, tag) + between, 8, order + "H", number)
+    return bytes(out)
+
+
 def with_checksums(data: bytes) -> bytes:
     """A PNG whose chunks have the checksums of what they hold now."""
     out, at = bytearray(data), 8
@@ -287,5 +313,6 @@ _MUTATIONS: dict[str, Mutation] = {
     **{"bits": _bits, "bytes": _bytes, "insert": _insert, "cut": _cut, "drop": _drop},
     **{"repeat": _repeat, "splice": _splice, "header swap": _header_swap},
     **{"chunk": _chunk, "segment": _segment, "element": edit_element, "length": edit_length},
+    "larger": _larger,
     "inflated": lambda data, draw: deflate_again(data, draw, _bytes),
 }

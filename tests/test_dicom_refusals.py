@@ -293,6 +293,14 @@ def test_bombs_inside_a_stream(syntax: Any) -> None:
     assert reason(honest) == "too_large"
 
 
+def test_a_lossless_stream_of_too_few_bytes() -> None:
+    """GDCM gives a film for it, black where the stream has nothing."""
+    content = with_size(stream(JPEGLosslessSV1), 3_000, 3_000)
+    data = around(JPEGLosslessSV1, content)
+    data.Rows = data.Columns = 3_000
+    assert reason(data) == "truncated"
+
+
 def test_a_decoy_header_before_the_stream_is_not_believed() -> None:
     """The size is read from the header that the decoder reads, inside its box of a JP2 file."""
     buffer = io.BytesIO()

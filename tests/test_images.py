@@ -335,6 +335,27 @@ def test_bombs_take_no_memory() -> None:
     assert peak_mib() - before < 16
 
 
+def test_too_few_bytes_for_the_size_are_refused_before_decoding() -> None:
+    png, jpeg = encoded(picture(112, 112)), encoded(picture(112, 112), "JPEG")
+    header = struct.pack(">II", 7000, 7000) + png[24:29]
+    png = png[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + png[33:]
+    at = jpeg.find(b"\xff\xc0") + 5
+    jpeg = jpeg[:at] + struct.pack(">HH", 7000, 7000) + jpeg[at + 4 :]
+    reset_peak()
+    before = peak_mib()
+    assert reason(png) == reason(jpeg) == "truncated"
+    assert peak_mib() - before < 16
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_the_emptiest_pictures_have_enough_bytes(bits: int) -> None:
+    blank = np.zeros((4000, 4000), dtype=bool if bits == 1 else np.uint8)
+    assert decode(encoded(blank, "PNG", compress_level=9), CONFIG).pixels.max() == 0
+    if bits == 8:
+        for options in ({}, {"optimize": True}, {"progressive": True}):
+            assert decode(encoded(blank, "JPEG", **options), CONFIG).pixels.max() == 0
+
+
 def test_a_jpeg_of_very_many_scans_is_refused() -> None:
     """Each scan goes over the whole picture, so a few kilobytes could take hours."""
     data = encoded(picture(1000, 1000), "JPEG", progressive=True)
