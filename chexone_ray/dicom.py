@@ -33,7 +33,6 @@ ALL = (1 << 30, 1 << 30)
 """As large as it is."""
 
 _ONE_SAMPLE = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
-_HEADER_TAGS = ["Rows", "Columns", "NumberOfFrames", "SOPClassUID"]
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _CHUNK = 1 << 20
 _HEADER_LIMIT = 64_000_000
@@ -162,7 +161,7 @@ def _parse(data: bytes, max_pixels: int, *, stop_before_pixels: bool) -> Any:
         io.BytesIO(data),
         force=not has_preamble,
         stop_before_pixels=stop_before_pixels,
-        specific_tags=_HEADER_TAGS if stop_before_pixels else None,
+        specific_tags=list(dicom_header.SIZE_TAGS if stop_before_pixels else dicom_header.TAGS),
     )
     if not len(dataset):
         if has_preamble:  # pydicom drops all of a file that ends inside its compressed pixels.

@@ -9,6 +9,25 @@ from chexone_ray.errors import ImageError
 
 BodyPart = Literal["chest", "any"]
 
+SIZE_TAGS = ("Rows", "Columns", "NumberOfFrames")
+TAGS = (
+    *("SOPClassUID", "Modality", "BodyPartExamined", "AnatomicRegionSequence", "ViewPosition"),
+    *("ViewCodeSequence", "PatientOrientation", "EncapsulatedDocument"),
+    *(*SIZE_TAGS, "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelPaddingValue"),
+    *("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "VOILUTSequence"),
+    *("WindowCenter", "WindowWidth", "VOILUTFunction", "PresentationLUTShape", "PixelPresentation"),
+    *(
+        f"{kind}{colour}PaletteColorLookupTable{part}"
+        for colour in ("Red", "Green", "Blue")
+        for kind, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
+    ),
+    *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
+    *("PixelData", "FloatPixelData", "DoubleFloatPixelData"),
+)
+"""The elements that a film is made from. Others are passed over: they may name the patient, and a
+file can hold millions of them."""
+
 _MODALITIES = frozenset({"CR", "DX", "DR", "RG", "XR", "RF", "OT", "SC", ""})
 """Projection X-ray, or too general a word to tell."""
 _NOT_PROJECTION = ("CT ", "MR ", "Enhanced CT", "Enhanced MR", "Ultrasound", "Nuclear", "Positron")

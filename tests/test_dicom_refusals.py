@@ -38,6 +38,7 @@ from tests.films import (
     shown,
     written,
 )
+from tests.memory import peak_mib, reset_peak
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,22 @@ def test_a_deflate_bomb_is_refused() -> None:
     with pytest.raises(ImageError) as caught:
         decode(raw, ImageConfig(max_source_pixels=1_000_000))
     assert caught.value.reason == "too_large"
+
+
+def test_very_many_elements_take_no_memory() -> None:
+    """A few hundred kilobytes, deflated; each element that is kept would take some 300 bytes."""
+    data = film(ramp(), **WINDOW)
+    for group in range(0x0009, 0x0013, 2):
+        for element in range(0x1000, 0x5000):
+            data.add_new((group, element), "CS", "")
+    data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    raw = written(data)
+    assert len(raw) < 500_000
+    del data
+    reset_peak()
+    before = peak_mib()
+    shown(raw)
+    assert peak_mib() - before < 16
 
 
 def test_identifiers_stay_out_of_messages_and_logs(caplog: pytest.LogCaptureFixture) -> None:
