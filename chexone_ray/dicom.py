@@ -33,7 +33,7 @@ ALL = (1 << 30, 1 << 30)
 """As large as it is."""
 
 _ONE_SAMPLE = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
-_DEFLATED = "1.2.840.10008.1.2.1.99"
+_DEFLATED, _EXPLICIT = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1"
 _CHUNK = 1 << 20
 _HEADER_LIMIT = 64_000_000
 """Pixels that a deflated file may hold where only its header is asked for."""
@@ -155,10 +155,9 @@ def _parse(data: bytes, max_pixels: int, *, stop_before_pixels: bool) -> Any:
 
     _quiet()
     has_preamble = data[128:132] == b"DICM"
-    if has_preamble and _DEFLATED.encode() in data[:1024]:
-        _refuse_deflate_bomb(data, max_pixels * 2 + 8 * _CHUNK)
+    inflated = _inflated(data, max_pixels * 2 + 8 * _CHUNK)
     dataset = pydicom.dcmread(
-        io.BytesIO(data),
+        io.BytesIO(inflated),
         force=not has_preamble,
         stop_before_pixels=stop_before_pixels,
         specific_tags=list(dicom_header.SIZE_TAGS if stop_before_pixels else dicom_header.TAGS),
@@ -167,6 +166,8 @@ def _parse(data: bytes, max_pixels: int, *, stop_before_pixels: bool) -> Any:
         if has_preamble:  # pydicom drops all of a file that ends inside its compressed pixels.
             raise ImageError("truncated", "DICOM ends before its data is complete")
         raise ImageError("not_an_image", "neither PNG, JPEG nor DICOM")
+    if inflated is not data:
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
     if not getattr(dataset, "file_meta", None) or "TransferSyntaxUID" not in dataset.file_meta:
         dataset.ensure_file_meta()
         dataset.file_meta.TransferSyntaxUID = _syntax_of(dataset)
@@ -183,22 +184,45 @@ def _syntax_of(dataset: Any) -> Any:
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
-def _refuse_deflate_bomb(data: bytes, limit: int) -> None:
-    """Inflate piecewise and throw away, because pydicom inflates a whole file before any header can
-    be read. The dataset starts after the meta group, whose length is its first element."""
-    (length,) = struct.unpack("<I", data[140:144].ljust(4, b"\0"))
+def _inflated(data: bytes, limit: int) -> bytes:
+    """A deflated file with its dataset inflated, up to `limit` bytes, and its meta group saying so;
+    other files as they are. pydicom would inflate a bomb before any header can be read."""
+    from pydicom.filereader import read_dataset
+    from pydicom.values import converters
+
+    start = 132 if data[128:132] == b"DICM" else 0
+    if data[start : start + 2] != b"\x02\0":
+        return data
+    if data[start + 4 : start + 6].decode("latin-1") not in converters:  # Not as the standard asks.
+        if _DEFLATED in data:
+            raise ImageError("undecodable", "deflated DICOM with an odd meta group")
+        return data
+    stream = io.BytesIO(data)
+    stream.seek(start)
+    read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+    end = stream.tell()
+    if _DEFLATED not in data[start:end]:
+        return data
+    meta = data[:end].replace(_DEFLATED, _EXPLICIT.ljust(len(_DEFLATED), b"\0"))
+    return b"".join((meta, *_inflated_chunks(data, end, limit)))
+
+
+def _inflated_chunks(data: bytes, start: int, limit: int) -> Iterator[bytes]:
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    total = 0
-    try:
-        for at in range(144 + length, len(data), _CHUNK):
-            rest = data[at : at + _CHUNK]
-            while rest and not stream.eof:
-                total += len(stream.decompress(rest, _CHUNK))
-                rest = stream.unconsumed_tail
-                if total > limit:
-                    raise ImageError("too_large", f"deflated DICOM holds more than {limit} bytes")
-    except zlib.error as error:
-        raise ImageError("undecodable", "DICOM cannot be inflated") from error
+    for at in range(start, len(data), _CHUNK):
+        rest = data[at : at + _CHUNK]
+        while rest and not stream.eof:
+            try:
+                chunk = stream.decompress(rest, _CHUNK)
+            except zlib.error as error:
+                raise ImageError("undecodable", "DICOM cannot be inflated") from error
+            limit -= len(chunk)
+            if limit < 0:
+                raise ImageError("too_large", "deflated DICOM holds more than a film")
+            rest = stream.unconsumed_tail
+            yield chunk
+    if not stream.eof:
+        raise ImageError("truncated", "deflated DICOM ends before its data is complete")
 
 
 # --- pixels --------------------------------------------------------------------------------------

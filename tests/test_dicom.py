@@ -57,6 +57,7 @@ def test_native_syntaxes(syntax: Any) -> None:
     data.file_meta.TransferSyntaxUID = syntax
     np.testing.assert_array_equal(shown(data), SHOWN)
     assert size(written(data)) == (SHAPE[1], SHAPE[0])
+    assert decode(written(data), CONFIG).provenance["transfer_syntax"] == str(syntax)
 
 
 def test_big_endian() -> None:

@@ -11,7 +11,9 @@ from PIL import Image as pillow
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
-from tests.films import SHAPE, WINDOW, encapsulated, film, ramp, reason, row, shown
+from chexone_ray import dicom
+from chexone_ray.errors import ImageError
+from tests.films import SHAPE, WINDOW, encapsulated, film, ramp, reason, row, shown, written
 
 COLOUR = np.stack([ramp(8), 255 - ramp(8), ramp(8, 1)], axis=2)
 
@@ -123,3 +125,12 @@ def test_other_numbers_of_samples_are_refused() -> None:
     data.PixelData = four.tobytes()
     assert reason(data) == "unsupported_pixels"
     assert reason(rgb(PhotometricInterpretation="MONOCHROME2")) == "unsupported_pixels"
+
+
+@pytest.mark.parametrize("photometric", ["RGB", "PALETTE COLOR"])
+def test_colour_counts_three_times_against_the_limit(photometric: str) -> None:
+    data = rgb() if photometric == "RGB" else palette(ramp(8), 0, 16)
+    raw, values = written(data), 3 * SHAPE[0] * SHAPE[1]
+    dicom.read(raw, values, "percentile")
+    with pytest.raises(ImageError, match="too_large"):
+        dicom.read(raw, values - 1, "percentile")

@@ -95,14 +95,29 @@ def test_truncated_files() -> None:
     assert reason(compressed[:-500]) == "truncated"
 
 
-def test_a_deflate_bomb_is_refused() -> None:
+@pytest.mark.parametrize("hidden", ["", "no preamble", "far in", "no group length"])
+def test_a_deflate_bomb_is_refused(hidden: str) -> None:
     data = film(np.zeros((3000, 3000), dtype=np.uint16))
     data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    if hidden == "far in":
+        data.file_meta.MediaStorageSOPInstanceUID = "1." + "2" * 3000
     raw = written(data)
+    if hidden == "no preamble":
+        raw = raw[132:]
+    if hidden == "no group length":
+        raw = raw[:132] + raw[144:]
     assert len(raw) < 100_000
-    with pytest.raises(ImageError) as caught:
-        decode(raw, ImageConfig(max_source_pixels=1_000_000))
-    assert caught.value.reason == "too_large"
+    reset_peak()
+    before = peak_mib()
+    assert reason(raw, ImageConfig(max_source_pixels=1_000_000)) == "too_large"
+    assert peak_mib() - before < 16
+    assert decode(raw, CONFIG).provenance["full"] == (3000, 3000)
+
+
+def test_a_deflated_film_that_ends_early() -> None:
+    data = film(ramp(), **WINDOW)
+    data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    assert reason(written(data)[:-300]) == "truncated"
 
 
 def test_very_many_elements_take_no_memory() -> None:
