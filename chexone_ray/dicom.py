@@ -23,7 +23,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chexone_ray import dicom_codecs, grayscale
+from chexone_ray import dicom_codecs, dicom_header, grayscale
+from chexone_ray.dicom_header import BodyPart
 from chexone_ray.errors import ImageError
 
 NoWindow = Literal["percentile", "full_range"]
@@ -31,16 +32,10 @@ Enough = Callable[[int, int], tuple[int, int]]
 ALL = (1 << 30, 1 << 30)
 """As large as it is."""
 
-_MODALITIES = frozenset({"CR", "DX", "DR", "RG", "XR", "RF", "OT", "SC", ""})
-"""Projection X-ray, or too general a word to tell."""
-_NOT_PROJECTION = ("CT ", "MR ", "Enhanced CT", "Enhanced MR", "Ultrasound", "Nuclear", "Positron")
 _ONE_SAMPLE = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
-_DOCUMENTS = ("PDF", "CDA", "SR ", " SR", "Presentation State", "Key Object", "Encapsulated")
-_HEADER_TAGS = ["Rows", "Columns", "NumberOfFrames", "SOPClassUID"]
-_DEFLATED = "1.2.840.10008.1.2.1.99"
+_DEFLATED, _EXPLICIT = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1"
 _CHUNK = 1 << 20
-_STRIP = 64
-_HEADER_LIMIT = 100_000_000
+_HEADER_LIMIT = 64_000_000
 """Pixels that a deflated file may hold where only its header is asked for."""
 
 
@@ -72,22 +67,26 @@ def looks_like_dicom(data: bytes) -> bool:
 def size(data: bytes) -> tuple[int, int]:
     """(width, height) in pixels from the header. Raises ImageError as `read` does."""
     with _as_image_error():
-        return _declared(_parse(data, _HEADER_LIMIT, stop_before_pixels=True))
+        return dicom_header.declared(_parse(data, _HEADER_LIMIT, stop_before_pixels=True))
 
 
 def read(
-    data: bytes, max_pixels: int, no_window: NoWindow, enough: Enough = lambda width, height: ALL
+    data: bytes,
+    max_pixels: int,
+    no_window: NoWindow,
+    enough: Enough = lambda width, height: ALL,
+    body_part: BodyPart = "chest",
 ) -> Film:
     """One film, ready to show.
 
     `max_pixels` bounds the declared size before anything is decoded. `enough` gives the smallest
     (width, height) of use for a film of a declared one: streams that can be decoded at a fraction
-    of their size stop there. `no_window` says what happens
-    to more than 8 bits without VOI LUT and window; 8-bit files without them hold display values
-    already and stay as they are. Raises ImageError with a reason code.
+    of their size stop there. `no_window` says what happens to more than 8 bits without VOI LUT and
+    window; 8-bit files without them hold display values already and stay as they are. `body_part`
+    "chest" refuses films whose header names another. Raises ImageError with a reason code.
     """
     with _as_image_error():
-        return _read(data, max_pixels, no_window, enough)
+        return _read(data, max_pixels, no_window, enough, body_part)
 
 
 @contextmanager
@@ -104,14 +103,13 @@ def _as_image_error() -> Iterator[None]:
         raise ImageError("undecodable", f"damaged DICOM ({type(error).__name__})") from error
 
 
-def _read(data: bytes, max_pixels: int, no_window: NoWindow, enough: Enough) -> Film:
+def _read(
+    data: bytes, max_pixels: int, no_window: NoWindow, enough: Enough, body_part: BodyPart
+) -> Film:
     dataset = _parse(data, max_pixels, stop_before_pixels=False)
-    _refuse_others(dataset)
-    size = width, height = _declared(dataset)
-    if width * height > max_pixels:
-        raise ImageError(
-            "too_large", f"DICOM declares {width}x{height} pixels, the limit is {max_pixels}"
-        )
+    dicom_header.refuse_others(dataset, body_part)
+    size = width, height = dicom_header.declared(dataset)
+    dicom_header.refuse_large(dataset, max_pixels)
     stored = _stored(dataset, enough(width, height))
     channels = stored.shape[2:]
     if stored.shape[:2] not in dicom_codecs.sizes(height, width) or channels not in ((), (3,)):
@@ -121,7 +119,7 @@ def _read(data: bytes, max_pixels: int, no_window: NoWindow, enough: Enough) -> 
         "transfer_syntax": str(dataset.file_meta.TransferSyntaxUID),
         "modality": str(dataset.get("Modality", "")),
         "body_part": str(dataset.get("BodyPartExamined", "")),
-        "view": str(dataset.get("ViewPosition", "")),
+        "view": dicom_header.view(dataset),
         "bits": int(dataset.BitsStored),
         "decoded": (stored.shape[1], stored.shape[0]),
         "full": (width, height),
@@ -157,18 +155,19 @@ def _parse(data: bytes, max_pixels: int, *, stop_before_pixels: bool) -> Any:
 
     _quiet()
     has_preamble = data[128:132] == b"DICM"
-    if has_preamble and _DEFLATED.encode() in data[:1024]:
-        _refuse_deflate_bomb(data, max_pixels * 4 + _CHUNK)
+    inflated = _inflated(data, max_pixels * 2 + 8 * _CHUNK)
     dataset = pydicom.dcmread(
-        io.BytesIO(data),
+        io.BytesIO(inflated),
         force=not has_preamble,
         stop_before_pixels=stop_before_pixels,
-        specific_tags=_HEADER_TAGS if stop_before_pixels else None,
+        specific_tags=list(dicom_header.SIZE_TAGS if stop_before_pixels else dicom_header.TAGS),
     )
     if not len(dataset):
         if has_preamble:  # pydicom drops all of a file that ends inside its compressed pixels.
             raise ImageError("truncated", "DICOM ends before its data is complete")
         raise ImageError("not_an_image", "neither PNG, JPEG nor DICOM")
+    if inflated is not data:
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
     if not getattr(dataset, "file_meta", None) or "TransferSyntaxUID" not in dataset.file_meta:
         dataset.ensure_file_meta()
         dataset.file_meta.TransferSyntaxUID = _syntax_of(dataset)
@@ -185,52 +184,45 @@ def _syntax_of(dataset: Any) -> Any:
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
-def _refuse_deflate_bomb(data: bytes, limit: int) -> None:
-    """Inflate piecewise and throw away, because pydicom inflates a whole file before any header can
-    be read. The dataset starts after the meta group, whose length is its first element."""
-    (length,) = struct.unpack("<I", data[140:144].ljust(4, b"\0"))
+def _inflated(data: bytes, limit: int) -> bytes:
+    """A deflated file with its dataset inflated, up to `limit` bytes, and its meta group saying so;
+    other files as they are. pydicom would inflate a bomb before any header can be read."""
+    from pydicom.filereader import read_dataset
+    from pydicom.values import converters
+
+    start = 132 if data[128:132] == b"DICM" else 0
+    if data[start : start + 2] != b"\x02\0":
+        return data
+    if data[start + 4 : start + 6].decode("latin-1") not in converters:  # Not as the standard asks.
+        if _DEFLATED in data:
+            raise ImageError("undecodable", "deflated DICOM with an odd meta group")
+        return data
+    stream = io.BytesIO(data)
+    stream.seek(start)
+    read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+    end = stream.tell()
+    if _DEFLATED not in data[start:end]:
+        return data
+    meta = data[:end].replace(_DEFLATED, _EXPLICIT.ljust(len(_DEFLATED), b"\0"))
+    return b"".join((meta, *_inflated_chunks(data, end, limit)))
+
+
+def _inflated_chunks(data: bytes, start: int, limit: int) -> Iterator[bytes]:
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    rest = data[144 + length :]
-    total = 0
-    try:
+    for at in range(start, len(data), _CHUNK):
+        rest = data[at : at + _CHUNK]
         while rest and not stream.eof:
-            total += len(stream.decompress(rest, _CHUNK))
+            try:
+                chunk = stream.decompress(rest, _CHUNK)
+            except zlib.error as error:
+                raise ImageError("undecodable", "DICOM cannot be inflated") from error
+            limit -= len(chunk)
+            if limit < 0:
+                raise ImageError("too_large", "deflated DICOM holds more than a film")
             rest = stream.unconsumed_tail
-            if total > limit:
-                raise ImageError("too_large", f"deflated DICOM holds more than {limit} bytes")
-    except zlib.error as error:
-        raise ImageError("undecodable", "DICOM cannot be inflated") from error
-
-
-def _declared(dataset: Any) -> tuple[int, int]:
-    """(width, height) that the header states; one frame only."""
-    try:
-        frames = int(dataset.get("NumberOfFrames", 1) or 1)
-        width, height = int(dataset.Columns), int(dataset.Rows)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ImageError("no_pixels", "DICOM states no usable Rows and Columns") from error
-    if frames > 1:
-        raise ImageError("multi_frame", f"DICOM holds {frames} frames: send one film a file")
-    if width < 1 or height < 1:
-        raise ImageError("no_pixels", f"DICOM states {width}x{height} pixels")
-    return width, height
-
-
-def _refuse_others(dataset: Any) -> None:
-    """Documents, presentation states and other modalities than projection X-ray."""
-    uid = dataset.get("SOPClassUID", "")
-    name = str(getattr(uid, "name", uid))
-    if "PixelData" not in dataset:
-        if any(word in name for word in _DOCUMENTS) or "EncapsulatedDocument" in dataset:
-            raise ImageError("document", f"DICOM is no image but {name}")
-        if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
-            raise ImageError("unsupported_pixels", "DICOM with floating-point pixels")
-        raise ImageError("no_pixels", "DICOM without pixel data")
-    modality = str(dataset.get("Modality", "") or "").strip().upper()
-    if modality not in _MODALITIES or name.startswith(_NOT_PROJECTION):
-        raise ImageError(
-            "modality", f"DICOM of modality {modality or name}: not a projection X-ray"
-        )
+            yield chunk
+    if not stream.eof:
+        raise ImageError("truncated", "deflated DICOM ends before its data is complete")
 
 
 # --- pixels --------------------------------------------------------------------------------------
@@ -248,8 +240,11 @@ def _stored(dataset: Any, enough: tuple[int, int]) -> NDArray[Any]:
     dataset.BitsStored = int(dataset.get("BitsStored") or 0) or bits
     if bits not in (8, 16) or dataset.BitsStored > bits:
         raise ImageError("unsupported_pixels", f"DICOM with {dataset.BitsStored} of {bits} bits")
-    grey = str(dataset.PhotometricInterpretation) in _ONE_SAMPLE
-    if dataset.SamplesPerPixel != (1 if grey else 3):
+    photometric = str(dataset.get("PhotometricInterpretation") or "").strip().upper()
+    if not photometric:  # A guess would show every other film as its negative.
+        raise ImageError("unsupported_pixels", "DICOM without PhotometricInterpretation")
+    dataset.PhotometricInterpretation = photometric
+    if dataset.SamplesPerPixel != (1 if photometric in _ONE_SAMPLE else 3):
         raise ImageError(
             "unsupported_pixels", f"DICOM with {dataset.SamplesPerPixel} samples a pixel"
         )
@@ -263,9 +258,24 @@ def _stored(dataset: Any, enough: tuple[int, int]) -> NDArray[Any]:
         return dicom_codecs.decompress(dataset, decoder, enough)
     needed = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * bits // 8
     held = len(dataset.PixelData)
-    if held < needed and dataset.PhotometricInterpretation != "YBR_FULL_422":
+    if held < needed and photometric != "YBR_FULL_422":
         raise ImageError("truncated", f"DICOM holds {held} of {needed} bytes of pixels")
+    return _native(dataset, decoder)
+
+
+def _native(dataset: Any, decoder: Any) -> NDArray[Any]:
+    """Uncompressed stored values. A HighBit above the stored bits, which old files have, means that
+    they sit at the top of the word, unless nothing is there; no HighBit means the usual place."""
+    stored_bits = int(dataset.BitsStored)
+    high = int(dataset.get("HighBit") or 0) + 1
+    shift = high - stored_bits
+    if shift <= 0 or high > dataset.BitsAllocated or dataset.PixelRepresentation:
+        shift = 0
+    dataset.BitsStored = stored_bits + shift
     array: NDArray[Any] = decoder.as_array(dataset, view_only=True)[0]
+    dataset.BitsStored = stored_bits
+    if shift and int(array.max()) >> stored_bits:
+        return array >> shift
     return array
 
 
@@ -282,7 +292,6 @@ def _shown(
     """Grey stored values -> uint8 (H, W) by one table over the stored values that occur."""
     first, last = int(stored.min()), int(stored.max())
     low = min(first, 0)  # Unsigned values index the table as they are.
-    offsets = stored.astype(np.int32) - low if low else stored
     transform = grayscale.Grayscale.of(dataset)
     values = transform.modality(np.arange(low, last + 1, dtype=np.float64))
     shown: grayscale.Values | None = transform.voi(values)
@@ -291,18 +300,9 @@ def _shown(
         how["voi_ignored"] = transform.voi_name
         shown = None  # All one grey: the window is of another picture.
     if shown is None:
-        counts = np.bincount(offsets.ravel(), minlength=len(values))
+        counts = grayscale.counts(stored, low, len(values))
         shown, how["voi"] = transform.without_window(values, counts, low, no_window)
     if transform.inverted:
         shown = 1.0 - shown
     table = np.rint(np.clip(shown, 0.0, 1.0) * 255).astype(np.uint8)
-    return _looked_up(table, offsets), how
-
-
-def _looked_up(table: NDArray[np.uint8], at: NDArray[Any]) -> NDArray[np.uint8]:
-    """`table[at]` in strips that stay in the cache; every index is known to be inside."""
-    out = np.empty(at.shape, dtype=np.uint8)
-    for top in range(0, len(at), _STRIP):
-        strip = slice(top, top + _STRIP)
-        np.take(table, at[strip], out=out[strip], mode="clip")
-    return out
+    return grayscale.looked_up(table, stored, low), how

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chexone_ray import gdcm_process
+from chexone_ray import gdcm_process, jpeg_stream
 from chexone_ray.errors import ImageError
 
 _PLUGINS = ("pylibjpeg", "pillow", "pydicom")
 """pydicom's decoders in order. What only GDCM reads goes to `gdcm_process.py`."""
 _MAX_REDUCTION = 5
+_J2K = b"\xff\x4f\xff\x51"
+"""How a JPEG 2000 codestream starts."""
 
 
 def decompress(dataset: Any, decoder: Any, enough: tuple[int, int]) -> NDArray[Any]:
@@ -25,6 +27,7 @@ def decompress(dataset: Any, decoder: Any, enough: tuple[int, int]) -> NDArray[A
     picture on paper could hide a huge one. Raises ImageError, and what the decoders raise.
     """
     from pydicom.encaps import get_frame
+    from pydicom.uid import JPEGExtended12Bit
 
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.name != "RLE Lossless":
@@ -33,7 +36,13 @@ def decompress(dataset: Any, decoder: Any, enough: tuple[int, int]) -> NDArray[A
         declared = (int(dataset.Columns), int(dataset.Rows), int(dataset.SamplesPerPixel))
         if coded is None or declared != coded[:3] or not 2 <= coded[3] <= dataset.BitsAllocated:
             raise ImageError("undecodable", f"DICOM declares {declared}, its stream holds {coded}")
-        if set(decoder.available_plugins) <= {"gdcm"}:
+        if jpeg_stream.too_many_scans(frame):
+            raise ImageError("undecodable", "DICOM whose JPEG stream goes over the film too often")
+        if jpeg_stream.too_short(frame):
+            raise ImageError("truncated", f"DICOM with {len(frame)} bytes of JPEG for {coded}")
+        if set(decoder.available_plugins) <= {"gdcm"} or (
+            syntax == JPEGExtended12Bit and coded[3] > 8
+        ):
             return _by_gdcm(dataset, frame, coded[3])
         smaller = _reduced(dataset, frame, coded, enough)
         if smaller is not None:
@@ -62,20 +71,26 @@ def sizes(height: int, width: int) -> list[tuple[int, int]]:
 
 
 def _by_gdcm(dataset: Any, frame: bytes, precision: int) -> NDArray[Any]:
-    """One grey frame of JPEG Lossless or JPEG-LS. `precision` is that of the stream."""
+    """One grey frame of JPEG Lossless, JPEG-LS or 12-bit JPEG. `precision` is that of the stream.
+
+    The bits of a lossless stream above the stored ones are not the film's and are cut off. A lossy
+    stream goes above white by its error, where cutting would leave black specks.
+    """
+    from pydicom.uid import JPEGExtended12Bit, JPEGLSNearLossless
+
     if dataset.SamplesPerPixel != 1:
         raise ImageError("unsupported_pixels", "colour DICOM in JPEG Lossless or JPEG-LS")
     syntax = dataset.file_meta.TransferSyntaxUID
+    # GDCM gives JPEG-LS in the smallest unit that holds the precision of the stream.
+    unit = 8 if precision <= 8 else 16
+    by_stream = "JPEG-LS" in syntax.name or syntax == JPEGExtended12Bit
     try:
         data = gdcm_process.decode(
             frame,
             columns=dataset.Columns,
             rows=dataset.Rows,
-            # GDCM gives JPEG-LS in the smallest unit that holds the precision of the stream.
-            bits_allocated=(8 if precision <= 8 else 16)
-            if "JPEG-LS" in syntax.name
-            else dataset.BitsAllocated,
-            bits_stored=precision if "JPEG-LS" in syntax.name else dataset.BitsStored,
+            bits_allocated=unit if by_stream else dataset.BitsAllocated,
+            bits_stored=precision if by_stream else dataset.BitsStored,
             signed=bool(dataset.PixelRepresentation),
             photometric=str(dataset.PhotometricInterpretation),
             syntax=str(syntax),
@@ -87,11 +102,15 @@ def _by_gdcm(dataset: Any, frame: bytes, precision: int) -> NDArray[Any]:
         raise ImageError("undecodable", f"{syntax.name} stream gave {len(data)} bytes")
     stored = np.frombuffer(data, np.uint8 if len(data) == pixels else np.dtype("<u2"))
     stored = stored.reshape(dataset.Rows, dataset.Columns)
-    if not dataset.PixelRepresentation:
-        return stored & (2**dataset.BitsStored - 1) if dataset.BitsStored < precision else stored
-    unused = stored.dtype.itemsize * 8 - dataset.BitsStored
-    signed: NDArray[Any] = (stored << unused).view(f"i{stored.dtype.itemsize}") >> unused
-    return signed
+    if dataset.PixelRepresentation:
+        unused = stored.dtype.itemsize * 8 - dataset.BitsStored
+        signed: NDArray[Any] = (stored << unused).view(f"i{stored.dtype.itemsize}") >> unused
+        return signed
+    if dataset.BitsStored >= precision:
+        return stored
+    top = 2**dataset.BitsStored - 1
+    lossy = syntax in (JPEGExtended12Bit, JPEGLSNearLossless)
+    return np.minimum(stored, top).astype(stored.dtype) if lossy else stored & top
 
 
 def _reduced(
@@ -111,7 +130,7 @@ def _reduced(
         and height >> (reduction + 1) >= enough[1]
     ):
         reduction += 1
-    start = frame.find(b"\xff\x4f\xff\x51", 0, 4096)
+    start = _codestream(frame)
     if not reduction or start < 0 or samples != 1 or dataset.PixelRepresentation:
         return None
     if frame[start + 42] & 0x80 or bits != dataset.BitsStored:
@@ -129,28 +148,37 @@ def _reduced(
     return stored >> (stored.dtype.itemsize * 8 - bits)
 
 
+def _codestream(frame: bytes) -> int:
+    """Where the JPEG 2000 codestream starts: at once, as the standard asks, or in the box of a JP2
+    file. A search for its mark could be led to another header than the decoder's. -1 for none."""
+    if frame.startswith(_J2K):
+        return 0
+    at = 0
+    if frame[4:8] != b"jP  ":
+        return -1
+    while at + 16 <= len(frame):
+        length, kind = int.from_bytes(frame[at : at + 4]), frame[at + 4 : at + 8]
+        head = 16 if length == 1 else 8
+        if length == 1:
+            length = int.from_bytes(frame[at + 8 : at + 16])
+        if kind == b"jp2c":
+            return at + head if frame.startswith(_J2K, at + head) else -1
+        if length < head:
+            return -1
+        at += length
+    return -1
+
+
 def _coded(frame: bytes) -> tuple[int, int, int, int] | None:
     """(width, height, samples, bits) in the header of a JPEG, JPEG-LS or JPEG 2000 stream."""
-    at = frame.find(b"\xff\x4f\xff\x51", 0, 4096)
-    if at >= 0 and len(frame) >= at + 43:
+    at = _codestream(frame)
+    if at >= 0:
+        if len(frame) < at + 43:
+            return None
         x1, y1, x0, y0 = struct.unpack(">IIII", frame[at + 8 : at + 24])
         samples, bits = struct.unpack(">HB", frame[at + 40 : at + 43])
         return x1 - x0, y1 - y0, samples, (bits & 0x7F) + 1
-    if frame[:2] != b"\xff\xd8":
-        return None
-    at = 2
-    while at + 10 <= len(frame):
-        if frame[at] != 0xFF:
-            return None
-        marker = frame[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            bits, height, width, samples = struct.unpack(">BHHB", frame[at + 4 : at + 10])
-            return width, height, samples, bits
-        at += 2 + int.from_bytes(frame[at + 2 : at + 4])
-    return None
+    return jpeg_stream.frame_header(frame)
 
 
 def _short(error: BaseException) -> str:

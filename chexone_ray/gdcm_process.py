@@ -150,10 +150,11 @@ def _serve() -> None:
         frame = sys.stdin.buffer.read(length)
         try:
             data = _decode_here(gdcm, frame, numbers, _text(photometric), _text(syntax))
-            reply = _REPLY.pack(True, len(data)) + data
+            decoded = True
         except Exception:  # Whatever it is, the parent is told and the next frame is served.
-            reply = _REPLY.pack(False, 0)
-        sys.stdout.buffer.write(reply)
+            data, decoded = b"", False
+        sys.stdout.buffer.write(_REPLY.pack(decoded, len(data)))
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
 

@@ -5,6 +5,7 @@ Formulas: DICOM PS3.3 C.11.1 (modality), C.11.2 (VOI), C.11.6 (presentation LUT 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 Values: TypeAlias = NDArray[np.float64]
 PERCENTILES = (0.5, 99.5)
 """Share of the pixels, in percent, below black and up to white where the file has no window."""
+_LARGEST = 1e9
+_STRIP = 64
 
 
 @dataclass(frozen=True)
@@ -68,19 +71,25 @@ class Grayscale:
     @classmethod
     def of(cls, dataset: Any) -> Grayscale:
         """Read a pydicom dataset. What is malformed counts as absent."""
-        slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept")
+        slope = _number(dataset, "RescaleSlope") or 1.0
+        intercept = _number(dataset, "RescaleIntercept") or 0.0
         shape = str(dataset.get("PresentationLUTShape", "") or "").strip().upper()
         photometric = str(dataset.get("PhotometricInterpretation", "")).strip().upper()
         padding = _number(dataset, "PixelPaddingValue")
+        bits, signed = int(dataset.BitsStored), bool(dataset.PixelRepresentation)
+        modality_table = _table(dataset, "ModalityLUTSequence", signed)
+        negative = modality_table is None and bool(
+            (_stored_ends(bits, signed) * slope + intercept).min() < 0
+        )
         return cls(
-            slope=1.0 if slope is None or slope == 0 else slope,
-            intercept=0.0 if intercept is None else intercept,
-            modality_table=_table(dataset, "ModalityLUTSequence"),
-            voi_table=_table(dataset, "VOILUTSequence"),
+            slope=slope,
+            intercept=intercept,
+            modality_table=modality_table,
+            voi_table=_table(dataset, "VOILUTSequence", negative),
             window=_window(dataset),
             inverted=photometric == "MONOCHROME1" or shape == "INVERSE",
-            bits=int(dataset.BitsStored),
-            signed=bool(dataset.PixelRepresentation),
+            bits=bits,
+            signed=signed,
             padding=None if padding is None else int(padding),
         )
 
@@ -115,9 +124,7 @@ class Grayscale:
         """0-1 and the name of what was done. `values` and `counts` are the modality value and the
         number of pixels of each stored value from `low` on. 8-bit files keep their values."""
         if policy == "full_range" or (self.bits <= 8 and self.modality_table is None):
-            start = -(2 ** (self.bits - 1)) if self.signed else 0
-            stored_ends = np.array([start, start + 2**self.bits - 1], dtype=np.float64)
-            ends = self.modality(stored_ends)
+            ends = self.modality(_stored_ends(self.bits, self.signed))
             if self.modality_table is not None:
                 ends = np.array([0.0, 2.0**self.modality_table.bits - 1])
             return _stretch(values, float(ends.min()), float(ends.max())), "full_range"
@@ -136,6 +143,12 @@ class Grayscale:
         return _stretch(values, float(black), float(white)), "percentile"
 
 
+def _stored_ends(bits: int, signed: bool) -> Values:
+    """The lowest and the highest stored value that there can be."""
+    start = -(2 ** (bits - 1)) if signed else 0
+    return np.array([start, start + 2**bits - 1], dtype=np.float64)
+
+
 def _stretch(values: Values, black: float, white: float) -> Values:
     if white <= black:
         return np.zeros_like(values)
@@ -143,7 +156,7 @@ def _stretch(values: Values, black: float, white: float) -> Values:
 
 
 def _number(dataset: Any, keyword: str) -> float | None:
-    """The first value of an element as a finite number."""
+    """The first value of an element as a number of a size that arithmetic stays finite with."""
     try:
         value = dataset.get(keyword)
         if value is None or isinstance(value, bytes):
@@ -153,7 +166,7 @@ def _number(dataset: Any, keyword: str) -> float | None:
         number = float(value)
     except (TypeError, ValueError, IndexError, AttributeError, OverflowError):
         return None
-    return number if np.isfinite(number) else None
+    return number if abs(number) <= _LARGEST else None
 
 
 def _window(dataset: Any) -> Window | None:
@@ -170,12 +183,13 @@ def _window(dataset: Any) -> Window | None:
     return Window(center, width, "LINEAR_EXACT") if function == "LINEAR_EXACT" else None
 
 
-def _table(dataset: Any, keyword: str) -> Table | None:
-    """The first item of a LUT sequence."""
+def _table(dataset: Any, keyword: str, negative: bool) -> Table | None:
+    """The first item of a LUT sequence. `negative`: values below zero come in, which makes its
+    first input a signed number whatever the file calls it."""
     try:
         item = dataset.get(keyword)[0]
         number, first, bits = (int(value) for value in item.LUTDescriptor)
-        number = number or 65_536
+        number = number % 65_536 or 65_536
         data = item.LUTData
         if isinstance(data, bytes):
             # Words in the byte order of the file, or bytes where 8 bits are packed.
@@ -188,6 +202,34 @@ def _table(dataset: Any, keyword: str) -> Table | None:
         return None
     if not len(entries) or not 1 <= bits <= 16:
         return None
-    if dataset.PixelRepresentation and first >= 32_768:
-        first -= 65_536  # Written as US although the stored values are signed.
+    if negative and first >= 32_768:
+        first -= 65_536
     return Table(np.minimum(entries, 2.0**bits - 1), first, bits)
+
+
+# --- whole images --------------------------------------------------------------------------------
+
+
+def counts(stored: NDArray[Any], low: int, number: int) -> NDArray[np.intp]:
+    """How many pixels hold each of the `number` values from `low` on."""
+    total = np.zeros(number, dtype=np.intp)
+    for strip in _strips(stored):
+        total += np.bincount(_from_zero(strip, low).ravel(), minlength=number)
+    return total
+
+
+def looked_up(table: NDArray[np.uint8], stored: NDArray[Any], low: int = 0) -> NDArray[np.uint8]:
+    """`table[stored - low]` for whole numbers that are all inside."""
+    out = np.empty(stored.shape, dtype=np.uint8)
+    for strip, shown in zip(_strips(stored), _strips(out), strict=True):
+        np.take(table, _from_zero(strip, low), out=shown, mode="clip")
+    return out
+
+
+def _strips(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Views of a few rows each, which stay in the cache and need little memory when converted."""
+    return (array[top : top + _STRIP] for top in range(0, len(array), _STRIP))
+
+
+def _from_zero(stored: NDArray[Any], low: int) -> NDArray[Any]:
+    return stored.astype(np.int32) - low if low else stored

@@ -11,12 +11,15 @@ from __future__ import annotations
 import io
 import math
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chexone_ray import grayscale, jpeg_stream
 from chexone_ray.boxes import Geometry
 from chexone_ray.config import ImageConfig
 from chexone_ray.errors import ChexoneError, ImageError
@@ -32,6 +35,8 @@ MAX_RATIO = 200
 Pixels: TypeAlias = NDArray[np.uint8]
 """(H, W, 3) uint8."""
 
+_LARGEST_RATIO = 1032
+"""Bytes that one byte of a PNG can inflate to; a pixel takes a bit at the least."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _JSRT_SIDE, _JSRT_MAX = 2048, 4095
@@ -53,8 +58,8 @@ def decode(data: bytes, config: ImageConfig) -> Image:
     """Decode and resize one image file.
 
     Raises ImageError with a reason code: empty, not_an_image, unsupported_format, truncated,
-    undecodable, too_large, aspect_ratio, multi_frame, and for DICOM also modality, document,
-    no_pixels, unsupported_pixels. Nothing larger than `max_source_pixels` is decoded.
+    undecodable, too_large, aspect_ratio, multi_frame, and for DICOM also modality, body_part,
+    document, no_pixels, unsupported_pixels. Nothing larger than `max_source_pixels` is decoded.
     """
     if data[:8] == _PNG:
         picture, original, provenance = _open_png(data, config)
@@ -138,8 +143,7 @@ def to_png(pixels: Pixels) -> bytes:
 
 def from_png(data: bytes) -> Pixels:
     """The inverse of `to_png`. Raises ImageError."""
-    picture = _open(data, "PNG")
-    return _to_rgb(_load(picture))
+    return _to_rgb(_loaded(_open(data, "PNG"))[0])
 
 
 # --- formats -------------------------------------------------------------------------------------
@@ -151,11 +155,15 @@ _Opened = tuple["Pillow.Image", tuple[int, int], dict[str, Any]]
 def _open_png(data: bytes, config: ImageConfig) -> _Opened:
     original = _png_size(data)
     _refuse_large(original, config)
+    if original[0] * original[1] > 8 * _LARGEST_RATIO * len(data):
+        raise ImageError("truncated", f"PNG of {len(data)} bytes declares {original} pixels")
     picture = _open(data, "PNG")
+    if picture.size != original:  # A second header chunk, which Pillow follows.
+        raise ImageError("undecodable", "PNG with two sizes")
     if getattr(picture, "n_frames", 1) > 1:
         raise ImageError("multi_frame", f"animated PNG of {picture.n_frames} frames")  # type: ignore[attr-defined]
     provenance: dict[str, Any] = {"format": "PNG", "mode": picture.mode}
-    shown, more = _eight_bit(_load(picture))
+    shown, more = _loaded(picture)
     return shown, original, provenance | more
 
 
@@ -166,6 +174,10 @@ def _open_jpeg(data: bytes, config: ImageConfig) -> _Opened:
 
     picture = _open(data, "JPEG")
     _refuse_large(picture.size, config)
+    if jpeg_stream.too_many_scans(data):
+        raise ImageError("undecodable", "JPEG that goes over the picture too often")
+    if jpeg_stream.too_short(data):
+        raise ImageError("truncated", f"JPEG of {len(data)} bytes declares {picture.size} pixels")
     original = _displayed_size(picture)
     rotation = _ROTATIONS.get(_orientation(picture))
     stored_height, stored_width = fit_to_grid(
@@ -174,7 +186,7 @@ def _open_jpeg(data: bytes, config: ImageConfig) -> _Opened:
     full = picture.size
     picture.draft(None, (2 * stored_width, 2 * stored_height))
     provenance = {"format": "JPEG", "mode": picture.mode, "decoded": picture.size, "full": full}
-    shown, more = _eight_bit(_load(picture))
+    shown, more = _loaded(picture)
     if rotation is not None:
         shown = shown.transpose(pillow.Transpose(rotation))
     return shown, original, provenance | more | {"rotated": rotation is not None}
@@ -200,7 +212,7 @@ def _open_dicom(data: bytes, config: ImageConfig) -> _Opened:
         rows, columns = fit_to_grid(height, width, config.max_pixels, config.min_pixels)
         return 2 * columns, 2 * rows
 
-    film = dicom.read(data, config.max_source_pixels, config.no_window, enough)
+    film = dicom.read(data, config.max_source_pixels, config.no_window, enough, config.body_part)
     return pillow.fromarray(np.ascontiguousarray(film.pixels)), film.size, film.provenance
 
 
@@ -222,27 +234,30 @@ def _require_dicom(data: bytes) -> None:
 def _open(data: bytes, kind: str) -> Pillow.Image:
     from PIL import Image as pillow
 
-    try:
+    with _as_image_error(kind, "header"):
         return pillow.open(io.BytesIO(data), formats=(kind,))
-    except pillow.DecompressionBombError as error:
-        raise ImageError("too_large", f"{kind} declares too many pixels") from error
-    except Exception as error:  # Pillow raises anything on damaged bytes.
-        raise ImageError("undecodable", f"{kind} header cannot be read ({_name(error)})") from error
 
 
-def _load(picture: Pillow.Image) -> Pillow.Image:
-    try:
+def _loaded(picture: Pillow.Image) -> tuple[Pillow.Image, dict[str, Any]]:
+    """The decoded picture in mode L or RGB, and how it came about."""
+    with _as_image_error(picture.format or "image", "pixels"):
         picture.load()
-    except Exception as error:  # Pillow raises anything on damaged bytes.
+        return _eight_bit(picture)
+
+
+@contextmanager
+def _as_image_error(kind: str, what: str) -> Iterator[None]:
+    """Pillow raises anything on damaged bytes, and its messages may quote them."""
+    from PIL import Image as pillow
+
+    try:
+        yield
+    except (pillow.DecompressionBombError, MemoryError) as error:
+        raise ImageError("too_large", f"{kind} has too many pixels for the memory") from error
+    except Exception as error:
         reason = "truncated" if "truncated" in str(error) else "undecodable"
-        raise ImageError(
-            reason, f"{picture.format} pixels cannot be read ({_name(error)})"
-        ) from error
-    return picture
-
-
-def _name(error: Exception) -> str:
-    return type(error).__name__
+        name = type(error).__name__
+        raise ImageError(reason, f"{kind} {what} cannot be read ({name})") from error
 
 
 def _png_size(data: bytes) -> tuple[int, int]:
@@ -288,13 +303,13 @@ def _eight_bit(picture: Pillow.Image) -> tuple[Pillow.Image, dict[str, Any]]:
         values = np.asarray(picture)
         bits = max(8, int(values.max()).bit_length())
         table = np.rint(np.arange(2**bits) * (255 / (2**bits - 1))).astype(np.uint8)
-        return pillow.fromarray(table[values]), {"bits": bits}
+        return pillow.fromarray(grayscale.looked_up(table, values)), {"bits": bits}
     if picture.mode == "1":
         return picture.convert("L"), {}
     if picture.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
+        layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         white = pillow.new("RGB", layer.size, (255, 255, 255))
-        white.paste(layer, mask=layer.getchannel("A"))
+        white.paste(layer, mask=layer)
         return white, {}
     return picture.convert("RGB"), {}
 

@@ -9,22 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 import pytest
-from pydicom.encaps import get_frame
 from pydicom.uid import JPEGLosslessSV1
 
 from chexone_ray import gdcm_process
-from tests.test_dicom import SHAPE, film, gdcm_encoded, ramp
+from tests.films import SHAPE, film, gdcm_encoded, ramp
+from tests.films import frame as frame_of
 
 
 @pytest.fixture(scope="module")
-def frame(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    folder = tmp_path_factory.mktemp("gdcm")
-    raw = gdcm_encoded(film(ramp()), JPEGLosslessSV1, folder)
-    (folder / "film.dcm").write_bytes(raw)
-    data = pydicom.dcmread(folder / "film.dcm").PixelData
-    return bytes(get_frame(data, 0, number_of_frames=1))
+def frame() -> bytes:
+    return frame_of(gdcm_encoded(film(ramp()), JPEGLosslessSV1))
 
 
 @pytest.fixture(autouse=True)

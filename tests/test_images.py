@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
+import time
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +16,10 @@ from PIL import Image as pillow
 from chexone_ray.config import ImageConfig
 from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.images import decode, fit_to_grid, from_png, size, to_png
+from tests.memory import peak_mib, reset_peak
 
 CONFIG = ImageConfig()
+BICUBIC = pillow.Resampling.BICUBIC
 
 
 def picture(height: int, width: int, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -200,15 +205,47 @@ def test_exif_rotation(orientation: int) -> None:
     assert np.abs(image.pixels.astype(int) - expected).mean() < 1.5
 
 
-def test_large_jpeg_is_decoded_small_and_looks_the_same() -> None:
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 2, "colour": 3}])
+@pytest.mark.parametrize(("max_pixels", "decoded"), [(262_144, (1250, 1500)), (12_544, (313, 375))])
+def test_large_jpeg_is_decoded_small_and_looks_the_same(
+    options: dict[str, Any], max_pixels: int, decoded: tuple[int, int]
+) -> None:
     draw = np.random.default_rng(0)
-    array = np.clip(picture(3000, 2500).astype(int) + draw.integers(-9, 9, (3000, 2500)), 0, 255)
-    data = encoded(array.astype(np.uint8), "JPEG", quality=90)
-    image = decode(data, CONFIG)
-    assert image.provenance["decoded"] == (1250, 1500)
-    full = pillow.open(io.BytesIO(data)).resize((448, 560), pillow.Resampling.BICUBIC)
-    difference = np.abs(image.pixels[..., 0].astype(int) - np.asarray(full))
+    array = picture(3000, 2500, options.get("colour", 1))
+    array = np.clip(array + draw.integers(-9, 9, array.shape), 0, 255).astype(np.uint8)
+    data = encoded(array, "JPEG", quality=90, **{k: v for k, v in options.items() if k != "colour"})
+    image = decode(data, ImageConfig(max_pixels=max_pixels))
+    assert (image.provenance["decoded"], image.provenance["full"]) == (decoded, (2500, 3000))
+    assert (image.geometry.original_width, image.geometry.original_height) == (2500, 3000)
+    height, width = image.pixels.shape[:2]
+    full = pillow.open(io.BytesIO(data)).convert("RGB").resize((width, height), BICUBIC)
+    difference = np.abs(image.pixels.astype(int) - np.asarray(full))
     assert difference.mean() < 1 and difference.max() < 8
+
+
+def test_small_jpeg_is_decoded_in_full() -> None:
+    image = decode(encoded(picture(700, 900), "JPEG"), CONFIG)
+    assert image.provenance["decoded"] == image.provenance["full"] == (900, 700)
+
+
+def test_rotated_jpeg_is_decoded_small() -> None:
+    exif = pillow.Exif()
+    exif[0x0112] = 6  # A quarter to the right: what was at the left is at the top.
+    shade = np.linspace(0, 255, 2500).astype(np.uint8)[None].repeat(3000, axis=0)
+    image = decode(encoded(shade, "JPEG", quality=95, exif=exif), CONFIG)
+    assert image.provenance["decoded"] == (1250, 1500)
+    assert (image.geometry.original_width, image.geometry.original_height) == (3000, 2500)
+    grey = image.pixels[..., 0].astype(int)
+    assert grey.shape == (448, 560)
+    assert grey[0].max() < 3 and grey[-1].min() > 252 and np.ptp(grey, axis=1).max() < 3
+
+
+def test_jpeg_of_several_pictures_shows_the_first() -> None:
+    """Phones append a preview to their photographs of films."""
+    first, second = (pillow.fromarray(picture(112, 140, 3, seed)) for seed in range(2))
+    buffer = io.BytesIO()
+    first.save(buffer, "MPO", save_all=True, append_images=[second], quality=95)
+    assert np.abs(decode(buffer.getvalue(), CONFIG).pixels - np.asarray(first, int)).mean() < 3
 
 
 def test_png_transport_is_lossless() -> None:
@@ -261,6 +298,74 @@ def test_decompression_bombs_are_refused_before_decoding() -> None:
     assert reason(bytes(jpeg)) == "too_large"
     small = ImageConfig(max_source_pixels=10_000)
     assert reason(encoded(picture(112, 112)), small) == "too_large"
+
+
+def test_a_second_header_does_not_pass_the_limit() -> None:
+    def header(width: int, height: int) -> tuple[bytes, bytes]:
+        return b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+
+    rows = b"".join(b"\0" + bytes(2000) for _ in range(2000))
+    tail = (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    assert reason(png_chunks(header(100, 100), header(2000, 2000), *tail)) == "undecodable"
+    assert decode(png_chunks(header(2000, 2000), *tail), CONFIG).pixels.max() == 0
+
+
+def test_text_bombs_are_refused() -> None:
+    body = encoded(picture(112, 112))
+    for name, prefix in ((b"zTXt", b"a\0\0"), (b"iTXt", b"a\0\1\0\0\0"), (b"iCCP", b"a\0\0")):
+        content = prefix + zlib.compress(bytes(300 << 20), 1)
+        chunk = png_chunks((name, content))[8:]
+        reset_peak()
+        before = peak_mib()
+        with contextlib.suppress(ImageError):
+            decode(body[:33] + chunk + body[33:], CONFIG)
+        assert peak_mib() - before < 64
+
+
+def test_bombs_take_no_memory() -> None:
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 16, 6, 0, 0, 0)
+    png = png_chunks((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1 << 20))), (b"IEND", b""))
+    jpeg = encoded(picture(112, 112, 3), "JPEG")
+    at = jpeg.find(b"\xff\xc0")
+    jpeg = jpeg[: at + 5] + struct.pack(">HH", 65_500, 65_500) + jpeg[at + 9 :]
+    reset_peak()
+    before = peak_mib()
+    for bomb in (png, jpeg):
+        assert reason(bomb) == "too_large"
+    assert peak_mib() - before < 16
+
+
+def test_too_few_bytes_for_the_size_are_refused_before_decoding() -> None:
+    png, jpeg = encoded(picture(112, 112)), encoded(picture(112, 112), "JPEG")
+    header = struct.pack(">II", 7000, 7000) + png[24:29]
+    png = png[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + png[33:]
+    at = jpeg.find(b"\xff\xc0") + 5
+    jpeg = jpeg[:at] + struct.pack(">HH", 7000, 7000) + jpeg[at + 4 :]
+    reset_peak()
+    before = peak_mib()
+    assert reason(png) == reason(jpeg) == "truncated"
+    assert peak_mib() - before < 16
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_the_emptiest_pictures_have_enough_bytes(bits: int) -> None:
+    blank = np.zeros((4000, 4000), dtype=bool if bits == 1 else np.uint8)
+    assert decode(encoded(blank, "PNG", compress_level=9), CONFIG).pixels.max() == 0
+    if bits == 8:
+        for options in ({}, {"optimize": True}, {"progressive": True}):
+            assert decode(encoded(blank, "JPEG", **options), CONFIG).pixels.max() == 0
+
+
+def test_a_jpeg_of_very_many_scans_is_refused() -> None:
+    """Each scan goes over the whole picture, so a few kilobytes could take hours."""
+    data = encoded(picture(1000, 1000), "JPEG", progressive=True)
+    at = data.rindex(b"\xff\xda")
+    many = data[:at] + data[at:-2] * 10_000 + b"\xff\xd9"
+    start = time.perf_counter()
+    assert reason(many) == "undecodable"
+    assert time.perf_counter() - start < 2
+    # The same bytes after the end of the picture, as in a phone's moving photograph, do no harm.
+    decode(data + data[at:-2] * 10_000, CONFIG)
 
 
 def test_animated_png_is_refused() -> None:

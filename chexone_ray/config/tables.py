@@ -25,11 +25,15 @@ class ImageConfig(Settings):
     )
     min_pixels: PositiveInt = Field(3_136, description="Smallest area after the resize, in pixels.")
     max_source_pixels: PositiveInt = Field(
-        100_000_000, description="Refuse files that declare more pixels than this, before decoding."
+        64_000_000,
+        description="Refuse files that declare more pixels, or a third in colour DICOM, unread.",
     )
     no_window: Literal["percentile", "full_range"] = Field(
         "percentile",
         description="DICOM without VOI LUT or window: stretch percentiles or full range.",
+    )
+    body_part: Literal["chest", "any"] = Field(
+        "chest", description="DICOM whose header names another part of the body: refuse or read."
     )
 
     @model_validator(mode="after")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -28,7 +27,6 @@ READ_THREADS = 8
 SUFFIXES = (".jpg", ".dcm", ".dicom", ".png")
 """Tried in turn where a file is not there under the name that the archive leads to expect."""
 _REPLACED = (*SUFFIXES, ".jpeg")
-_DICOM_VIEWS = {"PA": "PA", "AP": "AP", "LL": "lateral", "RL": "lateral", "LATERAL": "lateral"}
 _MISSING = "image_missing"
 BOX_OUTSIDE = "box_outside_image"
 
@@ -241,7 +239,7 @@ def verify(image: ImageRef, default_view: str, config: ImageConfig) -> Verified 
         picture = images.decode(data, config)
     except ImageError as error:
         return f"image_{error.reason}"
-    view = image.view or _header_view(uri, data) or default_view
+    view = image.view or _more_exact(picture.provenance.get("view", ""), default_view)
     size = picture.geometry
     found = replace(
         image, uri=uri, view=view, width=size.original_width, height=size.original_height
@@ -257,16 +255,11 @@ def other_names(uri: str) -> Iterator[str]:
     return (stem + other for other in SUFFIXES)
 
 
-def _header_view(uri: str, data: bytes) -> str:
-    """View of a DICOM file by its ViewPosition; empty for other files and views."""
-    if not uri.endswith((".dcm", ".dicom")):
-        return ""
-    import pydicom
-
-    header = pydicom.dcmread(
-        io.BytesIO(data), stop_before_pixels=True, force=True, specific_tags=["ViewPosition"]
-    )
-    return _DICOM_VIEWS.get(str(header.get("ViewPosition", "")).upper(), "")
+def _more_exact(header_view: str, default_view: str) -> str:
+    """A DICOM header's view, but where it says no more than frontal the archive's PA or AP."""
+    if header_view == "frontal" and default_view in ("PA", "AP"):
+        return default_view
+    return header_view or default_view
 
 
 def _report(uri: str) -> str | None:
