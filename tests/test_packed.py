@@ -74,6 +74,48 @@ def test_members_read_as_files_do(tmp_path: Path, name: str, data: bytes) -> Non
     assert storage.read_if_there(f"{tmp_path}/none.zip!/a.png") is None
 
 
+def test_a_zip_of_more_than_4_gb(tmp_path: Path) -> None:
+    place = tmp_path / "large.zip"
+    with place.open("w+b") as file:
+        file.truncate(5 * 2**30)  # a hole, which takes no room on the disk
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.writestr("a.png", b"far away")
+    assert storage.read_bytes(f"{place}!/a.png") == b"far away"
+
+
+class Outage(io.RawIOBase):
+    """An archive in a storage that stops answering after its first bytes."""
+
+    def __init__(self) -> None:
+        self.answers = [b"PK"]
+
+    def size(self) -> int:
+        return 1000
+
+    def read_at(self, count: int, start: int) -> bytes:
+        if not self.answers:
+            raise OSError("no answer")
+        return self.answers.pop()
+
+    def readinto(self, _: object) -> int:
+        raise OSError("no answer")
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return offset
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar"])
+def test_an_outage_is_no_damage(name: str) -> None:
+    with pytest.raises(OSError, match="no answer"):
+        packed.index(Outage(), name)
+
+
 def test_an_archive_of_another_size_is_read_anew(tmp_path: Path) -> None:
     place = tmp_path / "a.zip"
     uri = write(place, zipped({"a": b"1"}))
