@@ -15,8 +15,8 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from chexone_ray.check_line import CheckLine
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import Finding
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements"
 MIN_SHM_GB = 2.0
@@ -26,7 +26,7 @@ PORTS = {8000: "Ray Serve", 8265: "the Ray dashboard and job server"}
 SMOKE_TIMEOUT_S = 600
 DEVICE_TIMEOUT_S = 120
 
-# In a process of its own: torch and vLLM cost seconds, and a crash is a finding, not our end.
+# In a process of its own: torch and vLLM cost seconds, and a crash is a failed check, not our end.
 _DEVICE = """
 import torch
 names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -55,14 +55,14 @@ def run(argv: Sequence[str]) -> int:
     )
     arguments = parser.parse_args(argv)
     failed = False
-    for finding in checks(arguments.uri, arguments.smoke):
-        sys.stdout.write(finding.line() + "\n")
+    for line in checks(arguments.uri, arguments.smoke):
+        sys.stdout.write(line.text() + "\n")
         sys.stdout.flush()
-        failed = failed or finding.state == "FAIL"
+        failed = failed or line.state == "FAIL"
     return int(failed)
 
 
-def checks(uri: str | None, smoke: bool) -> Iterator[Finding]:
+def checks(uri: str | None, smoke: bool) -> Iterator[CheckLine]:
     """All findings in order, each as soon as it is known."""
     yield python_version(sys.version_info[:2])
     yield versions(REQUIREMENTS)
@@ -73,14 +73,14 @@ def checks(uri: str | None, smoke: bool) -> Iterator[Finding]:
     yield disk(Path.cwd())
     yield from (port(number, user) for number, user in PORTS.items())
     yield object_storage(uri)
-    yield vllm_smoke() if smoke else Finding("vllm", "skip", "left out by --no-smoke")
+    yield vllm_smoke() if smoke else CheckLine("vllm", "skip", "left out by --no-smoke")
 
 
-def python_version(version: tuple[int, ...]) -> Finding:
+def python_version(version: tuple[int, ...]) -> CheckLine:
     text = ".".join(str(v) for v in version)
     if (3, 11) <= version < (3, 13):
-        return Finding("python", "ok", f"{text} on {platform.machine()}")
-    return Finding("python", "FAIL", f"{text}: use Python 3.11 or 3.12 and run `make setup`")
+        return CheckLine("python", "ok", f"{text} on {platform.machine()}")
+    return CheckLine("python", "FAIL", f"{text}: use Python 3.11 or 3.12 and run `make setup`")
 
 
 def flavour() -> str:
@@ -96,13 +96,15 @@ def flavour() -> str:
     return "cpu"
 
 
-def versions(folder: Path) -> Finding:
+def versions(folder: Path) -> CheckLine:
     """Installed distributions against the lock of this flavour."""
     from packaging.requirements import Requirement
 
     lock = folder / f"{flavour()}.txt"
     if not lock.is_file():
-        return Finding("versions", "skip", "no lock beside the package: not an installed checkout")
+        return CheckLine(
+            "versions", "skip", "no lock beside the package: not an installed checkout"
+        )
     wrong = []
     total = 0
     for line in lock.read_text().splitlines():
@@ -121,18 +123,20 @@ def versions(folder: Path) -> Finding:
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         text = ", ".join(wrong[:3]) + more
-        return Finding("versions", "FAIL", f"{text}: run `make setup FLAVOUR={flavour()}`")
-    return Finding("versions", "ok", f"{total} packages as in requirements/{lock.name}")
+        return CheckLine("versions", "FAIL", f"{text}: run `make setup FLAVOUR={flavour()}`")
+    return CheckLine("versions", "ok", f"{total} packages as in requirements/{lock.name}")
 
 
-def device() -> Finding:
+def device() -> CheckLine:
     """GPUs for the GPU flavour, AVX2 for the CPU flavour."""
     cpus = len(os.sched_getaffinity(0))
     if flavour() == "cpu":
         flags = Path("/proc/cpuinfo")
         if platform.machine() == "x86_64" and "avx2" not in flags.read_text():
-            return Finding("device", "FAIL", "this CPU has no AVX2, which vLLM needs: use another")
-        return Finding("device", "ok", f"CPU flavour, {cpus} cores")
+            return CheckLine(
+                "device", "FAIL", "this CPU has no AVX2, which vLLM needs: use another"
+            )
+        return CheckLine("device", "ok", f"CPU flavour, {cpus} cores")
     try:
         done = subprocess.run(
             [sys.executable, "-c", _DEVICE],
@@ -141,69 +145,71 @@ def device() -> Finding:
             timeout=DEVICE_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired:
-        return Finding("device", "FAIL", f"torch did not answer in {DEVICE_TIMEOUT_S} s: check it")
+        return CheckLine(
+            "device", "FAIL", f"torch did not answer in {DEVICE_TIMEOUT_S} s: check it"
+        )
     count, _, names = done.stdout.strip().partition(" ")
     if done.returncode or not count.isdigit() or int(count) == 0:
-        return Finding(
+        return CheckLine(
             "device",
             "FAIL",
             "no CUDA device with the GPU flavour: check `nvidia-smi` and the driver, "
             "or run `make setup FLAVOUR=cpu`",
         )
-    return Finding("device", "ok", f"{count} GPU ({names}), {cpus} cores")
+    return CheckLine("device", "ok", f"{count} GPU ({names}), {cpus} cores")
 
 
-def compiler() -> Finding:
+def compiler() -> CheckLine:
     found = shutil.which(os.environ.get("CXX", "g++"))
     if found:
-        return Finding("compiler", "ok", found)
-    return Finding("compiler", "FAIL", "no g++, which DeepSpeed needs: install it (apt: g++)")
+        return CheckLine("compiler", "ok", found)
+    return CheckLine("compiler", "FAIL", "no g++, which DeepSpeed needs: install it (apt: g++)")
 
 
-def memory() -> Finding:
+def memory() -> CheckLine:
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     if size >= MIN_MEMORY_GB:
-        return Finding("memory", "ok", f"{size:.0f} GB")
-    return Finding("memory", "FAIL", f"{size:.0f} GB: the demo needs {MIN_MEMORY_GB:.0f} GB")
+        return CheckLine("memory", "ok", f"{size:.0f} GB")
+    return CheckLine("memory", "FAIL", f"{size:.0f} GB: the demo needs {MIN_MEMORY_GB:.0f} GB")
 
 
-def shared_memory(folder: Path) -> Finding:
+def shared_memory(folder: Path) -> CheckLine:
     """Ray's object store lives here; it falls back to the disk, slowly, when it is small."""
     if not folder.is_dir():
-        return Finding("shared memory", "FAIL", f"{folder} is absent: mount a tmpfs there")
+        return CheckLine("shared memory", "FAIL", f"{folder} is absent: mount a tmpfs there")
     size = shutil.disk_usage(folder).total / 1e9
     if size >= MIN_SHM_GB:
-        return Finding("shared memory", "ok", f"{size:.0f} GB in {folder}")
-    return Finding(
+        return CheckLine("shared memory", "ok", f"{size:.0f} GB in {folder}")
+    return CheckLine(
         "shared memory",
         "FAIL",
         f"{size:.2f} GB in {folder}, wanted {MIN_SHM_GB:.0f}: give the container --shm-size=8g",
     )
 
 
-def disk(folder: Path) -> Finding:
+def disk(folder: Path) -> CheckLine:
     free = shutil.disk_usage(folder).free / 1e9
     if free >= MIN_DISK_GB:
-        return Finding("disk", "ok", f"{free:.0f} GB free")
-    return Finding(
+        return CheckLine("disk", "ok", f"{free:.0f} GB free")
+    return CheckLine(
         "disk", "FAIL", f"{free:.0f} GB free, wanted {MIN_DISK_GB:.0f}: make room on {folder}"
     )
 
 
-def port(number: int, user: str) -> Finding:
+def port(number: int, user: str) -> CheckLine:
     name = f"port {number}"
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", number))
         except OSError:
-            return Finding(
+            return CheckLine(
                 name, "FAIL", f"in use, wanted by {user}: stop its owner or choose another port"
             )
-    return Finding(name, "ok", f"free for {user}")
+    return CheckLine(name, "ok", f"free for {user}")
 
 
-def object_storage(uri: str | None) -> Finding:
+def object_storage(uri: str | None) -> CheckLine:
     """Write, read and delete an object under `uri`; without one, list buckets if S3 is set up."""
     from chexone_ray import s3, storage
 
@@ -211,7 +217,7 @@ def object_storage(uri: str | None) -> Finding:
         os.environ.get(k) for k in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_PROFILE")
     )
     if uri is None and not configured:
-        return Finding("storage", "skip", "no AWS_* variables; give --uri to check a folder")
+        return CheckLine("storage", "skip", "no AWS_* variables; give --uri to check a folder")
 
     def check() -> str:
         if uri is None:
@@ -235,18 +241,18 @@ def object_storage(uri: str | None) -> Finding:
     return _told("storage", check)
 
 
-def _told(name: str, check: Callable[[], str]) -> Finding:
+def _told(name: str, check: Callable[[], str]) -> CheckLine:
     try:
-        return Finding(name, "ok", check())
+        return CheckLine(name, "ok", check())
     except ChexoneError as error:
-        return Finding(name, "FAIL", str(error))
+        return CheckLine(name, "FAIL", str(error))
     except Exception as error:  # a check must not end the report
-        return Finding(
+        return CheckLine(
             name, "FAIL", f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         )
 
 
-def vllm_smoke() -> Finding:
+def vllm_smoke() -> CheckLine:
     """Build the tiny model with random weights, load it into vLLM and take four tokens."""
     from chexone_ray import tiny_model
     from chexone_ray.config import TinyModelConfig
@@ -263,12 +269,12 @@ def vllm_smoke() -> Finding:
                 env=environment,
             )
         except subprocess.TimeoutExpired:
-            return Finding(
+            return CheckLine(
                 "vllm", "FAIL", f"no answer in {SMOKE_TIMEOUT_S} s: check the machine's load"
             )
         except Exception as error:  # a check must not end the report
-            return Finding("vllm", "FAIL", f"tiny model: {type(error).__name__}: {error}")
+            return CheckLine("vllm", "FAIL", f"tiny model: {type(error).__name__}: {error}")
     if "SMOKE 4" in done.stdout:
-        return Finding("vllm", "ok", "a tiny model loads and answers")
+        return CheckLine("vllm", "ok", "a tiny model loads and answers")
     last = (done.stderr.strip().splitlines() or ["no output"])[-1][:200]
-    return Finding("vllm", "FAIL", f"{last}: run `make setup FLAVOUR={flavour()}`")
+    return CheckLine("vllm", "FAIL", f"{last}: run `make setup FLAVOUR={flavour()}`")

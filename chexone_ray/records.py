@@ -161,19 +161,6 @@ class Rollout:
     """Why there are no completions, or empty."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of a check that a person reads: `chexone doctor`, `chexone prepare --check`."""
-
-    name: str
-    state: Literal["ok", "FAIL", "skip"]
-    message: str
-
-    def line(self) -> str:
-        """State, name and message in columns."""
-        return f"{self.state:<5} {self.name:<14} {self.message}"
-
-
 def sample_schema() -> Any:
     """The manifest Arrow schema, one column a field of `Sample`. Imports pyarrow on call."""
     import pyarrow as pa

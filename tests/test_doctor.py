@@ -55,7 +55,7 @@ def test_a_port_in_use_is_found() -> None:
 def test_small_disk_and_shared_memory_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = shutil.disk_usage("/")._replace(total=64 * 10**6, free=3 * 10**9)
     monkeypatch.setattr("chexone_ray.doctor.shutil.disk_usage", lambda _: small)
-    assert doctor.disk(tmp_path).line().startswith("FAIL  disk")
+    assert doctor.disk(tmp_path).text().startswith("FAIL  disk")
     assert "3 GB free, wanted 12" in doctor.disk(tmp_path).message
     assert "--shm-size" in doctor.shared_memory(tmp_path).message
     assert doctor.shared_memory(tmp_path / "absent").state == "FAIL"

@@ -29,9 +29,10 @@ class Letter:
 
     dataset: str
     reason: str
-    """Its first word is what was lost: image, study, report, row, box, question, ..."""
+    """image_*, study_*, report_*, box_* and question_* say what of it; others are table rows."""
     place: str
-    """The file, the row of a table, the study, or the archive where no more is known."""
+    """The file, the row of a table as `<uri>:<line>`, the entry of a JSON file as `<uri>:<index or
+    key>`, the study, or the archive for what is too much to tell one by one."""
     count: int = 1
 
 
@@ -138,7 +139,8 @@ def letters_table(letters: Iterable[Letter]) -> Any:
         ]
     )
     rows = sorted(letters, key=lambda item: (item.dataset, item.reason, item.place))
-    return pa.Table.from_pylist([asdict(letter) for letter in rows], schema=schema)
+    columns = {name: [getattr(letter, name) for letter in rows] for name in schema.names}
+    return pa.table(columns, schema=schema)
 
 
 def by_reason(letters: Iterable[Letter]) -> Counter[str]:

@@ -26,7 +26,7 @@ from chexone_ray.data.blocks import Letter
 from chexone_ray.data.packed_images import locate
 from chexone_ray.data.refuse import idle_settings, refuse
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.vindr_boxes import box_files
 from chexone_ray.errors import ChexoneError
@@ -197,7 +197,7 @@ def read_sources(
             raise ChexoneError(problem)
         found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
         found = [item.with_uncertain(source.uncertain) for item in locate(source, found)]
-        letters += [Letter(source.adapter, why, source.uri, n) for why, n in sorted(lost.items())]
+        letters += [Letter(source.adapter, *letter) for letter in lost.letters(source.uri)]
         repeated: Counter[str] = Counter()
         for item in found:
             study = item.study
@@ -209,7 +209,7 @@ def read_sources(
         if repeated:
             raise ChexoneError(_told_twice(source, repeated))
     for studies in by_patient.values():
-        studies.sort(key=lambda item: (item.study.date, item.study.study))
+        studies[:] = in_order(studies)
     patients, moves = leaks.settle(by_patient, leaks.held_out(config))
     return patients, letters, moves
 

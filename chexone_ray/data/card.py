@@ -99,8 +99,7 @@ def _dropped(dropped: Mapping[str, int]) -> Iterator[str]:
     if not dropped:
         yield "Nothing."
         return
-    yield "| of | reason | count |"
-    yield "|---|---|---:|"
+    yield "| reason | count |"
+    yield "|---|---:|"
     for reason, count in sorted(dropped.items(), key=lambda item: (-item[1], item[0])):
-        unit, _, rest = reason.partition("_")
-        yield f"| {unit} | {rest} | {count} |"
+        yield f"| {reason} | {count} |"

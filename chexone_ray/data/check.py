@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from chexone_ray import packed, storage
+from chexone_ray.check_line import CheckLine
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.ask import AMBIGUOUS, other_names
 from chexone_ray.data.build import read_sources
@@ -17,7 +18,6 @@ from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.spec import Spec
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import Finding
 
 
 def answer(config: PrepareConfig) -> int | None:
@@ -31,24 +31,26 @@ def check(config: PrepareConfig) -> int:
     failed = False
     for problem in problems(config):
         failed = True
-        sys.stdout.write(f"{Finding('settings', 'FAIL', problem).line()}\n")
-    for source in config.sources:
+        sys.stdout.write(f"{CheckLine('settings', 'FAIL', problem).text()}\n")
+    for source in (*config.sources, *config.held_out):
         spec = SOURCES[source.adapter]
-        sys.stdout.write(f"{source.adapter}: {spec.title}, {source.uri} (access: {spec.access})\n")
-        for finding in findings(source, spec, config.archive_splits):
-            failed |= finding.state == "FAIL"
-            sys.stdout.write(f"  {finding.line()}\n")
+        role = ", held out" if source in config.held_out else ""
+        told = f"{spec.title}, {source.uri} (access: {spec.access}{role})"
+        sys.stdout.write(f"{source.adapter}: {told}\n")
+        for line in check_lines(source, spec, config.archive_splits):
+            failed |= line.state == "FAIL"
+            sys.stdout.write(f"  {line.text()}\n")
     adapters = [source.adapter for source in config.sources]
     if not failed and len(set(adapters)) < len(adapters):
         try:
             read_sources(config)  # two archives of one data set may hold the same studies
         except ChexoneError as error:
             failed = True
-            sys.stdout.write(f"{Finding('sources', 'FAIL', str(error)).line()}\n")
+            sys.stdout.write(f"{CheckLine('sources', 'FAIL', str(error)).text()}\n")
     return int(failed)
 
 
-def findings(source: SourceConfig, spec: Spec, archive_splits: bool) -> Iterator[Finding]:
+def check_lines(source: SourceConfig, spec: Spec, archive_splits: bool) -> Iterator[CheckLine]:
     """The tables with their columns, then what the adapter makes of them, then the image files."""
     whole = True
     for table in spec.tables:
@@ -56,41 +58,43 @@ def findings(source: SourceConfig, spec: Spec, archive_splits: bool) -> Iterator
         whole &= found.state != "FAIL"
         yield found
     if not whole:
-        yield Finding("images", "skip", "the tables have to be there first")
+        yield CheckLine("images", "skip", "the tables have to be there first")
         return
     try:
         studies, dropped = spec.read(source, archive_splits)
     except ChexoneError as error:
-        yield Finding("studies", "FAIL", str(error))
+        yield CheckLine("studies", "FAIL", str(error))
         return
     lost = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()))
     if not studies:
         reasons = (f"mostly {reason} ({count} times)" for reason, count in dropped.most_common(1))
         why = next(reasons, "the tables have no row")
-        yield Finding("studies", "FAIL", f"no study: {why}; see docs/data.md")
+        yield CheckLine("studies", "FAIL", f"no study: {why}; see docs/data.md")
         return
-    yield Finding("studies", "ok", f"{len(studies)} studies; left out: {lost or 'nothing'}")
+    yield CheckLine("studies", "ok", f"{len(studies)} studies; left out: {lost or 'nothing'}")
     try:
         yield _images(source, locate(source, studies))
     except ChexoneError as error:
-        yield Finding("images", "FAIL", str(error))
+        yield CheckLine("images", "FAIL", str(error))
 
 
-def _table(root: str, names: tuple[str, ...], columns: tuple[str, ...], optional: bool) -> Finding:
+def _table(
+    root: str, names: tuple[str, ...], columns: tuple[str, ...], optional: bool
+) -> CheckLine:
     uri = tables.find(root, names)
     if uri is None and optional:
-        return Finding(names[0], "skip", "not there, and not needed")
+        return CheckLine(names[0], "skip", "not there, and not needed")
     if uri is None:
-        return Finding(names[0], "FAIL", f"missing: put {' or '.join(names)} under {root}")
+        return CheckLine(names[0], "FAIL", f"missing: put {' or '.join(names)} under {root}")
     try:
         if ".csv" in uri:  # in JSON each entry names its own columns
             tables.read(uri, columns, "is it the release that docs/data.md describes?")
     except ChexoneError as error:
-        return Finding(names[0], "FAIL", str(error))
-    return Finding(names[0], "ok", uri)
+        return CheckLine(names[0], "FAIL", str(error))
+    return CheckLine(names[0], "ok", uri)
 
 
-def _images(source: SourceConfig, studies: Sequence[PendingStudy]) -> Finding:
+def _images(source: SourceConfig, studies: Sequence[PendingStudy]) -> CheckLine:
     images = [
         (image.uri, item.lost.get(number, ""))
         for item in studies
@@ -103,8 +107,10 @@ def _images(source: SourceConfig, studies: Sequence[PendingStudy]) -> Finding:
     if lost[AMBIGUOUS]:
         text += f" ({lost[AMBIGUOUS]} could be any of several files in the archives)"
     if missing:
-        return Finding("images", "FAIL", f"{text}: fetch the other {missing}, or see docs/data.md")
-    return Finding("images", "ok", text)
+        return CheckLine(
+            "images", "FAIL", f"{text}: fetch the other {missing}, or see docs/data.md"
+        )
+    return CheckLine("images", "ok", text)
 
 
 def _num_absent(source: SourceConfig, uris: Sequence[str]) -> int:

@@ -46,8 +46,6 @@ def problems(config: PrepareConfig) -> Iterator[str]:
                 f"held_out {source.adapter} shares its patients with no source, so it keeps nobody "
                 "out: remove it"
             )
-        if source.packed:
-            yield f"packed has no effect on held_out {source.adapter}: no image is read; remove it"
 
 
 def idle_settings(source: SourceConfig) -> Iterator[str]:

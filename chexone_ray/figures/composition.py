@@ -18,6 +18,8 @@ MAX_ROW_GROUPS = 40
 """Read for lengths and boxes, spread over the training rows."""
 LENGTH_EDGES = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 """Words; the last bin is open."""
+MIN_BARS = 8
+"""Room for so many bars, so that two of them are no walls."""
 GRID = 24
 """Cells a side of the picture of where boxes lie."""
 
@@ -93,7 +95,7 @@ def _bars(axis: Any, by_split: Mapping[str, Mapping[str, int]], title: str) -> N
         axis.barh(range(len(order)), widths, left=start, color=colour, height=0.7, label=split)
         start += widths
     axis.set_yticks(range(len(order)), order, fontsize=7)
-    axis.invert_yaxis()
+    axis.set_ylim(max(len(order), MIN_BARS) - 0.4, -0.6)
     axis.set_xlabel(title)
     axis.tick_params(axis="x", labelsize=7)
 
@@ -113,7 +115,7 @@ def _lengths(axis: Any, rows: Sequence[Mapping[str, Any]]) -> None:
 def _boxes(axis: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     cover = box_cover(rows)
     count = sum(len(row["boxes"] or ()) for row in rows)
-    axis.set_xlabel(f"where {count} boxes lie, 0-1 of the image")
+    axis.set_xlabel(f"{count} boxes, 0-1 of the image")
     axis.grid(False)
     axis.tick_params(labelsize=7)
     axis.set_aspect("equal")

@@ -28,7 +28,7 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .film p{font-size:13px;margin:4px 0}
 .card{display:grid;grid-template-columns:250px 1fr;gap:16px;border:1px solid var(--line);
 border-radius:8px;padding:12px;margin:12px 0;background:var(--back)}
-.card dt{font-size:12px;color:var(--soft);margin-top:6px}.card dd{margin:0}
+.card dt{font-size:12px;color:var(--soft);margin-top:6px}.card dd{margin:0;white-space:pre-line}
 .chart{overflow-x:auto}.chart svg{max-width:100%;height:auto}
 @media(max-width:640px){.card{grid-template-columns:1fr}}
 """

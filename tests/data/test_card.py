@@ -34,7 +34,7 @@ def test_card_of_a_prepared_manifest() -> None:
         "train | test | |---|---:|---:| | side | 1 | 0 | | view | 3 | 2 | | all | 4 | 2 |"
     )
     assert "| padchest | 4 | 2 |" in card and "| Close-Ended VQA | 1 | 0 |" in card
-    assert card.index("| duplicate | row | 4 |") < card.index("| image | missing | 1 |")
+    assert card.index("| duplicate_row | 4 |") < card.index("| image_missing | 1 |")
 
 
 def test_card_of_samples_without_archives() -> None:

@@ -143,7 +143,9 @@ def test_nih_in_zip_and_tar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert answer(config) == 1
     assert "2 of 4 are there (1 could be any of several files" in capsys.readouterr().out
     write(tmp_path / "Data_Entry_2017_v2020.csv", NIH, "00000001_000.png,Mass,0,1,PA")
-    assert answer(settings("nih_chestxray14", tmp_path, *both, check=True)) == 0
+    config = settings("nih_chestxray14", tmp_path, *both, check=True)
+    assert answer(config) == 0
+    assert answer(config.model_copy(update={"held_out": config.sources})) == 0
 
 
 def test_questions_are_asked_of_packed_images_and_the_others_are_counted(tmp_path: Path) -> None:
@@ -228,9 +230,9 @@ def test_archives_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     for adapter in ("nlm_tb", "bimcv_covid19", "radqa", "radgraph"):
         (told,) = said(adapter, "0.zip")
         assert told.startswith(f"packed has no effect on {adapter}")
-    held = SourceConfig(adapter="padchest_gr", uri="unused", packed=("0.zip",))
+    held = SourceConfig(adapter="padchest_gr", uri="unused", packed=("0.tgz",))
     (told,) = said("padchest", held_out=(held,))
-    assert told.startswith("packed has no effect on held_out padchest_gr")
+    assert told.startswith("0.tgz is compressed as a whole")
 
 
 def test_an_archive_that_is_absent_empty_or_damaged_is_one_line(

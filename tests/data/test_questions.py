@@ -184,7 +184,7 @@ def test_detection_gives_all_boxes_or_the_negative_sentence() -> None:
         ("pleural effusion", (0.6, 0.6, 0.9, 0.9)),
     ]
     assert sample.reasoning == (
-        "There is nodule in the right upper zone and pleural effusion in the left lower zone."
+        "There is a nodule in the right upper zone and a pleural effusion in the left lower zone."
     )
     (clear,) = ask("detection", replace(CLEAR, boxes_complete=True))
     assert clear.answer == "No abnormality detected." and clear.boxes == ()

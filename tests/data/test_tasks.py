@@ -9,9 +9,8 @@ import pytest
 
 from chexone_ray.boxes import decode
 from chexone_ray.config import PrepareConfig, SourceConfig
-from chexone_ray.data import wording
 from chexone_ray.data.facts import facts, side_of, zone_of
-from chexone_ray.data.questions import places
+from chexone_ray.data.questions import places, wordings
 from chexone_ray.data.tasks import MAKERS, balance_group, samples
 from chexone_ray.kinds import KINDS
 from chexone_ray.records import Box, ImageRef, Sample, Study
@@ -222,8 +221,8 @@ def test_balance_groups() -> None:
 def test_every_kind_has_a_maker_and_five_wordings_of_its_own() -> None:
     posed = {"closed_vqa", "open_vqa", "difference", "explanation", "text_qa", "entities"}
     assert list(MAKERS) and set(MAKERS) == set(KINDS)
-    assert set(wording.QUESTIONS) == set(KINDS) - posed
-    assert all(len(set(texts)) >= 5 for texts in wording.QUESTIONS.values())
+    assert set(wordings.QUESTIONS) == set(KINDS) - posed
+    assert all(len(set(texts)) >= 5 for texts in wordings.QUESTIONS.values())
 
 
 def test_kinds_and_tables_of_masks_cover_the_36_tasks() -> None:
@@ -234,4 +233,4 @@ def test_kinds_and_tables_of_masks_cover_the_36_tasks() -> None:
 def test_fewer_wordings_are_the_first_ones() -> None:
     config = CONFIG.model_copy(update={"num_wordings": 1})
     (sample,) = by_kind(samples(study(), None, 5, config), "findings")
-    assert sample.question == wording.QUESTIONS["findings"][0]
+    assert sample.question == wordings.QUESTIONS["findings"][0]

@@ -38,5 +38,5 @@ def test_picture_of_a_manifest_is_the_same_twice(tmp_path: Path) -> None:
     manifest.write_samples(uri, rows, {"seed": 0})
     first = Path(composition.write(uri)).read_text()
     assert first == Path(composition.write(uri)).read_text()
-    for text in ("Close-Ended VQA", "made_up", "where 1 boxes lie", "of 2 training rows"):
+    for text in ("Close-Ended VQA", "made_up", "1 boxes, 0-1", "of 2 training rows"):
         assert text in first

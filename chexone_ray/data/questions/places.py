@@ -63,7 +63,12 @@ def detection(scene: Scene) -> Drafts:
     on_film = sum(box.image == scene.film.index for box in scene.study.boxes)
     if len(boxes) != on_film or on_film > MAX_BOXES:
         return  # a box whose label something contradicts would be missing from the answer
-    places = [f"{box.label} in the {_place(box)}" for box in boxes]
+    places = [
+        f"{wording.with_article(box.label)} in the {_place(box)}"
+        if box.label != "cardiomegaly"
+        else "a wide heart"
+        for box in boxes
+    ]
     trace = f"There is {_joined(places)}." if places else wording.NORMAL_SIGN
     answer = codec.encode(boxes) if boxes else codec.negative(ANYTHING)
     yield Draft("all", scene.ask("detection"), answer, trace, (scene.film.image,), (), boxes)

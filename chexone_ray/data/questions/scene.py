@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chexone_ray.data import wording
 from chexone_ray.data.facts import FRONTAL, Fact, facts
+from chexone_ray.data.questions import wordings
 from chexone_ray.records import Box, ImageRef, Study
 
 _VIEW_ORDER = (*FRONTAL, "lateral", "")
@@ -48,7 +48,7 @@ class Scene:
 
     def ask(self, kind: str, **fields: str) -> str:
         """One of the wordings of a kind."""
-        return wording.question(kind, self.rng, self.num_wordings, **fields)
+        return wordings.question(kind, self.rng, self.num_wordings, **fields)
 
     def views(self) -> tuple[ImageRef, ...]:
         """The film and the study's other images in the order PA, AP, lateral, unknown; at most

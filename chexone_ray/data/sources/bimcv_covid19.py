@@ -12,12 +12,13 @@ turned, which nothing here mends. Reports are Spanish and are not used.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import padchest, tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.losses import Losses, Row
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Study
 
@@ -38,52 +39,57 @@ _VIEW = re.compile(r"_vp-([a-z]+)")
 _FILM = re.compile(r"/(sub-[^/]+)/(ses-[^/]+)/mod-rx/[^/]+\.png$")
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All sessions with a film as studies, by patient and session, and what was left out by reason.
 
     Raises ChexoneError where the table or a column is missing.
     """
     root = source.uri
-    uri = tables.require(root, TABLE.names, CSV_STEP)
+    table = tables.rows(root, TABLE, delimiter="\t")
     films: dict[tuple[str, str], list[str]] = defaultdict(list)
     for place in storage.list_files(root, ".png"):
         session = _FILM.search(place)
         if session:
             films[session[1], session[2]].append(place)
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     found: dict[tuple[str, str], PendingStudy] = {}
     seen: set[tuple[str, str]] = set()
-    for row in tables.read(uri, TABLE.columns, CSV_STEP, "\t"):
+    for row in table:
         key = (row["PatientID"], row["ReportID"])
         if not all(key):
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
         elif key in seen:
-            dropped["duplicate_row"] += 1
+            losses.lose("duplicate_row", row.place)
         elif key not in films:
-            dropped["study_without_film"] += 1
+            losses.lose("study_without_film", row.place)
         else:
-            found[key] = PendingStudy(_study(key, films[key], row["Labels"], dropped))
+            found[key] = PendingStudy(_study(key, films[key], row, losses))
         seen.add(key)
-    dropped["film_without_row"] += sum(len(films[key]) for key in films.keys() - seen)
-    return [found[key] for key in sorted(found)], +dropped
+    for key in sorted(films.keys() - seen):
+        for place in films[key]:
+            losses.lose("film_without_row", place)
+    return [found[key] for key in sorted(found)], losses
 
 
-def _study(key: tuple[str, str], places: list[str], cell: str, dropped: Counter[str]) -> Study:
-    listed = padchest.read_list(cell)
-    dropped["unknown_label"] += listed is None
+def _study(key: tuple[str, str], places: list[str], row: Row[str], losses: Losses) -> Study:
+    listed = padchest.read_list(row["Labels"])
+    if listed is None:
+        losses.lose("unknown_label", row.place)
     return Study(
         dataset=DATASET,
         patient=key[0],
         study=f"{key[0]}/{key[1]}",
         images=tuple(ImageRef(place, _view(place)) for place in places),
-        labels={} if listed is None else _states(listed, dropped),
+        labels={} if listed is None else _states(listed, losses, row.place),
     )
 
 
-def _states(listed: list[str], dropped: Counter[str]) -> dict[str, int | None]:
+def _states(listed: list[str], losses: Losses, place: str) -> dict[str, int | None]:
     covid = [match for name in listed if (match := _COVID.fullmatch(name))]
     sure = any(not match[1] for match in covid)
-    return padchest.states_of(listed, dropped) | {LABEL: int(sure) if sure or not covid else -1}
+    return padchest.states_of(listed, losses, place) | {
+        LABEL: int(sure) if sure or not covid else -1
+    }
 
 
 def _view(place: str) -> str:

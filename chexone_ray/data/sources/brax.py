@@ -6,12 +6,14 @@ PNG and as DICOM, and the first of the two that the archive holds is read.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, label_state
+from chexone_ray.data.sources.cells import label_state
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.metrics.labeller import LABELS
 from chexone_ray.records import ImageRef, Study
@@ -33,22 +35,23 @@ _PATHS = ("PngPath", "DicomPath")
 _VIEWS = {"PA": "PA", "AP": "AP", "L": "lateral", "RL": "lateral", "LL": "lateral"}
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and date, and what was left out by reason.
 
     Raises ChexoneError where the table or a column is missing.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
-    table = tables.read(tables.require(root, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
+    losses = Losses()
+    table = tables.rows(root, TABLE)
     column = _path_column(root, table)
     films: dict[tuple[str, str], dict[str, dict[str, str]]] = defaultdict(dict)
     for row in table:
         key = (row["PatientID"], row["AccessionNumber"])
         if not all((*key, row[column])):
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
             continue
-        dropped["duplicate_row"] += row[column] in films[key]
+        if row[column] in films[key]:
+            losses.lose("duplicate_row", row.place)
         films[key].setdefault(row[column], row)
     found = [
         PendingStudy(
@@ -69,11 +72,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         )
         for (patient, study), rows in films.items()
     ]
-    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, +dropped
+    return in_order(found), losses
 
 
-def _path_column(root: str, table: tables.Table) -> str:
+def _path_column(root: str, table: tables.Rows) -> str:
     """PNG or DICOM, by the first row; single files that are missing are counted when read."""
     for row in table.rows[:1]:
         for column in _PATHS:

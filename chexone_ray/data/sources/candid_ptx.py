@@ -6,12 +6,14 @@ root, images anywhere below it as `<SOPInstanceUID>.dcm`. Masks are coded as in 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
+from collections.abc import Collection
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.siim_acr import boxes_of, union
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Study
@@ -24,42 +26,45 @@ REPORTS = Table(
 _MASKS = ("anon_SOPUID", "mask_rle")
 FRACTURES = Table(("Rib_fracture_mask_rle.csv", "acute_rib_fracture.csv"), _MASKS, True)
 TUBES = Table(("chest_tube.csv",), _MASKS, True)
-Codes = dict[str, set[str]]
+Codes = dict[str, dict[str, str]]
+"""Image -> its masks, each with the place of its row."""
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All images as studies, by id, and what was left out by reason.
 
     Raises ChexoneError where a table or a column is missing.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
-    lungs: Codes = defaultdict(set)
+    losses = Losses()
+    lungs: Codes = defaultdict(dict)
     rows: dict[str, dict[str, str]] = {}
-    table = tables.read(tables.require(root, REPORTS.names, CSV_STEP), REPORTS.columns, CSV_STEP)
-    for row in table:
+    for row in tables.rows(root, REPORTS):
         name = row["SOPInstanceUID"]
         if not name or not row["StudyInstanceUID"]:
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
             continue
-        dropped["duplicate_row"] += row["EncodedPixels"] in lungs[name]
-        lungs[name].add(row["EncodedPixels"])
+        if row["EncodedPixels"] in lungs[name]:
+            losses.lose("duplicate_row", row.place)
+        lungs[name].setdefault(row["EncodedPixels"], row.place)
         rows.setdefault(name, row)
     masks = {"pneumothorax": lungs}
-    masks |= {"fracture": _codes(root, FRACTURES), "tube": _codes(root, TUBES)}
+    masks |= {"fracture": _codes(root, FRACTURES, rows.keys(), losses)}
+    masks |= {"tube": _codes(root, TUBES, rows.keys(), losses)}
     places = tables.files_by_name(root, ".dcm")
     found = []
     for name in sorted(rows):
         states: dict[str, int | None] = {}
         boxes = []
         for label, coded in masks.items():
-            codes = coded.get(name)
+            codes = coded.get(name, {})
             mask = union(codes) if codes else None
             if mask is not None:
                 states[label] = int(mask.any())
                 boxes += boxes_of(mask, label)
             else:
-                dropped["unparsable_row"] += bool(codes)
+                for place in codes.values():
+                    losses.lose("unparsable_row", place)
         study = Study(
             dataset=DATASET,
             patient=rows[name]["StudyInstanceUID"],
@@ -70,15 +75,20 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         )
         report = rows[name]["Report"]
         found.append(PendingStudy(study, tuple(boxes), report=report, default_view="frontal"))
-    return found, +dropped
+    return found, losses
 
 
-def _codes(root: str, table: Table) -> Codes:
-    """Image -> its masks in one optional table."""
-    uri = tables.find(root, table.names)
-    codes: Codes = defaultdict(set)
-    for row in tables.read(uri, table.columns, CSV_STEP) if uri else ():
-        codes[row["anon_SOPUID"]].add(row["mask_rle"])
+def _codes(root: str, table: Table, images: Collection[str], losses: Losses) -> Codes:
+    """The masks of those images in one optional table."""
+    codes: Codes = defaultdict(dict)
+    for row in tables.rows_if_there(root, table):
+        image, code = row["anon_SOPUID"], row["mask_rle"]
+        if image not in images:
+            losses.lose("mask_without_image", row.place)
+        elif code in codes[image]:
+            losses.lose("duplicate_row", row.place)
+        else:
+            codes[image][code] = row.place
     return codes
 
 

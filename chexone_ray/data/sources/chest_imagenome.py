@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -19,9 +18,9 @@ from itertools import chain
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import imagenome_gold, mimic_cxr_jpg, mimic_films, tables
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.mimic_films import Film
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
-from chexone_ray.data.sources.phrase_boxes import on_image
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order, on_image
 from chexone_ray.data.sources.scene_graphs import graph_phrases, graph_prior
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
@@ -38,50 +37,50 @@ READ_THREADS = 8
 READ_AT_ONCE = 256
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All films with a phrase as studies, by patient and name, and what was left out by reason.
 
     Gold goes before silver where a film has both. Raises ChexoneError where `images_uri` or every
     table is missing.
     """
     root = mimic_films.films_root(source)
-    dropped: Counter[str] = Counter()
-    films, split_of = _films(source.uri, dropped)
-    gold = imagenome_gold.read(source.uri, dropped)
+    losses = Losses()
+    films, split_of = _films(source.uri, losses)
+    gold = imagenome_gold.read(source.uri, losses)
     if not films and not gold:
         uri = storage.join(source.uri, "silver_dataset/splits/train.csv")
         raise ChexoneError(f"{uri} is missing or empty, and so is gold_dataset/: {CSV_STEP}")
     silver = [name for name in films if name not in gold]
-    checked = ((name, film.prior, film.phrases) for name, film in gold.items())
+    checked = ((name, film.prior, film.phrases, film.place) for name, film in gold.items())
     others = mimic_films.known_films(root) if gold.keys() - films.keys() else {}
     films = others | films
     found = []
-    for name, prior, phrases in chain(checked, _silver(source.uri, silver, dropped)):
+    for name, prior, phrases, place in chain(checked, _silver(source.uri, silver, losses)):
         if name not in films:
-            dropped["film_not_found"] += 1
+            losses.lose("film_not_found", place)
         elif not phrases:
-            dropped["study_without_phrase"] += 1
+            losses.lose("study_without_phrase", place)
         else:
-            dropped["prior_film_not_found"] += bool(prior) and prior not in films
+            if prior and prior not in films:
+                losses.lose("prior_film_not_found", place)
             split = "test" if name in gold else split_of[name]
             item = _study(root, films[name], films.get(prior), phrases)
             found.append(item.with_split(split if archive_splits else ""))
-    return sorted(found, key=lambda item: (item.study.patient, item.study.study)), +dropped
+    return in_order(found), losses
 
 
-def _films(root: str, dropped: Counter[str]) -> tuple[dict[str, Film], dict[str, str]]:
+def _films(root: str, losses: Losses) -> tuple[dict[str, Film], dict[str, str]]:
     """dicom_id -> film and dicom_id -> split, by the lists; the films to avoid count as test."""
     films: dict[str, Film] = {}
     split_of: dict[str, str] = {}
     for split, table in SPLITS.items():
-        uri = tables.find(root, table.names)
-        for row in tables.read(uri, table.columns, CSV_STEP) if uri else ():
+        for row in tables.rows_if_there(root, table):
             subject, study, name = (row[column] for column in COLUMNS)
             avoid = split == "images_to_avoid"
             if not (subject and study and name):
-                dropped["row_without_id"] += 1
+                losses.lose("row_without_id", row.place)
             elif name in films and not avoid:
-                dropped["duplicate_row"] += 1
+                losses.lose("duplicate_row", row.place)
             else:
                 films[name] = Film(subject, study, name, mimic_cxr_jpg.view_of(row))
                 split_of[name] = "test" if avoid else split
@@ -89,19 +88,21 @@ def _films(root: str, dropped: Counter[str]) -> tuple[dict[str, Film], dict[str,
 
 
 def _silver(
-    root: str, names: Sequence[str], dropped: Counter[str]
-) -> Iterator[tuple[str, str, list[Phrase]]]:
-    """dicom_id, that of the film before and the phrases, by the scene graphs that can be read."""
+    root: str, names: Sequence[str], losses: Losses
+) -> Iterator[tuple[str, str, list[Phrase], str]]:
+    """dicom_id, that of the film before, the phrases and where they are from, by the scene graphs
+    that can be read."""
     for name, data in _graphs(root, names):
+        place = storage.join(root, GRAPHS, _file_name(name))
         try:
             graph = json.loads(data) if data is not None else None
         except ValueError:
-            dropped["unparsable_row"] += 1
+            losses.lose("unparsable_row", place)
             continue
         if isinstance(graph, dict):
-            yield name, graph_prior(graph), graph_phrases(graph, dropped)
+            yield name, graph_prior(graph), graph_phrases(graph, losses, place), place
         else:
-            dropped["scene_graph_missing"] += 1
+            losses.lose("scene_graph_missing", place)
 
 
 def _graphs(root: str, names: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
@@ -117,8 +118,12 @@ def _graphs(root: str, names: Sequence[str]) -> Iterator[tuple[str, bytes | None
     with ThreadPoolExecutor(READ_THREADS) as pool:
         for start in range(0, len(names), READ_AT_ONCE):
             some = names[start : start + READ_AT_ONCE]
-            uris = [storage.join(folder, f"{name}_SceneGraph.json") for name in some]
+            uris = [storage.join(folder, _file_name(name)) for name in some]
             yield from zip(some, pool.map(storage.read_if_there, uris), strict=True)
+
+
+def _file_name(dicom_id: str) -> str:
+    return f"{dicom_id}_SceneGraph.json"
 
 
 def _packed_graphs(uri: str, names: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
@@ -127,7 +132,7 @@ def _packed_graphs(uri: str, names: Sequence[str]) -> Iterator[tuple[str, bytes 
         with system.open_input_file(path) as file, zipfile.ZipFile(file) as archive:
             places = {info.filename.rpartition("/")[2]: info for info in archive.infolist()}
             for name in names:
-                info = places.get(f"{name}_SceneGraph.json")
+                info = places.get(_file_name(name))
                 yield name, archive.read(info) if info else None
     except (zipfile.BadZipFile, ValueError) as error:  # pyarrow's, where a place is out of reach
         raise ChexoneError(f"{uri} is a damaged zip file ({error}): fetch it again") from error

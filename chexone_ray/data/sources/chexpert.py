@@ -6,13 +6,15 @@ table's Path begins with the name of the archive's folder, whatever the root is 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import PurePosixPath
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, label_state
+from chexone_ray.data.sources.cells import film_view, label_state
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
 from chexone_ray.metrics.labeller import LABELS
@@ -31,25 +33,25 @@ _FOLDERS = ("train", "valid", "test")
 _NAMES = {label.title(): label for label in LABELS} | dict.fromkeys(OPACITY, "lung opacity")
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and number, and what was left out by reason.
 
     Study numbers say nothing of time in this release, so no study has a prior. Raises ChexoneError
     where no table is there or one lacks a column.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     films: dict[tuple[str, str], dict[str, dict[str, str]]] = defaultdict(dict)
     split_of: dict[tuple[str, str], str] = {}
     for split, spec in TABLES.items():
-        uri = tables.find(root, spec.names)
-        for row in _rows(uri, spec) if uri else ():
+        for row in _rows(root, spec):
             place = _place(row["Path"])
             if place is None:
-                dropped["row_without_id"] += 1
+                losses.lose("row_without_id", row.place)
                 continue
             key = (place.parts[1], place.parts[2])
-            dropped["duplicate_row"] += str(place) in films[key]
+            if str(place) in films[key]:
+                losses.lose("duplicate_row", row.place)
             films[key].setdefault(str(place), row)
             split_of[key] = split
     if not films:
@@ -58,13 +60,13 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         _study(root, key, rows, split_of[key] if archive_splits else "")
         for key, rows in sorted(films.items())
     ]
-    return found, +dropped
+    return found, losses
 
 
-def _rows(uri: str, spec: Table) -> tables.Table:
-    table = tables.read(uri, spec.columns, CSV_STEP)
-    if not set(OPACITY) & set(table.columns):
-        raise ChexoneError(f'{uri} has no column "{OPACITY[0]}": {CSV_STEP}')
+def _rows(root: str, spec: Table) -> tables.Rows:
+    table = tables.rows_if_there(root, spec)
+    if table.uri and not set(OPACITY) & set(table.columns):
+        raise ChexoneError(f'{table.uri} has no column "{OPACITY[0]}": {CSV_STEP}')
     return table
 
 
@@ -101,9 +103,7 @@ def _study(
 def _view(row: dict[str, str]) -> str:
     """The expert-labelled test part tells frontal from lateral by the file's name only."""
     side = row.get("Frontal/Lateral") or row["Path"].rpartition("_")[2].partition(".")[0]
-    if side.lower() != "frontal":
-        return side.lower()
-    return row["AP/PA"] if row.get("AP/PA") in ("AP", "PA") else "frontal"
+    return film_view(side, row.get("AP/PA", ""))
 
 
 SPEC = Spec(

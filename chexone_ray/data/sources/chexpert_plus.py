@@ -8,13 +8,15 @@ where the release is `.png`, which `prepare` finds by itself.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import PurePosixPath
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.cells import film_view
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
 from chexone_ray.metrics.labeller import LABELS
@@ -39,28 +41,27 @@ _STATES: dict[object, int] = {1: 1, 0: 0, -1: -1}
 Key = tuple[str, str]
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and order of their reports, and what was left out by reason.
 
     Raises ChexoneError where the table or a column is missing.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
-    table = tables.read(tables.require(root, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
-    labels = _labels(root, dropped)
+    losses = Losses()
+    labels = _labels(root, losses)
     films: dict[Key, dict[str, dict[str, str]]] = defaultdict(dict)
-    for row in table:
+    for row in tables.rows(root, TABLE):
         path = row["path_to_image"]
         if len(PurePosixPath(path).parts) < 3 or not row["deid_patient_id"]:
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
             continue
         key = (row["deid_patient_id"], PurePosixPath(path).parts[-2])
-        dropped["duplicate_row"] += path in films[key]
+        if path in films[key]:
+            losses.lose("duplicate_row", row.place)
         films[key].setdefault(path, row)
     folder = _image_folder(root, next(iter(films.values()), {}))
     found = [_study(folder, key, rows, labels, archive_splits) for key, rows in films.items()]
-    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, +dropped
+    return in_order(found), losses
 
 
 def _image_folder(root: str, rows: dict[str, dict[str, str]]) -> str:
@@ -106,21 +107,18 @@ def _text(section: str) -> str:
 
 
 def _view(row: dict[str, str]) -> str:
-    if row["frontal_lateral"].lower() != "frontal":
-        return row["frontal_lateral"].lower()
-    return row["ap_pa"] if row["ap_pa"] in ("AP", "PA") else "frontal"
+    return film_view(row["frontal_lateral"], row["ap_pa"])
 
 
-def _labels(root: str, dropped: Counter[str]) -> dict[str, dict[str, int | None]]:
+def _labels(root: str, losses: Losses) -> dict[str, dict[str, int | None]]:
     """Image -> label -> state, from the label file; empty without it."""
-    uri = tables.find(root, LABEL_FILE.names)
     found: dict[str, dict[str, int | None]] = {}
-    for line in filter(str.strip, tables.read_text(uri).split("\n")) if uri else ():
+    for place, line in tables.lines(tables.find(root, LABEL_FILE.names)):
         try:
             row = json.loads(line)
             name = str(row["path_to_image"])
         except (ValueError, KeyError, TypeError):
-            dropped["unparsable_row"] += 1
+            losses.lose("unparsable_row", place)
             continue
         found[name] = {label: _STATES.get(row.get(label.title())) for label in LABELS}
     return found

@@ -6,11 +6,10 @@ under `train/` and `test/`.
 
 from __future__ import annotations
 
-from collections import Counter
-
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
@@ -30,26 +29,25 @@ _STATES: dict[str, dict[str, int | None]] = {
 """Class -> labels; later releases say positive and negative only."""
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All images as studies, by part and file name, and what was left out by reason.
 
     Raises ChexoneError where no list is there.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     found: dict[tuple[str, str], PendingStudy] = {}
     for part, table in zip(PARTS, TABLES, strict=True):
-        uri = tables.find(root, table.names)
-        for line in tables.read_text(uri).splitlines() if uri else ():
+        for place, line in tables.lines(tables.find(root, table.names)):
             words = line.rsplit(maxsplit=3)  # a patient's name may hold spaces
             if len(words) != 4:
-                dropped["unparsable_row"] += bool(line.strip())
+                losses.lose("unparsable_row", place)
                 continue
             patient, file, kind, collection = words
             if kind.lower() not in _STATES:
-                dropped["unknown_label"] += 1
+                losses.lose("unknown_label", place)
             elif (part, file) in found:
-                dropped["duplicate_row"] += 1
+                losses.lose("duplicate_row", place)
             else:
                 study = Study(
                     dataset=DATASET,
@@ -62,7 +60,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 found[part, file] = PendingStudy(study, default_view="frontal")
     if not found:
         raise ChexoneError(f"{storage.join(root, 'train.txt')} is missing or empty: {CSV_STEP}")
-    return [found[key] for key in sorted(found)], +dropped
+    return [found[key] for key in sorted(found)], losses
 
 
 SPEC = Spec(

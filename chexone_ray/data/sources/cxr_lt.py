@@ -8,13 +8,15 @@ otherwise. Labels are of the study: 1 or 0, a blank is not mentioned.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_cxr_jpg, mimic_films, tables
+from chexone_ray.data.sources.cells import label_state
+from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.mimic_films import Film
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, label_state
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Study
@@ -44,24 +46,24 @@ LABELS = {
 """Column -> our name; a table has those of its year."""
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and number, and what was left out by reason.
 
     Raises ChexoneError where `images_uri`, a column or every table with labels is missing.
     """
     root = mimic_films.films_root(source)
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     films: dict[tuple[str, str], dict[str, Film]] = defaultdict(dict)
     labels: dict[tuple[str, str], dict[str, int | None]] = {}
     split_of: dict[tuple[str, str], str] = {}
     for split, spec in TABLES.items():
-        for row in _rows(source.uri, spec, dropped):
+        for row in _rows(source.uri, spec, losses):
             name, *ids = (row[column] for column in COLUMNS)
             key = (ids[0], ids[1])
             if not name or not all(key):
-                dropped["row_without_id"] += 1
+                losses.lose("row_without_id", row.place)
             elif name in films[key] or split_of.get(key, split) != split:
-                dropped["duplicate_row"] += 1
+                losses.lose("duplicate_row", row.place)
             else:
                 films[key][name] = Film(*key, name, mimic_cxr_jpg.view_of(row))
                 split_of[key] = split
@@ -81,17 +83,15 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             labels=labels[key],
         )
         found.append(PendingStudy(study))
-    return found, +dropped
+    return found, losses
 
 
-def _rows(root: str, spec: Table, dropped: Counter[str]) -> tuple[dict[str, str], ...]:
+def _rows(root: str, spec: Table, losses: Losses) -> tuple[Row[str], ...]:
     """The rows of one part; none where its table came without labels, as those to be guessed."""
-    uri = tables.find(root, spec.names)
-    if uri is None:
-        return ()
-    table = tables.read(uri, spec.columns, CSV_STEP)
+    table = tables.rows_if_there(root, spec)
     if not LABELS.keys() & set(table.columns):
-        dropped["row_without_label"] += len(table.rows)
+        for row in table:
+            losses.lose("row_without_label", row.place)
         return ()
     return table.rows
 

@@ -9,12 +9,12 @@ needed here, but none of them shows a whole header.
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP
-from chexone_ray.data.sources.phrase_boxes import Corners, corners
+from chexone_ray.data.sources.cells import Corners, corners
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.scene_graphs import statement
 from chexone_ray.data.sources.spec import Table
 from chexone_ray.records import Phrase
@@ -45,54 +45,57 @@ class GoldFilm:
 
     prior: str
     phrases: list[Phrase]
+    place: str
+    """The first row about it."""
 
 
 @dataclass
 class _Sentence:
     """What the rows of one sentence about one region say together."""
 
+    place: str
+    """The first of them."""
     attributes: list[str] = field(default_factory=list)
     cues: list[str] = field(default_factory=list)
     box: Corners | None = None
 
 
-def read(root: str, dropped: Counter[str]) -> dict[str, GoldFilm]:
+def read(root: str, losses: Losses) -> dict[str, GoldFilm]:
     """dicom_id -> its gold phrases; empty without the tables."""
     films: dict[str, dict[tuple[str, str], _Sentence]] = defaultdict(dict)
     priors: dict[str, set[str]] = defaultdict(set)
     seen: set[tuple[str, ...]] = set()
     for spec in (ATTRIBUTES, COMPARISONS):
-        image, text, place = spec.columns[0], "sentence", spec.columns[-1]
-        uri = tables.find(root, spec.names)
-        for row in tables.read(uri, spec.columns, CSV_STEP, "\t") if uri else ():
+        image, text, box = spec.columns[0], "sentence", spec.columns[-1]
+        for row in tables.rows_if_there(root, spec, "\t"):
             name = row[image].removesuffix(".dcm")
             if not name or not row["bbox"] or not row[text]:
-                dropped["row_without_id"] += 1
+                losses.lose("row_without_id", row.place)
                 continue
             attributes = _attributes(row)
             whole = (*(row[column] for column in spec.columns), *attributes)
-            dropped["duplicate_row"] += whole in seen
+            if whole in seen:
+                losses.lose("duplicate_row", row.place)
             seen.add(whole)
-            told = films[name].setdefault((row["bbox"], row[text]), _Sentence())
+            told = films[name].setdefault((row["bbox"], row[text]), _Sentence(row.place))
             told.attributes += attributes
-            told.box = told.box or _corners(row[place], dropped)
+            told.box = told.box or _corners(row[box], losses, row.place)
             if "comparison" in row:
                 told.cues += [f"comparison|yes|{c.strip()}" for c in row["comparison"].split(";;")]
                 priors[name].add(row["previous_image_id"].removesuffix(".dcm"))
-    return {name: _film(told, priors[name], dropped) for name, told in films.items()}
+    return {name: _film(told, priors[name], losses) for name, told in films.items()}
 
 
-def _film(
-    told: dict[tuple[str, str], _Sentence], priors: set[str], dropped: Counter[str]
-) -> GoldFilm:
+def _film(told: dict[tuple[str, str], _Sentence], priors: set[str], losses: Losses) -> GoldFilm:
     phrases = []
     for (region, text), sentence in told.items():
         phrase = statement(text, region, sentence.attributes, sentence.cues, sentence.box)
         if phrase is None:
-            dropped["phrase_without_finding"] += 1
+            losses.lose("phrase_without_finding", sentence.place)
         else:
             phrases.append(phrase)
-    return GoldFilm(next(iter(priors)) if len(priors) == 1 else "", phrases)
+    first = next(iter(told.values())).place
+    return GoldFilm(next(iter(priors)) if len(priors) == 1 else "", phrases, first)
 
 
 def _attributes(row: dict[str, str]) -> list[str]:
@@ -103,12 +106,13 @@ def _attributes(row: dict[str, str]) -> list[str]:
     return [f"{row.get('categoryID', '')}|{state}|{row.get('label_name', '')}"]
 
 
-def _corners(cell: str, dropped: Counter[str]) -> Corners | None:
+def _corners(cell: str, losses: Losses, place: str) -> Corners | None:
     """A cell such as "[10, 20, 30, 40]"."""
     try:
         values = json.loads(cell)
     except ValueError:
         values = None
     box = corners(values) if isinstance(values, list) else None
-    dropped["box_row"] += box is None
+    if box is None:
+        losses.lose("box_row", place)
     return box

@@ -10,12 +10,14 @@ pixels and its size, so the box is a square around it.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Iterator
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.cells import box_of_size, number
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import Box, ImageRef, Study
 
@@ -28,7 +30,7 @@ _NAME = re.compile(r"(JPC[LN]N\d{3})\.IMG")
 _FILM = re.compile(r"(JPC[LN]N\d{3})\.(?:IMG|png|jpg|dcm)")
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All films as studies, by name, and what was left out by reason.
 
     Raises ChexoneError where the table of nodules is missing.
@@ -39,25 +41,18 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         for uri in storage.list_files(root)
         if (name := _FILM.fullmatch(uri.rpartition("/")[2]))
     }
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     found: dict[str, PendingStudy] = {}
-    nodules = tables.read_text(tables.require(root, NODULES.names, CSV_STEP)).splitlines()
-    others = tables.find(root, OTHERS.names)
-    rows = [(1, line.split("\t")) for line in nodules]
-    rows += [
-        (0, line.split()) for line in (tables.read_text(others) if others else "").splitlines()
-    ]
-    for state, cells in rows:
-        name = _NAME.fullmatch(cells[0].strip()) if cells else None
-        if not any(map(str.strip, cells)):
-            continue  # the tables end in empty lines
+    for state, cells, place in _rows(root):
+        name = _NAME.fullmatch(cells[0].strip())
         if name is None:
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", place)
         elif name[1] in found:
-            dropped["duplicate_row"] += 1
+            losses.lose("duplicate_row", place)
         else:
             box = _box(cells) if state else None
-            dropped["box_row"] += bool(state) and box is None
+            if state and box is None:
+                losses.lose("box_row", place)
             uri = places.get(name[1], storage.join(root, f"{name[1]}.IMG"))
             study = Study(
                 dataset=DATASET,
@@ -68,17 +63,25 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 boxes_complete=not state or box is not None,
             )
             found[name[1]] = PendingStudy(study, (box,) if box else (), default_view="PA")
-    return [found[name] for name in sorted(found)], +dropped
+    return [found[name] for name in sorted(found)], losses
+
+
+def _rows(root: str) -> Iterator[tuple[int, list[str], str]]:
+    """1 for a film with a nodule or 0, the cells of its line and its place."""
+    for place, line in tables.lines(tables.require(root, NODULES.names, CSV_STEP)):
+        yield 1, line.split("\t"), place
+    for place, line in tables.lines(tables.find(root, OTHERS.names)):
+        yield 0, line.split(), place
 
 
 def _box(cells: list[str]) -> Box | None:
     """The square around a nodule; None where its place or size is unknown."""
     try:
-        size, x, y = (float(cells[at]) for at in (2, 5, 6))
-    except (ValueError, IndexError):
+        size, x, y = (number(cells[at]) for at in (2, 5, 6))
+    except IndexError:
         return None
     side = size / MM_PER_PIXEL
-    return box_of_size(LABEL, *map(str, (x - side / 2, y - side / 2, side, side)))
+    return box_of_size(LABEL, x - side / 2, y - side / 2, side, side)
 
 
 SPEC = Spec(

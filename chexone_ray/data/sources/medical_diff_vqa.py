@@ -9,13 +9,14 @@ are asked of the film of `study_id` alone.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, replace
 
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_films, tables
+from chexone_ray.data.sources.cells import number
+from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.mimic_films import Film
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, answered, text_name
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
@@ -34,72 +35,66 @@ _VIEWS = {"postero-anterior": "PA", "pa": "PA", "antero-posterior": "AP", "ap": 
 
 @dataclass(frozen=True)
 class _Placed:
-    """A film and its place among those of the patient, None where the table does not tell it."""
+    """A film and its place among those of the patient, NaN where the table does not tell it."""
 
     film: Film
-    order: float | None
+    order: float
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All films and pairs with a question, by number, and what was left out by reason.
 
     Raises ChexoneError where a table, a column or `images_uri` is missing or a split has no known
     name.
     """
     root = mimic_films.films_root(source)
-    films = _films(_read(source.uri, FILMS))
-    dropped: Counter[str] = Counter()
-    book = QuestionBook(dropped)
+    films = _films(tables.rows(source.uri, FILMS))
+    losses = Losses()
+    book = QuestionBook(losses)
     shown: dict[str, tuple[Film, ...]] = {}
-    for row in _read(source.uri, QUESTIONS):
+    for row in tables.rows(source.uri, QUESTIONS):
         if archive_splits and row["split"] and not is_split_name(row["split"]):
             raise ChexoneError(
                 f'{source.uri} has split "{row["split"]}": use train, validate or test'
             )
-        found = _shown(row, films, dropped)
+        found = _shown(row, films, losses)
         if not found:
             continue
         name = "-".join(film.study for film in reversed(found))
         shown[name] = found
         split = row["split"] if archive_splits else ""
-        book.add(name, split, _question(row, len(found) > 1))
-    return [_study(root, shown[name], name, split, asked) for name, split, asked in book], +dropped
+        book.add(name, split, _question(row, len(found) > 1), row.place)
+    return [_study(root, shown[name], name, split, asked) for name, split, asked in book], losses
 
 
-def _read(root: str, table: Table) -> tables.Table:
-    return tables.read(tables.require(root, table.names, CSV_STEP), table.columns, CSV_STEP)
-
-
-def _films(table: tables.Table) -> dict[str, _Placed]:
+def _films(table: tables.Rows) -> dict[str, _Placed]:
     """Study -> its film; a table that was written with numbers has ids such as 50414267.0."""
     found: dict[str, _Placed] = {}
     for row in table:
         subject, study = (_whole(row[name]) for name in ("subject_id", "study_id"))
         if subject and study and row["dicom_id"]:
             film = Film(subject, study, row["dicom_id"], _VIEWS.get(row["view"].lower(), ""))
-            found.setdefault(study, _Placed(film, _number(row.get("study_order", ""))))
+            found.setdefault(study, _Placed(film, number(row.get("study_order", ""))))
     return found
 
 
-def _shown(
-    row: dict[str, str], films: dict[str, _Placed], dropped: Counter[str]
-) -> tuple[Film, ...]:
+def _shown(row: Row[str], films: dict[str, _Placed], losses: Losses) -> tuple[Film, ...]:
     """The films that a question is about, the earlier one first; empty, and counted, for none."""
     study, reference = _whole(row["study_id"]), _whole(row["ref_id"])
     if not study:
-        dropped["row_without_id"] += 1
+        losses.lose("row_without_id", row.place)
         return ()
     current, earlier = films.get(study), films.get(reference)
     if current is None:
-        dropped["study_without_film"] += 1
+        losses.lose("study_without_film", row.place)
         return ()
     if not _is_about_a_pair(row):
         return (current.film,)
     if earlier is None:
-        dropped["study_without_film"] += 1
+        losses.lose("study_without_film", row.place)
         return ()
     if earlier.order and current.order and earlier.order > current.order:
-        dropped["reference_is_later"] += 1
+        losses.lose("reference_is_later", row.place)
         return ()
     return (earlier.film, current.film)
 
@@ -136,13 +131,6 @@ def _study(
 
 def _whole(number: str) -> str:
     return number.partition(".")[0]
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
 
 
 SPEC = Spec(

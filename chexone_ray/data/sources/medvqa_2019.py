@@ -9,12 +9,13 @@ only, so of it nothing can be told to be a chest film.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, answered, text_name
 from chexone_ray.data.sources.spec import Spec, Table
@@ -53,13 +54,13 @@ _FILM = "xr - plain film"
 _CHEST = frozenset({"lung, mediastinum, pleura", "heart and great vessels"})
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All chest films with their questions, by name, and what was left out by reason.
 
     Raises ChexoneError where the training part is missing.
     """
-    dropped: Counter[str] = Counter()
-    book = QuestionBook(dropped)
+    losses = Losses()
+    book = QuestionBook(losses)
     place_of: dict[str, str] = {}
     for part in PARTS:
         find = tables.find if part.table.optional else _require
@@ -67,11 +68,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         if uri is None:
             continue
         folder = storage.join(uri.rpartition("/")[0], part.images)
-        for image, rows in _chest_films(uri, dropped).items():
+        for image, rows in _chest_films(uri, losses).items():
             place_of.setdefault(image, storage.join(folder, f"{image}.jpg"))
-            for question, answer in rows:
+            for question, answer, place in rows:
                 row = answered(text_name(question), question, answer)
-                book.add(image, part.split if archive_splits else "", row)
+                book.add(image, part.split if archive_splits else "", row, place)
     found = [
         PendingStudy(
             Study(
@@ -85,32 +86,33 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         )
         for image, split, questions in book
     ]
-    return found, +dropped
+    return found, losses
 
 
 def _require(root: str, names: tuple[str, ...]) -> str | None:
     return tables.require(root, names, CSV_STEP)
 
 
-def _chest_films(uri: str, dropped: Counter[str]) -> dict[str, list[tuple[str, str]]]:
-    """Image -> its (question, answer), of the images whose answers say that they are chest films.
+def _chest_films(uri: str, losses: Losses) -> dict[str, list[tuple[str, str, str]]]:
+    """Image -> its (question, answer, place), where its answers say that it is a chest film.
 
     Taken apart by `text.split`: answers hold quotes, so the file is no CSV.
     """
-    rows: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for line in filter(str.strip, tables.read_text(uri).splitlines()):
+    rows: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for place, line in tables.lines(uri):
         cells = [" ".join(cell.split()) for cell in line.split("|")]
         if len(cells) not in (3, 4) or not cells[0]:
-            dropped["row_without_id" if len(cells) in (3, 4) else "unparsable_row"] += 1
+            losses.lose("row_without_id" if len(cells) in (3, 4) else "unparsable_row", place)
             continue
-        rows[cells[0]].append((cells[-2], cells[-1]))
+        rows[cells[0]].append((cells[-2], cells[-1], place))
     found = {}
     for image, asked in rows.items():
-        told = {answer.lower() for _, answer in asked}
+        told = {answer.lower() for _, answer, _ in asked}
         if _FILM in told and told & _CHEST:
             found[image] = asked
         else:
-            dropped["question_not_about_a_chest_film"] += len(asked)
+            for _, _, place in asked:
+                losses.lose("question_not_about_a_chest_film", place)
     return found
 
 

@@ -7,13 +7,13 @@ Tables at the root (plain or .gz): metadata, split, chexpert. Images under
 
 from __future__ import annotations
 
-from collections import Counter
-
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.facts import is_frontal
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, label_state
+from chexone_ray.data.sources.cells import label_state
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.sources.vindr_boxes import BoxFile, read_box_files
 from chexone_ray.data.splits import is_split_name
@@ -24,7 +24,19 @@ from chexone_ray.records import Box, ImageRef, Study
 DATASET = "mimic_cxr_jpg"
 VERSIONS = ("2.0.0", "2.1.0")
 _REPORT_FOLDERS = ("", "mimic-cxr-reports")
-_METADATA = ("dicom_id", "subject_id", "study_id", "ViewPosition", "StudyDate", "StudyTime")
+_COLUMNS = {label: label.title() for label in LABELS}
+
+
+def _table(kind: str, columns: tuple[str, ...], optional: bool = False) -> Table:
+    return Table(tuple(f"mimic-cxr-{v}-{kind}.csv" for v in VERSIONS), columns, optional)
+
+
+METADATA = _table(
+    "metadata",
+    ("dicom_id", "subject_id", "study_id", "ViewPosition", "StudyDate", "StudyTime"),
+)
+SPLIT = _table("split", ("study_id", "split"), optional=True)
+CHEXPERT = _table("chexpert", ("study_id", *_COLUMNS.values()))
 _VIEWS = {
     "PA": "PA",
     "AP": "AP",
@@ -37,26 +49,29 @@ _VIEWS = {
 _IMAGE_SUFFIXES = (".jpg", ".dcm", ".png")
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and time, and counts of the rows left out by reason.
 
     Raises ChexoneError before any image is opened where a file or column that is needed is missing.
     """
     root = source.uri
-    metadata = tables.read(_table(root, "metadata"), _METADATA, CSV_STEP)
+    metadata = tables.rows(root, METADATA)
     split_of = _splits(root) if archive_splits else {}
     labels = _labels(root)
     boxes = read_box_files(source.boxes_uri) if source.boxes_uri else None
     if not metadata.rows:
         raise ChexoneError(f"{metadata.uri} has no row: {CSV_STEP}")
     by_study: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
-    dropped: Counter[str] = Counter(box_row=boxes.num_unusable if boxes else 0)
+    losses = Losses()
+    for place in boxes.unusable if boxes else ():
+        losses.lose("box_row", place)
     for row in metadata:
         if not all(row.get(name) for name in ("dicom_id", "subject_id", "study_id")):
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
             continue
         films = by_study.setdefault((row["subject_id"], row["study_id"]), {})
-        dropped["duplicate_row"] += row["dicom_id"] in films
+        if row["dicom_id"] in films:
+            losses.lose("duplicate_row", row.place)
         films.setdefault(row["dicom_id"], row)
     suffix = _image_suffix(root, metadata.rows[0])
     reports = _report_root(root, by_study)
@@ -64,8 +79,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         _study(root, reports, suffix, list(rows.values()), split_of, labels, boxes)
         for rows in by_study.values()
     ]
-    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, +dropped
+    return in_order(found), losses
 
 
 def sort_time(date: str, time: str) -> str:
@@ -74,29 +88,24 @@ def sort_time(date: str, time: str) -> str:
     return f"{date.partition('.')[0]:0>8} {whole:0>6}.{fraction:0<3}"
 
 
-def _table(root: str, kind: str) -> str:
-    return tables.require(root, [f"mimic-cxr-{v}-{kind}.csv" for v in VERSIONS], CSV_STEP)
-
-
 def _splits(root: str) -> dict[str, str]:
     remedy = "give the archive's split file or set archive_splits=false"
-    uri = tables.require(root, [f"mimic-cxr-{v}-split.csv" for v in VERSIONS], remedy)
-    table = tables.read(uri, ("study_id", "split"), remedy)
+    table = tables.rows(root, SPLIT, remedy)
     for row in table:
         if not is_split_name(row["split"]):
-            raise ChexoneError(f'{uri} has split "{row["split"]}": use train, validate or test')
+            raise ChexoneError(
+                f'{table.uri} has split "{row["split"]}": use train, validate or test'
+            )
     return {row["study_id"]: row["split"] for row in table}
 
 
 def _labels(root: str) -> dict[str, dict[str, int | None]]:
     """Study -> label -> 1, 0, -1 or None. By name: the file is in alphabetical order."""
-    columns = {label: label.title() for label in LABELS}
-    table = tables.read(_table(root, "chexpert"), ("study_id", *columns.values()), CSV_STEP)
     return {
         row["study_id"]: {
-            label: label_state(row.get(column, "")) for label, column in columns.items()
+            label: label_state(row.get(column, "")) for label, column in _COLUMNS.items()
         }
-        for row in table
+        for row in tables.rows(root, CHEXPERT)
     }
 
 
@@ -179,10 +188,6 @@ def _report_root(root: str, studies_: dict[tuple[str, str], dict[str, dict[str, 
     return root
 
 
-def _spec_table(kind: str, columns: tuple[str, ...], optional: bool = False) -> Table:
-    return Table(tuple(f"mimic-cxr-{v}-{kind}.csv" for v in VERSIONS), columns, optional)
-
-
 SPEC = Spec(
     title="MIMIC-CXR-JPG (and MIMIC-CXR)",
     access="credentialed",
@@ -190,11 +195,7 @@ SPEC = Spec(
     labels="14 labels with uncertainty, by rules from reports",
     uncertain=True,
     boxes_elsewhere=True,
-    tables=(
-        _spec_table("metadata", _METADATA),
-        _spec_table("split", ("study_id", "split"), optional=True),
-        _spec_table("chexpert", ("study_id", "Edema", "Pleural Effusion")),
-    ),
+    tables=(METADATA, SPLIT, CHEXPERT),
     read=studies,
     patients="mimic",
 )

@@ -8,7 +8,6 @@ films are MIMIC-CXR-JPG's, under `images_uri`, by `image_path`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, mimic_films, tables
 from chexone_ray.data.sources.json_files import text_of
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, yes_or_no
 from chexone_ray.data.sources.spec import Spec, Table
@@ -31,27 +31,27 @@ TABLES = {
 }
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All films with an answered question, by name, and what was left out by reason.
 
     Raises ChexoneError where a part or `images_uri` is missing or no question has an answer.
     """
     root = mimic_films.films_root(source)
-    dropped: Counter[str] = Counter()
-    book = QuestionBook(dropped)
+    losses = Losses()
+    book = QuestionBook(losses)
     rows: dict[str, Mapping[str, Any]] = {}
     for part, table in TABLES.items():
         uri = tables.require(source.uri, table.names, CSV_STEP)
-        for row in json_files.read_list(uri, dropped):
+        for row in json_files.read_list(uri, losses):
             if not isinstance(row.get("answer"), list):
-                dropped["row_without_answer"] += 1
+                losses.lose("row_without_answer", row.place)
             elif not all(text_of(row, name) for name in ("idx", "image_path", "subject_id")):
-                dropped["row_without_id"] += 1
+                losses.lose("row_without_id", row.place)
             else:
                 film = text_of(row, "image_path")
                 rows.setdefault(film, row)
                 question = _question(f"{part}-{text_of(row, 'idx')}", row)
-                book.add(film, part if archive_splits else "", question)
+                book.add(film, part if archive_splits else "", question, row.place)
     if not rows:
         raise ChexoneError(
             f"{source.uri} holds no question with an answer: run the set's script that adds them"
@@ -70,7 +70,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         )
         for film, split, questions in book
     ]
-    return found, +dropped
+    return found, losses
 
 
 def _question(name: str, row: Mapping[str, Any]) -> Question:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_cxr_jpg, tables
-from chexone_ray.data.sources.pending import CSV_STEP
+from chexone_ray.data.sources.spec import Table
 from chexone_ray.errors import ChexoneError
 
-METADATA = tuple(f"mimic-cxr-{version}-metadata.csv" for version in mimic_cxr_jpg.VERSIONS)
+METADATA = Table(mimic_cxr_jpg.METADATA.names, ("dicom_id", "subject_id", "study_id"), True)
 IMAGES = "MIMIC-CXR-JPG's, under images_uri: files/p10/p10000032/s50414267/<dicom_id>.jpg"
 _PATH = re.compile(r"(?:^|/)p(\d+)/s(\d+)/([^/]+?)(?:\.\w+)?$")
 
@@ -48,14 +48,12 @@ def film_of_path(path: str) -> Film | None:
 
 def known_films(root: str) -> dict[str, Film]:
     """dicom_id -> film by the metadata table under `root`; empty where there is none."""
-    uri = tables.find(root, METADATA)
-    columns = ("dicom_id", "subject_id", "study_id")
     return {
         row["dicom_id"]: Film(
             row["subject_id"], row["study_id"], row["dicom_id"], mimic_cxr_jpg.view_of(row)
         )
-        for row in (tables.read(uri, columns, CSV_STEP) if uri else ())
-        if all(row[name] for name in columns)
+        for row in tables.rows_if_there(root, METADATA)
+        if all(row[name] for name in METADATA.columns)
     }
 
 

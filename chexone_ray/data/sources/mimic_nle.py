@@ -8,14 +8,14 @@ under `images_uri`, whose metadata table tells which films a study has.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import defaultdict
 from typing import Any
 
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.facts import is_frontal
 from chexone_ray.data.sources import json_files, mimic_films, tables
 from chexone_ray.data.sources.json_files import text_of
+from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.mimic_films import Film
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook
@@ -42,25 +42,25 @@ DIAGNOSES = (
 _SPOKEN = {"pleural other": "pleural disease other than effusion"}
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies with an explained diagnosis, by number, and what was left out by reason.
 
     Raises ChexoneError where a part, `images_uri` or the metadata table under it is missing.
     """
     root = mimic_films.films_root(source)
     films = _frontal_films(root)
-    dropped: Counter[str] = Counter()
-    book = QuestionBook(dropped)
+    losses = Losses()
+    book = QuestionBook(losses)
     for part, table in TABLES.items():
         uri = tables.require(source.uri, table.names, CSV_STEP)
-        for row in json_files.read_lines(uri, dropped):
+        for row in json_files.read_lines(uri, losses):
             study, name = text_of(row, "report_ID").removeprefix("s"), text_of(row, "sentence_ID")
             if not study or not name:
-                dropped["row_without_id"] += 1
+                losses.lose("row_without_id", row.place)
             elif study not in films:
-                dropped["study_without_film"] += 1
-            elif question := _question(name, row, dropped):
-                book.add(study, part if archive_splits else "", question)
+                losses.lose("study_without_film", row.place)
+            elif question := _question(name, row, losses):
+                book.add(study, part if archive_splits else "", question, row.place)
     found = [
         PendingStudy(
             Study(
@@ -74,12 +74,14 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         )
         for study, split, questions in book
     ]
-    return found, +dropped
+    return found, losses
 
 
 def _frontal_films(root: str) -> dict[str, list[Film]]:
     """Study -> its frontal films by name, of the studies that have one."""
-    tables.require(root, mimic_films.METADATA, "an explanation does not say which film it is about")
+    tables.require(
+        root, mimic_films.METADATA.names, "an explanation does not say which film it is about"
+    )
     found: dict[str, list[Film]] = defaultdict(list)
     for _, film in sorted(mimic_films.known_films(root).items()):
         if is_frontal(film.view):
@@ -87,10 +89,10 @@ def _frontal_films(root: str) -> dict[str, list[Film]]:
     return dict(found)
 
 
-def _question(name: str, row: Mapping[str, Any], dropped: Counter[str]) -> Question | None:
+def _question(name: str, row: Row[Any], losses: Losses) -> Question | None:
     told = row.get("diagnosis_label")
     if not isinstance(told, list) or len(told) != len(DIAGNOSES) or 1 not in told:
-        dropped["unknown_label"] += 1
+        losses.lose("unknown_label", row.place)
         return None
     diagnoses = [
         _SPOKEN.get(label, label)
@@ -100,7 +102,7 @@ def _question(name: str, row: Mapping[str, Any], dropped: Counter[str]) -> Quest
     text = f"What in this study speaks for {' and '.join(diagnoses)}? Explain it in one sentence."
     answer = text_of(row, "nle")
     if not answer:
-        dropped["row_without_answer"] += 1
+        losses.lose("row_without_answer", row.place)
         return None
     return Question(name, "explanation", text, (answer,))
 

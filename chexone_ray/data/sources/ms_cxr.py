@@ -7,12 +7,14 @@ box; rows of one film and one text are one phrase. The images are those of MIMIC
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_films, tables
+from chexone_ray.data.sources.cells import box_of_size, number
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.mimic_films import Film
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
 from chexone_ray.records import Box, ImageRef, Phrase, Study
@@ -26,37 +28,43 @@ Texts = dict[str, list[Box]]
 """A phrase's text -> its boxes, in the table's order."""
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies with a phrase, by patient and number, and what was left out by reason.
 
     A phrase of which a box cannot be used goes as a whole. Raises ChexoneError where the table, a
     column or `images_uri` is missing.
     """
     root = mimic_films.films_root(source)
-    table = tables.read(tables.require(source.uri, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     split_of: dict[str, str] = {}
     phrases: dict[tuple[str, str], dict[Film, Texts]] = defaultdict(lambda: defaultdict(dict))
+    places: dict[tuple[Film, str], list[str]] = defaultdict(list)
+    """Phrase -> the rows of its usable boxes."""
+    first: dict[str, str] = {}
     unusable: set[tuple[Film, str]] = set()
-    for row in table:
+    for row in tables.rows(source.uri, TABLE):
         film = mimic_films.film_of_path(row["path"])
         text = " ".join(row["label_text"].split())
         if film is None or film.dicom_id != row["dicom_id"] or not text:
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
             continue
         label = row["category_name"].lower()
-        box = box_of_size(label, row["x"], row["y"], row["w"], row["h"])
+        box = box_of_size(label, *(number(row[name]) for name in ("x", "y", "w", "h")))
         boxes = phrases[film.subject, film.study][film].setdefault(text, [])
         if box is None:
-            dropped["box_row"] += 1
+            losses.lose("box_row", row.place)
             unusable.add((film, text))
         elif box in boxes:
-            dropped["duplicate_row"] += 1
+            losses.lose("duplicate_row", row.place)
         else:
             boxes.append(box)
+            places[film, text].append(row.place)
+        first.setdefault(film.study, row.place)
         split_of[film.study] = row.get("split") or "test"
     for film, text in unusable:
         del phrases[film.subject, film.study][film][text]
+        for place in places[film, text]:
+            losses.lose("box_of_lost_phrase", place)
     views = mimic_films.known_films(root)
     found = []
     for (subject, name), films in sorted(phrases.items()):
@@ -73,8 +81,8 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             )
             found.append(PendingStudy(study, pixel_phrases=placed, default_view="frontal"))
         else:
-            dropped["study_without_phrase"] += 1
-    return found, +dropped
+            losses.lose("study_without_phrase", first[name])
+    return found, losses
 
 
 def _places(

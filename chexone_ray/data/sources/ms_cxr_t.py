@@ -9,14 +9,14 @@ image, are not read.
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cache
 from typing import Literal
 
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_films, tables
+from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.mimic_films import Film
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Phrase, Study
 
@@ -34,37 +34,36 @@ _CHANGES: dict[str, Literal["better", "same", "worse"]] = {
 }
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All pairs as studies, by patient and number, and what was left out by reason.
 
     Raises ChexoneError where the table, a column or `images_uri` is missing.
     """
     root = mimic_films.films_root(source)
-    table = tables.read(tables.require(source.uri, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
     known = mimic_films.known_films(root)
 
     @cache
     def listed(subject: str) -> dict[str, Film]:
         return mimic_films.films_of_subject(root, subject)
 
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     found: dict[str, PendingStudy] = {}
-    for row in table:
+    for row in tables.rows(source.uri, TABLE):
         if not all(row[name] for name in TABLE.columns[:4]):
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
             continue
         film = Film(row["subject_id"], row["study_id"], row["dicom_id"])
         film = known.get(film.dicom_id, film)
         prior = known.get(row["previous_dicom_id"])
         prior = prior or listed(film.subject).get(row["previous_dicom_id"])
         name = f"{film.study}/{film.dicom_id}"
-        phrases = _phrases(row, dropped)
+        phrases = _phrases(row, losses)
         if name in found:
-            dropped["duplicate_row"] += 1
+            losses.lose("duplicate_row", row.place)
         elif prior is None:
-            dropped["prior_film_not_found"] += 1
+            losses.lose("prior_film_not_found", row.place)
         elif not phrases:
-            dropped["row_without_change"] += 1
+            losses.lose("row_without_change", row.place)
         else:
             images = (
                 ImageRef(prior.uri(root), prior.view, role="prior"),
@@ -78,14 +77,15 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 archive_split="test" if archive_splits else "",
             )
             found[name] = PendingStudy(study, pixel_phrases=phrases, default_view="frontal")
-    return sorted(found.values(), key=lambda p: (p.study.patient, p.study.study)), +dropped
+    return in_order(found.values()), losses
 
 
-def _phrases(row: dict[str, str], dropped: Counter[str]) -> tuple[Phrase, ...]:
+def _phrases(row: Row[str], losses: Losses) -> tuple[Phrase, ...]:
     """One phrase without text a finding that was compared."""
     told = {label: row[column].lower() for label, column in COLUMNS.items() if row[column]}
-    unknown = told.values() - _CHANGES.keys()
-    dropped["unknown_change"] += sum(change in unknown for change in told.values())
+    for change in told.values():
+        if change not in _CHANGES:
+            losses.lose("unknown_change", row.place)
     return tuple(
         Phrase(text="", label=label, change=_CHANGES[change])
         for label, change in told.items()

@@ -7,12 +7,14 @@ Boxes count in pixels of the released 1024 x 1024 PNG.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.cells import box_of_size, number
+from chexone_ray.data.sources.losses import Losses, Row
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import TRAIN_VAL
 from chexone_ray.errors import ChexoneError
@@ -50,70 +52,67 @@ FINDINGS = {
     "Pneumothorax": "pneumothorax",
 }
 NO_FINDING = "No Finding"
+_VIEWS = {"PA": "PA", "AP": "AP"}
 _BOX_NAMES = FINDINGS | {"Infiltrate": "infiltration"}
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All images as studies, by patient and follow-up number, and what was left out by reason.
 
     A finding that is not in an image's list is 0: the labels are the complete list of what the text
     mining found. Raises ChexoneError where a table, a column or one of the two lists is missing.
     """
     root = source.uri
-    table = tables.read(tables.require(root, ENTRIES.names, CSV_STEP), ENTRIES.columns, CSV_STEP)
-    dropped: Counter[str] = Counter()
-    boxes = _boxes(root, dropped)
+    losses = Losses()
+    boxes = _boxes(root, losses)
     split_of = _splits(root) if archive_splits else {}
     places = tables.files_by_name(root, ".png")
     found: dict[str, PendingStudy] = {}
-    for row in table:
+    for row in tables.rows(root, ENTRIES):
         name = row["Image Index"]
         if not name or not row["Patient ID"]:
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
         elif name in found:
-            dropped["duplicate_row"] += 1
+            losses.lose("duplicate_row", row.place)
         else:
             uri = places.get(name, storage.join(root, "images", name))
             study = Study(
                 dataset=DATASET,
                 patient=row["Patient ID"].zfill(8),
                 study=name.removesuffix(".png"),
-                images=(ImageRef(uri, _view(row["View Position"])),),
+                images=(ImageRef(uri, _VIEWS.get(row["View Position"], "")),),
                 date=row["Follow-up #"].zfill(4),
                 archive_split=split_of.get(name, ""),
-                labels=_labels(row["Finding Labels"], dropped),
+                labels=_labels(row, losses),
             )
-            found[name] = PendingStudy(study, tuple(boxes.get(name, ())))
-    dropped["box_without_image"] += len(boxes.keys() - found.keys())
-    ordered = sorted(found.values(), key=lambda p: (p.study.patient, p.study.date, p.study.study))
-    return ordered, +dropped
+            found[name] = PendingStudy(study, tuple(box for box, _ in boxes.get(name, ())))
+    for name in sorted(boxes.keys() - found.keys()):
+        for _, place in boxes[name]:
+            losses.lose("box_without_image", place)
+    return in_order(found.values()), losses
 
 
-def _view(text: str) -> str:
-    return text if text in ("PA", "AP") else ""
-
-
-def _labels(text: str, dropped: Counter[str]) -> dict[str, int | None]:
-    named = [name.strip() for name in text.split("|") if name.strip()]
+def _labels(row: Row[str], losses: Losses) -> dict[str, int | None]:
+    named = [name.strip() for name in row["Finding Labels"].split("|") if name.strip()]
     unknown = [name for name in named if name not in FINDINGS and name != NO_FINDING]
     if unknown or not named:
-        dropped["unknown_label"] += 1
+        losses.lose("unknown_label", row.place)
         return {}
     present = {FINDINGS[name] for name in named if name != NO_FINDING}
     states: dict[str, int | None] = {name: int(name in present) for name in FINDINGS.values()}
     return states | {"no finding": int(not present)}
 
 
-def _boxes(root: str, dropped: Counter[str]) -> dict[str, list[Box]]:
-    uri = tables.find(root, BOXES.names)
-    boxes: dict[str, list[Box]] = defaultdict(list)
-    for row in tables.read(uri, BOXES.columns, CSV_STEP) if uri else ():
+def _boxes(root: str, losses: Losses) -> dict[str, list[tuple[Box, str]]]:
+    """Image -> its boxes and their places."""
+    boxes: dict[str, list[tuple[Box, str]]] = defaultdict(list)
+    for row in tables.rows_if_there(root, BOXES):
         label = _BOX_NAMES.get(row["Finding Label"])
-        box = label and box_of_size(label, row["Bbox [x"], row["y"], row["w"], row["h]"])
+        box = label and box_of_size(label, *(number(row[name]) for name in BOXES.columns[2:]))
         if box:
-            boxes[row["Image Index"]].append(box)
+            boxes[row["Image Index"]].append((box, row.place))
         else:
-            dropped["box_row"] += 1
+            losses.lose("box_row", row.place)
     return boxes
 
 

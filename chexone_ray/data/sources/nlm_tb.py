@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec
 from chexone_ray.errors import ChexoneError
@@ -21,19 +21,19 @@ FOLDER = "CXR_png"
 _NAME = re.compile(r"((?:MCU|CHN)CXR_\d{4})_([01])\.png")
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All films as studies, by name, and the files of other names in that folder.
 
     Raises ChexoneError where the folder holds no film of these sets.
     """
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     found: dict[str, PendingStudy] = {}
     for uri in storage.list_files(storage.join(source.uri, FOLDER)):
         name = _NAME.fullmatch(uri.rpartition("/")[2])
         if name is None:
-            dropped["file_of_another_name"] += 1
+            losses.lose("file_of_another_name", uri)
         elif name[1] in found:
-            dropped["duplicate_row"] += 1
+            losses.lose("duplicate_row", uri)
         else:
             study = Study(
                 dataset=DATASET,
@@ -46,7 +46,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     if not found:
         uri = storage.join(source.uri, FOLDER)
         raise ChexoneError(f"{uri} holds no MCUCXR_*.png or CHNCXR_*.png: {CSV_STEP}")
-    return [found[name] for name in sorted(found)], +dropped
+    return [found[name] for name in sorted(found)], losses
 
 
 SPEC = Spec(

@@ -6,12 +6,14 @@ a rectangle, 1 an ellipse (by its box) and 2 a polygon (more pairs); blank where
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.cells import box_of_size, number
+from chexone_ray.data.sources.losses import Losses, Row
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box, ImageRef, Study
@@ -26,35 +28,39 @@ LABEL = "foreign object"
 _MIN_NUMBERS = {"0": 4, "1": 4, "2": 6}
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All images as studies, by name, and what was left out by reason.
 
     Raises ChexoneError where no table is there or one lacks a column.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     found: dict[str, PendingStudy] = {}
     for part, spec in TABLES.items():
-        uri = tables.find(root, spec.names)
-        for row in tables.read(uri, spec.columns, CSV_STEP) if uri else ():
+        for row in tables.rows_if_there(root, spec):
             name = row["image_name"]
             if not name:
-                dropped["row_without_id"] += 1
+                losses.lose("row_without_id", row.place)
             elif f"{part}/{name}" in found:
-                dropped["duplicate_row"] += 1
+                losses.lose("duplicate_row", row.place)
             else:
-                found[f"{part}/{name}"] = _study(root, part, row, archive_splits, dropped)
+                found[f"{part}/{name}"] = _study(root, part, row, archive_splits, losses)
     if not found:
         raise ChexoneError(f"{storage.join(root, 'train.csv')} is missing or empty: {CSV_STEP}")
-    return [found[key] for key in sorted(found)], +dropped
+    return [found[key] for key in sorted(found)], losses
 
 
 def _study(
-    root: str, part: str, row: dict[str, str], archive_splits: bool, dropped: Counter[str]
+    root: str, part: str, row: Row[str], archive_splits: bool, losses: Losses
 ) -> PendingStudy:
     shapes = [shape for shape in row["annotation"].split(";") if shape.strip()]
-    boxes = [box for shape in shapes if (box := outline(shape)) is not None]
-    dropped["box_row"] += len(shapes) - len(boxes)
+    boxes = []
+    for shape in shapes:
+        box = outline(shape)
+        if box is None:
+            losses.lose("box_row", row.place)
+        else:
+            boxes.append(box)
     name = row["image_name"].rpartition(".")[0]
     study = Study(
         dataset=DATASET,
@@ -71,15 +77,13 @@ def _study(
 def outline(shape: str) -> Box | None:
     """The box around one shape, None where it is none."""
     kind, *cells = shape.split()
-    try:
-        numbers = [float(cell) for cell in cells]
-    except ValueError:
+    numbers = [number(cell) for cell in cells]
+    if not all(map(math.isfinite, numbers)):
         return None
     if len(numbers) < _MIN_NUMBERS.get(kind, len(numbers) + 1) or len(numbers) % 2:
         return None
     xs, ys = numbers[::2], numbers[1::2]
-    size = (max(xs) - min(xs), max(ys) - min(ys))
-    return box_of_size(LABEL, *(str(value) for value in (min(xs), min(ys), *size)))
+    return box_of_size(LABEL, min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
 
 
 SPEC = Spec(

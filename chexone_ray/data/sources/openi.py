@@ -8,12 +8,13 @@ its own patient.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Study
 
@@ -26,30 +27,34 @@ _VIEWS = {"frontal": "frontal", "lateral": "lateral"}
 _REDACTED = re.compile(r"\bX{3,}\b")
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies with an image, by number, and what was left out by reason.
 
     Raises ChexoneError where a table or a column is missing.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     places = tables.files_by_name(root, ".png")
     films: dict[str, dict[str, ImageRef]] = defaultdict(dict)
-    for row in _rows(root, PROJECTIONS):
+    rows: dict[str, list[str]] = defaultdict(list)
+    for row in tables.rows(root, PROJECTIONS):
         name = row["filename"]
         if not row["uid"] or not name:
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
             continue
-        dropped["duplicate_row"] += name in films[row["uid"]]
+        if name in films[row["uid"]]:
+            losses.lose("duplicate_row", row.place)
+        else:
+            rows[row["uid"]].append(row.place)
         uri = places.get(name, storage.join(root, "images", name))
         films[row["uid"]][name] = ImageRef(uri, _VIEWS.get(row["projection"].lower(), ""))
     found: dict[str, PendingStudy] = {}
-    for row in _rows(root, REPORTS):
+    for row in tables.rows(root, REPORTS):
         uid = row["uid"]
         if uid not in films:
-            dropped["study_without_image"] += 1
+            losses.lose("study_without_image", row.place)
         elif uid in found:
-            dropped["duplicate_row"] += 1
+            losses.lose("duplicate_row", row.place)
         else:
             found[uid] = PendingStudy(
                 Study(
@@ -63,12 +68,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                     comparison=_text(row["comparison"]),
                 )
             )
-    dropped["row_without_report"] += len(films.keys() - found.keys())
-    return [found[uid] for uid in sorted(found)], +dropped
-
-
-def _rows(root: str, table: Table) -> tables.Table:
-    return tables.read(tables.require(root, table.names, CSV_STEP), table.columns, CSV_STEP)
+    for uid in sorted(films.keys() - found.keys()):
+        for place in rows[uid]:
+            losses.lose("row_without_report", place)
+    return [found[uid] for uid in sorted(found)], losses
 
 
 def _text(section: str) -> str:

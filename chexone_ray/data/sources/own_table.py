@@ -11,14 +11,15 @@ are a column `boxes` with a JSON list of {"label", "xyxy"} in pixels of the imag
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
-from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import PendingStudy, box_of_size, label_state
+from chexone_ray.data.sources import json_files, tables
+from chexone_ray.data.sources.cells import box_of_size, label_state
+from chexone_ray.data.sources.losses import Losses, Row
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.report_sections import broken_at_headers
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
@@ -33,30 +34,30 @@ _REMEDY = "docs/data.md says which columns a table of your own has"
 _VIEWS = {"pa": "PA", "ap": "AP", "frontal": "frontal", "lateral": "lateral"}
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and date, and what was left out by reason.
 
     Raises ChexoneError where there is no table, a column is missing or a split has no known name.
     """
     uri = tables.require(source.uri, FILES, _REMEDY)
-    dropped: Counter[str] = Counter()
-    rows: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for row in _rows(uri, dropped):
+    losses = Losses()
+    rows: dict[str, dict[str, Row[Any]]] = {}
+    for row in _rows(uri, losses):
         image, study = (str(row.get(name) or "") for name in TABLE.columns)
         if not image or not study:
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
             continue
         if archive_splits and row.get("split") and not is_split_name(str(row["split"])):
             raise ChexoneError(f'{uri} has split "{row["split"]}": use train, validate or test')
         films = rows.setdefault(study, {})
-        dropped["duplicate_row"] += image in films
+        if image in films:
+            losses.lose("duplicate_row", row.place)
         films.setdefault(image, row)
-    found = [_study(source.uri, name, rows[name], archive_splits, dropped) for name in rows]
-    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, +dropped
+    found = [_study(source.uri, name, rows[name], archive_splits, losses) for name in rows]
+    return in_order(found), losses
 
 
-def _rows(uri: str, dropped: Counter[str]) -> Iterator[Mapping[str, Any]]:
+def _rows(uri: str, losses: Losses) -> Iterator[Row[Any]]:
     if uri.removesuffix(".gz").endswith(".csv"):
         for cells in tables.read(uri, TABLE.columns, _REMEDY):
             labels = {
@@ -64,37 +65,33 @@ def _rows(uri: str, dropped: Counter[str]) -> Iterator[Mapping[str, Any]]:
                 for name, cell in cells.items()
                 if name.startswith(LABEL_PREFIX)
             }
-            yield {**cells, "labels": labels, "boxes": _json(cells.get("boxes") or "[]", dropped)}
-        return
-    for line in tables.read_text(uri).split("\n"):  # JSON strings may hold the other line ends
-        row = _json(line, dropped) if line.strip() else None
-        if isinstance(row, dict):
-            yield row
-        elif row is not None:
-            dropped["unparsable_row"] += 1
+            more = {"labels": labels, "boxes": _box_cell(cells, losses)}
+            yield Row({**cells, **more}, cells.uri, cells.at)
+    else:
+        yield from json_files.read_lines(uri, losses)
 
 
-def _json(text: str, dropped: Counter[str]) -> Any:
+def _box_cell(row: Row[str], losses: Losses) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(row.get("boxes") or "[]")
     except ValueError:
-        dropped["unparsable_row"] += 1
+        losses.lose("unparsable_row", row.place)
         return None
 
 
 def _study(
     root: str,
     name: str,
-    films: Mapping[str, Mapping[str, Any]],
+    films: Mapping[str, Row[Any]],
     archive_splits: bool,
-    dropped: Counter[str],
+    losses: Losses,
 ) -> PendingStudy:
     first = next(iter(films.values()))
     labels: dict[str, int | None] = {}
     for row in films.values():
-        for label, state in _labels(row, dropped):
+        for label, state in _labels(row, losses):
             labels[label] = state if labels.get(label) is None else labels[label]
-    boxes = [box for i, row in enumerate(films.values()) for box in _boxes(row, i, dropped)]
+    boxes = [box for i, row in enumerate(films.values()) for box in _boxes(row, i, losses)]
     return PendingStudy(
         Study(
             dataset=DATASET,
@@ -120,14 +117,15 @@ def _study(
     )
 
 
-def _labels(row: Mapping[str, Any], dropped: Counter[str]) -> Iterator[tuple[str, int | None]]:
+def _labels(row: Row[Any], losses: Losses) -> Iterator[tuple[str, int | None]]:
     told = row.get("labels") or {}
     if not isinstance(told, dict):
-        dropped["unparsable_row"] += 1
+        losses.lose("unparsable_row", row.place)
         return
     for label, value in told.items():
         state = int(value) if isinstance(value, bool) else label_state(str(value))
-        dropped["unknown_label"] += state is None and value not in (None, "")
+        if state is None and value not in (None, ""):
+            losses.lose("unknown_label", row.place)
         yield str(label).lower(), state
 
 
@@ -135,20 +133,20 @@ def _section(row: Mapping[str, Any], name: str) -> str:
     return " ".join(str(row.get(name) or "").split())
 
 
-def _boxes(row: Mapping[str, Any], image: int, dropped: Counter[str]) -> Iterator[Box]:
+def _boxes(row: Row[Any], image: int, losses: Losses) -> Iterator[Box]:
     boxes = row.get("boxes") or []
     if not isinstance(boxes, list):
-        dropped["unparsable_row"] += 1
+        losses.lose("unparsable_row", row.place)
         return
     for item in boxes:
         try:
             label, (x1, y1, x2, y2) = str(item["label"]).lower(), map(float, item["xyxy"])
         except (TypeError, ValueError, KeyError):
-            dropped["box_row"] += 1
+            losses.lose("box_row", row.place)
             continue
-        box = box_of_size(label, *(str(v) for v in (x1, y1, x2 - x1, y2 - y1)))
+        box = box_of_size(label, x1, y1, x2 - x1, y2 - y1)
         if box is None:
-            dropped["box_row"] += 1
+            losses.lose("box_row", row.place)
         else:
             yield Box(box.label, (x1, y1, x2, y2), image)
 

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.losses import Losses, Row
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Study
 
@@ -128,40 +129,44 @@ EXCLUDED = "exclude"
 NORMAL = "normal"
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and date, and what was left out by reason.
 
     Labels are of the study: those of its first row that can be read. Raises ChexoneError where the
     table or a column is missing.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
-    table = tables.read(tables.require(root, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
-    films: dict[tuple[str, str], dict[str, dict[str, str]]] = defaultdict(dict)
-    for row in table:
+    losses = Losses()
+    films: dict[tuple[str, str], dict[str, Row[str]]] = defaultdict(dict)
+    for row in tables.rows(root, TABLE):
         key = (row["PatientID"], row["StudyID"])
         if not all((*key, row["ImageID"])):
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
         elif row["Projection"] not in VIEWS:
-            dropped["projection_not_used"] += 1
+            losses.lose("projection_not_used", row.place)
         else:
-            dropped["duplicate_row"] += row["ImageID"] in films[key]
+            if row["ImageID"] in films[key]:
+                losses.lose("duplicate_row", row.place)
             films[key].setdefault(row["ImageID"], row)
-    found = [_study(root, key, rows, dropped) for key, rows in films.items()]
-    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, +dropped
+    found = [_study(root, key, rows, losses) for key, rows in films.items()]
+    return in_order(found), losses
 
 
 def _study(
-    root: str, key: tuple[str, str], rows: dict[str, dict[str, str]], dropped: Counter[str]
+    root: str, key: tuple[str, str], rows: dict[str, Row[str]], losses: Losses
 ) -> PendingStudy:
     images = [
         ImageRef(storage.join(root, row["ImageDir"], name), VIEWS[row["Projection"]])
         for name, row in sorted(rows.items())
     ]
-    listed = [names for row in rows.values() if (names := read_list(row["Labels"])) is not None]
-    if not listed:
-        dropped["unknown_label"] += 1
+    labels: dict[str, int | None] = {}
+    for row in rows.values():
+        names = read_list(row["Labels"])
+        if names is not None:
+            labels = states_of(names, losses, row.place)
+            break
+    else:
+        losses.lose("unknown_label", next(iter(rows.values())).place)
     return PendingStudy(
         Study(
             dataset=DATASET,
@@ -169,7 +174,7 @@ def _study(
             study=key[1],
             images=tuple(images),
             date=min(row["StudyDate_DICOM"] for row in rows.values()),
-            labels=states_of(listed[0], dropped) if listed else {},
+            labels=labels,
         )
     )
 
@@ -193,18 +198,19 @@ def finding_of(name: str) -> str:
     return next((finding for finding, settling in FINDINGS.items() if name in settling), name)
 
 
-def states_of(listed: list[str], dropped: Counter[str]) -> dict[str, int | None]:
-    """The labels of a list of names; what it does not name is absent where it names everything."""
+def states_of(listed: list[str], losses: Losses, place: str) -> dict[str, int | None]:
+    """The labels of the list of names at `place`; what it does not name is absent where it names
+    everything."""
     names = set(listed)
     if EXCLUDED in names:
-        dropped["labels_excluded"] += 1
+        losses.lose("labels_excluded", place)
         return {}
     states: dict[str, int | None] = {}
     for finding, settling in FINDINGS.items():
         is_open = bool(names & set(OPEN.get(finding, ())))
         states[finding] = 1 if names & set(settling) else None if is_open else 0
     if not names or names & PARTIAL:
-        dropped["labels_not_all_named"] += 1
+        losses.lose("labels_not_all_named", place)
         return {finding: 1 for finding, state in states.items() if state}
     return states | {"no finding": int(listed == [NORMAL])}
 

@@ -9,18 +9,17 @@ used; the words of `progression` were not seen in full, and an unknown one is co
 
 from __future__ import annotations
 
-import json
-from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
-from chexone_ray.data.sources import padchest, tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
-from chexone_ray.data.sources.phrase_boxes import corners, on_image
+from chexone_ray.data.sources import json_files, padchest, tables
+from chexone_ray.data.sources.cells import corners
+from chexone_ray.data.sources.losses import Losses, Row
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order, on_image
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
-from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box, ImageRef, Phrase, Study
 
 DATASET = "padchest_gr"
@@ -37,32 +36,32 @@ _CHANGES: dict[str, Literal["better", "same", "worse"]] = {
 }
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and number, and what was left out by reason.
 
     Every sentence is a phrase, with or without a place, in the report's order. Raises ChexoneError
     where a table or a column is missing or the reports are no list.
     """
     root = source.uri
-    uri = tables.require(root, MASTER.names, CSV_STEP)
-    dropped: Counter[str] = Counter()
-    patients: dict[str, dict[str, str]] = {}
-    for row in tables.read(uri, MASTER.columns, CSV_STEP):
-        patients.setdefault(row["StudyID"], row)
+    losses = Losses()
+    patients: dict[str, Row[str]] = {}
+    for entry in tables.rows(root, MASTER):
+        patients.setdefault(entry["StudyID"], entry)
     places = tables.files_by_name(root, ".png")
     found: dict[str, PendingStudy] = {}
-    for item in _reports(root, dropped):
+    reports = tables.require(root, REPORTS.names, CSV_STEP)
+    for item in json_files.read_list(reports, losses, of="studies"):
         name, image = (str(item.get(key) or "") for key in ("StudyID", "ImageID"))
-        row = patients.get(name, {})
+        row: Mapping[str, str] = patients.get(name, {})
         if not name or not image:
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", item.place)
         elif name in found:
-            dropped["duplicate_row"] += 1
+            losses.lose("duplicate_row", item.place)
         elif not row.get("PatientID"):
-            dropped["study_without_patient"] += 1
+            losses.lose("study_without_patient", item.place)
         else:
             prior = str(item.get("PreviousImageID") or row.get("prior_imageID") or "")
-            texts, phrases = _sentences(item.get("findings"), dropped)
+            texts, phrases = _sentences(item, losses)
             changed = any(phrase.change for phrase in phrases)
             images = _images(root, places, image, prior if changed else "")
             split = row["split"] if is_split_name(row["split"]) else ""
@@ -78,20 +77,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             found[name] = PendingStudy(
                 study, pixel_phrases=placed, canonical=True, default_view="frontal"
             )
-    return sorted(found.values(), key=lambda p: (p.study.patient, p.study.study)), +dropped
-
-
-def _reports(root: str, dropped: Counter[str]) -> list[dict[str, Any]]:
-    uri = tables.require(root, REPORTS.names, CSV_STEP)
-    try:
-        items = json.loads(tables.read_text(uri))
-    except ValueError as error:
-        raise ChexoneError(f"{uri} is not JSON ({error}): fetch it again") from error
-    if not isinstance(items, list):
-        raise ChexoneError(f"{uri} is no JSON list of studies: {CSV_STEP}")
-    whole = [item for item in items if isinstance(item, dict)]
-    dropped["unparsable_row"] += len(items) - len(whole)
-    return whole
+    return in_order(found.values()), losses
 
 
 def _images(root: str, places: dict[str, str], image: str, prior: str) -> tuple[ImageRef, ...]:
@@ -102,15 +88,16 @@ def _images(root: str, places: dict[str, str], image: str, prior: str) -> tuple[
     return (ImageRef(places.get(prior, storage.join(root, prior)), role="prior"), film)
 
 
-def _sentences(findings: object, dropped: Counter[str]) -> tuple[list[str], list[Phrase]]:
+def _sentences(row: Row[Any], losses: Losses) -> tuple[list[str], list[Phrase]]:
     """All sentences, and the phrases that they make; one that loses a box is no phrase."""
     texts: list[str] = []
     phrases: list[Phrase] = []
+    findings = row.get("findings")
     for item in findings if isinstance(findings, list) else ():
         told = item.get("sentence_en") if isinstance(item, dict) else None
         text = " ".join(str(told or "").split())
         if not text:
-            dropped["sentence_without_text"] += 1
+            losses.lose("sentence_without_text", row.place)
             continue
         texts.append(text)
         labels, locations = _names(item.get("labels")), _names(item.get("locations"))
@@ -118,15 +105,19 @@ def _sentences(findings: object, dropped: Counter[str]) -> tuple[list[str], list
         region = locations[0].removeprefix("loc ") if len(locations) == 1 else ""
         places = [corners(box) for box in item.get("boxes") or () if isinstance(box, list)]
         boxes = tuple(Box(label, box) for box in places if box)
-        dropped["box_row"] += len(places) - len(boxes)
+        for _ in range(len(places) - len(boxes)):
+            losses.lose("box_row", row.place)
         if len(boxes) == len(places):
-            phrases.append(Phrase(text, boxes, label, region, _change(item, dropped)))
+            phrases.append(Phrase(text, boxes, label, region, _change(item, losses, row.place)))
     return texts, phrases
 
 
-def _change(item: dict[str, Any], dropped: Counter[str]) -> Literal["", "better", "same", "worse"]:
+def _change(
+    item: dict[str, Any], losses: Losses, place: str
+) -> Literal["", "better", "same", "worse"]:
     told = str(item.get("progression") or "").strip().lower()
-    dropped["unknown_change"] += bool(told) and told not in _CHANGES
+    if told and told not in _CHANGES:
+        losses.lose("unknown_change", place)
     return _CHANGES.get(told, "")
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from chexone_ray.config import Uncertain
@@ -17,24 +16,14 @@ and is clipped. One that reaches further was counted in an image of another size
 CSV_STEP = "check that the archive is complete and source.uri is its root"
 
 
-def label_state(text: str) -> int | None:
-    """A cell of a label table: "1.0", "0.0", "-1.0" or blank."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return int(value) if value in (1, 0, -1) else None
+def in_order(found: Iterable[PendingStudy]) -> list[PendingStudy]:
+    """Studies by patient, date and name."""
+    return sorted(found, key=lambda item: (item.study.patient, item.study.date, item.study.study))
 
 
-def box_of_size(label: str, x: str, y: str, width: str, height: str) -> Box | None:
-    """A box from cells for its upper left corner and its size; None where they make no area."""
-    try:
-        left, top, wide, high = (float(cell) for cell in (x, y, width, height))
-    except ValueError:
-        return None
-    if not all(map(math.isfinite, (left, top, wide, high))) or wide <= 0 or high <= 0:
-        return None
-    return Box(label, (left, top, left + wide, top + high))
+def on_image(phrase: Phrase, number: int) -> Phrase:
+    """The same phrase with its boxes on another image of the study."""
+    return replace(phrase, boxes=tuple(replace(box, image=number) for box in phrase.boxes))
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ another technique.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.losses import Losses, Row
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, chosen, text_name
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Question, Study
@@ -43,35 +44,35 @@ _OTHER = re.compile(
 _ARTICLE = re.compile(r"PMC\d+")
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All figures that count as chest X-rays, by name, and what was left out by reason.
 
     Figures of one article are one patient: they may show the same one. Raises ChexoneError where a
     table or a column is missing.
     """
-    dropped: Counter[str] = Counter()
-    rows: dict[str, list[tuple[str, dict[str, str]]]] = defaultdict(list)
-    for part, names in TABLES.items():
-        uri = tables.require(source.uri, names.names, CSV_STEP)
-        for row in tables.read(uri, names.columns, CSV_STEP):
+    losses = Losses()
+    rows: dict[str, list[tuple[str, Row[str]]]] = defaultdict(list)
+    for part, table in TABLES.items():
+        for row in tables.rows(source.uri, table):
             if row["Figure_path"]:
                 rows[row["Figure_path"]].append((part if archive_splits else "", row))
             else:
-                dropped["row_without_id"] += 1
-    book = QuestionBook(dropped)
+                losses.lose("row_without_id", row.place)
+    book = QuestionBook(losses)
     for figure, asked in rows.items():
         if not _is_chest_film([row for _, row in asked]):
-            dropped["question_not_about_a_chest_film"] += len(asked)
+            for _, row in asked:
+                losses.lose("question_not_about_a_chest_film", row.place)
             continue
         for part, row in asked:
             options = [row[name] for name in CHOICES]
             name = text_name(row["Question"], *options)
             right = row.get("Answer_label") or row["Answer"]
-            question = chosen(name, row["Question"], options, right, dropped)
+            question = chosen(name, row["Question"], options, right, losses, row.place)
             if question:
-                book.add(figure, part, question)
+                book.add(figure, part, question, row.place)
     places = tables.files_by_name(source.uri, ".jpg")
-    return [_study(source.uri, places, *item) for item in book], +dropped
+    return [_study(source.uri, places, *item) for item in book], losses
 
 
 def _study(
@@ -91,7 +92,7 @@ def _study(
     )
 
 
-def _is_chest_film(rows: list[dict[str, str]]) -> bool:
+def _is_chest_film(rows: list[Row[str]]) -> bool:
     shown = " \n".join(f"{row['Question']} \n{row.get('Caption', '')}" for row in rows)
     # an answer that is a letter stands for its choice
     answers = " \n".join(row.get(f"Choice {row['Answer']}", row["Answer"]) for row in rows)

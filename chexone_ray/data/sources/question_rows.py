@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.splits import most_held_out
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Question
@@ -21,28 +21,34 @@ class QuestionBook:
     A row that is there twice is counted as `duplicate_row`. Where a set puts one image's questions
     into several splits, those of the most held-out one stay: so no film is trained and tested on,
     and the questions that are tested on are those of the set's own test part. The others are
-    counted as `question_of_held_out_image`.
+    lost as `question_of_held_out_image`.
     """
 
-    def __init__(self, dropped: Counter[str]) -> None:
-        self._dropped = dropped
-        self._questions: dict[str, dict[str, tuple[str, Question]]] = {}
+    def __init__(self, losses: Losses) -> None:
+        self._losses = losses
+        self._questions: dict[str, dict[str, tuple[str, Question, str]]] = {}
 
-    def add(self, study: str, split: str, question: Question | None) -> None:
-        """One row's question, by its name; None for a row without an answer, which is counted."""
+    def add(self, study: str, split: str, question: Question | None, place: str) -> None:
+        """The question of the row at `place`, by its name; None for one without an answer, which is
+        counted."""
         if question is None or not question.text or not question.answers:
-            self._dropped["row_without_answer"] += 1
+            self._losses.lose("row_without_answer", place)
             return
         known = self._questions.setdefault(study, {})
-        self._dropped["duplicate_row"] += question.name in known
-        known.setdefault(question.name, (split, question))
+        if question.name in known:
+            self._losses.lose("duplicate_row", place)
+        known.setdefault(question.name, (split, question, place))
 
     def __iter__(self) -> Iterator[tuple[str, str, tuple[Question, ...]]]:
         """(study, archive split, questions), by study."""
         for study, known in sorted(self._questions.items()):
-            split = most_held_out(part for part, _ in known.values())
-            kept = [q for part, q in known.values() if most_held_out([part]) == split]
-            self._dropped["question_of_held_out_image"] += len(known) - len(kept)
+            split = most_held_out(part for part, _, _ in known.values())
+            kept = []
+            for part, question, place in known.values():
+                if most_held_out([part]) == split:
+                    kept.append(question)
+                else:
+                    self._losses.lose("question_of_held_out_image", place)
             yield study, split, tuple(kept)
 
 
@@ -55,26 +61,27 @@ def answered(name: str, text: str, answer: str, closed: bool = False) -> Questio
 
 
 def chosen(
-    name: str, text: str, options: Sequence[str], letter: str, dropped: Counter[str]
+    name: str, text: str, options: Sequence[str], letter: str, losses: Losses, place: str
 ) -> Question | None:
-    """A question with lettered options. `letter` is that of the right one, or its text.
+    """The question with lettered options of the row at `place`. `letter` is that of the right
+    one, or its text.
 
     None, and counted, where the options are not distinct or none of them is the answer.
     """
     texts = tuple(_OPTION_LETTER.sub("", " ".join(option.split())) for option in options)
     if len(texts) < 2 or not all(texts) or len({option.lower() for option in texts}) < len(texts):
-        dropped["options_not_distinct"] += 1
+        losses.lose("options_not_distinct", place)
         return None
     told = " ".join(letter.split())
     found = _OPTION_LETTER.match(f"{told}." if len(told) == 1 else told)
-    place = ord(found[1]) - ord("A") if found else -1
-    if told and not 0 <= place < len(texts):
+    right = ord(found[1]) - ord("A") if found else -1
+    if told and not 0 <= right < len(texts):
         folded = [option.lower() for option in texts]
-        place = folded.index(told.lower()) if told.lower() in folded else -1
-    if not 0 <= place < len(texts):
-        dropped["answer_not_an_option" if told else "row_without_answer"] += 1
+        right = folded.index(told.lower()) if told.lower() in folded else -1
+    if not 0 <= right < len(texts):
+        losses.lose("answer_not_an_option" if told else "row_without_answer", place)
         return None
-    return Question(name, "closed_vqa", text, (texts[place],), texts)
+    return Question(name, "closed_vqa", text, (texts[right],), texts)
 
 
 def yes_or_no(answer: str) -> str:

@@ -9,7 +9,6 @@ names or by those of its table form. A report's number is IU X-ray's number of t
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
+from chexone_ray.data.sources.losses import Losses, place_in
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, images_root, yes_or_no
 from chexone_ray.data.sources.spec import Spec, Table
@@ -29,24 +29,26 @@ PARTS = ("train", "val", "test")
 READ_THREADS = 16
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All reports with a film and a question, by number, and what was left out by reason.
 
     Raises ChexoneError where the mapping, all question files or `images_uri` are missing.
     """
     films_root = images_root(source, "IU X-ray (OpenI)")
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     mapping_uri = tables.require(source.uri, MAPPING.names, CSV_STEP)
     mapping = json_files.read_object(mapping_uri, "by report")
-    book = QuestionBook(dropped)
-    for part, report, text in _files(source.uri):
+    book = QuestionBook(losses)
+    for part, uri, text in _files(source.uri):
+        report = uri.rpartition("/")[2].partition(".")[0]
         if not isinstance(mapping.get(report), list) or not mapping[report]:
-            dropped["report_without_film"] += 1
+            losses.lose("report_without_film", uri)
             continue
-        for number, row in enumerate(_rows(text, dropped)):
-            question = _question(str(number), row, dropped)
+        for number, row in enumerate(_rows(text, losses, uri)):
+            place = place_in(uri, number)
+            question = _question(str(number), row, losses, place)
             if question:
-                book.add(report, part if archive_splits else "", question)
+                book.add(report, part if archive_splits else "", question, place)
     places = tables.files_by_name(films_root, ".png")
     found = [
         PendingStudy(
@@ -64,11 +66,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         )
         for report, split, questions in book
     ]
-    return found, +dropped
+    return found, losses
 
 
 def _files(root: str) -> Iterator[tuple[str, str, str]]:
-    """(part, report, text) of every question file; there are thousands of small ones."""
+    """(part, uri, text) of every question file; there are thousands of small ones."""
     uris = [
         (part, uri)
         for part in PARTS
@@ -79,21 +81,21 @@ def _files(root: str) -> Iterator[tuple[str, str, str]]:
     with ThreadPoolExecutor(READ_THREADS) as pool:
         texts = pool.map(tables.read_text, [uri for _, uri in uris])
         for (part, uri), text in zip(uris, texts, strict=True):
-            yield part, uri.rpartition("/")[2].partition(".")[0], text
+            yield part, uri, text
 
 
-def _rows(text: str, dropped: Counter[str]) -> Sequence[Any]:
+def _rows(text: str, losses: Losses, uri: str) -> Sequence[Any]:
     try:
         rows = json.loads(text)
     except ValueError:
         rows = None
     if not isinstance(rows, list):
-        dropped["unparsable_row"] += 1
+        losses.lose("unparsable_row", uri)
         return []
     return rows
 
 
-def _question(name: str, row: Any, dropped: Counter[str]) -> Question | None:
+def _question(name: str, row: Any, losses: Losses, place: str) -> Question | None:
     """The question after those that led to it. Yes-or-no questions show no options."""
     try:
         text, answers, history, info = row
@@ -101,15 +103,15 @@ def _question(name: str, row: Any, dropped: Counter[str]) -> Question | None:
         options = tuple(_texts(info["options"]))
         before = [(str(asked), ", ".join(_texts(said))) for asked, said, *_ in history]
     except (TypeError, ValueError, KeyError):
-        dropped["unparsable_row"] += 1
+        losses.lose("unparsable_row", place)
         return None
     if not told or not isinstance(text, str):
-        dropped["row_without_answer"] += 1
+        losses.lose("row_without_answer", place)
         return None
     if all(map(yes_or_no, options)) and len(told) == 1 and yes_or_no(told[0]):
         return Question(name, "closed_vqa", _after(before, text), (yes_or_no(told[0]),))
     if not set(told) <= set(options):
-        dropped["answer_not_an_option"] += 1
+        losses.lose("answer_not_an_option", place)
         return None
     return Question(name, "closed_vqa", _after(before, text), told, options)
 

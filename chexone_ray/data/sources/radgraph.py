@@ -10,13 +10,13 @@ model made of all reports (`MIMIC-CXR_graphs.json`, `CheXpert_graphs.json`) are 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
 from chexone_ray.data.sources.json_files import text_of
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook
 from chexone_ray.data.sources.spec import Spec, Table
@@ -34,21 +34,22 @@ NAME = "entities"
 _MIMIC = re.compile(r"(?:^|/)p(\d+)/s(\d+)(?:\.txt)?$")
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All reports with an entity, by name, and what was left out by reason.
 
     Raises ChexoneError where a part is missing or is no JSON object.
     """
-    dropped: Counter[str] = Counter()
-    book = QuestionBook(dropped)
+    losses = Losses()
+    book = QuestionBook(losses)
     for part in PARTS:
         uri = tables.require(source.uri, (f"{part}.json",), CSV_STEP)
-        for report, entry in json_files.read_object(uri, "by report").items():
+        for report, entry, place in json_files.entries(uri, "by report"):
             if isinstance(entry, dict):
-                book.add(report, part if archive_splits else "", _question(entry, dropped))
+                question = _question(entry, losses, place)
+                book.add(report, part if archive_splits else "", question, place)
             else:
-                dropped["unparsable_row"] += 1
-    return [_study(*item) for item in book], +dropped
+                losses.lose("unparsable_row", place)
+    return [_study(*item) for item in book], losses
 
 
 def _study(report: str, split: str, questions: tuple[Question, ...]) -> PendingStudy:
@@ -67,7 +68,7 @@ def _study(report: str, split: str, questions: tuple[Question, ...]) -> PendingS
     )
 
 
-def _question(entry: Mapping[str, Any], dropped: Counter[str]) -> Question | None:
+def _question(entry: Mapping[str, Any], losses: Losses, place: str) -> Question | None:
     labelled = entry.get("labeler_1", entry)
     entities = labelled.get("entities") if isinstance(labelled, dict) else None
     report = text_of(entry, "text") or (text_of(labelled, "text") if entities else "")
@@ -79,8 +80,10 @@ def _question(entry: Mapping[str, Any], dropped: Counter[str]) -> Question | Non
         if tokens and kind:
             lines.setdefault(f"{tokens}: {kind}")
         else:
-            dropped["unknown_entity"] += 1
-    dropped["unknown_entity"] += sum(not _is_placed(entity) for entity in entities.values())
+            losses.lose("unknown_entity", place)
+    for entity in entities.values():
+        if not _is_placed(entity):
+            losses.lose("unknown_entity", place)
     text = (
         "Name what this radiology report mentions, in its order, one a line as "
         f'"words: type", where type is {", ".join(TYPES.values())}.\nReport: {report}'

@@ -8,13 +8,13 @@ techniques, and no patient is named in a field that we know, so every passage is
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
-from chexone_ray.data.sources.json_files import text_of
+from chexone_ray.data.sources.json_files import objects, text_of
+from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, text_name
 from chexone_ray.data.sources.spec import Spec, Table
@@ -26,25 +26,24 @@ UNTOLD = "not stated"
 """The answer to a question that the passage does not answer."""
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All passages with a question, by name, and what was left out by reason.
 
     Raises ChexoneError where a part is missing or is no JSON object.
     """
-    dropped: Counter[str] = Counter()
-    book = QuestionBook(dropped)
+    losses = Losses()
+    book = QuestionBook(losses)
     for part in PARTS:
         uri = tables.require(source.uri, (f"{part}.json",), CSV_STEP)
         data = json_files.read_object(uri, 'with "data"').get("data")
-        for paragraph in _items(data, "paragraphs", dropped):
-            passage = text_of(paragraph, "context")
-            for row in _items([paragraph], "qas", dropped):
-                name = text_of(row, "id")
-                if not name or not passage:
-                    dropped["row_without_id"] += 1
-                else:
-                    split = part if archive_splits else ""
-                    book.add(text_name(passage), split, _question(name, row, passage))
+        for passage, row in _rows(data, uri, losses):
+            name = text_of(row, "id")
+            if not name or not passage:
+                losses.lose("row_without_id", row.place)
+            else:
+                split = part if archive_splits else ""
+                question = _question(name, row, passage)
+                book.add(text_name(passage), split, question, row.place)
     found = [
         PendingStudy(
             Study(
@@ -58,18 +57,16 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         )
         for study, split, questions in book
     ]
-    return found, +dropped
+    return found, losses
 
 
-def _items(parents: Any, name: str, dropped: Counter[str]) -> Iterator[Mapping[str, Any]]:
-    """The objects in the lists `name` of all parents; what has another shape is counted."""
-    for parent in parents if isinstance(parents, list) else [None]:
-        items = parent.get(name) if isinstance(parent, dict) else None
-        for item in items if isinstance(items, list) else [None]:
-            if isinstance(item, dict):
-                yield item
-            else:
-                dropped["unparsable_row"] += 1
+def _rows(data: Any, uri: str, losses: Losses) -> Iterator[tuple[str, Row[Any]]]:
+    """(passage, question) of a part."""
+    for report in objects(data, uri, "data", losses):
+        for paragraph in objects(report.get("paragraphs"), uri, f"{report.at}.paragraphs", losses):
+            passage = text_of(paragraph, "context")
+            for row in objects(paragraph.get("qas"), uri, f"{paragraph.at}.qas", losses):
+                yield passage, row
 
 
 def _question(name: str, row: Mapping[str, Any], passage: str) -> Question | None:

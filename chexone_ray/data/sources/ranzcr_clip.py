@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, label_state
+from chexone_ray.data.sources.cells import label_state
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import ImageRef, Study
 
@@ -34,24 +34,23 @@ TABLE = Table(
 )
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All images as studies, by patient and id, and what was left out by reason.
 
     Raises ChexoneError where the table or a column is missing.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     found: dict[str, PendingStudy] = {}
-    table = tables.read(tables.require(root, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
-    for row in table:
+    for row in tables.rows(root, TABLE):
         name = row["StudyInstanceUID"]
         states = {device: _state(row, columns) for device, columns in DEVICES.items()}
         if not name or not row["PatientID"]:
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
         elif name in found:
-            dropped["duplicate_row"] += 1
+            losses.lose("duplicate_row", row.place)
         elif None in states.values():
-            dropped["unparsable_row"] += 1
+            losses.lose("unparsable_row", row.place)
         else:
             study = Study(
                 dataset=DATASET,
@@ -61,7 +60,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 labels=states,
             )
             found[name] = PendingStudy(study, default_view="frontal")
-    return sorted(found.values(), key=lambda p: (p.study.patient, p.study.study)), +dropped
+    return in_order(found.values()), losses
 
 
 def _state(row: dict[str, str], columns: tuple[str, ...]) -> int | None:

@@ -6,13 +6,13 @@ begin with `../deid_png/`, which lies under the root here.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Study
@@ -32,29 +32,28 @@ VIEWS = {
 """Oblique (LAO, RAO) and unknown views stay without one: nothing is asked about them alone."""
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and date, and what was left out by reason.
 
     Raises ChexoneError where no metadata file is there or one is no JSON object.
     """
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     found = []
     for part, name in FILES.items():
         uri = tables.find(source.uri, (name,))
-        for key, entry in json_files.read_object(uri, "by study").items() if uri else ():
-            study = _study(source.uri, key, entry, part if archive_splits else "", dropped)
+        for key, entry, place in json_files.entries(uri, "by study"):
+            study = _study(source.uri, key, entry, part if archive_splits else "", losses, place)
             if study is None:
-                dropped["row_without_id"] += 1
+                losses.lose("row_without_id", place)
             else:
                 found.append(PendingStudy(study))
     if not found:
         uri = storage.join(source.uri, FILES["train"])
         raise ChexoneError(f"{uri} is missing or empty: {CSV_STEP}")
-    found.sort(key=lambda item: (item.study.patient, item.study.date, item.study.study))
-    return found, +dropped
+    return in_order(found), losses
 
 
-def _study(root: str, key: str, entry: Any, split: str, dropped: Counter[str]) -> Study | None:
+def _study(root: str, key: str, entry: Any, split: str, losses: Losses, place: str) -> Study | None:
     if not isinstance(entry, dict) or not entry.get("PatientID") or not entry.get("ImagePath"):
         return None
     paths = [str(path).removeprefix("../") for path in entry["ImagePath"]]
@@ -62,8 +61,9 @@ def _study(root: str, key: str, entry: Any, split: str, dropped: Counter[str]) -
     views += [""] * (len(paths) - len(views))
     by_path: dict[str, str] = {}
     for path, view in zip(paths, views, strict=False):
+        if path in by_path:
+            losses.lose("duplicate_row", place)
         by_path.setdefault(path, view)
-    dropped["duplicate_row"] += len(paths) - len(by_path)
     sections = {
         name: " ".join(str(entry.get(name) or "").split())
         for name in ("Findings", "Impression", "Indication", "Comparison")

@@ -7,7 +7,6 @@ report that an entry holds is left to ReXGradient itself.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +15,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, rexgradient, tables
 from chexone_ray.data.sources.json_files import text_of
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, chosen, images_root
 from chexone_ray.data.sources.spec import Spec, Table
@@ -34,23 +34,23 @@ class _Films:
     views: dict[str, str] = field(default_factory=dict)
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies with a question, by name, and what was left out by reason.
 
     Raises ChexoneError where no part is there, one is no JSON object, or `images_uri` is not set.
     """
     root = images_root(source, "ReXGradient-160K")
-    dropped: Counter[str] = Counter()
-    book = QuestionBook(dropped)
+    losses = Losses()
+    book = QuestionBook(losses)
     films: dict[str, _Films] = {}
     shown: dict[tuple[str, str], list[str]] = {}
     for part, file in FILES.items():
         uri = tables.find(source.uri, (file,))
-        for name, entry in json_files.read_object(uri, "by question").items() if uri else ():
+        for name, entry, place in json_files.entries(uri, "by question"):
             paths = _paths(entry)
             study = text_of(entry, "study_id") if paths else ""
             if not study:
-                dropped["row_without_id"] += 1
+                losses.lose("row_without_id", place)
                 continue
             _note(films, study, paths, entry)
             shown[study, name] = paths
@@ -59,12 +59,13 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 text_of(entry, "question"),
                 _options(entry),
                 text_of(entry, "correct_answer"),
-                dropped,
+                losses,
+                place,
             )
             if question:
                 told = text_of(entry, "correct_answer_explanation")
                 question = replace(question, reasoning=told)
-                book.add(study, part if archive_splits else "", question)
+                book.add(study, part if archive_splits else "", question, place)
     if not films:
         uri = storage.join(source.uri, FILES["train"])
         raise ChexoneError(f"{uri} is missing or empty: {CSV_STEP}")
@@ -89,7 +90,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 )
             )
         )
-    return found, +dropped
+    return found, losses
 
 
 def _paths(entry: Any) -> list[str]:

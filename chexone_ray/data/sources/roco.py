@@ -9,11 +9,11 @@ name a chest X-ray and no other kind of imaging (`is_chest_film`).
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
@@ -44,26 +44,26 @@ def is_chest_film(caption: str) -> bool:
     return bool(named) and not _OTHER.search(text)
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """The chest X-rays as studies, by name, and what was left out by reason.
 
     Raises ChexoneError where no part has its captions.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     found: dict[str, PendingStudy] = {}
     read = False
     for part, spec in TABLES.items():
         uri = tables.find(root, spec.names)
         read |= uri is not None
-        for line in tables.read_text(uri).splitlines() if uri else ():
+        for place, line in tables.lines(uri):
             name, _, caption = (" ".join(cell.split()) for cell in line.partition("\t"))
             if not name or not caption:
-                dropped["unparsable_row"] += bool(line.strip())
+                losses.lose("unparsable_row", place)
             elif name in found:
-                dropped["duplicate_row"] += 1
+                losses.lose("duplicate_row", place)
             elif not is_chest_film(caption):
-                dropped["caption_of_another_image"] += 1
+                losses.lose("caption_of_another_image", place)
             else:
                 folder = str(uri).rpartition("/")[0]
                 study = Study(
@@ -78,7 +78,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     if not read:
         uri = storage.join(root, "train/radiology/captions.txt")
         raise ChexoneError(f"{uri} is missing: {CSV_STEP}")
-    return [found[name] for name in sorted(found)], +dropped
+    return [found[name] for name in sorted(found)], losses
 
 
 SPEC = Spec(

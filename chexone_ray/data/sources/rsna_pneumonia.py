@@ -10,17 +10,17 @@ published code reads; the file itself was not at hand.
 
 from __future__ import annotations
 
-import json
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
-from chexone_ray.data.sources import tables
+from chexone_ray.data.sources import json_files, tables
+from chexone_ray.data.sources.cells import box_of_size, number
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.nih_chestxray14 import PATIENTS
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
-from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box, ImageRef, Study
 
 DATASET = "rsna_pneumonia"
@@ -36,33 +36,36 @@ _STATES: dict[str, dict[str, int | None]] = {
 }
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All images as studies, by id, and what was left out by reason.
 
     A film is its own patient without the mapping. Raises ChexoneError where a table or a column is
     missing or the mapping is no list.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     states: dict[str, dict[str, int | None]] = {}
-    for row in _rows(root, CLASSES):
+    places: dict[str, str] = {}
+    for row in tables.rows(root, CLASSES):
         if row["class"] in _STATES and row["patientId"]:
             states[row["patientId"]] = _STATES[row["class"]]
+            places.setdefault(row["patientId"], row.place)
         else:
-            dropped["unknown_label"] += 1
+            losses.lose("unknown_label", row.place)
     boxes: dict[str, list[Box]] = defaultdict(list)
-    for row in _rows(root, BOXES):
+    for row in tables.rows(root, BOXES):
         if row["Target"] != "1":
             continue
-        box = box_of_size(LABEL, row["x"], row["y"], row["width"], row["height"])
+        box = box_of_size(LABEL, *(number(row[name]) for name in BOXES.columns[1:5]))
         if box is None or row["patientId"] not in states:
-            dropped["box_row"] += 1
+            losses.lose("box_row", row.place)
         elif box in boxes[row["patientId"]]:
-            dropped["duplicate_row"] += 1
+            losses.lose("duplicate_row", row.place)
         else:
             boxes[row["patientId"]].append(box)
-    patients = _patients(root, dropped)
-    dropped["film_without_patient"] += len(states.keys() - patients.keys()) if patients else 0
+    patients = _patients(root, losses)
+    for name in sorted(states.keys() - patients.keys()) if patients else ():
+        losses.lose("film_without_patient", places[name])
     found = [
         PendingStudy(
             Study(
@@ -78,33 +81,22 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         )
         for name in sorted(states)
     ]
-    return found, +dropped
+    return found, losses
 
 
-def _patients(root: str, dropped: Counter[str]) -> dict[str, str]:
+def _patients(root: str, losses: Losses) -> dict[str, str]:
     """Film -> NIH's patient, from the mapping; empty without it."""
     uri = tables.find(root, MAPPING.names)
     if uri is None:
         return {}
-    try:
-        entries = json.loads(tables.read_text(uri))
-    except ValueError as error:
-        raise ChexoneError(f"{uri} is no JSON ({error}): fetch it again") from error
-    if not isinstance(entries, list):
-        raise ChexoneError(f"{uri} is no JSON list of films: {CSV_STEP}")
     patients: dict[str, str] = {}
-    for entry in entries:
-        known = isinstance(entry, dict) and entry.get("subset_img_id")
-        name = _NIH_NAME.fullmatch(str(entry.get("img_id"))) if known else None
-        if name is None:
-            dropped["unparsable_row"] += 1
+    for entry in json_files.read_list(uri, losses, of="films"):
+        name = _NIH_NAME.fullmatch(str(entry.get("img_id")))
+        if name is None or not entry.get("subset_img_id"):
+            losses.lose("unparsable_row", entry.place)
         else:
             patients[str(entry["subset_img_id"])] = name[1]
     return patients
-
-
-def _rows(root: str, table: Table) -> tables.Table:
-    return tables.read(tables.require(root, table.names, CSV_STEP), table.columns, CSV_STEP)
 
 
 SPEC = Spec(

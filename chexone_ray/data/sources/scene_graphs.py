@@ -6,12 +6,12 @@ comparison is "comparison|yes|improved".
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from typing import Any, Literal
 
-from chexone_ray.data.sources.phrase_boxes import Corners, corners
+from chexone_ray.data.sources.cells import Corners, corners
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.records import Box, Phrase
 
 Change = Literal["", "better", "same", "worse"]
@@ -56,12 +56,13 @@ def _parts(attribute: str) -> tuple[str, str, str]:
     return category, state, term.strip().lower()
 
 
-def graph_phrases(graph: Mapping[str, Any], dropped: Counter[str]) -> list[Phrase]:
-    """The phrases of one scene graph, a sentence once a region, in the graph's order."""
+def graph_phrases(graph: Mapping[str, Any], losses: Losses, place: str) -> list[Phrase]:
+    """The phrases of the scene graph at `place`, a sentence once a region, in the graph's order."""
     boxes: dict[str, Corners | None] = {}
     for item in graph.get("objects") or ():
         box = corners(item.get(f"original_{name}") for name in ("x1", "y1", "x2", "y2"))
-        dropped["box_row"] += box is None
+        if box is None:
+            losses.lose("box_row", place)
         boxes[str(item.get("bbox_name"))] = box
     found: dict[tuple[str, str], Phrase] = {}
     for item in graph.get("attributes") or ():
@@ -70,9 +71,9 @@ def graph_phrases(graph: Mapping[str, Any], dropped: Counter[str]) -> list[Phras
         for text, attributes, cues in zip_longest(*lists):
             phrase = statement(text or "", region, attributes or (), cues or (), boxes.get(region))
             if phrase is None:
-                dropped["phrase_without_finding"] += 1
+                losses.lose("phrase_without_finding", place)
             elif (region, phrase.text) in found:
-                dropped["duplicate_row"] += 1
+                losses.lose("duplicate_row", place)
             else:
                 found[region, phrase.text] = phrase
     return list(found.values())

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.records import Box, ImageRef, Study
 
@@ -28,31 +29,32 @@ MIN_PIXELS = 16
 """Smaller parts of a mask are slips of the pen."""
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All images as studies, by id, and what was left out by reason.
 
     Several rows of an image are several masks; their union counts. Raises ChexoneError where the
     table or a column is missing.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
-    table = tables.read(tables.require(root, TABLE.names, CSV_STEP), TABLE.columns, CSV_STEP)
-    codes: dict[str, set[str]] = defaultdict(set)
-    for row in table:
+    losses = Losses()
+    codes: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in tables.rows(root, TABLE):
         if not row["ImageId"]:
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
             continue
-        dropped["duplicate_row"] += row["EncodedPixels"] in codes[row["ImageId"]]
-        codes[row["ImageId"]].add(row["EncodedPixels"])
+        if row["EncodedPixels"] in codes[row["ImageId"]]:
+            losses.lose("duplicate_row", row.place)
+        codes[row["ImageId"]].setdefault(row["EncodedPixels"], row.place)
     places = tables.files_by_name(root, ".dcm")
     found = []
     for name, runs in sorted(codes.items()):
         mask = union(runs)
         if mask is None:
-            dropped["unparsable_row"] += 1
+            for place in runs.values():
+                losses.lose("unparsable_row", place)
         else:
             found.append(_study(root, name, mask, places))
-    return found, +dropped
+    return found, losses
 
 
 def union(codes: Iterable[str]) -> NDArray[np.bool_] | None:

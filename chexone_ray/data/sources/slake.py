@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
 from chexone_ray.data.sources.json_files import text_of
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, answered
 from chexone_ray.data.sources.spec import Spec, Table
@@ -24,30 +24,30 @@ DATASET = "slake"
 PARTS = ("train", "validate", "test")
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All chest X-rays with an English question, by name, and what was left out by reason.
 
     Raises ChexoneError where a part is missing or is no JSON list.
     """
-    dropped: Counter[str] = Counter()
-    book = QuestionBook(dropped)
+    losses = Losses()
+    book = QuestionBook(losses)
     image_of: dict[str, str] = {}
     for part in PARTS:
         uri = tables.require(source.uri, (f"{part}.json",), CSV_STEP)
-        for row in json_files.read_list(uri, dropped):
+        for row in json_files.read_list(uri, losses):
             image, name = text_of(row, "img_name"), text_of(row, "qid")
             if not image or not name:
-                dropped["row_without_id"] += 1
+                losses.lose("row_without_id", row.place)
             elif text_of(row, "q_lang").lower() != "en":
-                dropped["question_not_in_english"] += 1
+                losses.lose("question_not_in_english", row.place)
             elif not _is_chest_film(row):
-                dropped["question_not_about_a_chest_film"] += 1
+                losses.lose("question_not_about_a_chest_film", row.place)
             else:
                 study = image.partition("/")[0]
                 image_of.setdefault(study, image)
                 closed = text_of(row, "answer_type").upper() == "CLOSED"
                 question = answered(name, text_of(row, "question"), text_of(row, "answer"), closed)
-                book.add(study, part if archive_splits else "", question)
+                book.add(study, part if archive_splits else "", question, row.place)
     found = [
         PendingStudy(
             Study(
@@ -61,7 +61,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         )
         for study, split, questions in book
     ]
-    return found, +dropped
+    return found, losses
 
 
 def _is_chest_film(row: Mapping[str, Any]) -> bool:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import PendingStudy
 
 Access = Literal["open", "registration", "kaggle", "credentialed", "agreement", "own"]
 """Anybody; after a registration or a click; under Kaggle's rules of the competition; PhysioNet's
 training and signed agreement; an agreement that the institution signs; as its owner allows."""
-Reader = Callable[[SourceConfig, bool], tuple[list[PendingStudy], Counter[str]]]
-"""(source, keep the archive's splits) -> studies and counts of what was left out by reason."""
+Reader = Callable[[SourceConfig, bool], tuple[list[PendingStudy], Losses]]
+"""(source, keep the archive's splits) -> studies and what was left out, by reason and place."""
 
 
 @dataclass(frozen=True)

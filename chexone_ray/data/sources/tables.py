@@ -8,8 +8,13 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
 
 from chexone_ray import storage
+from chexone_ray.data.sources.losses import Row, place_in
+from chexone_ray.data.sources.pending import CSV_STEP
+from chexone_ray.data.sources.spec import Table
 from chexone_ray.errors import ChexoneError
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -17,14 +22,14 @@ _ZIP_MAGIC = b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
-class Table:
-    """One table in memory: `rows` are dicts by column name, values stripped text."""
+class Rows:
+    """A table in memory: its rows are by column name, values stripped text."""
 
     uri: str
     columns: tuple[str, ...]
-    rows: tuple[dict[str, str], ...]
+    rows: tuple[Row[str], ...]
 
-    def __iter__(self) -> Iterator[dict[str, str]]:
+    def __iter__(self) -> Iterator[Row[str]]:
         return iter(self.rows)
 
 
@@ -44,6 +49,19 @@ def require(root: str, names: Sequence[str], remedy: str) -> str:
     if uri is None:
         raise ChexoneError(f"{storage.join(root, names[0])}[.gz] is missing: {remedy}")
     return uri
+
+
+def lines(uri: str | None) -> Iterator[tuple[str, str]]:
+    """(place, line) of a file without its blank lines; nothing without a file."""
+    for number, line in numbered_lines(uri) if uri else ():
+        yield place_in(str(uri), number), line
+
+
+def numbered_lines(uri: str) -> Iterator[tuple[int, str]]:
+    """The lines of a file that are not blank, with their numbers from 1 on."""
+    for number, line in enumerate(io.StringIO(read_text(uri), newline=None), start=1):
+        if line.strip():
+            yield number, line.rstrip("\n")
 
 
 def files_by_name(root: str, suffix: str) -> dict[str, str]:
@@ -78,19 +96,33 @@ def _only_file(uri: str, data: bytes) -> bytes:
         raise ChexoneError(f"{uri} is a damaged zip file ({error}): fetch it again") from error
 
 
-def read(uri: str, required: Sequence[str], remedy: str, delimiter: str = ",") -> Table:
+def rows(root: str, table: Table, remedy: str = CSV_STEP, delimiter: str = ",") -> Rows:
+    """A CSV of an archive. Raises ChexoneError where it or one of its columns is missing."""
+    return read(require(root, table.names, remedy), table.columns, remedy, delimiter)
+
+
+def rows_if_there(root: str, table: Table, delimiter: str = ",") -> Rows:
+    """As `rows`, but no rows and an empty URI without the file."""
+    uri = find(root, table.names)
+    return read(uri, table.columns, CSV_STEP, delimiter) if uri else Rows("", (), ())
+
+
+def read(uri: str, required: Sequence[str], remedy: str, delimiter: str = ",") -> Rows:
     """Read a CSV. Raises ChexoneError naming the file, the missing column and the remedy."""
-    reader = csv.DictReader(io.StringIO(read_text(uri), newline=""), delimiter=delimiter)
-    columns = tuple((name or "").strip() for name in reader.fieldnames or ())
+    lines = csv.reader(io.StringIO(read_text(uri), newline=""), delimiter=delimiter)
+    columns = tuple(name.strip() for name in next(lines, ()))
     missing = [name for name in required if name not in columns]
     if missing:
         raise ChexoneError(f'{uri} has no column "{missing[0]}": {remedy}')
-    rows = tuple(
-        {
-            name.strip(): (value or "").strip()  # a short row has no value for its last columns
-            for name, value in row.items()
-            if name is not None and not isinstance(value, list)
-        }
-        for row in reader
-    )
-    return Table(uri, columns, rows)
+    return Rows(uri, columns, tuple(_rows(uri, columns, lines)))
+
+
+def _rows(uri: str, columns: tuple[str, ...], lines: Any) -> Iterator[Row[str]]:
+    """What `lines`, a csv.reader behind its header, still holds. A row begins at the line after the
+    one where that before it ended; one with quoted line ends is as long as an editor shows it."""
+    first = lines.line_num + 1
+    for cells in lines:
+        if cells:  # a short row has no value for its last columns
+            pairs = zip_longest(columns, cells[: len(columns)], fillvalue="")
+            yield Row({name: cell.strip() for name, cell in pairs}, uri, first)
+        first = lines.line_num + 1

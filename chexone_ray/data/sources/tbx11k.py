@@ -8,12 +8,15 @@ film in `tb/` without a box is of a kind that nobody could tell. The archive nam
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, box_of_size
+from chexone_ray.data.sources.cells import box_of_size, number
+from chexone_ray.data.sources.json_files import objects
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box, ImageRef, Study
@@ -33,63 +36,65 @@ LABEL = CLASSES["PulmonaryTuberculosis"]
 KINDS = tuple(name for name in CLASSES.values() if name != LABEL)
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All images as studies, by name, and what was left out by reason.
 
     Raises ChexoneError where no part is there or one is no COCO file.
     """
     root = source.uri
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     found: dict[str, PendingStudy] = {}
     for split, spec in TABLES.items():
         uri = tables.find(root, spec.names)
         if uri is None:
             continue
-        images, boxes = _read(uri, dropped)
-        for name in images:
+        images, boxes = _read(uri, losses)
+        for name, place in images:
             study = name.removesuffix(".png")
             if study in found:
-                dropped["duplicate_row"] += 1
+                losses.lose("duplicate_row", place)
             else:
                 known = _study(root, name, boxes.get(name, []))
                 found[study] = known.with_split(split if archive_splits else "")
     if not found:
         uri = storage.join(root, "annotations/json/TBX11K_train.json")
         raise ChexoneError(f"{uri} is missing or empty: {CSV_STEP}")
-    return [found[name] for name in sorted(found)], +dropped
+    return [found[name] for name in sorted(found)], losses
 
 
-def _read(uri: str, dropped: Counter[str]) -> tuple[list[str], dict[str, list[Box]]]:
-    """The file names of one part in its order, and the boxes by file name."""
+def _read(uri: str, losses: Losses) -> tuple[list[tuple[str, str]], dict[str, list[Box]]]:
+    """(file name, place) of one part in its order, and the boxes by file name."""
     try:
         coco = json.loads(tables.read_text(uri))
         classes = {str(item["id"]): CLASSES.get(item["name"]) for item in coco["categories"]}
         items, marks = (
-            [item for item in coco[key] if isinstance(item, dict)]
-            for key in ("images", "annotations")
+            list(objects(coco[key], uri, key, losses)) for key in ("images", "annotations")
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ChexoneError(f"{uri} is no COCO file ({error!r}): {CSV_STEP}") from error
-    names: dict[str, str] = {}
+    named: dict[str, tuple[str, str]] = {}
     for item in items:
         name = str(item.get("file_name") or "").removeprefix("imgs/")
-        if name and "id" in item:
-            names[str(item["id"])] = name
-        else:
-            dropped["row_without_id"] += 1
+        key = str(item.get("id"))
+        if not name or "id" not in item:
+            losses.lose("row_without_id", item.place)
+            continue
+        if key in named:
+            losses.lose("duplicate_row", named[key][1])
+        named[key] = (name, item.place)
     boxes: dict[str, list[Box]] = defaultdict(list)
     for mark in marks:
-        name = names.get(str(mark.get("image_id")), "")
+        name, _ = named.get(str(mark.get("image_id")), ("", ""))
         label = classes.get(str(mark.get("category_id")))
-        sides = [str(value) for value in mark.get("bbox") or ()]
+        sides = [number(value) for value in mark.get("bbox") or ()]
         box = box_of_size(label, *sides) if label and len(sides) == 4 else None
         if not name or box is None:
-            dropped["box_row"] += 1
+            losses.lose("box_row", mark.place)
         elif box in boxes[name]:
-            dropped["duplicate_row"] += 1
+            losses.lose("duplicate_row", mark.place)
         else:
             boxes[name].append(box)
-    return list(names.values()), boxes
+    return list(named.values()), boxes
 
 
 def _study(root: str, name: str, boxes: list[Box]) -> PendingStudy:

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.sources.vindr_boxes import read_box_files
@@ -19,7 +18,7 @@ DATASET = "vinbigdata"
 TABLE = Table(("train.csv",), ("image_id", "class_name", "x_min", "y_min", "x_max", "y_max"))
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All images as studies, by image id, and what was left out by reason.
 
     A finding that no reader boxed is absent, one that only some did is uncertain. Raises
@@ -38,7 +37,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             boxes_complete=boxes.is_complete(name),
         )
         found.append(PendingStudy(study, boxes.boxes[name], default_view="PA"))
-    return found, +Counter(box_row=boxes.num_unusable)
+    losses = Losses()
+    for place in boxes.unusable:
+        losses.lose("box_row", place)
+    return found, losses
 
 
 SPEC = Spec(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chexone_ray import storage
 from chexone_ray.boxes import iou
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.cells import corners
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box
 
@@ -37,8 +37,8 @@ class BoxFile:
     boxes: dict[str, tuple[Box, ...]]
     names: frozenset[str]
     """All finding names that readers could box."""
-    num_unusable: int = 0
-    """Rows with a class but no usable corners."""
+    unusable: tuple[str, ...] = ()
+    """Places of the rows with a class but no usable corners."""
     damaged: frozenset[str] = frozenset()
     """Images that such a row was about: they have lost a box."""
     readers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -89,6 +89,7 @@ def read_box_files(uri: str) -> BoxFile:
     raw: dict[str, list[Box]] = {}
     readers: dict[str, dict[str, set[str]]] = {}
     unusable: list[str] = []
+    damaged: set[str] = set()
     for file in uris:
         for row in tables.read(file, _COLUMNS, _REMEDY):
             image, name = row["image_id"], finding_name(row["class_name"])
@@ -97,16 +98,17 @@ def read_box_files(uri: str) -> BoxFile:
             readers.setdefault(image, {}).setdefault(name, set()).add(reader)
             if name == NO_FINDING:
                 continue
-            corners = _corners(row)
-            if corners is None:
-                unusable.append(image)
+            place = corners(row[column] for column in _COLUMNS[2:])
+            if place is None:
+                unusable.append(row.place)
+                damaged.add(image)
             else:
-                found.append(Box(name, corners))
+                found.append(Box(name, place))
     return BoxFile(
         boxes={image: tuple(merge(found)) for image, found in raw.items()},
         names=frozenset(name for found in readers.values() for name in found) - {NO_FINDING},
-        num_unusable=len(unusable),
-        damaged=frozenset(unusable),
+        unusable=tuple(unusable),
+        damaged=frozenset(damaged),
         readers={
             image: {name: len(who) for name, who in found.items()}
             for image, found in readers.items()
@@ -141,12 +143,3 @@ def merge(boxes: Iterable[Box]) -> list[Box]:
                 break
         at += 1
     return sorted(merged, key=lambda box: (box.label, box.xyxy))
-
-
-def _corners(row: dict[str, str]) -> tuple[float, float, float, float] | None:
-    try:
-        x1, y1, x2, y2 = (float(row[name]) for name in ("x_min", "y_min", "x_max", "y_max"))
-    except ValueError:
-        return None
-    usable = all(map(math.isfinite, (x1, y1, x2, y2))) and x2 > x1 and y2 > y1
-    return (x1, y1, x2, y2) if usable else None

@@ -8,12 +8,11 @@ is its own.
 
 from __future__ import annotations
 
-from collections import Counter
-
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.sources.vindr_boxes import finding_name, read_box_files, vote
 from chexone_ray.errors import ChexoneError
@@ -24,14 +23,14 @@ _PARTS = ("train", "test")
 _NOT_LABELS = frozenset({"image_id", "rad_id", "rad_ID"})
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """As `read_vindr`; the films are PA."""
     return read_vindr(DATASET, source, archive_splits, "PA")
 
 
 def read_vindr(
     dataset: str, source: SourceConfig, archive_splits: bool, view: str
-) -> tuple[list[PendingStudy], Counter[str]]:
+) -> tuple[list[PendingStudy], Losses]:
     """All images as studies, by image id, and counts of what was left out by reason.
 
     The tables are in `annotations/` or at the root. An `image_labels` table decides which images
@@ -42,14 +41,15 @@ def read_vindr(
     if not any(tables.find(folder, (f"annotations_{part}.csv",)) for part in _PARTS):
         folder = root
     found: list[PendingStudy] = []
-    dropped: Counter[str] = Counter()
+    losses = Losses()
     for part in _PARTS:
         uri = tables.find(folder, (f"annotations_{part}.csv",))
         if uri is None:
             continue
         boxes = read_box_files(uri)
         labels = _image_labels(folder, part)
-        dropped["box_row"] += boxes.num_unusable
+        for place in boxes.unusable:
+            losses.lose("box_row", place)
         names = sorted(boxes.boxes if labels is None else labels)
         suffix = _suffix(root, part, next(iter(names), ""))
         for image_id in names:
@@ -69,15 +69,14 @@ def read_vindr(
     if not found:
         uri = storage.join(root, "annotations", "annotations_train.csv")
         raise ChexoneError(f"{uri} is missing or empty: {CSV_STEP}")
-    return sorted(found, key=lambda item: item.study.patient), +dropped
+    return in_order(found), losses
 
 
 def _image_labels(folder: str, part: str) -> dict[str, dict[str, int | None]] | None:
     """Image -> finding -> 1 (most readers), 0 (no reader) or -1 (some); None without the table."""
-    uri = tables.find(folder, (f"image_labels_{part}.csv",))
-    if uri is None:
+    table = tables.rows_if_there(folder, Table((f"image_labels_{part}.csv",), ("image_id",)))
+    if not table.uri:
         return None
-    table = tables.read(uri, ("image_id",), CSV_STEP)
     columns = [name for name in table.columns if name and name not in _NOT_LABELS]
     votes: dict[str, dict[str, list[float]]] = {}
     for row in table:
@@ -88,7 +87,7 @@ def _image_labels(folder: str, part: str) -> dict[str, dict[str, int | None]] | 
                     value = float(row[column])
                 except ValueError as error:
                     raise ChexoneError(
-                        f'{uri} has "{row[column]}" in column "{column}": use 0 or 1'
+                        f'{table.uri} has "{row[column]}" in column "{column}": use 0 or 1'
                     ) from error
                 image.setdefault(finding_name(column), []).append(value)
     return {

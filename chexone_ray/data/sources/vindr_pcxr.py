@@ -8,9 +8,8 @@ are often filmed AP, and a header that does not tell it leaves the view at "fron
 
 from __future__ import annotations
 
-from collections import Counter
-
 from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.sources.vindr_cxr import BOXES, read_vindr
@@ -18,7 +17,7 @@ from chexone_ray.data.sources.vindr_cxr import BOXES, read_vindr
 DATASET = "vindr_pcxr"
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """As `read_vindr`."""
     return read_vindr(DATASET, source, archive_splits, "frontal")
 

@@ -7,12 +7,11 @@ Images of the chest are X-rays, the set's paper says. A question is of the test 
 
 from __future__ import annotations
 
-from collections import Counter
-
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
 from chexone_ray.data.sources.json_files import text_of
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, answered
 from chexone_ray.data.sources.spec import Spec, Table
@@ -23,25 +22,25 @@ TABLE = Table(("VQA_RAD Dataset Public.json",), ())
 FOLDER = "VQA_RAD Image Folder"
 
 
-def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Counter[str]]:
+def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All images of the chest with their questions, by name, and what was left out by reason.
 
     Raises ChexoneError where the file is missing or is no JSON list.
     """
-    dropped: Counter[str] = Counter()
-    book = QuestionBook(dropped)
+    losses = Losses()
+    book = QuestionBook(losses)
     uri = tables.require(source.uri, TABLE.names, CSV_STEP)
-    for row in json_files.read_list(uri, dropped):
+    for row in json_files.read_list(uri, losses):
         image, name = text_of(row, "image_name"), text_of(row, "qid")
         if not image or not name:
-            dropped["row_without_id"] += 1
+            losses.lose("row_without_id", row.place)
         elif text_of(row, "image_organ").upper() != "CHEST":
-            dropped["question_not_about_the_chest"] += 1
+            losses.lose("question_not_about_the_chest", row.place)
         else:
             part = "test" if text_of(row, "phrase_type").startswith("test") else "train"
             closed = text_of(row, "answer_type").upper() == "CLOSED"
             question = answered(name, text_of(row, "question"), text_of(row, "answer"), closed)
-            book.add(image, part if archive_splits else "", question)
+            book.add(image, part if archive_splits else "", question, row.place)
     found = [
         PendingStudy(
             Study(
@@ -55,7 +54,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         )
         for image, split, questions in book
     ]
-    return found, +dropped
+    return found, losses
 
 
 SPEC = Spec(

@@ -11,12 +11,7 @@ import pytest
 
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box, ImageRef, Phrase
-from tests.data.replicas import film, read, write, write_mimic, write_rows
-
-
-@pytest.fixture
-def mimic(tmp_path: Path) -> Path:
-    return write_mimic(tmp_path / "mimic")
+from tests.data.sources.replicas import film, read, write, write_rows
 
 
 def scene_graph(*attributes: dict[str, Any], prior: str = "", **boxes: list[object]) -> str:
@@ -40,6 +35,8 @@ def attribute(region: str, *told: tuple[str, list[str], list[str]]) -> dict[str,
 
 
 OPACITY = "anatomicalfinding|yes|lung opacity"
+
+
 EFFUSION = "anatomicalfinding|yes|pleural effusion"
 
 

@@ -1,4 +1,4 @@
-"""Adapters of the sets that ask about the images of another archive, on made-up replicas."""
+"""MIMIC-CXR-VQA, Medical-Diff-VQA and MIMIC-NLE: questions about films of MIMIC-CXR-JPG."""
 
 from __future__ import annotations
 
@@ -7,146 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chexone_ray.config import Adapter
-from chexone_ray.data.sources.registry import SOURCES, overlapping
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Question
-from tests.data.question_sets import FILMS, asked, read, splits, write
-
-
-@pytest.mark.parametrize(
-    "adapter", [name for name, spec in SOURCES.items() if spec.images_elsewhere]
-)
-def test_a_set_without_images_needs_to_know_where_they_are(
-    adapter: Adapter, tmp_path: Path
-) -> None:
-    with pytest.raises(ChexoneError, match=f"{adapter} has no images .*set images_uri to"):
-        read(adapter, tmp_path)
-
-
-def test_sets_of_the_same_patients_are_told_by_their_numbers() -> None:
-    shared = {name: SOURCES[name].patients for name in SOURCES}
-    assert shared["rexvqa"] == shared["rexgradient"] == "rexgradient"
-    assert shared["rad_restruct"] == shared["openi"] == "openi"
-    assert shared["medvqa_2019"] == shared["vqa_rad"] == "medpix"
-    mimic = ("mimic_cxr_jpg", "mimic_cxr_vqa", "medical_diff_vqa", "mimic_nle", "radgraph")
-    assert {shared[name] for name in mimic} == {"mimic"}
-    assert not {"rexvqa", "rad_restruct", "vqa_rad", *mimic} & set(overlapping(shared))
-
-
-def rex_row(**changes: object) -> dict[str, object]:
-    return {
-        "question": "Which is  seen?",
-        "options": ["A. Größe", "B. Fracture", "C. Neither"],
-        "correct_answer": "B",
-        "correct_answer_explanation": "The seventh rib\nis broken.",
-        "study_id": "s1",
-        "PatientID": "p1",
-        "ImagePath": ["../deid_png/p1/a.png", "../deid_png/p1/..b.png"],
-        "ImageViewPosition": ["POSTERO_ANTERIOR", "LAO"],
-    } | changes
-
-
-def test_rexvqa_options_explanations_and_films(tmp_path: Path) -> None:
-    write(
-        tmp_path / "metadata" / "train_vqa_data.json",
-        {
-            "q1": rex_row(),
-            "q2": rex_row(correct_answer="D"),
-            "q3": rex_row(study_id=""),
-            "q4": rex_row(correct_answer=None),
-            "q5": None,
-            "q6": rex_row(ImagePath=["../deid_png/p1/a.png"], correct_answer="A"),
-            "q7": rex_row(options=["A. x", "B. X"]),
-        },
-    )
-    other = rex_row(study_id="s2", PatientID=None, ImagePath=["../deid_png/p9/c.png"])
-    write(tmp_path / "metadata" / "test_vqa_data.json", {"q8": other})
-    studies, dropped = read("rexvqa", tmp_path, FILMS)
-    assert dropped == {
-        "row_without_id": 2,
-        "row_without_answer": 1,
-        "answer_not_an_option": 1,
-        "options_not_distinct": 1,
-    }
-    assert splits(studies) == {"s1": "train", "s2": "test"}
-    assert [study.patient for study in studies] == ["p1", "p9"]
-    first = studies[0]
-    assert [(image.uri, image.view) for image in first.images] == [
-        (f"{FILMS}/deid_png/p1/a.png", "PA"),
-        (f"{FILMS}/deid_png/p1/..b.png", ""),
-    ]
-    assert first.questions[0] == Question(
-        name="q1",
-        kind="closed_vqa",
-        text="Which is seen?",
-        answers=("Fracture",),
-        options=("Größe", "Fracture", "Neither"),
-        reasoning="The seventh rib is broken.",
-    )
-    assert (first.questions[1].images, first.questions[1].answers) == ((0,), ("Größe",))
-    write(tmp_path / "metadata" / "test_vqa_data.json", [])
-    with pytest.raises(ChexoneError, match="is no JSON object by question"):
-        read("rexvqa", tmp_path, FILMS)
-    with pytest.raises(ChexoneError, match=r"train_vqa_data\.json is missing or empty"):
-        read("rexvqa", tmp_path / "elsewhere", FILMS)
-
-
-def test_rad_restruct_puts_history_before_the_question(tmp_path: Path) -> None:
-    films = tmp_path / "films"
-    write(films / "a" / "CXR12_IM-0001-1001.png", "")
-    write(films / "b" / "9_IM-0002-1001.dcm.png", "")
-    mapping = {
-        "12": ["CXR12_IM-0001-1001", "CXR12_IM-0001-1001", "CXR12_IM-0001-2001"],
-        "9": ["CXR9_9_IM-0002-1001"],
-        "30": [],
-    }
-    write(tmp_path / "set" / "id_to_img_mapping_frontal_reports.json", mapping)
-    single = {"options": ["yes", "no"], "answer_type": "single_choice"}
-    several = {"options": ["left", "right", "größer"], "answer_type": "multi_choice"}
-    history = [["Is there a sign?", ["yes"]], ["In the lung?", ["yes"], "more"]]
-    write(
-        tmp_path / "set" / "train_qa_pairs" / "12.json",
-        [
-            ["Is there a sign?", ["Yes"], [], single],
-            ["Where?", ["left", "größer"], history, several],
-            ["Where?", ["elsewhere"], history, several],
-            ["Where?", [], history, several],
-            ["Where?"],
-        ],
-    )
-    write(tmp_path / "set" / "train_qa_pairs" / "30.json", [["Any?", ["no"], [], single]])
-    write(tmp_path / "set" / "val_qa_pairs" / "40.json", [["Any?", ["no"], [], single]])
-    write(tmp_path / "set" / "val_qa_pairs" / "9.json", "{broken")
-    write(tmp_path / "set" / "test_qa_pairs" / "9.json", [["Any?", ["no"], [], single]])
-    studies, dropped = read("rad_restruct", tmp_path / "set", str(films))
-    assert dropped == {
-        "answer_not_an_option": 1,
-        "report_without_film": 2,
-        "row_without_answer": 1,
-        "unparsable_row": 2,
-    }
-    assert splits(studies) == {"12": "train", "9": "test"}
-    first, second = studies
-    assert [image.uri for image in first.images] == [
-        str(films / "a/CXR12_IM-0001-1001.png"),
-        str(films / "CXR12_IM-0001-2001.png"),
-    ]
-    assert second.images[0].uri == str(films / "b/9_IM-0002-1001.dcm.png")
-    assert {image.view for image in first.images} == {"frontal"}
-    assert first.questions == (
-        Question("0", "closed_vqa", "Is there a sign?", ("yes",)),
-        Question(
-            "1",
-            "closed_vqa",
-            "What is known of these films so far:\n"
-            "Is there a sign? yes\nIn the lung? yes\nNow answer: Where?",
-            ("left", "größer"),
-            ("left", "right", "größer"),
-        ),
-    )
-    with pytest.raises(ChexoneError, match=r"is missing"):
-        read("rad_restruct", tmp_path, str(films))
+from tests.data.sources.replicas import FILMS, asked, read_questions, splits, write_json
 
 
 def vqa_row(idx: object, answer: object, **other: object) -> dict[str, object]:
@@ -179,11 +42,11 @@ def test_mimic_cxr_vqa_lists_choices_and_nothing(tmp_path: Path) -> None:
         unanswered,
         None,
     ]
-    write(tmp_path / "dataset" / "train.json", rows)
-    write(tmp_path / "dataset" / "_valid.json", [unanswered])
+    write_json(tmp_path / "dataset" / "train.json", rows)
+    write_json(tmp_path / "dataset" / "_valid.json", [unanswered])
     path = "files/p11/p11000011/s5/cc.jpg"
-    write(tmp_path / "test.json", [vqa_row(0, ["no"], image_path=path, subject_id=11000011)])
-    studies, dropped = read("mimic_cxr_vqa", tmp_path, FILMS)
+    write_json(tmp_path / "test.json", [vqa_row(0, ["no"], image_path=path, subject_id=11000011)])
+    studies, dropped = read_questions("mimic_cxr_vqa", tmp_path, FILMS)
     assert dropped == {
         "duplicate_row": 1,
         "row_without_answer": 2,
@@ -206,13 +69,13 @@ def test_mimic_cxr_vqa_lists_choices_and_nothing(tmp_path: Path) -> None:
     assert train.questions[0].options == ()
     assert train.questions[3].options == ("left lung", "right lung", "none")
     for part in ("dataset/train", "test"):
-        write(tmp_path / f"{part}.json", [unanswered])
+        write_json(tmp_path / f"{part}.json", [unanswered])
     with pytest.raises(ChexoneError, match="holds no question with an answer"):
-        read("mimic_cxr_vqa", tmp_path, FILMS)
+        read_questions("mimic_cxr_vqa", tmp_path, FILMS)
 
 
 def test_medical_diff_vqa_shows_the_earlier_film_first(tmp_path: Path) -> None:
-    write(
+    write_json(
         tmp_path / "mimic_all.csv",
         "subject_id,study_id,dicom_id,view,study_order\n"
         "10000032,50000001,aa,antero-posterior,1.0\n"
@@ -221,7 +84,7 @@ def test_medical_diff_vqa_shows_the_earlier_film_first(tmp_path: Path) -> None:
         "10000032,50000003,dd,odd,\n",
     )
     change = "difference,what has changed compared to the reference image?"
-    write(
+    write_json(
         tmp_path / "mimic_pair_questions.csv",
         "study_id,subject_id,ref_id,question_type,question,answer,split\n"
         f"50000002,10000032,50000001,{change},the größer effusion is gone,train\n"
@@ -236,7 +99,7 @@ def test_medical_diff_vqa_shows_the_earlier_film_first(tmp_path: Path) -> None:
         "50000009,10000032,50000001,view,which view?,ap,val\n"
         ",10000032,50000001,view,which view?,ap,val\n",
     )
-    studies, dropped = read("medical_diff_vqa", tmp_path, FILMS)
+    studies, dropped = read_questions("medical_diff_vqa", tmp_path, FILMS)
     assert dropped == {
         "duplicate_row": 2,
         "reference_is_later": 1,
@@ -267,13 +130,13 @@ def test_medical_diff_vqa_shows_the_earlier_film_first(tmp_path: Path) -> None:
     with (tmp_path / "mimic_pair_questions.csv").open("a", encoding="utf-8") as file:
         file.write("50000003,10000032,50000001,view,which view?,ap,held out\n")
     with pytest.raises(ChexoneError, match='split "held out": use train'):
-        read("medical_diff_vqa", tmp_path, FILMS)
-    assert read("medical_diff_vqa", tmp_path, FILMS, archive_splits=False)[0]
+        read_questions("medical_diff_vqa", tmp_path, FILMS)
+    assert read_questions("medical_diff_vqa", tmp_path, FILMS, archive_splits=False)[0]
 
 
 def test_mimic_nle_explains_what_it_is_labelled_with(tmp_path: Path) -> None:
     films = tmp_path / "films"
-    write(
+    write_json(
         films / "mimic-cxr-2.0.0-metadata.csv",
         "dicom_id,subject_id,study_id,ViewPosition,StudyDate,StudyTime\n"
         "bb,10000032,50414267,AP,21800506,213014.531\n"
@@ -298,10 +161,12 @@ def test_mimic_nle_explains_what_it_is_labelled_with(tmp_path: Path) -> None:
         line(6, 8, study=""),
         "{broken",
     ]
-    write(tmp_path / "set" / "mimic-nle" / "mimic-nle-train.json", "\n".join(lines))
-    write(tmp_path / "set" / "mimic-nle" / "mimic-nle-dev.json", "")
-    write(tmp_path / "set" / "mimic-nle" / "mimic-nle-test.json", line(1, 9, study="s50000006"))
-    studies, dropped = read("mimic_nle", tmp_path / "set", str(films))
+    write_json(tmp_path / "set" / "mimic-nle" / "mimic-nle-train.json", "\n".join(lines))
+    write_json(tmp_path / "set" / "mimic-nle" / "mimic-nle-dev.json", "")
+    write_json(
+        tmp_path / "set" / "mimic-nle" / "mimic-nle-test.json", line(1, 9, study="s50000006")
+    )
+    studies, dropped = read_questions("mimic_nle", tmp_path / "set", str(films))
     assert dropped == {
         "duplicate_row": 1,
         "row_without_answer": 1,
@@ -326,4 +191,4 @@ def test_mimic_nle_explains_what_it_is_labelled_with(tmp_path: Path) -> None:
     )
     assert "atelectasis and pleural disease other than effusion?" in study.questions[1].text
     with pytest.raises(ChexoneError, match=r"metadata\.csv\[\.gz\] is missing"):
-        read("mimic_nle", tmp_path / "set", str(tmp_path))
+        read_questions("mimic_nle", tmp_path / "set", str(tmp_path))

@@ -1,0 +1,80 @@
+"""Sections of a report's text."""
+
+from __future__ import annotations
+
+import pytest
+
+from chexone_ray.data.sources.report_sections import (
+    Sections,
+    broken_at_headers,
+    read_sections,
+)
+
+REPORT = """                                 FINAL REPORT
+ EXAMINATION:  CHEST (PA AND LAT)
+
+ INDICATION:  Cough.
+
+ COMPARISON:  None.
+
+ FINDINGS:
+
+ The heart is normal
+ in size.  A ratio of 1:2 is noted.
+
+ IMPRESSION:
+
+ No acute process.
+"""
+
+
+def test_sections_of_a_report() -> None:
+    assert read_sections(REPORT) == Sections(
+        "The heart is normal in size. A ratio of 1:2 is noted.",
+        "No acute process.",
+        "Cough.",
+        "None.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" CONCLUSION: Clear.", Sections(impression="Clear.")),
+        (" FINDINGS/IMPRESSION:\n Clear.", Sections(impression="Clear.")),
+        (" FINDINGS AND IMPRESSION: Clear.", Sections(impression="Clear.")),
+        (" CHEST, TWO VIEWS: Clear lungs.", Sections(findings="Clear lungs.")),
+        (" REASON FOR EXAM: Fever.\n FINDINGS: Clear.", Sections("Clear.", "", "Fever.")),
+        (
+            " HISTORY: Fall.\n\n Some words.\n\n Clear lungs.",
+            Sections("", "Clear lungs.", "Fall. Some words. Clear lungs."),
+        ),
+        ("First part.\n\nLast part.\n", Sections(impression="Last part.")),
+        ("", Sections()),
+        ("Findings: Clear.\nImpression: Normal.", Sections("Clear.", "Normal.")),
+        (" FINDINGS: One.\n ADDENDUM: Not this.\n FINDINGS: Two.", Sections("One. Two.")),
+    ],
+)
+def test_section_headers(text: str, expected: Sections) -> None:
+    assert read_sections(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            "CLINICAL HISTORY: cough. FINDINGS: Clear. IMPRESSION: None.",
+            ["CLINICAL HISTORY: cough.", "FINDINGS: Clear.", "IMPRESSION: None."],
+        ),
+        (
+            "Seen. REASON FOR EXAM : Fall. FINDINGS/IMPRESSION: Clear.",
+            ["Seen.", "REASON FOR EXAM : Fall.", "FINDINGS/IMPRESSION: Clear."],
+        ),
+        ("HISTORY: a. FINDINGS AND IMPRESSION: b.", ["HISTORY: a.", "FINDINGS AND IMPRESSION: b."]),
+        ("FINDINGS: The history: none.", ["FINDINGS: The history: none."]),
+        ("FINDINGS:\nNo HISTORY: of it.", ["FINDINGS:", "No HISTORY: of it."]),
+        ("", []),
+    ],
+)
+def test_a_report_of_one_line_is_broken_at_its_headers(text: str, lines: list[str]) -> None:
+    assert broken_at_headers(text).splitlines() == lines
