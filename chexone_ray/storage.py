@@ -4,6 +4,7 @@
 timeout and a bounded number of retries; what a user can put right is one `ChexoneError`.
 
 A result is complete when its commit file is there: writers put it last, readers look for it.
+`<uri of a zip or tar>!/<path in it>` is a file inside that archive, for reading alone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from urllib.parse import unquote, urlsplit
 
 from pyarrow import fs
 
-from chexone_ray import s3
+from chexone_ray import packed, s3
 from chexone_ray.errors import ChexoneError, StorageError
 
 if TYPE_CHECKING:
@@ -136,10 +137,29 @@ def explain(uri: str, action: str, error: OSError) -> str:
 
 def read_bytes(uri: str) -> bytes:
     """The whole object. Raises ChexoneError where it cannot be read."""
+    inside = packed.split(uri)
     with _explained(uri, "read"):
+        if inside:
+            with _open_archive(inside[0]) as file:
+                return packed.read(file, *inside)
         system, path = filesystem(uri)
         with system.open_input_stream(path, compression=None) as stream:
             return bytes(stream.read())
+
+
+def _open_archive(uri: str) -> Any:
+    system, path = filesystem(uri)
+    return system.open_input_file(path)
+
+
+def list_members(uri: str) -> list[str]:
+    """Sorted paths of the files in a zip or tar; `<uri>!/<path>` reads one of them."""
+    return sorted(_members(uri))
+
+
+def _members(uri: str) -> packed.Index:
+    with _explained(uri, "read"), _open_archive(uri) as file:
+        return packed.index(file, uri)
 
 
 def read_if_there(uri: str) -> bytes | None:
@@ -193,7 +213,10 @@ def write_json(uri: str, value: Any) -> None:
 
 
 def exists(uri: str) -> bool:
-    """True for an object, a file or a folder with something in it."""
+    """True for an object, a file or a folder with something in it, and a file in an archive."""
+    inside = packed.split(uri)
+    if inside:
+        return exists(inside[0]) and inside[1] in _members(inside[0])
     with _explained(uri, "look for"):
         system, path = filesystem(uri)
         return bool(system.get_file_info(path).type != fs.FileType.NotFound)

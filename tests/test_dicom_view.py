@@ -11,7 +11,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ImplicitVRLittleEndian
 
 from chexone_ray.config import ImageConfig
-from chexone_ray.data.ask import verify
+from chexone_ray.data.ask import Verified, verify
 from chexone_ray.images import decode
 from chexone_ray.records import ImageRef
 from tests.films import CONFIG, WINDOW, film, ramp, written
@@ -112,6 +112,6 @@ def test_prepare_believes_the_archive_then_the_header(
 ) -> None:
     path = tmp_path / "film"  # Not every archive has suffixes.
     path.write_bytes(written(film(ramp(), **WINDOW, **elements)))
-    image = verify(ImageRef(str(path), own), default, ImageConfig())
-    assert isinstance(image, ImageRef)
-    assert image.view == expected
+    found = verify(ImageRef(str(path), own), default, ImageConfig())
+    assert isinstance(found, Verified)
+    assert found.image.view == expected

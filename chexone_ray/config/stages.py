@@ -85,6 +85,9 @@ class SourceConfig(Settings):
         None,
         description="Root of the images where the data set describes those of another archive.",
     )
+    packed: tuple[str, ...] = Field(
+        (), description="Archives that hold the images: names under uri, or URIs; zip or tar."
+    )
 
 
 class PrepareConfig(Stage):

@@ -26,8 +26,9 @@ from chexone_ray.records import ImageRef, Sample, Study, sample_schema, sample_t
 READ_THREADS = 8
 SUFFIXES = (".jpg", ".dcm", ".dicom", ".png")
 """Tried in turn where a file is not there under the name that the archive leads to expect."""
-_REPLACED = (*SUFFIXES, ".jpeg")
-_MISSING = "image_missing"
+REPLACED = (*SUFFIXES, ".jpeg")
+MISSING = "image_missing"
+AMBIGUOUS = "image_ambiguous"
 BOX_OUTSIDE = "box_outside_image"
 
 
@@ -182,7 +183,11 @@ class _Opened:
 def _open(pending: PendingStudy, config: PrepareConfig, pool: ThreadPoolExecutor) -> _Opened:
     report = pool.submit(_report, pending.report_uri) if pending.report_uri else None
     view = pending.default_view
-    verified = (pool.submit(verify, image, view, config.images) for image in pending.study.images)
+
+    def read(number: int, image: ImageRef) -> Verified | str:
+        return pending.lost.get(number) or verify(image, view, config.images)
+
+    verified = (pool.submit(read, *item) for item in enumerate(pending.study.images))
     return _Opened(pending, report, tuple(verified))
 
 
@@ -233,7 +238,7 @@ def verify(image: ImageRef, default_view: str, config: ImageConfig) -> Verified 
     if data is None:
         place = next((place for place in other_names(uri) if storage.exists(place)), None)
         if place is None:
-            return _MISSING
+            return MISSING
         uri, data = place, storage.read_bytes(place)
     try:
         picture = images.decode(data, config)
@@ -251,7 +256,7 @@ def other_names(uri: str) -> Iterator[str]:
     """The same file under each of `SUFFIXES`. What follows the last dot of a name is a suffix only
     where it is a known one: a UID is full of dots."""
     suffix = PurePosixPath(uri).suffix
-    stem = uri.removesuffix(suffix) if suffix.lower() in _REPLACED else uri
+    stem = uri.removesuffix(suffix) if suffix.lower() in REPLACED else uri
     return (stem + other for other in SUFFIXES)
 
 

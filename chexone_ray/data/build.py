@@ -23,6 +23,7 @@ from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import blocks, choose, duplicates, leaks, manifest, shuffle
 from chexone_ray.data.ask import BOX_OUTSIDE, ask_block
 from chexone_ray.data.blocks import Letter
+from chexone_ray.data.packed_images import locate
 from chexone_ray.data.refuse import idle_settings, refuse
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.pending import PendingStudy, in_order
@@ -195,7 +196,7 @@ def read_sources(
         for problem in idle_settings(source):
             raise ChexoneError(problem)
         found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
-        found = [item.with_uncertain(source.uncertain) for item in found]
+        found = [item.with_uncertain(source.uncertain) for item in locate(source, found)]
         letters += [Letter(source.adapter, *letter) for letter in lost.letters(source.uri)]
         repeated: Counter[str] = Counter()
         for item in found:

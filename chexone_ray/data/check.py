@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from chexone_ray import storage
+from chexone_ray import packed, storage
 from chexone_ray.check_line import CheckLine
 from chexone_ray.config import PrepareConfig, SourceConfig
-from chexone_ray.data.ask import other_names
+from chexone_ray.data.ask import AMBIGUOUS, other_names
 from chexone_ray.data.build import read_sources
+from chexone_ray.data.packed_images import locate
 from chexone_ray.data.refuse import problems
 from chexone_ray.data.sources import tables
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.spec import Spec
 from chexone_ray.errors import ChexoneError
@@ -70,7 +73,7 @@ def check_lines(source: SourceConfig, spec: Spec, archive_splits: bool) -> Itera
         return
     yield CheckLine("studies", "ok", f"{len(studies)} studies; left out: {lost or 'nothing'}")
     try:
-        yield _images(source, [image.uri for item in studies for image in item.study.images])
+        yield _images(source, locate(source, studies))
     except ChexoneError as error:
         yield CheckLine("images", "FAIL", str(error))
 
@@ -91,7 +94,26 @@ def _table(
     return CheckLine(names[0], "ok", uri)
 
 
-def _images(source: SourceConfig, uris: list[str]) -> CheckLine:
+def _images(source: SourceConfig, studies: Sequence[PendingStudy]) -> CheckLine:
+    images = [
+        (image.uri, item.lost.get(number, ""))
+        for item in studies
+        for number, image in enumerate(item.study.images)
+    ]
+    lost = Counter(reason for _, reason in images if reason)
+    loose = [uri for uri, reason in images if not reason and not packed.split(uri)]
+    missing = lost.total() + (_num_absent(source, loose) if loose else 0)
+    text = f"{len(images) - missing} of {len(images)} are there"
+    if lost[AMBIGUOUS]:
+        text += f" ({lost[AMBIGUOUS]} could be any of several files in the archives)"
+    if missing:
+        return CheckLine(
+            "images", "FAIL", f"{text}: fetch the other {missing}, or see docs/data.md"
+        )
+    return CheckLine("images", "ok", text)
+
+
+def _num_absent(source: SourceConfig, uris: Sequence[str]) -> int:
     """Under the names that `prepare` tries; images outside of the archive in their own folders."""
     listed = [storage.join(root) for root in (source.uri, source.images_uri) if root]
     there = {uri for root in listed for uri in storage.list_files(root)}
@@ -101,10 +123,4 @@ def _images(source: SourceConfig, uris: list[str]) -> CheckLine:
         if not folder.startswith((*roots, last)):  # a listing reaches all depths
             there.update(storage.list_files(storage.join(folder)))
             last = folder
-    missing = sum(there.isdisjoint((uri, *other_names(uri))) for uri in uris)
-    text = f"{len(uris) - missing} of {len(uris)} are there"
-    if missing:
-        return CheckLine(
-            "images", "FAIL", f"{text}: fetch the other {missing}, or see docs/data.md"
-        )
-    return CheckLine("images", "ok", text)
+    return sum(there.isdisjoint((uri, *other_names(uri))) for uri in uris)

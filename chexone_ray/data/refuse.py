@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from chexone_ray import packed
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.leaks import numbers_of
 from chexone_ray.data.questions import places
@@ -59,3 +60,13 @@ def idle_settings(source: SourceConfig) -> Iterator[str]:
             f'uncertain="{source.uncertain}" has no effect on {name}, which leaves nothing '
             "uncertain: remove it"
         )
+    if source.packed and not spec.packable:
+        yield (
+            f"packed has no effect on {name}, which has no images or takes those in its folders: "
+            "remove it, and unpack what you have"
+        )
+    for archive, count in Counter(source.packed).items():
+        if problem := packed.refusal(archive):
+            yield problem
+        if count > 1:
+            yield f'packed of {name} names "{archive}" {count} times: keep one'

@@ -105,5 +105,6 @@ SPEC = Spec(
     labels="PadChest's findings and COVID-19, by a model from Spanish reports",
     tables=(TABLE,),
     read=studies,
+    packable=False,
     uncertain=True,
 )

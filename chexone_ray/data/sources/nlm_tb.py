@@ -57,4 +57,5 @@ SPEC = Spec(
     split_unit="film",
     tables=(),
     read=studies,
+    packable=False,
 )

@@ -1,7 +1,7 @@
 """PadChest-GR: reports of PadChest's films sentence by sentence, with a box for each finding.
 
 `grounded_reports_20240819.json` (a list of studies; boxes in 0-1) and `master_table.csv`, plain or
-as `master_table.csv.zip` (patient and split of a study), at the root; the PNG files, unpacked,
+as `master_table.csv.zip` (patient and split of a study), at the root; the PNG files
 anywhere below it. The film before is `PreviousImageID` in the list or `prior_imageID` in the table,
 and lies in a folder of its own. `extra_boxes`, the second reader's or a doubtful place, are not
 used; the words of `progression` were not seen in full, and an unknown one is counted.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from chexone_ray.config import Uncertain
 from chexone_ray.data.facts import UNCERTAIN_AS
@@ -45,6 +45,8 @@ class PendingStudy:
     """The report's text where the archive's table holds it."""
     default_view: str = ""
     """View of an image whose own header does not tell it."""
+    lost: Mapping[int, str] = field(default_factory=dict)
+    """Image number -> why it cannot be used, where that is known before it is opened."""
 
     def with_split(self, split: str) -> PendingStudy:
         """The same study in another archive split."""

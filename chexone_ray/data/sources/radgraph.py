@@ -102,5 +102,6 @@ SPEC = Spec(
     labels="entities of four types, marked in reports by radiologists",
     tables=tuple(Table((f"{part}.json",), ()) for part in PARTS),
     read=studies,
+    packable=False,
     patients="mimic",
 )

@@ -92,5 +92,6 @@ SPEC = Spec(
     labels="answers that physicians marked in reports",
     tables=tuple(Table((f"{part}.json",), ()) for part in PARTS),
     read=studies,
+    packable=False,
     split_unit="passage",
 )

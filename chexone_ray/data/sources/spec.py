@@ -47,6 +47,9 @@ class Spec:
     """True where boxes may come from a file of their own, under `boxes_uri`."""
     images_elsewhere: bool = False
     """True where the images are those of another data set, under `images_uri`."""
+    packable: bool = True
+    """True where the images may be in archives, under `packed`: False where there are none, or
+    where the studies are made of the files in a folder."""
     patients: str = ""
     """Whose patient numbers these are where several data sets share them, such as "mimic"; a
     patient then is in one split over all of them. Empty for numbers of its own."""
