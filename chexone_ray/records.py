@@ -2,6 +2,8 @@
 
 Boxes are canonical everywhere: (x1, y1, x2, y2) floats in 0-1 of the displayed original image,
 half-open, origin at the upper left. Codecs in `boxes.py` turn them into a model's own notation.
+
+What a driver holds by the million has slots.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ Mode = Literal["reasoning", "instruct"]
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Box:
     """One labelled box on image number `image` of its study or sample."""
 
@@ -23,7 +25,7 @@ class Box:
     image: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageRef:
     """Where an image lies and what it shows. Sizes are pixels of the displayed original."""
 
@@ -34,7 +36,7 @@ class ImageRef:
     height: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Phrase:
     """A statement about a study that a data set ties to places, to a region or to a change."""
 
@@ -50,7 +52,7 @@ class Phrase:
     """Against the prior images of the study."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Question:
     """A question that a data set itself asks about a study, with its answer."""
 
@@ -68,7 +70,7 @@ class Question:
     """The data set's own explanation of the answer, or empty."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Study:
     """One study as a source adapter in `data/sources/` reads it from an archive."""
 

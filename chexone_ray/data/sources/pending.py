@@ -26,7 +26,7 @@ def on_image(phrase: Phrase, number: int) -> Phrase:
     return replace(phrase, boxes=tuple(replace(box, image=number) for box in phrase.boxes))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PendingStudy:
     """A study whose report is not read and whose image sizes are not known yet.
 
