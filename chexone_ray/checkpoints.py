@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chexone_ray import storage
 from chexone_ray.config import ImageConfig, PromptConfig, Settings
@@ -34,8 +34,10 @@ class ModelSettings(Settings):
 
 
 def is_hub_name(model: str) -> bool:
-    """True for "organisation/name" that is no folder here."""
-    return bool(_HUB_NAME.fullmatch(model)) and not Path(model).exists()
+    """True for "organisation/name" where neither it nor "organisation" is a folder here: a path
+    that was mistyped is no name of the hub."""
+    organisation = Path(model.partition("/")[0])
+    return bool(_HUB_NAME.fullmatch(model)) and not organisation.is_dir()
 
 
 def model_folder(model: str) -> str:
@@ -88,6 +90,25 @@ def read_settings(model: str) -> ModelSettings:
         return ModelSettings()
     uri = storage.join(model, SETTINGS_FILE)
     return ModelSettings(**storage.read_json(uri)) if storage.exists(uri) else ModelSettings()
+
+
+def check(config: Settings) -> None:
+    """Raise ChexoneError where `config.model_uri` is no model, before anything is started."""
+    read_config(config.model_uri)  # type: ignore[attr-defined]
+
+
+Asking = TypeVar("Asking", bound=Settings)
+
+
+def as_trained(config: Asking) -> Asking:
+    """The settings of a stage that asks `config.model_uri`, with `images` and `prompts` those of
+    the checkpoint where they were not given."""
+    model = config.model_uri  # type: ignore[attr-defined]
+    if model is None:
+        return config
+    missing = {"images", "prompts"} - config.model_fields_set
+    given = read_settings(model) if missing else None
+    return config.model_copy(update={name: getattr(given, name) for name in missing})
 
 
 def write_settings(folder: Path, prompts: PromptConfig, images: ImageConfig) -> None:

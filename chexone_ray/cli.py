@@ -37,6 +37,9 @@ FUNCTIONS = {
 # What can be wrong before Ray is joined or anything else starts.
 CHECKS = {
     "prepare": "chexone_ray.data.check:answer",
+    "filter": "chexone_ray.checkpoints:check",
+    "grpo": "chexone_ray.checkpoints:check",
+    "predict": "chexone_ray.predict:check",
     "serve": "chexone_ray.serving.openai:check",
 }
 """Functions of the settings; a number ends the command with that exit code."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from chexone_ray import answers, boxes, checkpoints, images, prompts, storage
 from chexone_ray.config import EngineConfig, RayConfig, SamplingConfig
@@ -106,6 +106,8 @@ class CheXOne:
             ChexoneError: no film, or the engine could not answer.
             ImageError: a film that cannot be used.
         """
+        if mode not in get_args(Mode):
+            raise ChexoneError(f"mode={mode!r} is unknown: use one of {', '.join(get_args(Mode))}")
         if not films:
             raise ChexoneError("no film given: pass at least one path, URI or the bytes of a file")
         if self._pool is None:

@@ -84,6 +84,7 @@ def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
     Raises:
         ChexoneError: no rows, more failures than `max_failure_rate`, or results of other settings.
     """
+    config = checkpoints.as_trained(config)
     samples = _samples(config)
     settings = _settings(config, samples)
     folder = PartFolder(config.output_uri, "part", settings)
@@ -110,6 +111,13 @@ def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
     storage.write_json(storage.join(config.output_uri, SUMMARY_FILE), summary)
     folder.commit(summary)
     return config.output_uri
+
+
+def check(config: PredictConfig) -> None:
+    """What can be wrong before Ray is joined: no model there, no image in the folder."""
+    checkpoints.read_config(config.model_uri)
+    if config.images_uri is not None:
+        _samples(config)
 
 
 def result_schema() -> Any:
@@ -242,9 +250,15 @@ def _samples(config: PredictConfig) -> list[Sample]:
         )
         found = [replace(sample, mode=config.mode) for sample in rows]
     if not found:
+        if config.images_uri is not None:
+            names = ", ".join(sorted(IMAGE_SUFFIXES - {""}))
+            raise ChexoneError(
+                f"predict: no image in {config.images_uri}: give a folder with files that end in "
+                f"{names} or have no suffix"
+            )
         raise ChexoneError(
-            f"predict: nothing to answer in {config.images_uri or config.manifest_uri}: "
-            "check the URI, predict.split and predict.kinds"
+            f"predict: nothing to answer in {config.manifest_uri}: check the URI, predict.split "
+            "and predict.kinds"
         )
     return found
 

@@ -115,6 +115,7 @@ def select(config: FilterConfig, pool: EnginePool | None = None) -> str:
         raise ChexoneError(
             f"filter.sampling.n={config.sampling.n} gives no variance: set it to 2 or more"
         )
+    config = checkpoints.as_trained(config)
     folder = PartFolder(storage.join(config.output_uri, "progress"), "groups", _settings(config))
     if storage.is_complete(
         config.output_uri, "config_digest", folder.settings_digest, "a selection"

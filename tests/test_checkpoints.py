@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chexone_ray import checkpoints
-from chexone_ray.config import ImageConfig, PromptConfig
+from chexone_ray.config import ImageConfig, PredictConfig, PromptConfig
 from chexone_ray.errors import ChexoneError
 
 
@@ -19,6 +19,24 @@ def test_hub_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "models" / "mine").mkdir(parents=True)
     assert not checkpoints.is_hub_name("models/mine")
     assert checkpoints.model_folder("StanfordAIMI/CheXOne") == "StanfordAIMI/CheXOne"
+    assert not checkpoints.is_hub_name("models/mistyped")
+    with pytest.raises(ChexoneError, match=r"models/mistyped holds no config\.json"):
+        checkpoints.check(
+            PredictConfig(model_uri="models/mistyped", output_uri="x", images_uri="y")
+        )
+
+
+def test_a_stage_asks_as_the_checkpoint_was_trained_unless_it_is_told(tmp_path: Path) -> None:
+    trained = PromptConfig(system="", suffix="Think."), ImageConfig(max_pixels=12_544)
+    checkpoints.write_settings(tmp_path, *trained)
+    config = PredictConfig(model_uri=str(tmp_path), output_uri="x", images_uri="y")
+    asked = checkpoints.as_trained(config)
+    assert (asked.prompts, asked.images) == trained
+    given = PredictConfig(
+        model_uri=str(tmp_path), output_uri="x", images_uri="y", prompts=PromptConfig()
+    )
+    asked = checkpoints.as_trained(given)
+    assert (asked.prompts, asked.images) == (PromptConfig(), trained[1])
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from chexone_ray import runtime
+from chexone_ray.engine.resources import require_gpus
 from chexone_ray.errors import ChexoneError
 
 if TYPE_CHECKING:
@@ -39,5 +40,6 @@ def leased_pool(
     from chexone_ray.engine.pool import EnginePool
 
     runtime.join(config.ray)
+    require_gpus(config.engine, config.ray, "engine.min_engines", config.engine.min_engines)
     with EnginePool(config.engine, config.model_uri, config.images) as own:
         yield own

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from chexone_ray import runtime, storage
+from chexone_ray import checkpoints, runtime, storage
 from chexone_ray.config import GrpoConfig
 from chexone_ray.engine.lease import refuse_other_images
+from chexone_ray.engine.resources import require_gpus
 from chexone_ray.errors import ChexoneError, WeightsLost
 from chexone_ray.grpo import worker
 from chexone_ray.grpo.advantages import compute_advantages
@@ -51,6 +52,7 @@ def train(
     Raises ChexoneError for settings that cannot work and when failures pass their bound.
     """
     check(config)
+    config = checkpoints.as_trained(config)
     runtime.join(config.ray)
     uri = checkpoint.model_uri(config.output_uri)
     own = identity(config)
@@ -158,6 +160,7 @@ def _engines(config: GrpoConfig, pool: EnginePool | None) -> Iterator[EnginePool
         return
     from chexone_ray.engine.pool import EnginePool
 
+    require_gpus(config.engine, config.ray, "engine.min_engines", config.engine.min_engines)
     with EnginePool(config.engine, config.model_uri, config.images) as own:
         yield own
 

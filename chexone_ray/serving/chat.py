@@ -45,6 +45,10 @@ IGNORED = frozenset({"metadata", "store", "user"})
 """Fields that clients send for their own bookkeeping."""
 
 
+OWN = frozenset({"model", "messages", "mode", "text_only"})
+"""Fields that are read here."""
+
+
 class UnknownModelError(ChexoneError):
     """The request names a model that is not served."""
 
@@ -74,7 +78,7 @@ def translate(
     names = model_names(model_name)
     if model is not None and model not in names:
         raise UnknownModelError(f"model {model!r} is not served: use {' or '.join(names)}")
-    unknown = sorted(set(body) - FORWARDED - IGNORED - {"model", "messages", "mode"})
+    unknown = sorted(set(body) - FORWARDED - IGNORED - OWN)
     if unknown:
         raise ChexoneError(f"field {unknown[0]!r} is not served: leave it out")
     mode = requested_mode(model, body.get("mode"))
@@ -82,6 +86,11 @@ def translate(
     if settings.get("temperature") is None:
         settings["temperature"] = 0.0
     messages = prepare(body.get("messages"), mode, image_config, prompt_config, max_images)
+    if not body.get("text_only") and not any(_shows_film(turn) for turn in messages):
+        raise ChexoneError(
+            "no film given, and the model would report on one all the same: attach an image, or "
+            'send "text_only": true to ask about a text'
+        )
     return {"model": model_name, "messages": messages, **settings}
 
 
@@ -132,6 +141,11 @@ def prepare(
     if prompt_config.system and prepared[0]["role"] != "system":
         prepared.insert(0, {"role": "system", "content": prompt_config.system})
     return prepared
+
+
+def _shows_film(turn: Mapping[str, Any]) -> bool:
+    content = turn["content"]
+    return isinstance(content, list) and any(part["type"] != "text" for part in content)
 
 
 def _turns(messages: object) -> list[Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chexone_ray.config import EngineConfig, ServeConfig
+from chexone_ray.engine.resources import require_gpus
 from chexone_ray.errors import ChexoneError
 
 INGRESS_CPUS = 0.1
@@ -20,18 +21,12 @@ def bundles(engine: EngineConfig) -> list[dict[str, float]]:
 
 def require(config: ServeConfig) -> None:
     """Raise ChexoneError where a Ray that cannot grow lacks what the smallest deployment needs."""
+    require_gpus(config.engine, config.ray, "min_replicas", config.min_replicas)
     if config.ray.address != "local":
         return  # a cluster may start nodes when it is asked
     import ray
 
     there = ray.cluster_resources()
-    gpus = config.engine.num_gpus * config.min_replicas
-    if gpus > there.get("GPU", 0):
-        raise ChexoneError(
-            f"engine.num_gpus={config.engine.num_gpus:g} times min_replicas={config.min_replicas} "
-            f"is more than the {there.get('GPU', 0):g} GPUs here: lower it, or serve on the CPU "
-            "with --engine.num_gpus 0 --engine.dtype float32 --engine.lean"
-        )
     cpus = config.engine.num_cpus * config.min_replicas + INGRESS_CPUS
     if cpus > there.get("CPU", 0):
         raise ChexoneError(

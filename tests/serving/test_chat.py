@@ -92,8 +92,22 @@ def test_bytes_that_are_no_image() -> None:
         chat.prepare([{"role": "user", "content": [picture(uri)]}], "reasoning", IMAGES, PROMPTS, 2)
 
 
+TEXT: dict[str, object] = {"text_only": True}
+
+
+def test_a_question_without_a_film_has_to_say_that_it_is_about_a_text() -> None:
+    for value in (None, False):
+        with pytest.raises(ChexoneError, match=r'no film given.*"text_only": true'):
+            translated(text_only=value)
+    turns = [
+        {"role": "user", "content": [picture(data_uri()), {"type": "text", "text": "What is it?"}]}
+    ]
+    shown = translated(text_only=False, messages=turns)
+    assert shown["messages"][0]["content"][0]["type"] == "image_url"  # type: ignore[index]
+
+
 def translated(**body: object) -> dict[str, object]:
-    asked = {"messages": [{"role": "user", "content": "Is there a nodule?"}], **body}
+    asked = {"messages": [{"role": "user", "content": "Is there a nodule?"}], **TEXT, **body}
     return chat.translate(asked, "chexone", IMAGES, PROMPTS, 2)
 
 
