@@ -107,6 +107,13 @@ def test_configurations_load(path: Path) -> None:
         assert dict(config.model_dump())["output_uri"].startswith("s3://YOUR-BUCKET/")
 
 
+def test_the_settings_for_a_laptop_serve_predict_and_serve() -> None:
+    for stage, given in (("predict", ("--images_uri", "x", "--output_uri", "y")), ("serve", ())):
+        words = ["--config", str(ROOT / "jobs" / "cpu.toml"), "--model_uri", "m", *given]
+        dump = loader.load(STAGES[stage], loader.parse(words)).model_dump()
+        assert (dump["engine"]["num_gpus"], dump["ray"]["address"]) == (0, "local")
+
+
 def test_the_published_recipe_is_in_the_configurations() -> None:
     def load(stage: str) -> dict[str, Any]:
         path = ROOT / "jobs" / "configs" / f"{stage}.toml"
