@@ -41,16 +41,22 @@ class Arguments:
 
 
 def load(model: type[S], arguments: Arguments) -> S:
-    """The settings after all layers. Raises ChexoneError, one line for each thing that is wrong."""
+    """The settings after all layers. Raises ChexoneError, one line for each thing that is wrong.
+
+    `model_fields_set` of the result are the fields that a file or a flag gave something of.
+    """
     values = _defaults(model)
+    given: set[str] = set()
     for path in arguments.config:
         layer = _read(path)
         _check_keys(model, layer, str(path))
         _merge(values, _without_none_texts(model, layer))
+        given.update(layer)
     for key, text in arguments.flags:
         _set_flag(model, values, key, text)
+        given.add(_full_name(model, key).partition(".")[0])
     try:
-        return model.model_validate(values)
+        return model.model_validate({key: values[key] for key in values if key in given})
     except ValidationError as error:
         raise ChexoneError("\n".join(_lines(error))) from None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chexone_ray import checkpoints
+from chexone_ray import checkpoints, loader
 from chexone_ray.config import ImageConfig, PredictConfig, PromptConfig
 from chexone_ray.errors import ChexoneError
 
@@ -65,3 +65,13 @@ def test_digest_is_of_the_weights(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"others!")
     assert checkpoints.model_digest(str(tmp_path)) != before
     assert checkpoints.model_digest("StanfordAIMI/CheXOne") == "hub:StanfordAIMI/CheXOne"
+
+
+def test_the_command_line_leaves_to_the_checkpoint_what_it_does_not_give(tmp_path: Path) -> None:
+    checkpoints.write_settings(tmp_path, PromptConfig(suffix="Think."), ImageConfig())
+    words = ["--model_uri", str(tmp_path), "--output_uri", "x", "--images_uri", "y"]
+    config = loader.load(PredictConfig, loader.parse([*words, "--engine.num_gpus", "0"]))
+    assert checkpoints.as_trained(config).prompts.suffix == "Think."
+    config = loader.load(PredictConfig, loader.parse([*words, "--prompts.suffix", "Mine."]))
+    assert checkpoints.as_trained(config).prompts.suffix == "Mine."
+    assert config.engine.max_engines == 2, "a stage's own default stays"
