@@ -177,6 +177,20 @@ BOXED = replace(
 )
 
 
+NORMAL = replace(CLEAR, findings="No pneumothorax.", boxes_complete=True)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{"no finding": 0}, {"no finding": -1}, {"pneumonia": 1, "no finding": 0}, {"pneumonia": 1}],
+)
+def test_detection_denies_nothing_that_is_labelled_without_a_box(labels: dict[str, int]) -> None:
+    assert not ask("detection", replace(NORMAL, labels=labels))
+    assert ask("detection", replace(NORMAL, labels={"no finding": 1, "pneumonia": 0}))
+    assert not ask("detection", replace(BOXED, labels={"pneumonia": 1})), "not all the answer"
+    assert ask("detection", replace(BOXED, labels={"no finding": 0}))
+
+
 def test_detection_gives_all_boxes_or_the_negative_sentence() -> None:
     (sample,) = ask("detection", BOXED)
     assert [(box.label, box.xyxy) for box in decode(sample.answer)] == [
@@ -186,7 +200,7 @@ def test_detection_gives_all_boxes_or_the_negative_sentence() -> None:
     assert sample.reasoning == (
         "There is a nodule in the right upper zone and a pleural effusion in the left lower zone."
     )
-    (clear,) = ask("detection", replace(CLEAR, boxes_complete=True))
+    (clear,) = ask("detection", NORMAL)
     assert clear.answer == "No abnormality detected." and clear.boxes == ()
     assert not ask("detection", replace(BOXED, boxes_complete=False))
     one = replace(BOXED, boxes_complete=False, boxed=("nodule",))

@@ -56,13 +56,21 @@ def grounding(scene: Scene) -> Drafts:
 
 
 def detection(scene: Scene) -> Drafts:
-    """All boxes of a film on which everything abnormal was boxed."""
+    """All boxes of a film on which everything abnormal was boxed.
+
+    Not asked where the answer would lack something: a box whose label something contradicts, or a
+    finding that is there without a box, as some data sets label what they do not box.
+    """
     if scene.film is None or not scene.study.boxes_complete:
         return
     boxes = _known_boxes(scene)
     on_film = sum(box.image == scene.film.index for box in scene.study.boxes)
     if len(boxes) != on_film or on_film > MAX_BOXES:
-        return  # a box whose label something contradicts would be missing from the answer
+        return
+    if any(not scene.film.known[name].boxes for name in scene.film.present()):
+        return
+    if not boxes and scene.study.labels.get("no finding") not in (None, 1):
+        return  # something is abnormal, perhaps of a kind that has no name
     places = [
         f"{wording.with_article(box.label)} in the {_place(box)}"
         if box.label != "cardiomegaly"
