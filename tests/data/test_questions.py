@@ -267,6 +267,15 @@ def test_phrases_are_extracted_with_and_without_boxes() -> None:
     assert all("nodules" not in s.question for s in captions)
 
 
+def test_a_place_of_several_phrases_names_none_of_them() -> None:
+    both, two, none = PHRASED.phrases
+    study = replace(PHRASED, phrases=(both, replace(both, text="heart large"), two, two, none))
+    for kind in ("phrase_extraction", "grounded_caption"):
+        assert {s.answer for s in ask(kind, study)} == {"two nodules"}
+    (whole,) = ask("phrases", study)
+    assert whole.question.count("two nodules.") == 1, "a report says nothing twice"
+
+
 def test_the_data_sets_own_questions() -> None:
     study = replace(
         EFFUSION,

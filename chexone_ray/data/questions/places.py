@@ -108,7 +108,7 @@ def phrase_grounding(scene: Scene) -> Drafts:
 
 def phrases(scene: Scene) -> Drafts:
     """A report of several phrases -> each phrase that has a place, with its boxes."""
-    told = [phrase.text for phrase in scene.study.phrases if phrase.text]
+    told = _told(scene)
     boxed = [phrase for _, phrase in _boxed(scene)]
     shown = {phrase.boxes[0].image for phrase in boxed}
     if len(told) < 2 or len(shown) != 1:
@@ -122,20 +122,20 @@ def phrases(scene: Scene) -> Drafts:
 
 
 def phrase_extraction(scene: Scene) -> Drafts:
-    """A report and a box -> the phrase of the report that is about it."""
-    told = [phrase.text for phrase in scene.study.phrases if phrase.text]
-    if len(set(told)) < 2:
+    """A report and a box -> the phrase of the report that is about it, where it is the only one."""
+    told = _told(scene)
+    if len(told) < 2:
         return
     report = " ".join(_sentence(text) for text in told)
-    for number, phrase in _boxed(scene):
+    for number, phrase in _alone(scene):
         question = scene.ask("phrase_extraction", text=report, box=_regions(phrase))
         image = (scene.study.images[phrase.boxes[0].image],)
         yield Draft(str(number), question, phrase.text, "", image, reference=phrase.text)
 
 
 def grounded_caption(scene: Scene) -> Drafts:
-    """A box -> a sentence about it."""
-    for number, phrase in _boxed(scene):
+    """A box -> the one sentence about it."""
+    for number, phrase in _alone(scene):
         question = scene.ask("grounded_caption", box=_regions(phrase))
         image = (scene.study.images[phrase.boxes[0].image],)
         yield Draft(str(number), question, phrase.text, "", image, reference=phrase.text)
@@ -160,6 +160,24 @@ def _boxed(scene: Scene) -> list[tuple[int, Phrase]]:
         for number, phrase in enumerate(scene.study.phrases)
         if phrase.text and len({box.image for box in phrase.boxes}) == 1
     ]
+
+
+def _told(scene: Scene) -> list[str]:
+    """The texts of the phrases, each once."""
+    return list(dict.fromkeys(phrase.text for phrase in scene.study.phrases if phrase.text))
+
+
+def _alone(scene: Scene) -> list[tuple[int, Phrase]]:
+    """Those of `_boxed` whose place no other text shares: of others the place tells no text."""
+    boxed = _boxed(scene)
+    texts: dict[frozenset[Box], set[str]] = {}
+    for _, phrase in boxed:
+        texts.setdefault(_places_of(phrase), set()).add(phrase.text)
+    return [(n, phrase) for n, phrase in boxed if len(texts[_places_of(phrase)]) == 1]
+
+
+def _places_of(phrase: Phrase) -> frozenset[Box]:
+    return frozenset(replace(box, label="") for box in phrase.boxes)
 
 
 def _region(box: Box) -> str:
