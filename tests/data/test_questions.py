@@ -313,6 +313,22 @@ def test_pairs_that_the_data_set_makes_have_a_progression() -> None:
     assert "consolidation" in sample.question
 
 
+@pytest.mark.parametrize(
+    ("told", "change"),
+    [
+        (("same", "worse", "worse"), "worse"),
+        (("worse", "worse", "better"), "worse"),
+        (("worse", "better"), None),
+        (("worse", "same", "better"), None),
+        (("worse", "worse", "same", "better"), None),
+    ],
+)
+def test_a_change_is_what_most_regions_say(told: tuple[Any, ...], change: str | None) -> None:
+    phrases = tuple(Phrase("", (), "edema", f"region {n}", c) for n, c in enumerate(told))
+    study = replace(EFFUSION, images=(replace(PA, role="prior"), PA), phrases=phrases)
+    assert [s.answer for s in ask("progression", study)] == ([change] if change else [])
+
+
 def test_others_are_of_the_same_data_set_and_split_and_priors_of_the_same_data_set() -> None:
     config = CONFIG.model_copy(update={"kinds": ("image_text_matching", "progression_findings")})
     compared = replace(EFFUSION, findings=EFFUSION.findings + " The effusion is larger.")
