@@ -155,6 +155,11 @@ _PRIOR_WORDS = re.compile(
     r"\b(?:prior|previous(?:ly)?|earlier|compar\w+|again|still|unchanged|stable|persist\w*"
     r"|interval|since|new|newly|improv\w+|worse\w*|increas\w+|decreas\w+|larger|smaller|resol\w+|progress\w+|developed"
     r"|as before|no longer|(?:no|not|without)(?: \w+)? chang\w+"
+    r"|(?:little|slight|minimal|minor|significant|substantial|marked|appreciable|any) change"
+    r"|(?:has|have|had)(?: \w+ly| not)? changed|changed (?:since|from)"
+    r"|re-?(?:demonstrat|expan|accumulat|position)\w+|remov(?:ed|al)|recurren(?:t|ce)|extubat\w+"
+    r"|withdrawn|pulled back|(?:was|were|been)(?: \w+ly)? (?:advanced|retracted|exchanged)"
+    r"|yesterday|interim|last (?:chest )?(?:film|exam|examination|study|radiograph|x-?ray|cxr|scan)"
     r"|has (?:been )?(?:cleared|removed|grown)|remains?)\b",
     re.IGNORECASE,
 )
