@@ -16,11 +16,15 @@ from chexone_ray.records import Box, Study
 FINER = {
     "lung lesion": ("nodule", "mass", "lesion"),
     "nodule or mass": ("nodule", "mass"),
-    "support devices": ("pacemaker", "tube", "line", "device"),
+    "support devices": ("pacemaker", "tube", "chest tube", "line", "device"),
 }
 """Coarse label -> finer names; "no lung lesion" also means "no nodule"."""
-VAGUE = {"lung opacity": ("consolidation", "nodule", "mass", "edema", "pneumonia", "atelectasis")}
-"""Labels that say less than others which the report settles; not asked for beside those."""
+VAGUE = {
+    "lung opacity": ("consolidation", "nodule", "mass", "edema", "pneumonia", "atelectasis"),
+    "tube": ("chest tube",),
+}
+"""Labels that say less than others which the report settles; not asked for beside those. A "tube"
+of a report may be the chest tube that a data set labels, or another."""
 COARSE = {
     name: tuple(label for label, finer in FINER.items() if name in finer)
     for names in FINER.values()

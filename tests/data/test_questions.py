@@ -223,12 +223,33 @@ def test_a_region_is_named_without_its_label_in_the_question() -> None:
 
 
 def test_masks_of_a_data_set_give_the_original_task_names() -> None:
-    tube = replace(BOXED, dataset="candid_ptx", boxes=(Box("tube", (0.4, 0.1, 0.5, 0.6), 1),))
-    tasks = {s.task for s in ask("grounding", tube) if s.boxes}
-    assert tasks == {"Chest Tube Segmentation"}
+    boxes = (Box("chest tube", (0.6, 0.5, 0.9, 0.6), 1),)
+    tube = replace(BOXED, dataset="candid_ptx", boxes=boxes)
+    (sample,) = (s for s in ask("grounding", tube) if s.boxes)
+    assert sample.task == "Chest Tube Segmentation"
+    assert sample.reasoning == "A tube that enters from the side lies in the left lower zone."
     assert {s.task for s in ask("grounding", replace(tube, dataset="x"))} >= {
         "Abnormality Grounding"
     }
+
+
+def test_a_film_without_a_chest_tube_may_show_another_tube() -> None:
+    report = "An endotracheal tube is in place."
+    study = replace(
+        EFFUSION,
+        dataset="candid_ptx",
+        findings=report,
+        impression="",
+        labels={"chest tube": 0},
+        boxed=("chest tube",),
+    )
+    asked = [s for seed in range(20) for s in ask("grounding", study, seed=seed)]
+    assert {s.answer for s in asked} == {"No chest tube detected."}
+    assert {s.reasoning for s in asked} == {"No tube enters the chest from the side."}
+    (sample,) = ask("presence", study)
+    assert (sample.answer, sample.reasoning) == ("no", "No tube enters the chest from the side.")
+    (sample,) = ask("presence", replace(study, labels={}))
+    assert sample.reasoning == "A thin tube runs down the midline."
 
 
 PHRASED = replace(

@@ -23,7 +23,7 @@ SIDED = (
     "fracture",
 )
 """Findings whose side is asked for."""
-DEVICES = frozenset({"pacemaker", "tube", "line", "support devices"})
+DEVICES = frozenset({"pacemaker", "tube", "chest tube", "line", "support devices"})
 MAX_PRESENT, MAX_ABSENT = 2, 3
 """Presence questions a study at most; `balance` evens out yes and no over all studies."""
 NUM_OPTIONS = 4

@@ -13,7 +13,7 @@ from chexone_ray.records import Box, Phrase
 TASKS = {
     ("siim_acr", "pneumothorax"): "Pneumothorax Segmentation",
     ("candid_ptx", "pneumothorax"): "Pneumothorax Segmentation",
-    ("candid_ptx", "tube"): "Chest Tube Segmentation",
+    ("candid_ptx", "chest tube"): "Chest Tube Segmentation",
     ("candid_ptx", "fracture"): "Rib Fracture Segmentation",
     ("object_cxr", "foreign object"): "Foreign Object Detection",
 }
