@@ -178,6 +178,14 @@ BOXED = replace(
 
 
 NORMAL = replace(CLEAR, findings="No pneumothorax.", boxes_complete=True)
+SEED = next(seed for seed in range(99) if ask("detection", NORMAL, seed=seed))
+"""One with which this film is among the normal ones that are asked about."""
+
+
+def test_detection_asks_about_a_share_of_the_normal_films() -> None:
+    asked = [bool(ask("detection", NORMAL, seed=seed)) for seed in range(400)]
+    assert 0.28 < sum(asked) / len(asked) < 0.42, "a seeded 35 %"
+    assert all(ask("detection", BOXED, seed=seed) for seed in range(20))
 
 
 @pytest.mark.parametrize(
@@ -185,8 +193,9 @@ NORMAL = replace(CLEAR, findings="No pneumothorax.", boxes_complete=True)
     [{"no finding": 0}, {"no finding": -1}, {"pneumonia": 1, "no finding": 0}, {"pneumonia": 1}],
 )
 def test_detection_denies_nothing_that_is_labelled_without_a_box(labels: dict[str, int]) -> None:
-    assert not ask("detection", replace(NORMAL, labels=labels))
-    assert ask("detection", replace(NORMAL, labels={"no finding": 1, "pneumonia": 0}))
+    denied = {"no finding": 1, "pneumonia": 0}
+    assert not ask("detection", replace(NORMAL, labels=labels), seed=SEED)
+    assert ask("detection", replace(NORMAL, labels=denied), seed=SEED)
     assert not ask("detection", replace(BOXED, labels={"pneumonia": 1})), "not all the answer"
     assert ask("detection", replace(BOXED, labels={"no finding": 0}))
 
@@ -200,7 +209,7 @@ def test_detection_gives_all_boxes_or_the_negative_sentence() -> None:
     assert sample.reasoning == (
         "There is a nodule in the right upper zone and a pleural effusion in the left lower zone."
     )
-    (clear,) = ask("detection", NORMAL)
+    (clear,) = ask("detection", NORMAL, seed=SEED)
     assert clear.answer == "No abnormality detected." and clear.boxes == ()
     assert not ask("detection", replace(BOXED, boxes_complete=False))
     one = replace(BOXED, boxes_complete=False, boxed=("nodule",))

@@ -19,7 +19,8 @@ TASKS = {
 }
 """(data set, finding) -> the original's task for grounding rows whose boxes were drawn for it."""
 NEGATIVE_BOX_SHARE = 0.35
-"""Share of the films with boxed findings that also get a question about one that is not there."""
+"""Share of the films that get a question about boxes which are not there: about one absent finding,
+and about any abnormality where there is none."""
 MAX_BOXES = 5
 """Films with more are not asked for all their boxes, as upstream."""
 ANYTHING = "abnormality"
@@ -71,6 +72,8 @@ def detection(scene: Scene) -> Drafts:
         return
     if not boxes and scene.study.labels.get("no finding") not in (None, 1):
         return  # something is abnormal, perhaps of a kind that has no name
+    if not boxes and scene.rng.random() >= NEGATIVE_BOX_SHARE:
+        return  # most films of an archive are normal, and a model that only denies scores well
     places = [
         f"{wording.with_article(box.label)} in the {_place(box)}"
         if box.label != "cardiomegaly"
