@@ -297,6 +297,15 @@ def test_phrases_are_extracted_with_and_without_boxes() -> None:
     assert all("nodules" not in s.question for s in captions)
 
 
+def test_a_phrase_that_is_told_twice_is_located_with_all_its_boxes() -> None:
+    one, two, none = PHRASED.phrases
+    elsewhere = replace(one, boxes=(Box("", (0.1, 0.6, 0.4, 0.9), 1),))
+    study = replace(PHRASED, phrases=(one, elsewhere, two, replace(two, boxes=()), none))
+    (sample,) = ask("phrase_grounding", study)
+    assert one.text in sample.question
+    assert [box.xyxy[0] for box in sample.boxes] == [0.1, 0.6]
+
+
 def test_a_place_of_several_phrases_names_none_of_them() -> None:
     both, two, none = PHRASED.phrases
     study = replace(PHRASED, phrases=(both, replace(both, text="heart large"), two, two, none))

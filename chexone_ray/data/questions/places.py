@@ -157,12 +157,24 @@ def _known_boxes(scene: Scene) -> tuple[Box, ...]:
 
 
 def _boxed(scene: Scene) -> list[tuple[int, Phrase]]:
-    """The phrases whose boxes lie on one image of the study, by number."""
-    return [
-        (number, phrase)
-        for number, phrase in enumerate(scene.study.phrases)
-        if phrase.text and len({box.image for box in phrase.boxes}) == 1
-    ]
+    """The phrases whose boxes lie on one image of the study, by number.
+
+    Phrases of one text are one with all their boxes, or none where one of them has no box: a part
+    of the boxes would be a wrong answer.
+    """
+    by_text: dict[str, list[tuple[int, Phrase]]] = {}
+    for number, phrase in enumerate(scene.study.phrases):
+        if phrase.text:
+            by_text.setdefault(phrase.text, []).append((number, phrase))
+    found = []
+    for same in by_text.values():
+        boxes = tuple(dict.fromkeys(box for _, phrase in same for box in phrase.boxes))
+        on_one = len({box.image for box in boxes}) == 1
+        if on_one and all(phrase.boxes for _, phrase in same):
+            number, first = same[0]
+            label = first.label if len({phrase.label for _, phrase in same}) == 1 else ""
+            found.append((number, replace(first, boxes=boxes, label=label)))
+    return found
 
 
 def _told(scene: Scene) -> list[str]:
