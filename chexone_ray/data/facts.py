@@ -16,11 +16,15 @@ from chexone_ray.records import Box, Study
 FINER = {
     "lung lesion": ("nodule", "mass", "lesion"),
     "nodule or mass": ("nodule", "mass"),
-    "support devices": ("pacemaker", "tube", "line", "device"),
+    "support devices": ("pacemaker", "tube", "chest tube", "line", "device"),
 }
 """Coarse label -> finer names; "no lung lesion" also means "no nodule"."""
-VAGUE = {"lung opacity": ("consolidation", "nodule", "mass", "edema", "pneumonia", "atelectasis")}
-"""Labels that say less than others which the report settles; not asked for beside those."""
+VAGUE = {
+    "lung opacity": ("consolidation", "nodule", "mass", "edema", "pneumonia", "atelectasis"),
+    "tube": ("chest tube",),
+}
+"""Labels that say less than others which the report settles; not asked for beside those. A "tube"
+of a report may be the chest tube that a data set labels, or another."""
 COARSE = {
     name: tuple(label for label, finer in FINER.items() if name in finer)
     for names in FINER.values()
@@ -155,6 +159,11 @@ _PRIOR_WORDS = re.compile(
     r"\b(?:prior|previous(?:ly)?|earlier|compar\w+|again|still|unchanged|stable|persist\w*"
     r"|interval|since|new|newly|improv\w+|worse\w*|increas\w+|decreas\w+|larger|smaller|resol\w+|progress\w+|developed"
     r"|as before|no longer|(?:no|not|without)(?: \w+)? chang\w+"
+    r"|(?:little|slight|minimal|minor|significant|substantial|marked|appreciable|any) change"
+    r"|(?:has|have|had)(?: \w+ly| not)? changed|changed (?:since|from)"
+    r"|re-?(?:demonstrat|expan|accumulat|position)\w+|remov(?:ed|al)|recurren(?:t|ce)|extubat\w+"
+    r"|withdrawn|pulled back|(?:was|were|been)(?: \w+ly)? (?:advanced|retracted|exchanged)"
+    r"|yesterday|interim|last (?:chest )?(?:film|exam|examination|study|radiograph|x-?ray|cxr|scan)"
     r"|has (?:been )?(?:cleared|removed|grown)|remains?)\b",
     re.IGNORECASE,
 )

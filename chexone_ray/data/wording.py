@@ -112,6 +112,13 @@ _SIGNS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ),
     ),
     "tube": (("A thin tube runs down the midline.",) * 3,),
+    "chest tube": (
+        (
+            "A tube enters the {side} chest from the side and ends over the lung.",
+            "Tubes enter both sides of the chest and end over the lungs.",
+            "A tube enters the chest from the side and ends over the lung.",
+        ),
+    ),
 }
 _GENERIC_SIGN = (
     ("{Name} is seen on the {side}.", "{Name} is seen on both sides.", "{Name} is seen."),
@@ -129,6 +136,7 @@ _NO_SIGNS: dict[str, tuple[str, ...]] = {
     "cardiomegaly": ("The heart is not wide for the chest.",),
     "pacemaker": ("No device box lies on the chest.",),
     "tube": ("No tube is seen.",),
+    "chest tube": ("No tube enters the chest from the side.",),
 }
 
 HEART_SIGNS: dict[str, tuple[str, ...]] = {
@@ -181,5 +189,7 @@ def box_trace(name: str, places: list[tuple[str, str]]) -> str:
     spots = " and ".join(
         f"in the {side} {zone} zone" if side else f"in the {zone} midline" for side, zone in places
     )
+    if name == "chest tube":
+        return f"A tube that enters from the side lies {spots}."
     subject = with_article(name)
     return f"There is {subject} {spots}."

@@ -177,6 +177,29 @@ BOXED = replace(
 )
 
 
+NORMAL = replace(CLEAR, findings="No pneumothorax.", boxes_complete=True)
+SEED = next(seed for seed in range(99) if ask("detection", NORMAL, seed=seed))
+"""One with which this film is among the normal ones that are asked about."""
+
+
+def test_detection_asks_about_a_share_of_the_normal_films() -> None:
+    asked = [bool(ask("detection", NORMAL, seed=seed)) for seed in range(400)]
+    assert 0.28 < sum(asked) / len(asked) < 0.42, "a seeded 35 %"
+    assert all(ask("detection", BOXED, seed=seed) for seed in range(20))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{"no finding": 0}, {"no finding": -1}, {"pneumonia": 1, "no finding": 0}, {"pneumonia": 1}],
+)
+def test_detection_denies_nothing_that_is_labelled_without_a_box(labels: dict[str, int]) -> None:
+    denied = {"no finding": 1, "pneumonia": 0}
+    assert not ask("detection", replace(NORMAL, labels=labels), seed=SEED)
+    assert ask("detection", replace(NORMAL, labels=denied), seed=SEED)
+    assert not ask("detection", replace(BOXED, labels={"pneumonia": 1})), "not all the answer"
+    assert ask("detection", replace(BOXED, labels={"no finding": 0}))
+
+
 def test_detection_gives_all_boxes_or_the_negative_sentence() -> None:
     (sample,) = ask("detection", BOXED)
     assert [(box.label, box.xyxy) for box in decode(sample.answer)] == [
@@ -186,7 +209,7 @@ def test_detection_gives_all_boxes_or_the_negative_sentence() -> None:
     assert sample.reasoning == (
         "There is a nodule in the right upper zone and a pleural effusion in the left lower zone."
     )
-    (clear,) = ask("detection", replace(CLEAR, boxes_complete=True))
+    (clear,) = ask("detection", NORMAL, seed=SEED)
     assert clear.answer == "No abnormality detected." and clear.boxes == ()
     assert not ask("detection", replace(BOXED, boxes_complete=False))
     one = replace(BOXED, boxes_complete=False, boxed=("nodule",))
@@ -209,12 +232,33 @@ def test_a_region_is_named_without_its_label_in_the_question() -> None:
 
 
 def test_masks_of_a_data_set_give_the_original_task_names() -> None:
-    tube = replace(BOXED, dataset="candid_ptx", boxes=(Box("tube", (0.4, 0.1, 0.5, 0.6), 1),))
-    tasks = {s.task for s in ask("grounding", tube) if s.boxes}
-    assert tasks == {"Chest Tube Segmentation"}
+    boxes = (Box("chest tube", (0.6, 0.5, 0.9, 0.6), 1),)
+    tube = replace(BOXED, dataset="candid_ptx", boxes=boxes)
+    (sample,) = (s for s in ask("grounding", tube) if s.boxes)
+    assert sample.task == "Chest Tube Segmentation"
+    assert sample.reasoning == "A tube that enters from the side lies in the left lower zone."
     assert {s.task for s in ask("grounding", replace(tube, dataset="x"))} >= {
         "Abnormality Grounding"
     }
+
+
+def test_a_film_without_a_chest_tube_may_show_another_tube() -> None:
+    report = "An endotracheal tube is in place."
+    study = replace(
+        EFFUSION,
+        dataset="candid_ptx",
+        findings=report,
+        impression="",
+        labels={"chest tube": 0},
+        boxed=("chest tube",),
+    )
+    asked = [s for seed in range(20) for s in ask("grounding", study, seed=seed)]
+    assert {s.answer for s in asked} == {"No chest tube detected."}
+    assert {s.reasoning for s in asked} == {"No tube enters the chest from the side."}
+    (sample,) = ask("presence", study)
+    assert (sample.answer, sample.reasoning) == ("no", "No tube enters the chest from the side.")
+    (sample,) = ask("presence", replace(study, labels={}))
+    assert sample.reasoning == "A thin tube runs down the midline."
 
 
 PHRASED = replace(
@@ -253,6 +297,24 @@ def test_phrases_are_extracted_with_and_without_boxes() -> None:
     assert all("nodules" not in s.question for s in captions)
 
 
+def test_a_phrase_that_is_told_twice_is_located_with_all_its_boxes() -> None:
+    one, two, none = PHRASED.phrases
+    elsewhere = replace(one, boxes=(Box("", (0.1, 0.6, 0.4, 0.9), 1),))
+    study = replace(PHRASED, phrases=(one, elsewhere, two, replace(two, boxes=()), none))
+    (sample,) = ask("phrase_grounding", study)
+    assert one.text in sample.question
+    assert [box.xyxy[0] for box in sample.boxes] == [0.1, 0.6]
+
+
+def test_a_place_of_several_phrases_names_none_of_them() -> None:
+    both, two, none = PHRASED.phrases
+    study = replace(PHRASED, phrases=(both, replace(both, text="heart large"), two, two, none))
+    for kind in ("phrase_extraction", "grounded_caption"):
+        assert {s.answer for s in ask(kind, study)} == {"two nodules"}
+    (whole,) = ask("phrases", study)
+    assert whole.question.count("two nodules.") == 1, "a report says nothing twice"
+
+
 def test_the_data_sets_own_questions() -> None:
     study = replace(
         EFFUSION,
@@ -288,6 +350,22 @@ def test_pairs_that_the_data_set_makes_have_a_progression() -> None:
     (sample,) = ask("progression", study)
     assert (sample.answer, sample.images) == ("worse", (before, PA))
     assert "consolidation" in sample.question
+
+
+@pytest.mark.parametrize(
+    ("told", "change"),
+    [
+        (("same", "worse", "worse"), "worse"),
+        (("worse", "worse", "better"), "worse"),
+        (("worse", "better"), None),
+        (("worse", "same", "better"), None),
+        (("worse", "worse", "same", "better"), None),
+    ],
+)
+def test_a_change_is_what_most_regions_say(told: tuple[Any, ...], change: str | None) -> None:
+    phrases = tuple(Phrase("", (), "edema", f"region {n}", c) for n, c in enumerate(told))
+    study = replace(EFFUSION, images=(replace(PA, role="prior"), PA), phrases=phrases)
+    assert [s.answer for s in ask("progression", study)] == ([change] if change else [])
 
 
 def test_others_are_of_the_same_data_set_and_split_and_priors_of_the_same_data_set() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from chexone_ray.data import wording
@@ -22,7 +23,7 @@ SIDED = (
     "fracture",
 )
 """Findings whose side is asked for."""
-DEVICES = frozenset({"pacemaker", "tube", "line", "support devices"})
+DEVICES = frozenset({"pacemaker", "tube", "chest tube", "line", "support devices"})
 MAX_PRESENT, MAX_ABSENT = 2, 3
 """Presence questions a study at most; `balance` evens out yes and no over all studies."""
 NUM_OPTIONS = 4
@@ -134,8 +135,7 @@ def _changes(scene: Scene) -> list[tuple[str, str, str, tuple[ImageRef, ...]]]:
     paired = {image.role: image for image in scene.study.images}
     if len(paired) == 2:  # the data set itself compares two films
         films = (paired["prior"], paired["current"])
-        told = {p.label: p.change for p in scene.study.phrases if p.label and p.change}
-        return [(label, label, change, films) for label, change in sorted(told.items())]
+        return [(name, name, change, films) for name, change in _voted_changes(scene.study)]
     films_of_view = same_view(scene)
     if scene.film is None or not films_of_view:
         return []
@@ -153,6 +153,16 @@ def same_view(scene: Scene) -> tuple[ImageRef, ...]:
     film = scene.film.image
     before = next((image for image in scene.prior.images if image.view == film.view), None)
     return (replace(before, role="prior"), film) if before else ()
+
+
+def _voted_changes(study: Study) -> list[tuple[str, str]]:
+    """Finding -> the change that more than half of its phrases state; others are left out."""
+    votes: dict[str, Counter[str]] = {}
+    for phrase in study.phrases:
+        if phrase.label and phrase.change:
+            votes.setdefault(phrase.label, Counter())[phrase.change] += 1
+    ahead = [(name, *told.most_common(1)[0], told.total()) for name, told in sorted(votes.items())]
+    return [(name, change) for name, change, number, total in ahead if 2 * number > total]
 
 
 def _told_changes(study: Study) -> dict[tuple[str, str], str]:

@@ -13,13 +13,14 @@ from chexone_ray.records import Box, Phrase
 TASKS = {
     ("siim_acr", "pneumothorax"): "Pneumothorax Segmentation",
     ("candid_ptx", "pneumothorax"): "Pneumothorax Segmentation",
-    ("candid_ptx", "tube"): "Chest Tube Segmentation",
+    ("candid_ptx", "chest tube"): "Chest Tube Segmentation",
     ("candid_ptx", "fracture"): "Rib Fracture Segmentation",
     ("object_cxr", "foreign object"): "Foreign Object Detection",
 }
 """(data set, finding) -> the original's task for grounding rows whose boxes were drawn for it."""
 NEGATIVE_BOX_SHARE = 0.35
-"""Share of the films with boxed findings that also get a question about one that is not there."""
+"""Share of the films that get a question about boxes which are not there: about one absent finding,
+and about any abnormality where there is none."""
 MAX_BOXES = 5
 """Films with more are not asked for all their boxes, as upstream."""
 ANYTHING = "abnormality"
@@ -56,13 +57,23 @@ def grounding(scene: Scene) -> Drafts:
 
 
 def detection(scene: Scene) -> Drafts:
-    """All boxes of a film on which everything abnormal was boxed."""
+    """All boxes of a film on which everything abnormal was boxed.
+
+    Not asked where the answer would lack something: a box whose label something contradicts, or a
+    finding that is there without a box, as some data sets label what they do not box.
+    """
     if scene.film is None or not scene.study.boxes_complete:
         return
     boxes = _known_boxes(scene)
     on_film = sum(box.image == scene.film.index for box in scene.study.boxes)
     if len(boxes) != on_film or on_film > MAX_BOXES:
-        return  # a box whose label something contradicts would be missing from the answer
+        return
+    if any(not scene.film.known[name].boxes for name in scene.film.present()):
+        return
+    if not boxes and scene.study.labels.get("no finding") not in (None, 1):
+        return  # something is abnormal, perhaps of a kind that has no name
+    if not boxes and scene.rng.random() >= NEGATIVE_BOX_SHARE:
+        return  # most films of an archive are normal, and a model that only denies scores well
     places = [
         f"{wording.with_article(box.label)} in the {_place(box)}"
         if box.label != "cardiomegaly"
@@ -100,7 +111,7 @@ def phrase_grounding(scene: Scene) -> Drafts:
 
 def phrases(scene: Scene) -> Drafts:
     """A report of several phrases -> each phrase that has a place, with its boxes."""
-    told = [phrase.text for phrase in scene.study.phrases if phrase.text]
+    told = _told(scene)
     boxed = [phrase for _, phrase in _boxed(scene)]
     shown = {phrase.boxes[0].image for phrase in boxed}
     if len(told) < 2 or len(shown) != 1:
@@ -114,20 +125,20 @@ def phrases(scene: Scene) -> Drafts:
 
 
 def phrase_extraction(scene: Scene) -> Drafts:
-    """A report and a box -> the phrase of the report that is about it."""
-    told = [phrase.text for phrase in scene.study.phrases if phrase.text]
-    if len(set(told)) < 2:
+    """A report and a box -> the phrase of the report that is about it, where it is the only one."""
+    told = _told(scene)
+    if len(told) < 2:
         return
     report = " ".join(_sentence(text) for text in told)
-    for number, phrase in _boxed(scene):
+    for number, phrase in _alone(scene):
         question = scene.ask("phrase_extraction", text=report, box=_regions(phrase))
         image = (scene.study.images[phrase.boxes[0].image],)
         yield Draft(str(number), question, phrase.text, "", image, reference=phrase.text)
 
 
 def grounded_caption(scene: Scene) -> Drafts:
-    """A box -> a sentence about it."""
-    for number, phrase in _boxed(scene):
+    """A box -> the one sentence about it."""
+    for number, phrase in _alone(scene):
         question = scene.ask("grounded_caption", box=_regions(phrase))
         image = (scene.study.images[phrase.boxes[0].image],)
         yield Draft(str(number), question, phrase.text, "", image, reference=phrase.text)
@@ -146,12 +157,42 @@ def _known_boxes(scene: Scene) -> tuple[Box, ...]:
 
 
 def _boxed(scene: Scene) -> list[tuple[int, Phrase]]:
-    """The phrases whose boxes lie on one image of the study, by number."""
-    return [
-        (number, phrase)
-        for number, phrase in enumerate(scene.study.phrases)
-        if phrase.text and len({box.image for box in phrase.boxes}) == 1
-    ]
+    """The phrases whose boxes lie on one image of the study, by number.
+
+    Phrases of one text are one with all their boxes, or none where one of them has no box: a part
+    of the boxes would be a wrong answer.
+    """
+    by_text: dict[str, list[tuple[int, Phrase]]] = {}
+    for number, phrase in enumerate(scene.study.phrases):
+        if phrase.text:
+            by_text.setdefault(phrase.text, []).append((number, phrase))
+    found = []
+    for same in by_text.values():
+        boxes = tuple(dict.fromkeys(box for _, phrase in same for box in phrase.boxes))
+        on_one = len({box.image for box in boxes}) == 1
+        if on_one and all(phrase.boxes for _, phrase in same):
+            number, first = same[0]
+            label = first.label if len({phrase.label for _, phrase in same}) == 1 else ""
+            found.append((number, replace(first, boxes=boxes, label=label)))
+    return found
+
+
+def _told(scene: Scene) -> list[str]:
+    """The texts of the phrases, each once."""
+    return list(dict.fromkeys(phrase.text for phrase in scene.study.phrases if phrase.text))
+
+
+def _alone(scene: Scene) -> list[tuple[int, Phrase]]:
+    """Those of `_boxed` whose place no other text shares: of others the place tells no text."""
+    boxed = _boxed(scene)
+    texts: dict[frozenset[Box], set[str]] = {}
+    for _, phrase in boxed:
+        texts.setdefault(_places_of(phrase), set()).add(phrase.text)
+    return [(n, phrase) for n, phrase in boxed if len(texts[_places_of(phrase)]) == 1]
+
+
+def _places_of(phrase: Phrase) -> frozenset[Box]:
+    return frozenset(replace(box, label="") for box in phrase.boxes)
 
 
 def _region(box: Box) -> str:

@@ -50,7 +50,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         rows.setdefault(name, row)
     masks = {"pneumothorax": lungs}
     masks |= {"fracture": _codes(root, FRACTURES, rows.keys(), losses)}
-    masks |= {"tube": _codes(root, TUBES, rows.keys(), losses)}
+    masks |= {"chest tube": _codes(root, TUBES, rows.keys(), losses)}
     places = tables.files_by_name(root, ".dcm")
     found = []
     for name in sorted(rows):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import Corners, corners
 from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.scene_graphs import statement
+from chexone_ray.data.sources.scene_graphs import one_a_text, statement
 from chexone_ray.data.sources.spec import Table
 from chexone_ray.records import Phrase
 
@@ -95,7 +95,7 @@ def _film(told: dict[tuple[str, str], _Sentence], priors: set[str], losses: Loss
         else:
             phrases.append(phrase)
     first = next(iter(told.values())).place
-    return GoldFilm(next(iter(priors)) if len(priors) == 1 else "", phrases, first)
+    return GoldFilm(next(iter(priors)) if len(priors) == 1 else "", one_a_text(phrases), first)
 
 
 def _attributes(row: dict[str, str]) -> list[str]:

@@ -1,8 +1,8 @@
 """MIMIC-CXR-JPG: the archive's tables -> studies; images as JPG, or DICOM at the same paths.
 
-Tables at the root (plain or .gz): metadata, split, chexpert. Images under
-`files/p10/p10000032/s50414267/<dicom_id>.jpg`, the report beside the study's folder as
-`s50414267.txt` (also looked for under `mimic-cxr-reports/`).
+Tables at the root (plain or .gz): metadata, split, chexpert, and optionally the hand labels of a
+part of the test set. Images under `files/p10/p10000032/s50414267/<dicom_id>.jpg`, the report beside
+the study's folder as `s50414267.txt` (also looked for under `mimic-cxr-reports/`).
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ METADATA = _table(
 )
 SPLIT = _table("split", ("study_id", "split"), optional=True)
 CHEXPERT = _table("chexpert", ("study_id", *_COLUMNS.values()))
+_HAND_COLUMNS = _COLUMNS | {"lung opacity": "Airspace Opacity"}
+HAND = _table("test-set-labeled", ("study_id", *_HAND_COLUMNS.values()), optional=True)
 _VIEWS = {
     "PA": "PA",
     "AP": "AP",
@@ -100,12 +102,15 @@ def _splits(root: str) -> dict[str, str]:
 
 
 def _labels(root: str) -> dict[str, dict[str, int | None]]:
-    """Study -> label -> 1, 0, -1 or None. By name: the file is in alphabetical order."""
+    """Study -> label -> 1, 0, -1 or None. By name: the file is in alphabetical order.
+
+    Of a study that was labelled by hand, nothing that the rules say counts.
+    """
+    by_rules, by_hand = tables.rows(root, CHEXPERT), tables.rows_if_there(root, HAND)
     return {
-        row["study_id"]: {
-            label: label_state(row.get(column, "")) for label, column in _COLUMNS.items()
-        }
-        for row in tables.rows(root, CHEXPERT)
+        row["study_id"]: {label: label_state(row[column]) for label, column in columns.items()}
+        for table, columns in ((by_rules, _COLUMNS), (by_hand, _HAND_COLUMNS))
+        for row in table
     }
 
 
@@ -192,10 +197,10 @@ SPEC = Spec(
     title="MIMIC-CXR-JPG (and MIMIC-CXR)",
     access="credentialed",
     images="files/p10/p10000032/s50414267/<dicom_id>.{jpg,dcm}",
-    labels="14 labels with uncertainty, by rules from reports",
+    labels="14 labels with uncertainty, by rules from reports; by hand for part of the test set",
     uncertain=True,
     boxes_elsewhere=True,
-    tables=(METADATA, SPLIT, CHEXPERT),
+    tables=(METADATA, SPLIT, CHEXPERT, HAND),
     read=studies,
     patients="mimic",
 )

@@ -2,7 +2,10 @@
 
 Our own parser; the sections mean what they mean in the common MIMIC-CXR sectioning: several header
 spellings lead to one section, "findings and impression" counts as impression, and a report that
-has neither section gives its last paragraph, here as the impression.
+has neither section gives its last paragraph, here as the impression, other than one that only says
+who was told. A header that names the film ("PA AND LATERAL VIEWS OF THE CHEST") begins findings.
+Other unknown headers in the findings are the parts of a structured report, and stay there as
+"Lungs: Clear."; elsewhere their text ends up nowhere.
 """
 
 from __future__ import annotations
@@ -77,9 +80,31 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "addendum",
         "attending",
         "date",
+        "notifications",
+        "communication",
+        "dictated by",
+        "signed by",
+        "electronically signed by",
+        "interpreted by",
+        "transcribed by",
     ),
 }
 _SECTION_OF = {header: section for section, headers in _SECTIONS.items() for header in headers}
+_FILM = re.compile(
+    r"(?=.*\b(?:chest|thorax|cxr)\b)(?:\b(?:ap|pa|lat(?:eral)?|frontal|portable|bedside|upright|erect"
+    r"|semi(?:upright|erect)?|supine|decubitus|one|two|three|[1-3]|single|views?|images?|films?"
+    r"|radiograph(?:s|y)?|x|rays?|xray|cxr|of|the|and|with|an?|chest|thorax)\b ?)+"
+)
+"""The words of a header that only names the film."""
+_NOTIFICATION = re.compile(
+    r"\b(?:(?:was|were|been) (?:informed|notified|paged|alerted|telephoned|discussed|communicated"
+    r"|conveyed|relayed)|discussed with|communicated (?:to|with|by)|notified|telephoned"
+    r"|(?:by|via|over)(?: the)? (?:tele)?(?:phone|page|pager))\b"
+    r"|^(?:dictated|transcribed|(?:electronically )?signed|approved)\b",
+    re.IGNORECASE,
+)
+"""Who was told of the report, when and how, or who signed it."""
+_FIRST_SENTENCE_END = re.compile(r"(?<!\b[Dd]r\.)(?<=[.!?])\s")
 _HEADER = re.compile(r"^[ \t]*([A-Z][A-Z0-9 /,&()'.-]{2,60}?)[ \t]*:", re.MULTILINE)
 _MIXED_HEADER = re.compile(
     r"^[ \t]*(Findings?|Impressions?|Conclusions?|Indications?|Comparisons?|History)[ \t]*:",
@@ -114,11 +139,17 @@ def read_sections(text: str) -> Sections:
         + [(found.start(), found.end(), found.group(1)) for found in _MIXED_HEADER.finditer(text)]
     )
     parts: dict[str, list[str]] = {}
+    section = ""
     for number, (_, end, header) in enumerate(marks):
         stop = marks[number + 1][0] if number + 1 < len(marks) else len(text)
         body = _fold(text[end:stop])
+        known = _section(header)
+        if not known and section == "findings":
+            body = _structured(header, body)
+        else:
+            section = known or "other"
         if body:
-            parts.setdefault(_section(header), []).append(body)
+            parts.setdefault(section, []).append(body)
     joined = {name: " ".join(bodies) for name, bodies in parts.items()}
     findings, impression = joined.get("findings", ""), joined.get("impression", "")
     if not findings and not impression:
@@ -135,9 +166,17 @@ def broken_at_headers(text: str) -> str:
 
 
 def _section(header: str) -> str:
-    """The section of a header; unknown headers are "other", so their text ends up nowhere."""
+    """The section of a header, empty for an unknown one."""
     key = " ".join(re.sub(r"[^a-z0-9 ]", " ", header.lower().replace("&", " and ")).split())
-    return _SECTION_OF.get(key, "other")
+    return _SECTION_OF.get(key, "findings" if _FILM.fullmatch(key) else "")
+
+
+def _structured(header: str, body: str) -> str:
+    """One part of structured findings as a sentence that still names what it is about."""
+    if not body:
+        return ""
+    end = "" if body.endswith((".", "!", "?")) else "."
+    return f"{_fold(header).capitalize()}: {body}{end}"
 
 
 def _fold(text: str) -> str:
@@ -146,5 +185,11 @@ def _fold(text: str) -> str:
 
 
 def _last_paragraph(text: str) -> str:
+    """The last paragraph that is not about who was told."""
     paragraphs = [_fold(part) for part in re.split(r"\n\s*\n", text)]
-    return next((part for part in reversed(paragraphs) if part), "")
+    kept = (
+        part
+        for part in reversed(paragraphs)
+        if part and not _NOTIFICATION.search(_FIRST_SENTENCE_END.split(part, maxsplit=1)[0])
+    )
+    return next(kept, "")

@@ -2,17 +2,21 @@
 
 `metadata/{train,valid,test}_vqa_data.json`, each an object by question; the images are
 ReXGradient's, under `images_uri`: paths begin with `../deid_png/`, which lies under that root. The
-report that an entry holds is left to ReXGradient itself.
+report that an entry holds is left to ReXGradient itself. Explanations that name an option by its
+letter are left out, as options get new letters, and so are those that speak of the report or of a
+known answer, which a film does not tell; such a question is taught by its answer alone.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
+from chexone_ray.data.giveaways import image_free, mentions_report
 from chexone_ray.data.sources import json_files, rexgradient, tables
 from chexone_ray.data.sources.json_files import text_of
 from chexone_ray.data.sources.losses import Losses
@@ -23,6 +27,10 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Study
 
 DATASET = "rexvqa"
+_LETTER = re.compile(
+    r"\b(?i:options?|choices?|answers?)(?:\s+(?i:is|was|to\s+be))?\s*:?\s*[\"'*(]{0,3}[A-J](?![\w'])"
+    r"|\([A-J]\)|^\s*[A-J][.):]\s|(?i:\bis) [A-J][.:](?:\s|$)"
+)
 FILES = {part: f"metadata/{part}_vqa_data.json" for part in ("train", "valid", "test")}
 
 
@@ -64,6 +72,9 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             )
             if question:
                 told = text_of(entry, "correct_answer_explanation")
+                if told and not _is_trace(told):
+                    losses.lose("explanation_not_from_film", place)
+                    told = ""
                 question = replace(question, reasoning=told)
                 book.add(study, part if archive_splits else "", question, place)
     if not films:
@@ -97,6 +108,11 @@ def _paths(entry: Any) -> list[str]:
     """A leading `../` is a prefix: stripping its characters would eat into names."""
     paths = entry.get("ImagePath") if isinstance(entry, dict) else None
     return [str(path).removeprefix("../") for path in paths] if isinstance(paths, list) else []
+
+
+def _is_trace(told: str) -> bool:
+    """True where an explanation may be a reasoning trace: from the film, and without letters."""
+    return not (_LETTER.search(told) or mentions_report(told) or image_free(told))
 
 
 def _options(entry: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,8 @@
 
 `annotations/json/TBX11K_train.json` and `TBX11K_val.json` (COCO; the test part has no public
 truth), images `imgs/{health,sick,tb}/<name>.png` of 512 x 512 pixels, to which the boxes refer. A
-film in `tb/` without a box is of a kind that nobody could tell. The archive names no patients.
+film in `tb/` without a box is of a kind that nobody could tell; what else is abnormal, as on the
+films in `sick/`, has no box. The archive names no patients.
 """
 
 from __future__ import annotations
@@ -118,7 +119,8 @@ def _study(root: str, name: str, boxes: list[Box]) -> PendingStudy:
         study=name.removesuffix(".png"),
         images=(ImageRef(storage.join(root, "imgs", name)),),
         labels=states,
-        boxes_complete=bool(boxes) or folder != "tb",
+        boxes_complete=folder == "health",
+        boxed=() if folder == "tb" and not boxes else (*KINDS, LABEL),
     )
     return PendingStudy(study, tuple(boxes), default_view="frontal")
 

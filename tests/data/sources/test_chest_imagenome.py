@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.scene_graphs import graph_phrases
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box, ImageRef, Phrase
 from tests.data.sources.replicas import film, read, write, write_rows
@@ -121,6 +123,34 @@ def test_chest_imagenome_silver(imagenome: Path, mimic: Path) -> None:
         Phrase("Heart as before.", (), "", "cardiac silhouette", "same"),
     )
     assert odd.study.images[0].view == "" and odd.default_view == "frontal"
+
+
+def test_a_sentence_about_several_regions_is_one_phrase() -> None:
+    """Boxes that nest are the smallest one's, and a region without a box leaves the place open."""
+    cues = ["comparison|yes|worsened"], ["comparison|yes|improved"]
+    graph = scene_graph(
+        attribute("left lung", ("Both effusions.", [EFFUSION], cues[0])),
+        attribute("left lower lung zone", ("Both effusions.", [EFFUSION], cues[0])),
+        attribute("right lung", ("Both effusions.", [EFFUSION], cues[1])),
+        attribute("left lung", ("Effusion, opacity.", [EFFUSION], [])),
+        attribute("right lung", ("Effusion, opacity.", [OPACITY], [])),
+        attribute("trachea", ("Opacities.", [OPACITY], [])),
+        attribute("right lung", ("Opacities.", [OPACITY], [])),
+        left_lung=[60, 10, 90, 90],
+        left_lower_lung_zone=[59, 60, 90, 90],
+        right_lung=[10, 10, 40, 90],
+    )
+    label = "pleural effusion"
+    lower, left = (59.0, 60.0, 90.0, 90.0), (60.0, 10.0, 90.0, 90.0)
+    right = (10.0, 10.0, 40.0, 90.0)
+    assert graph_phrases(json.loads(graph), Losses(), "g") == [
+        Phrase("Both effusions.", (Box(label, lower), Box(label, right)), label),
+        Phrase("", (), label, "left lung", "worse"),
+        Phrase("", (), label, "left lower lung zone", "worse"),
+        Phrase("", (), label, "right lung", "better"),
+        Phrase("Effusion, opacity.", (Box(label, left), Box("lung opacity", right))),
+        Phrase("Opacities.", (), "lung opacity"),
+    ]
 
 
 def test_chest_imagenome_reads_the_zip_as_released(imagenome: Path, mimic: Path) -> None:

@@ -105,9 +105,9 @@ def test_candid_chest_tubes(tmp_path: Path) -> None:
     assert dropped == {"unparsable_row": 1, "duplicate_row": 1, "mask_without_image": 1}
     assert [item.study.labels for item in found] == [
         {"pneumothorax": 0},
-        {"pneumothorax": 1, "tube": 1},
+        {"pneumothorax": 1, "chest tube": 1},
     ]
     assert [(box.label, box.xyxy) for box in found[1].pixel_boxes] == [
         ("pneumothorax", (10, 20, 14, 25)),
-        ("tube", (10, 20, 14, 25)),
+        ("chest tube", (10, 20, 14, 25)),
     ]

@@ -9,7 +9,13 @@ import pytest
 from chexone_ray.data.sources import mimic_cxr_jpg
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box
-from tests.data.sources.replicas import MIMIC_METADATA, mimic_source, sized_film, write_table
+from tests.data.sources.replicas import (
+    CHEXPERT_COLUMNS,
+    MIMIC_METADATA,
+    mimic_source,
+    sized_film,
+    write_table,
+)
 
 
 def test_mimic_studies_in_the_order_of_padded_time(mimic_jpg: Path) -> None:
@@ -34,6 +40,25 @@ def test_mimic_paths_views_and_labels(mimic_jpg: Path) -> None:
     assert study.labels["fracture"] is None
     assert study.archive_split == "test"
     assert found[2].study.images[0].view == ""
+
+
+def test_mimic_labels_by_hand_replace_those_by_rules(mimic_jpg: Path) -> None:
+    names = ["Airspace Opacity", *(c for c in CHEXPERT_COLUMNS if c != "Lung Opacity")]
+    path = mimic_jpg / "mimic-cxr-2.1.0-test-set-labeled.csv"
+    told = {"Airspace Opacity": "1", "Edema": "0.0", "Fracture": "-1"}
+    rows = [[study, *(told.get(name, "") for name in names)] for study in ("50000002", "59999999")]
+    write_table(path, ["study_id", *names], rows)
+    found, _ = mimic_cxr_jpg.studies(mimic_source(mimic_jpg), archive_splits=True)
+    states = found[1].study.labels
+    assert {name: state for name, state in states.items() if state is not None} == {
+        "lung opacity": 1,
+        "edema": 0,
+        "fracture": -1,
+    }
+    assert (states["pleural effusion"], len(states), len(found)) == (None, 14, 3)
+    write_table(path, ["study_id", "Lung Opacity"], [])
+    with pytest.raises(ChexoneError, match=r"labeled\.csv has no column"):
+        mimic_cxr_jpg.studies(mimic_source(mimic_jpg), archive_splits=True)
 
 
 def test_mimic_boxes_of_a_vindr_shaped_file(mimic_jpg: Path, tmp_path: Path) -> None:

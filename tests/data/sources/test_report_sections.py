@@ -53,6 +53,35 @@ def test_sections_of_a_report() -> None:
         ("", Sections()),
         ("Findings: Clear.\nImpression: Normal.", Sections("Clear.", "Normal.")),
         (" FINDINGS: One.\n ADDENDUM: Not this.\n FINDINGS: Two.", Sections("One. Two.")),
+        (" PA AND LATERAL VIEWS OF THE CHEST: Clear.", Sections("Clear.")),
+        (" AP UPRIGHT & LATERAL CHEST FILMS: Clear.", Sections("Clear.")),
+        (" CHEST X-RAY (PA AND LAT): Clear.", Sections("Clear.")),
+        (" COMPARISON CHEST RADIOGRAPH: Of May.\n FINDINGS: Clear.", Sections("Clear.")),
+        (" VIEWS OF THE ABDOMEN: Gas.\n FINDINGS: Clear.", Sections("Clear.")),
+        (
+            " FINDINGS:\n LUNGS: Clear \n HEART/MEDIASTINUM:\n\n Heart large.\n BONES:\n"
+            " IMPRESSION: Large\n heart.\n LUNGS: Not these.",
+            Sections("Lungs: Clear. Heart/mediastinum: Heart large.", "Large heart."),
+        ),
+        (" FINDINGS: One.\n SIGNED BY: X.\n LUNGS: Not this.", Sections("One.")),
+        (
+            " FRONTAL CHEST RADIOGRAPH: Heart large.\n\n NOTIFICATION: Told.\n\n Dr. ___ knows.",
+            Sections("Heart large."),
+        ),
+        (
+            " Heart large.\n\n Dr. ___ was informed at 3 pm. He agrees.",
+            Sections("", "Heart large."),
+        ),
+        (" Heart large.\n\n Discussed with Dr. ___.", Sections("", "Heart large.")),
+        (
+            " Heart large.\n\n The team of Dr. ___ got it by telephone.",
+            Sections("", "Heart large."),
+        ),
+        (
+            " Old.\n\n Large heart. Told to Dr. ___ by page.",
+            Sections("", "Large heart. Told to Dr. ___ by page."),
+        ),
+        ("Dr. ___ was paged.", Sections()),
     ],
 )
 def test_section_headers(text: str, expected: Sections) -> None:

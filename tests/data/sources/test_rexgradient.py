@@ -106,3 +106,28 @@ def test_rexvqa_options_explanations_and_films(tmp_path: Path) -> None:
         read_questions("rexvqa", tmp_path, FILMS)
     with pytest.raises(ChexoneError, match=r"train_vqa_data\.json is missing or empty"):
         read_questions("rexvqa", tmp_path / "elsewhere", FILMS)
+
+
+@pytest.mark.parametrize(
+    ("told", "is_kept"),
+    [
+        ("The seventh rib is broken.", True),
+        ("A fracture line crosses the rib. This is option no one would doubt.", True),
+        ("The answer: a fracture (arrow).", True),
+        ("The rib is broken, so option B is right.", False),
+        ("The correct answer is (B).", False),
+        ("Options A and C do not fit.", False),
+        ("Choice: D fits.", False),
+        ("The rib is broken (B).", False),
+        ("B. The rib is broken.", False),
+        ("The report describes a broken rib.", False),
+        ("The findings section speaks of a rib.", False),
+        ("Without access to the image, a fracture is likely.", False),
+    ],
+)
+def test_rexvqa_explanations_that_no_film_gives(tmp_path: Path, told: str, is_kept: bool) -> None:
+    row = rex_row(correct_answer_explanation=told)
+    write_json(tmp_path / "metadata" / "train_vqa_data.json", {"q1": row})
+    (study,), dropped = read_questions("rexvqa", tmp_path, FILMS)
+    assert study.questions[0].reasoning == (told if is_kept else "")
+    assert dropped == ({} if is_kept else {"explanation_not_from_film": 1})

@@ -92,7 +92,7 @@ def test_tbx11k_kinds_of_tuberculosis(tmp_path: Path) -> None:
         images=(ImageRef(str(tmp_path / "imgs/tb/tb0001.png")),),
         archive_split="train",
         labels=dict(zip(kinds, (1, 1, 1, 0), strict=True)),
-        boxes_complete=True,
+        boxed=kinds[:3],
     )
     assert both.pixel_boxes == (
         Box("active tuberculosis", (100, 50, 160.5, 120)),
@@ -101,7 +101,9 @@ def test_tbx11k_kinds_of_tuberculosis(tmp_path: Path) -> None:
     assert states(healthy) == [0, 0, 0, 1] and states(sick) == [0, 0, 0, 0]
     assert states(doubt) == [None, None, 1, 0] and states(unboxed) == [None, None, 1, 0]
     assert doubt.pixel_boxes == (Box("tuberculosis", (1, 2, 4, 6)),)
-    assert not unboxed.study.boxes_complete and val_sick.study.archive_split == "val"
+    assert [item.study.study for item in found if item.study.boxes_complete] == ["health/h0001"]
+    assert (val_sick.study.boxed, unboxed.study.boxed) == (kinds[:3], ())
+    assert val_sick.study.archive_split == "val"
     write(folder / "TBX11K_val.json", "[]")
     with pytest.raises(ChexoneError, match="is no COCO file"):
         read("tbx11k", tmp_path)
