@@ -63,7 +63,8 @@ class ChatServer:
         self.asked: Counter[int] = Counter()
         self.answered: Counter[int] = Counter()
         self.bodies: list[dict[str, Any]] = []
-        self.authorization: set[str] = set()
+        self.headers: list[dict[str, str]] = []
+        """Of each request, by lower-case name."""
         self.most_together = 0
         self._together = 0
         self._lock = threading.Lock()
@@ -97,7 +98,7 @@ class ChatServer:
                 with outer._lock:
                     outer.asked[row] += 1
                     outer.bodies.append(body)
-                    outer.authorization.add(self.headers.get("Authorization", ""))
+                    outer.headers.append({k.lower(): v for k, v in self.headers.items()})
                     outer._together += 1
                     outer.most_together = max(outer.most_together, outer._together)
                     count = outer.asked[row]
