@@ -37,7 +37,7 @@ SAVE_EVERY_S = 5.0
 """How much of the teacher's work a killed run may lose, with what is under way."""
 
 MIN_SILENT = 16
-"""Rows of a part, none of them answered, that end a run whatever share of failures is allowed."""
+"""Rows in a row, none of them answered, that end a run whatever share of failures is allowed."""
 
 _HOW_FAST = {
     *("output_uri", "texts_uri", "ray", "engine", "max_failure_rate"),
@@ -80,13 +80,14 @@ def trace(config: TraceConfig, pool: EnginePool | None = None) -> str:
     folder = PartFolder(texts_uri, TEXTS_PREFIX, asking)
     found = Yield()
     chosen: dict[int, list[str]] = {}
+    silent: Counter[str] = Counter()
     # Closed here: an error that somebody keeps would keep the engines too.
     with closing(_written(config, samples, folder, pool)) as written:
         for part, asked in written:
             chosen[part.number] = _judge(config, part, asked, found)
             _tell(config, found, len(samples))
             _check_failures(config, found, len(samples))
-            _check_answers(part, asked)
+            _check_answers(part, asked, silent)
     kept = [text for number in sorted(chosen) for text in chosen[number]]
     if not any(kept):
         raise ChexoneError(
@@ -247,13 +248,23 @@ def _check_failures(config: TraceConfig, found: Yield, total: int) -> None:
         )
 
 
-def _check_answers(part: Part, asked: Mapping[int, Asked]) -> None:
-    """End the run where nobody answers: in a long one the share of failures tells it hours late."""
-    errors = [answer.error for answer in asked.values() if answer.error.startswith("endpoint: ")]
-    if len(errors) == len(part.samples) >= MIN_SILENT:
+def _check_answers(part: Part, asked: Mapping[int, Asked], silent: Counter[str]) -> None:
+    """End the run where nobody answers: in a long one the share of failures tells it hours late.
+
+    `silent` holds the errors since the last answer, from part to part. Only a part without any
+    answer ends the run, so that a short outage does not. Films that could not be read say nothing.
+    """
+    answers = [asked[place].error for place in range(len(part.samples))]
+    told = [error for error in answers if not error.startswith("image: ")]
+    for error in told:
+        if error.startswith("endpoint: "):
+            silent[error] += 1
+        else:
+            silent.clear()
+    if silent.total() >= max(MIN_SILENT, len(told)) and told:
         raise ChexoneError(
-            f"trace: the endpoint answered none of {len(errors)} rows in a row "
-            f"({dict(Counter(errors).most_common(3))}): see that it runs, lower "
+            f"trace: the endpoint answered none of {silent.total()} rows in a row "
+            f"({dict(silent.most_common(3))}): see that it runs, lower "
             "endpoint.max_in_flight, or raise endpoint.timeout_s; the same command goes on"
         )
 
