@@ -44,8 +44,8 @@ def test_memory_holds_the_parts_under_way_only(tmp_path: Path) -> None:
     with ChatServer(script) as server:
         config = settings(tmp_path, server.url, uri, rows_per_part=8)
         trace(config)
-    # Two parts are asked about, one is judged; a few rows more are on their way.
-    assert 8 <= most <= 40
+    # Two parts are asked about and two are on their way, with room for what is being freed.
+    assert 8 <= most <= 64
     assert len(stream.read_samples(config.output_uri, "train")) == 160
 
 
@@ -74,7 +74,9 @@ def test_parts_are_written_as_they_fill_and_a_failed_run_leaves_none_behind(
         storage.write_bytes(stale, b"of an earlier release")
         broken = False
         trace(config)
-        assert server.answered == dict.fromkeys(range(30), 1)
+        # Whoever was under way beside row 27 may be asked once more.
+        assert {server.answered[row] for row in range(24)} == {1}
+        total = server.answered.total()
         # Judged once more from the same texts: the same bytes.
         again = config.model_copy(
             update={
@@ -83,7 +85,7 @@ def test_parts_are_written_as_they_fill_and_a_failed_run_leaves_none_behind(
             }
         )
         trace(again)
-        assert server.answered.total() == 30
+        assert server.answered.total() == total
     first, second = manifest.load(config.output_uri), manifest.load(again.output_uri)
     assert first.parts == second.parts
     assert [part.name for part in first.parts] == parts_of(config.output_uri) == SPLIT_PARTS
