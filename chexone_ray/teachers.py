@@ -292,12 +292,23 @@ def _client(endpoint: EndpointConfig) -> Any:
                 f"endpoint.api_key_env={endpoint.api_key_env}: no such environment variable is "
                 "set; put the key there"
             )
+
+    async def only_ours(request: Any) -> None:
+        headers = _headers(key, request.url.netloc.decode("ascii"), len(request.content))
+        for name in list(request.headers):
+            del request.headers[name]
+        request.headers.update(headers)
+
     # OPENAI_LOG=debug makes some versions of the client log whole requests, report text among them.
     logging.getLogger("openai").setLevel(logging.WARNING)
     # A proxy from the environment, or a redirect, would carry text off a machine that was to keep
-    # it, or to a host that nobody consented to.
+    # it, or to a host that nobody consented to. The client also takes an organisation, a project
+    # and any further header (OPENAI_CUSTOM_HEADERS) from there, which may be secrets.
     http = openai.DefaultAsyncHttpxClient(
-        trust_env=not endpoint.is_local, follow_redirects=False, timeout=endpoint.timeout_s
+        trust_env=False,
+        follow_redirects=False,
+        timeout=endpoint.timeout_s,
+        event_hooks={"request": [only_ours]},
     )
     return openai.AsyncOpenAI(
         api_key=key,
@@ -306,3 +317,16 @@ def _client(endpoint: EndpointConfig) -> Any:
         max_retries=endpoint.max_retries,
         http_client=http,
     )
+
+
+def _headers(key: str, host: str, length: int) -> dict[str, str]:
+    """All headers of a request."""
+    return {
+        "Host": host,
+        "Authorization": f"Bearer {key}",
+        "Content-Type": "application/json",
+        "Content-Length": str(length),
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip, deflate",
+        "User-Agent": "chexone-ray",
+    }

@@ -3,6 +3,8 @@
 The teacher's texts are kept as they come, in parts under `texts_uri`: a killed run goes on without
 paying for them again, and other filters can be tried on them. A row whose teacher failed is asked
 again by the next run. The result is a manifest whose rows have a trace and the mode "reasoning".
+Rows go through part by part, in the manifest's order: memory holds the parts under way and counts.
+A run that goes on judges the texts that are there anew, which asks nobody.
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any
 
 from chexone_ray import checkpoints, storage
@@ -21,7 +24,7 @@ from chexone_ray.data import manifest, stream
 from chexone_ray.data.traces import best, has_reference, judge, teacher_prompt
 from chexone_ray.engine.scaling import parts_in_flight
 from chexone_ray.errors import ChexoneError
-from chexone_ray.parts import PartFolder, ahead, cut, digest
+from chexone_ray.parts import PartFolder, ahead, digest
 from chexone_ray.records import Sample
 from chexone_ray.teachers import Asked, Teacher, teacher_of
 from chexone_ray.trace_yield import Yield, page, summary
@@ -37,7 +40,7 @@ SAVE_EVERY_S = 5.0
 """How much of the teacher's work a killed run may lose, with what is under way."""
 
 MIN_SILENT = 16
-"""Rows of a part, none of them answered, that end a run whatever share of failures is allowed."""
+"""Rows in a row, none of them answered, that end a run whatever share of failures is allowed."""
 
 _HOW_FAST = {
     *("output_uri", "texts_uri", "ray", "engine", "max_failure_rate"),
@@ -69,32 +72,34 @@ def trace(config: TraceConfig, pool: EnginePool | None = None) -> str:
     if storage.is_complete(config.output_uri, "config_digest", settings_digest, "traces"):
         logger.info("trace: %s is complete", config.output_uri)
         return config.output_uri
-    rows = stream.read_samples(config.manifest_uri, config.split, config.kinds, config.max_per_kind)
-    samples = [sample for sample in rows if has_reference(sample)]
-    if not samples:
+    total, skipped = _count(config)
+    if not total:
         raise ChexoneError(
             f"{config.manifest_uri} has no rows with a reference of trace.split={config.split} "
             f"and trace.kinds={list(config.kinds) or 'all'}: check them"
         )
     texts_uri = config.texts_uri or storage.join(config.output_uri, TEXTS_FOLDER)
     folder = PartFolder(texts_uri, TEXTS_PREFIX, asking)
+    there = folder.open()
+    storage.record_settings(config.output_uri, config)
+    writer = manifest.SampleWriter(config.output_uri)
     found = Yield()
-    chosen: dict[int, list[str]] = {}
+    silent: Counter[str] = Counter()
     # Closed here: an error that somebody keeps would keep the engines too.
-    with closing(_written(config, samples, folder, pool)) as written:
+    with closing(_written(config, folder, there, pool)) as written:
         for part, asked in written:
-            chosen[part.number] = _judge(config, part, asked, found)
-            _tell(config, found, len(samples))
-            _check_failures(config, found, len(samples))
-            _check_answers(part, asked)
-    kept = [text for number in sorted(chosen) for text in chosen[number]]
-    if not any(kept):
+            for sample in _judge(config, part, asked, found):
+                writer.add(sample)
+            _tell(config, found, total)
+            _check_failures(config, found, total)
+            _check_answers(part, asked, silent)
+    if not found.kept:
         raise ChexoneError(
-            f"trace: none of {len(samples)} rows has a trace that passes the filters "
+            f"trace: none of {total} rows has a trace that passes the filters "
             f"({dict(found.reasons.most_common(3))}): look at the texts in {texts_uri}, loosen "
             "trace.filters, raise trace.sampling.n or max_tokens, or take another teacher"
         )
-    _write(config, samples, kept, summary(config, found, len(rows) - len(samples)), settings_digest)
+    _finish(config, writer, summary(config, found, skipped), settings_digest)
     return config.output_uri
 
 
@@ -130,30 +135,52 @@ def _asking(config: TraceConfig) -> dict[str, Any]:
     }
 
 
+def _rows(config: TraceConfig) -> Iterator[Sample]:
+    """The chosen rows of the manifest, those without a reference too."""
+    return stream.iter_samples(config.manifest_uri, config.split, config.kinds, config.max_per_kind)
+
+
+def _count(config: TraceConfig) -> tuple[int, int]:
+    """How many rows have a reference, and how many have none."""
+    found = Counter(map(has_reference, _rows(config)))
+    return found[True], found[False]
+
+
+def _parts(config: TraceConfig) -> Iterator[Part]:
+    """The rows with a reference, cut into parts; read as they are needed."""
+    rows = filter(has_reference, _rows(config))
+    for number in count():
+        samples = tuple(islice(rows, config.rows_per_part))
+        if not samples:
+            return
+        yield Part(number, samples)
+
+
 def _written(
-    config: TraceConfig, samples: Sequence[Sample], folder: PartFolder, pool: EnginePool | None
+    config: TraceConfig, folder: PartFolder, there: Set[int], pool: EnginePool | None
 ) -> Generator[tuple[Part, Mapping[int, Asked]], None, None]:
-    """Every part with what the teacher wrote, those first of which nothing is missing."""
-    there = folder.open()
-    storage.record_settings(config.output_uri, config)
-    missing = []
-    for number, rows in enumerate(cut(samples, config.rows_per_part)):
-        part = Part(number, rows)
-        asked = _settled(folder, part) if number in there else {}
-        if len(asked) == len(rows):
-            yield part, asked
-        else:
-            missing.append((part, asked))
-    if not missing:
+    """Every part in order with what the teacher wrote; `there` are the parts with texts already.
+
+    The teacher comes up at the first row that lacks a text, so for complete parts not at all.
+    """
+    parts = (
+        (part, _settled(folder, part) if part.number in there else {}) for part in _parts(config)
+    )
+    for part, asked in parts:
+        if len(asked) < len(part.samples):
+            break
+        yield part, asked
+    else:
         return
-    todo = sum(len(part.samples) - len(asked) for part, asked in missing)
-    logger.info("trace: asking %s about %d of %d rows", config.teacher, todo, len(samples))
+    logger.info(
+        "trace: asking %s from row %d on", config.teacher, part.number * config.rows_per_part
+    )
     with teacher_of(config, pool) as teacher:
 
         def work(item: tuple[Part, dict[int, Asked]]) -> tuple[Part, Mapping[int, Asked]]:
             return item[0], _ask(teacher, *item, folder)
 
-        yield from ahead(missing, work, _in_flight(config))
+        yield from ahead(chain([(part, asked)], parts), work, _in_flight(config))
 
 
 def _in_flight(config: TraceConfig) -> int:
@@ -168,6 +195,8 @@ def _ask(
 ) -> Mapping[int, Asked]:
     """Ask about the rows of a part that `asked` lacks; what comes is written now and then."""
     places = [place for place in range(len(part.samples)) if place not in asked]
+    if not places:
+        return asked
     saved = time.monotonic()
 
     def told(number: int, answer: Asked) -> None:
@@ -213,15 +242,18 @@ def _settled(folder: PartFolder, part: Part) -> dict[int, Asked]:
 # --- judging and writing -------------------------------------------------------------------------
 
 
-def _judge(config: TraceConfig, part: Part, asked: Mapping[int, Asked], found: Yield) -> list[str]:
-    """The trace that stays of each row, or an empty one; counts all in `found`."""
-    kept = []
+def _judge(
+    config: TraceConfig, part: Part, asked: Mapping[int, Asked], found: Yield
+) -> Iterator[Sample]:
+    """The rows that stay, with the trace that stays of each; counts all in `found`."""
     for place, sample in enumerate(part.samples):
         verdicts = [judge(text, sample, config.filters) for text in asked[place].texts]
         chosen = best(verdicts)
         found.add(sample.kind, asked[place], verdicts, chosen)
-        kept.append(chosen.trace if chosen else "")
-    return kept
+        if chosen is not None:
+            yield replace(sample, reasoning=chosen.trace, mode="reasoning")
+        elif config.keep_untraced:
+            yield replace(sample, reasoning="", mode="instruct")
 
 
 def _tell(config: TraceConfig, found: Yield, total: int) -> None:
@@ -247,36 +279,40 @@ def _check_failures(config: TraceConfig, found: Yield, total: int) -> None:
         )
 
 
-def _check_answers(part: Part, asked: Mapping[int, Asked]) -> None:
-    """End the run where nobody answers: in a long one the share of failures tells it hours late."""
-    errors = [answer.error for answer in asked.values() if answer.error.startswith("endpoint: ")]
-    if len(errors) == len(part.samples) >= MIN_SILENT:
+def _check_answers(part: Part, asked: Mapping[int, Asked], silent: Counter[str]) -> None:
+    """End the run where nobody answers: in a long one the share of failures tells it hours late.
+
+    `silent` holds the errors since the last answer, from part to part. Only a part without any
+    answer ends the run, so that a short outage does not. Films that could not be read say nothing.
+    """
+    answers = [asked[place].error for place in range(len(part.samples))]
+    told = [error for error in answers if not error.startswith("image: ")]
+    for error in told:
+        if error.startswith("endpoint: "):
+            silent[error] += 1
+        else:
+            silent.clear()
+    if silent.total() >= max(MIN_SILENT, len(told)) and told:
         raise ChexoneError(
-            f"trace: the endpoint answered none of {len(errors)} rows in a row "
-            f"({dict(Counter(errors).most_common(3))}): see that it runs, lower "
+            f"trace: the endpoint answered none of {silent.total()} rows in a row "
+            f"({dict(silent.most_common(3))}): see that it runs, lower "
             "endpoint.max_in_flight, or raise endpoint.timeout_s; the same command goes on"
         )
 
 
-def _write(
+def _finish(
     config: TraceConfig,
-    samples: Sequence[Sample],
-    traces: Sequence[str],
+    writer: manifest.SampleWriter,
     counts: Mapping[str, Any],
     settings_digest: str,
 ) -> None:
-    rows = [
-        replace(sample, reasoning=text, mode="reasoning" if text else "instruct")
-        for sample, text in zip(samples, traces, strict=True)
-        if text or config.keep_untraced
-    ]
     storage.write_json(storage.join(config.output_uri, REPORT_FILE), counts)
     storage.write_bytes(storage.join(config.output_uri, PAGE_FILE), page(counts).encode())
-    info = manifest.selection_info(config.manifest_uri, rows) | {
+    info = manifest.selection_info(config.manifest_uri, writer.units) | {
         "config_digest": settings_digest,
         "traced_from": config.manifest_uri,
         "traced_by": config.teacher,
         "traces": {"asked": counts["rows"], "kept": counts["kept"], "yield": counts["yield"]},
     }
-    manifest.write_samples(config.output_uri, rows, info)
+    writer.finish(info)
     logger.info("trace: %d of %d rows have a trace", counts["kept"], counts["rows"])

@@ -266,12 +266,15 @@ def _write(
     }
     storage.write_json(storage.join(config.output_uri, REPORT_FILE), report)
     chosen = [sample for sample in samples if sample.id in kept]
-    info = manifest.selection_info(config.manifest_uri, chosen) | {
+    writer = manifest.SampleWriter(config.output_uri)
+    for sample in chosen:
+        writer.add(sample)
+    info = manifest.selection_info(config.manifest_uri, writer.units) | {
         "config_digest": settings_digest,
         "selected_from": config.manifest_uri,
         "selected_by": config.model_uri,
     }
-    manifest.write_samples(config.output_uri, chosen, info)
+    writer.finish(info)
     logger.info("filter: kept %d of %d prompts", len(kept), len(groups))
 
 

@@ -63,7 +63,8 @@ class ChatServer:
         self.asked: Counter[int] = Counter()
         self.answered: Counter[int] = Counter()
         self.bodies: list[dict[str, Any]] = []
-        self.authorization: set[str] = set()
+        self.headers: list[dict[str, str]] = []
+        """Of each request, by lower-case name."""
         self.most_together = 0
         self._together = 0
         self._lock = threading.Lock()
@@ -91,13 +92,17 @@ class ChatServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                length = int(self.headers["Content-Length"])
+                sent = self.rfile.read(length)
+                if len(sent) < length:
+                    return  # who asks is gone
+                body = json.loads(sent)
                 assert self.path == "/v1/chat/completions"
                 row = int(re.findall(r"Row (\d+)\.", json.dumps(body))[0])
                 with outer._lock:
                     outer.asked[row] += 1
                     outer.bodies.append(body)
-                    outer.authorization.add(self.headers.get("Authorization", ""))
+                    outer.headers.append({k.lower(): v for k, v in self.headers.items()})
                     outer._together += 1
                     outer.most_together = max(outer.most_together, outer._together)
                     count = outer.asked[row]

@@ -91,22 +91,18 @@ def report(uri: str) -> dict[str, Any]:
 # --- an endpoint ---------------------------------------------------------------------------------
 
 
-def test_an_endpoint_writes_and_the_best_of_several_stays(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def traced_twice(folder: Path) -> tuple[TraceConfig, ChatServer]:
+    """Two texts a row about six rows, of which four have one that passes; then once more."""
+
     def script(row: int, count: int, body: dict[str, Any]) -> Any:
         texts = {1: [WRONG, TOLD], 2: [TOLD, RIGHT], 3: ["", WRONG]}.get(row, [RIGHT, WRONG])
         time.sleep(0.05)  # so that two are under way together
         return completion(texts[: body["n"]])
 
-    monkeypatch.setenv("TEACHER_KEY", "key-of-the-teacher")
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there
-    monkeypatch.setenv("OPENAI_LOG", "debug")
-    uri = write_manifest(tmp_path, 6)
-    with ChatServer(script) as server, caplog.at_level(logging.INFO):
+    uri = write_manifest(folder, 6)
+    with ChatServer(script) as server:
         config = settings(
-            tmp_path,
+            folder,
             server.url,
             uri,
             sampling=SamplingConfig(n=2, temperature=0.5, max_tokens=99),
@@ -120,10 +116,24 @@ def test_an_endpoint_writes_and_the_best_of_several_stays(
         )
         assert trace(config) == config.output_uri
         assert trace(config) == config.output_uri, "complete: nothing is asked"
-        assert server.asked == dict.fromkeys(range(6), 1)
-        assert server.most_together == 2
-        assert server.authorization == {"Bearer key-of-the-teacher"}
-        body = server.bodies[0]
+    return config, server
+
+
+@pytest.fixture
+def teacher_key(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("TEACHER_KEY", "key-of-the-teacher")
+    monkeypatch.setenv("OPENAI_LOG", "debug")
+    return "key-of-the-teacher"
+
+
+def test_an_endpoint_is_asked_once_a_row_with_film_and_answer(
+    tmp_path: Path, teacher_key: str
+) -> None:
+    _, server = traced_twice(tmp_path)
+    assert server.asked == dict.fromkeys(range(6), 1)
+    assert server.most_together == 2
+    assert {headers["authorization"] for headers in server.headers} == {f"Bearer {teacher_key}"}
+    body = server.bodies[0]
     assert (body["model"], body["n"], body["temperature"]) == ("teacher", 2, 0.5)
     assert body["max_tokens"] == 99 and 0 <= body["seed"] < 2**31
     system, user = body["messages"]
@@ -133,6 +143,11 @@ def test_an_endpoint_writes_and_the_best_of_several_stays(
     assert images.decode(base64.b64decode(data), IMAGES).pixels.shape == (112, 84, 3)
     assert "\\boxed{yes}" in text["text"]
 
+
+def test_the_best_of_several_texts_stays_and_all_are_counted(
+    tmp_path: Path, teacher_key: str
+) -> None:
+    config, _ = traced_twice(tmp_path)
     rows = stream.read_samples(config.output_uri, "train")
     assert [row.id for row in rows] == [f"secret-{i}" for i in (0, 2, 4, 5)]
     assert {(row.reasoning, row.mode, row.answer) for row in rows} == {(GOOD, "reasoning", "yes")}
@@ -150,17 +165,25 @@ def test_an_endpoint_writes_and_the_best_of_several_stays(
     assert told["usd"] == pytest.approx(4200 * 2e-6 + 720 * 10e-6)
     card = storage.read_bytes(f"{config.output_uri}/CARD.md").decode()
     assert "written by a model, teacher, which was told the answers. Of 6 questions" in card
-    assert manifest.load(config.output_uri).info["traces"]["kept"] == 4
+    info = manifest.load(config.output_uri).info
+    assert info["traces"] == {"asked": 6, "kept": 4, "yield": 0.6667}
+    assert [info[f"num_{unit}"] for unit in ("patients", "studies", "images")] == [4, 4, 1]
 
+
+def test_what_is_shown_and_recorded_holds_no_key_and_no_text(
+    tmp_path: Path, teacher_key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        config, _ = traced_twice(tmp_path)
     page = storage.read_bytes(f"{config.output_uri}/report.md").decode()
     assert "4 of 6 rows have a trace that passed (66.7 %)" in page and "US$ 0.0156" in page
     recorded = Path(config.output_uri, "config.json").read_text()
     assert TraceConfig.model_validate_json(recorded) == config
     assert "US$ 0.0156 so far" in caplog.text
-    for secret in ("key-of-the-teacher", "secret-", "pleural", "blunted", "Row 1", "film.png"):
-        for shown in (caplog.text, page, json.dumps(told)):
+    for secret in (teacher_key, "secret-", "pleural", "blunted", "Row 1", "film.png"):
+        for shown in (caplog.text, page, json.dumps(report(config.output_uri))):
             assert secret not in shown, secret
-    assert "key-of-the-teacher" not in recorded
+    assert teacher_key not in recorded
 
 
 def test_errors_of_an_endpoint_are_repeated_then_counted(

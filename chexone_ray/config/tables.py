@@ -280,7 +280,7 @@ class RewardConfig(Settings):
     )
     boxes: Annotated[float, Field(ge=0)] = Field(1.0, description="Matched IoU of the boxes.")
     report: Annotated[float, Field(ge=0)] = Field(
-        1.0, description="Label and text agreement of reports."
+        1.0, description="Label and text agreement of reports; exact entities."
     )
 
     @model_validator(mode="after")

@@ -24,7 +24,10 @@ Usd = Annotated[float, Field(ge=0)]
 
 
 class EndpointConfig(Settings):
-    """An OpenAI-compatible chat endpoint as the teacher."""
+    """An OpenAI-compatible chat endpoint as the teacher.
+
+    Of the environment the key alone is taken: no proxy, organisation, project, header or address.
+    """
 
     url: str = Field(min_length=1, description="Base of the API, such as http://127.0.0.1:8000/v1.")
     model: str = Field(min_length=1, description="Model name in the API.")

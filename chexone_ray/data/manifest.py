@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -127,21 +127,70 @@ def write_manifest(uri: str, parts: Iterable[Part], info: dict[str, Any]) -> Man
     return Manifest(uri, parts, {key: value for key, value in body.items() if key != "parts"})
 
 
-def write_samples(
-    uri: str, samples: Sequence[Sample], info: dict[str, Any], rows_per_group: int = 512
-) -> Manifest:
-    """Write samples that fit in memory as a manifest of their own, in the order given."""
-    import pyarrow as pa
+class Units:
+    """Counts the patients, studies and images of rows, by hashes of their names."""
 
-    clear(uri)
-    parts = []
-    for split in SPLITS:
-        rows = [sample_to_row(sample) for sample in samples if sample.split == split]
-        for number, start in enumerate(range(0, len(rows), ROWS_PER_PART)):
-            chunk = rows[start : start + ROWS_PER_PART]
-            table = pa.Table.from_pylist(chunk, schema=sample_schema())
-            parts.append(write_part(uri, split, number, table, rows_per_group))
-    return write_manifest(uri, parts, info)
+    def __init__(self) -> None:
+        self._found: tuple[set[int], set[int], set[int]] = (set(), set(), set())
+
+    def add(self, sample: Sample) -> None:
+        """Count one row."""
+        patients, studies, images = self._found
+        patients.add(hash((sample.dataset, sample.patient)))
+        studies.add(hash((sample.dataset, sample.study)))
+        images.update(hash(image.uri) for image in sample.images)
+
+    def info(self) -> dict[str, int]:
+        """The numbers as `manifest.json` names them."""
+        return {f"num_{name}": len(of) for name, of in zip(card.UNITS, self._found, strict=True)}
+
+
+class SampleWriter:
+    """Writes a manifest part by part, rows of a split in the order given.
+
+    Memory holds the rows of one part a split, and 8-byte hashes of who and what they are of. What
+    an interrupted writer left in the folder is removed first.
+    """
+
+    def __init__(self, uri: str, rows_per_group: int = 512) -> None:
+        clear(uri)
+        self.units = Units()
+        self._uri = uri
+        self._rows_per_group = rows_per_group
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._parts: list[Part] = []
+
+    def add(self, sample: Sample) -> None:
+        """Write one more row; a part that is full goes to storage."""
+        self.units.add(sample)
+        rows = self._rows.setdefault(sample.split, [])
+        rows.append(sample_to_row(sample))
+        if len(rows) == ROWS_PER_PART:
+            self._flush(sample.split)
+
+    def finish(self, info: dict[str, Any]) -> Manifest:
+        """Write what is left, then `manifest.json` with `info`, the card and the commit file."""
+        for split in list(self._rows):
+            self._flush(split)
+        return write_manifest(self._uri, self._parts, info)
+
+    def _flush(self, split: str) -> None:
+        import pyarrow as pa
+
+        rows = self._rows.pop(split)
+        number = sum(part.split == split for part in self._parts)
+        table = pa.Table.from_pylist(rows, schema=sample_schema())
+        self._parts.append(write_part(self._uri, split, number, table, self._rows_per_group))
+
+
+def write_samples(
+    uri: str, samples: Iterable[Sample], info: dict[str, Any], rows_per_group: int = 512
+) -> Manifest:
+    """Write samples as a manifest of their own, in the order given."""
+    writer = SampleWriter(uri, rows_per_group)
+    for sample in samples:
+        writer.add(sample)
+    return writer.finish(info)
 
 
 _OF_THE_WHOLE = frozenset(
@@ -151,15 +200,11 @@ _OF_THE_WHOLE = frozenset(
 """What a manifest says of all its rows, so not of a selection."""
 
 
-def selection_info(uri: str, samples: Sequence[Sample]) -> dict[str, Any]:
+def selection_info(uri: str, units: Units) -> dict[str, Any]:
     """The `info` of a manifest of some rows of another: what still holds, and new numbers."""
     source = load(uri).info
-    return {
-        **{key: value for key, value in source.items() if key not in _OF_THE_WHOLE},
-        "num_patients": len({(sample.dataset, sample.patient) for sample in samples}),
-        "num_studies": len({(sample.dataset, sample.study) for sample in samples}),
-        "num_images": len({image.uri for sample in samples for image in sample.images}),
-    }
+    kept = {key: value for key, value in source.items() if key not in _OF_THE_WHOLE}
+    return kept | units.info()
 
 
 def clear(uri: str) -> None:

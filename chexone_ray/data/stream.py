@@ -6,7 +6,7 @@ Training reads the same rows through Ray Data: see `training/feed.py`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,21 +41,32 @@ def read_row_group(uri: str, number: int, kinds: Sequence[str] = ()) -> Any:
     return table
 
 
+def iter_samples(
+    uri: str,
+    split: str,
+    kinds: Sequence[str] = (),
+    max_per_kind: int | None = None,
+) -> Iterator[Sample]:
+    """Samples of one split in manifest order, at most the first `max_per_kind` of every kind.
+
+    Memory holds one row group at a time.
+    """
+    counts: Counter[str] = Counter()
+    for place, number in row_groups(uri, split):
+        for row in read_row_group(place, number, kinds).to_pylist():
+            counts[row["kind"]] += 1
+            if max_per_kind is None or counts[row["kind"]] <= max_per_kind:
+                yield sample_from_row(row)
+
+
 def read_samples(
     uri: str,
     split: str,
     kinds: Sequence[str] = (),
     max_per_kind: int | None = None,
 ) -> list[Sample]:
-    """Samples of one split in manifest order, at most the first `max_per_kind` of every kind."""
-    counts: Counter[str] = Counter()
-    found = []
-    for place, number in row_groups(uri, split):
-        for row in read_row_group(place, number, kinds).to_pylist():
-            counts[row["kind"]] += 1
-            if max_per_kind is None or counts[row["kind"]] <= max_per_kind:
-                found.append(sample_from_row(row))
-    return found
+    """`iter_samples` as a list, for what fits in memory."""
+    return list(iter_samples(uri, split, kinds, max_per_kind))
 
 
 def load_images(sample: Sample, config: ImageConfig) -> tuple[np.ndarray[Any, Any], ...]:

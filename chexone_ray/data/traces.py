@@ -190,6 +190,8 @@ _SOUGHT = re.compile(
 )
 """What is looked for is not stated; the labeller, made for reports, takes it as present."""
 _HEART = re.compile(r"\b(?:heart|cardiac)\b", re.IGNORECASE)
+_DENIALS = frozenset({"no", "none", "absent", "negative", "false", "not present", "not seen"})
+"""Answers by which what a question asks for is not there."""
 _ASKS_ABSENT = re.compile(r"\b(?:not|absent|absence|except|ruled out|excluded)\b|n't\b", re.I)
 
 
@@ -242,7 +244,7 @@ def _evidence(sample: Sample) -> tuple[Sequence[str], Sequence[str]]:
         return ([sample.question], [box.label for box in found]) if found else ([], [meant])
     if sample.options:
         return _of_options(sample)
-    if normalise(sample.answer) == "no":
+    if normalise(sample.answer) in _DENIALS:
         return [], []  # what was asked for is not there
     told = [meant]
     if _HEART.search(sample.question):  # "How large is the heart?" "enlarged"
@@ -251,16 +253,21 @@ def _evidence(sample: Sample) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def _of_options(sample: Sample) -> tuple[Sequence[str], Sequence[str]]:
-    """The question without its options, and the options that are true of the film."""
+    """The question without its options, unless the right one denies it, and the options that are
+    true of the film."""
     right = chosen_options(sample.answer, sample.options)
+    chosen = [bool(chosen_options(option, sample.options) & right) for option in sample.options]
+    texts = [option.partition(")")[2] or option for option in sample.options]
+    told = list(zip(chosen, texts, strict=True))
+    if any(is_right and normalise(text) in _DENIALS for is_right, text in told):
+        return [], [text for is_right, text in told if is_right]
     stem = "\n".join(line for line in sample.question.splitlines() if line not in sample.options)
-    true = [
-        option
-        for option in sample.options
-        # "Which of these is absent?": the other options are there.
-        if bool(chosen_options(option, sample.options) & right) != bool(_ASKS_ABSENT.search(stem))
-    ]
-    return [stem], [option.partition(")")[2] or option for option in true]
+    for option in sample.options:
+        if option.startswith("("):  # "Which one? (A) edema (B) mass" in one line
+            stem = stem.replace(option, "\n")
+    # "Which of these is absent?": the other options are there.
+    there = not _ASKS_ABSENT.search(stem)
+    return [stem], [text for is_right, text in told if is_right == there]
 
 
 def _present(text: str) -> dict[str, Mention]:

@@ -14,6 +14,7 @@ from chexone_ray.answers import chosen_options, normalise
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.statistics import Value
 from chexone_ray.kinds import KINDS, Form
+from chexone_ray.metrics.entities import entity_f1
 from chexone_ray.metrics.labeller import read_report
 from chexone_ray.metrics.summable import mean_recall_value, mean_value, micro_f1_value
 from chexone_ray.metrics.tokens import exact_match, rouge_l, token_f1, token_recall
@@ -151,6 +152,7 @@ _OF_KIND: dict[str, tuple[Metric, ...]] = {
         Metric("IoU >= 0.5", _over_half(_phrase_iou), mean_value),
     ),
     "grounded_caption": (_ROUGE_L,),
+    "entities": (Metric("entity F1 (exact)", _over_reference(entity_f1), mean_value),),
 }
 
 

@@ -1,7 +1,8 @@
 """Report reward: what is stated, weighed with how it is worded, guarded against flipped polarity.
 
 `guard x (3/4 label F1 + 1/4 token overlap)`, in 0-1. Word overlap alone hardly notices a lost "no",
-and a label score alone can be had by keywords, so neither is used by itself.
+and a label score alone can be had by keywords, so neither is used by itself. Lists of entities are
+no prose: of them the exact ones count.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from chexone_ray.answers import Answer
 from chexone_ray.kinds import form
+from chexone_ray.metrics.entities import entity_f1
 from chexone_ray.metrics.tokens import rouge_l
 from chexone_ray.records import Sample
 
@@ -22,13 +24,15 @@ LABEL_SHARE = 0.75
 
 
 def reward(answer: Answer, sample: Sample) -> float | None:
-    """Agreement of the report with the reference, in 0-1; no answer counts 0. None for other
-    kinds."""
+    """Agreement of the report, or of the list of entities, with the reference, in 0-1; no answer
+    counts 0. None for other kinds."""
     if form(sample.kind) not in ("report", "text"):
         return None
     reference = sample.reference or sample.answer
     if not answer.answer:
         return 0.0
+    if sample.kind == "entities":
+        return entity_f1(answer.answer, reference)
     said, meant = _read(answer.answer), _read(reference)
     overlap = rouge_l(answer.answer, reference)
     labels = label_f1(said, meant)

@@ -259,6 +259,27 @@ def test_of_options_the_right_ones_are_true() -> None:
     assert not borne_out(denied)
 
 
+@pytest.mark.parametrize("denial", ["No", "no.", "None", "absent", "Not seen"])
+@pytest.mark.parametrize("between", [" ", "\n"])
+def test_an_option_that_denies_the_question_bears_out_nothing(denial: str, between: str) -> None:
+    options = ("(A) Yes", f"(B) {denial}")
+    question = between.join(("Is there a pneumothorax?", *options))
+    asked = sample("closed_vqa", question, "(B)", options=options)
+    assert not borne_out(asked)
+    trace = "There is a large right pneumothorax with a visible pleural line and no markings"
+    assert entity_precision(trace, asked) == 0.0
+    assert reason(f"{trace}. \\boxed{{(B)}}", asked, min_words=5) == "unsupported_finding"
+    assert entity_precision("No pneumothorax is seen.", asked) == 1.0
+    assert set(borne_out(replace(asked, answer="(A)"))) == {"pneumothorax"}
+    closed = sample("closed_vqa", "Is there a pneumothorax?", denial)
+    assert not borne_out(closed)
+
+
+def test_wrong_options_in_the_line_of_the_question_bear_out_nothing() -> None:
+    inline = replace(CHOICE, question=CHOICE.question.replace("\n", " "))
+    assert set(borne_out(inline)) == {"edema"}
+
+
 def test_boxes_speak_for_their_names() -> None:
     box = Box("nodule", (0.1, 0.1, 0.3, 0.3))
     detection = sample("detection", "Mark everything abnormal.", encode([box]), boxes=(box,))
