@@ -234,13 +234,13 @@ def _complete(opened: _Opened, tally: _Tally) -> Study | None:
 def verify(image: ImageRef, default_view: str, config: ImageConfig) -> Verified | str:
     """The image with its displayed size, view and real place, or the reason why it is unusable."""
     uri = image.uri
-    data = storage.read_if_there(uri)
-    if data is None:
-        place = next((place for place in other_names(uri) if storage.exists(place)), None)
-        if place is None:
-            return MISSING
-        uri, data = place, storage.read_bytes(place)
     try:
+        data = storage.read_if_there(uri)
+        if data is None:
+            place = next((place for place in other_names(uri) if storage.exists(place)), None)
+            if place is None:
+                return MISSING
+            uri, data = place, storage.read_bytes(place)
         picture = images.decode(data, config)
     except ImageError as error:
         return f"image_{error.reason}"
