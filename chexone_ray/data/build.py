@@ -23,6 +23,7 @@ from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import blocks, choose, duplicates, leaks, manifest, shuffle
 from chexone_ray.data.ask import BOX_OUTSIDE, ask_block
 from chexone_ray.data.blocks import Letter
+from chexone_ray.data.chunks import chunked
 from chexone_ray.data.packed_images import locate
 from chexone_ray.data.refuse import idle_settings, refuse
 from chexone_ray.data.sources import tables
@@ -37,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 PATIENTS_PER_CHUNK = 32
 """Patients whose studies are put beside one another; fixed, so that no result depends on CPUs."""
-PATIENTS_PER_BLOCK = 8 * PATIENTS_PER_CHUNK
+CHUNKS_PER_BLOCK = 8
 """What is done again where a run is killed, times the CPUs."""
 READS_AHEAD = 8
 NOT_CONTENT = {"ray", "output_uri", "check", "preview"}
@@ -236,9 +237,9 @@ def _ask(
     import ray
 
     done = blocks.finished(folder)
-    parts = cut(patients, PATIENTS_PER_BLOCK)
+    parts = cut(chunked(patients, PATIENTS_PER_CHUNK, config), CHUNKS_PER_BLOCK)
     todo = [
-        {"number": number, "chunks": pickle.dumps(cut(part, PATIENTS_PER_CHUNK))}
+        {"number": number, "chunks": pickle.dumps(part)}
         for number, part in enumerate(parts)
         if number not in done
     ]

@@ -106,7 +106,7 @@ def test_a_killed_prepare_goes_on_and_gives_the_same_bytes(
     import ray
 
     monkeypatch.setattr(build, "PATIENTS_PER_CHUNK", 2)
-    monkeypatch.setattr(build, "PATIENTS_PER_BLOCK", 2)
+    monkeypatch.setattr(build, "CHUNKS_PER_BLOCK", 1)
     whole = prepare(settings(archive_uri, s3.folder("blocks/whole")))
     uri = s3.folder("blocks/killed")
     config = settings(archive_uri, uri)
@@ -116,7 +116,7 @@ def test_a_killed_prepare_goes_on_and_gives_the_same_bytes(
         "import sys\n"
         "from chexone_ray.config import PrepareConfig\n"
         "from chexone_ray.data import build\n"
-        "build.PATIENTS_PER_CHUNK = build.PATIENTS_PER_BLOCK = 2\n"
+        "build.PATIENTS_PER_CHUNK, build.CHUNKS_PER_BLOCK = 2, 1\n"
         "build.prepare(PrepareConfig.model_validate_json(sys.argv[1]))\n"
     )
     driver = subprocess.Popen(
