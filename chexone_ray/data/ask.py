@@ -16,6 +16,7 @@ from chexone_ray.config import ImageConfig, PrepareConfig
 from chexone_ray.data import blocks
 from chexone_ray.data.blocks import Block, Letter
 from chexone_ray.data.choose import share_of
+from chexone_ray.data.questions.posed import has_too_many_options
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.splits import assign
 from chexone_ray.data.tasks import balance_group, rank, samples
@@ -221,6 +222,8 @@ def _complete(opened: _Opened, tally: _Tally) -> Study | None:
     text = opened.report.result() if opened.report else ""
     if text is None:
         tally.lose(study, "report_missing", opened.pending.report_uri)
+    for reason, place in opened.pending.losses(usable):
+        tally.lose(study, reason, f"{study.study}/{place}")
     if opened.images and not usable:  # some data sets are texts alone
         tally.lose(study, "study_without_image", study.study)
         return None
@@ -228,7 +231,10 @@ def _complete(opened: _Opened, tally: _Tally) -> Study | None:
     tally.num_boxes += boxes
     if outside:
         tally.lose(study, BOX_OUTSIDE, study.study, outside)
-    return opened.pending.complete(usable, text or "")
+    whole = opened.pending.complete(usable, text or "")
+    for question in filter(has_too_many_options, whole.questions):
+        tally.lose(study, "question_with_too_many_options", f"{study.study}/{question.name}")
+    return whole
 
 
 def verify(image: ImageRef, default_view: str, config: ImageConfig) -> Verified | str:

@@ -29,10 +29,12 @@ class Letter:
 
     dataset: str
     reason: str
-    """image_*, study_*, report_*, box_* and question_* say what of it; others are table rows."""
+    """image_*, study_*, report_*, box_*, phrase_* and question_* say what of it; others are table
+    rows."""
     place: str
     """The file, the row of a table as `<uri>:<line>`, the entry of a JSON file as `<uri>:<index or
-    key>`, the study, or the archive for what is too much to tell one by one."""
+    key>`, the study, a question or phrase as `<study>/<name>`, or the archive for what is too much
+    to tell one by one."""
     count: int = 1
 
 
