@@ -50,8 +50,9 @@ class Block:
     num_studies: int
     num_images: int
     """Patients and studies with a question, and all images that could be read."""
-    num_boxes: int = 0
-    """Boxes on those images, also those that reach outside."""
+    usable: dict[str, int] = field(default_factory=dict)
+    """ "data set/images" and "data set/reports" that could be read, and "data set/boxes" on those
+    images, also those that reach outside."""
     letters: tuple[Letter, ...] = field(default=())
 
     def read(self, columns: Sequence[str] | None = None) -> Any:

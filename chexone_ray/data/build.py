@@ -20,8 +20,8 @@ from typing import Any
 
 from chexone_ray import runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
-from chexone_ray.data import blocks, choose, duplicates, leaks, manifest, shuffle
-from chexone_ray.data.ask import BOX_OUTSIDE, ask_block
+from chexone_ray.data import blocks, choose, drops, duplicates, leaks, manifest, shuffle
+from chexone_ray.data.ask import ask_block
 from chexone_ray.data.blocks import Letter
 from chexone_ray.data.chunks import chunked
 from chexone_ray.data.packed_images import locate
@@ -73,7 +73,7 @@ def prepare(config: PrepareConfig) -> str:
     folder = blocks.open_folder(config.output_uri, digests)
     with timed(logger, f"reading images and reports of {len(patients)} patients"):
         asked = _ask(patients, folder, config)
-    _check_drops(asked, config)
+    drops.check_read(asked, config)
     letters += [letter for block in asked for letter in block.letters]
     _write(config, asked, letters, digests | {"moved": leaks.report(moves)})
     blocks.remove(config.output_uri)
@@ -188,7 +188,8 @@ def read_sources(
     in another split than their archive's own.
 
     A patient is one over all data sets that share their patients' numbers. Raises
-    ChexoneError where a study is there twice or a setting of a source has no effect.
+    ChexoneError where a source has no study or too many damaged rows, a study is there twice, or
+    a setting of a source has no effect.
     """
     letters: list[Letter] = []
     by_patient: dict[leaks.Patient, list[PendingStudy]] = defaultdict(list)
@@ -197,6 +198,7 @@ def read_sources(
         for problem in idle_settings(source):
             raise ChexoneError(problem)
         found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
+        drops.check_rows(source, found, lost, config.max_drop_share)
         found = [item.with_uncertain(source.uncertain) for item in locate(source, found)]
         letters += [Letter(source.adapter, *letter) for letter in lost.letters(source.uri)]
         repeated: Counter[str] = Counter()
@@ -276,26 +278,3 @@ def _index(asked: Sequence[blocks.Block], config: PrepareConfig) -> Any:
         return choose.undecided(block.read(choose.COLUMNS), config)
 
     return pa.concat_tables(list(ahead(asked, read, READS_AHEAD)))
-
-
-def _check_drops(asked: Sequence[blocks.Block], config: PrepareConfig) -> None:
-    read = sum(block.num_images for block in asked)
-    letters = (letter for block in asked for letter in block.letters)
-    reasons = blocks.by_reason(letter for letter in letters if letter.reason.startswith("image_"))
-    dropped = reasons.total()
-    if dropped and dropped / (read + dropped) > config.max_drop_share:
-        told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(5))
-        raise ChexoneError(
-            f"{dropped} of {read + dropped} images are unusable ({told}), more than "
-            f"max_drop_share={config.max_drop_share}: mend the archive or raise max_drop_share"
-        )
-    boxes = sum(block.num_boxes for block in asked)
-    outside = sum(
-        letter.count for b in asked for letter in b.letters if letter.reason == BOX_OUTSIDE
-    )
-    if outside > config.max_drop_share * boxes:
-        raise ChexoneError(
-            f"{outside} of {boxes} boxes reach outside their images, more than "
-            f"max_drop_share={config.max_drop_share}: these images are probably resized copies and "
-            "the boxes count in pixels of the archive's own, so give those or scale the boxes"
-        )

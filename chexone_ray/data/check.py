@@ -11,6 +11,7 @@ from chexone_ray.check_line import CheckLine
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.ask import AMBIGUOUS, other_names
 from chexone_ray.data.build import read_sources
+from chexone_ray.data.drops import no_study
 from chexone_ray.data.packed_images import locate
 from chexone_ray.data.refuse import problems
 from chexone_ray.data.sources import tables
@@ -67,9 +68,7 @@ def check_lines(source: SourceConfig, spec: Spec, archive_splits: bool) -> Itera
         return
     lost = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()))
     if not studies:
-        reasons = (f"mostly {reason} ({count} times)" for reason, count in dropped.most_common(1))
-        why = next(reasons, "the tables have no row")
-        yield CheckLine("studies", "FAIL", f"no study: {why}; see docs/data.md")
+        yield CheckLine("studies", "FAIL", no_study(dropped))
         return
     yield CheckLine("studies", "ok", f"{len(studies)} studies; left out: {lost or 'nothing'}")
     try:

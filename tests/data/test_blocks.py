@@ -30,7 +30,9 @@ FILMS = blocks.films_schema().empty_table()
 
 def block(folder: str, number: int) -> Block:
     letters = (Letter("d", "image_missing", "gone.png"),)
-    return Block(number, blocks.rows_uri(folder, number), {"train": 2}, 1, 1, 3, 0, letters)
+    return Block(
+        number, blocks.rows_uri(folder, number), {"train": 2}, 1, 1, 3, {"d/images": 3}, letters
+    )
 
 
 def test_a_block_counts_once_its_last_file_is_there(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from chexone_ray import images
 from chexone_ray.config import PrepareConfig
-from chexone_ray.data import build
+from chexone_ray.data import drops
 from chexone_ray.data.ask import ask
 from chexone_ray.data.blocks import Letter
 from chexone_ray.data.sources.pending import PendingStudy
@@ -56,11 +56,13 @@ def test_a_pack_of_resized_films_ends_the_run(tmp_path: Path) -> None:
     pending = PendingStudy(Study("made_up", "p", "s", refs, boxes_complete=True), boxes)
     config = PrepareConfig(output_uri="x", sources=(mimic_source(tmp_path),), max_drop_share=0.2)
     _, _, block = ask([[[pending]]], 0, "unused", config)
-    assert block.num_boxes == 4
+    assert block.usable == {"made_up/images": 1, "made_up/boxes": 4}
     assert Letter("made_up", "box_outside_image", "s") in block.letters
-    with pytest.raises(ChexoneError, match=r"^1 of 4 boxes reach outside .* resized copies"):
-        build._check_drops([block], config)
-    build._check_drops([block], config.model_copy(update={"max_drop_share": 0.25}))
+    with pytest.raises(
+        ChexoneError, match=r"^made_up: 1 of 4 boxes reach outside .* resized copies"
+    ):
+        drops.check_read([block], config)
+    drops.check_read([block], config.model_copy(update={"max_drop_share": 0.25}))
 
 
 def test_what_a_lost_image_or_box_takes_along_is_counted(tmp_path: Path) -> None:
