@@ -17,6 +17,7 @@ from chexone_ray.data import blocks
 from chexone_ray.data.blocks import Block, Letter
 from chexone_ray.data.choose import share_of
 from chexone_ray.data.drops import BOX_OUTSIDE, REPORT_MISSING
+from chexone_ray.data.leaks import numbers_of
 from chexone_ray.data.questions.posed import has_too_many_options
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.splits import assign
@@ -98,7 +99,8 @@ def _films_table(films: Sequence[tuple[Verified, Study]], config: PrepareConfig)
         {
             "uri": film.image.uri,
             "split": _apart(study, config)[1],
-            "patient": rank(0, f"{study.dataset}/{study.patient}"),
+            "place": rank(0, film.image.uri),
+            "patient": rank(0, f"{numbers_of(study.dataset)}/{study.patient}"),
             "fingerprint": film.fingerprint,
             "digest": film.digest,
         }

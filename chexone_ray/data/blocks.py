@@ -71,12 +71,14 @@ class Block:
 
 
 def films_schema() -> Any:
-    """Arrow schema of what is kept of every film; `patient` is a hash."""
+    """Arrow schema of what is kept of every film: `place` and `patient` are hashes, of the URI and
+    of whose number it is."""
     import pyarrow as pa
 
     return pa.schema(
         [
             ("uri", pa.string()),
+            ("place", pa.int64()),
             ("split", pa.string()),
             ("patient", pa.int64()),
             ("fingerprint", pa.binary(FINGERPRINT_BYTES)),

@@ -34,7 +34,8 @@ class Move:
 
 def numbers_of(adapter: str) -> str:
     """Whose patient numbers a data set has: equal for sets of the same patients."""
-    return SOURCES[adapter].patients or adapter
+    spec = SOURCES.get(adapter)
+    return spec.patients if spec and spec.patients else adapter
 
 
 def held_out(config: PrepareConfig) -> dict[Patient, tuple[str, str]]:
