@@ -13,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from chexone_ray import storage
+from chexone_ray import __version__, storage
 from chexone_ray.errors import ChexoneError
 from chexone_ray.fingerprints import DIGEST_BYTES, FINGERPRINT_BYTES
 from chexone_ray.parts import to_parquet
+from chexone_ray.records import SCHEMA_VERSION
 
 FOLDER = "_asked"
 SETTINGS_FILE = "settings.json"
@@ -116,9 +117,14 @@ def from_json(value: dict[str, Any]) -> Block:
 
 
 def open_folder(output_uri: str, digests: dict[str, str]) -> str:
-    """The folder of the blocks of a run; those of other settings or other tables are deleted."""
+    """The folder of the blocks of a run; those of other settings, tables or code are deleted.
+
+    Other code asks otherwise, and one manifest is asked by one version. The version is no part of
+    the digests of a committed manifest, which a newer release still reads.
+    """
     folder = storage.join(output_uri, FOLDER)
     place = storage.join(folder, SETTINGS_FILE)
+    digests = digests | {"code": f"{__version__}, schema {SCHEMA_VERSION}"}
     before = storage.read_if_there(place)
     if before is None or _digests(before) != digests:
         remove(output_uri)

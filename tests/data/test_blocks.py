@@ -55,6 +55,19 @@ def test_blocks_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:
     assert not (tmp_path / blocks.FOLDER).exists()
 
 
+@pytest.mark.parametrize(("name", "value"), [("__version__", "9.9.9"), ("SCHEMA_VERSION", 99)])
+def test_blocks_of_other_code_are_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: Any
+) -> None:
+    digests = {"config_digest": "a"}
+    folder = blocks.open_folder(str(tmp_path), digests)
+    blocks.write(folder, block(folder, 0), pa.table({"rank": [1]}), FILMS)
+    assert blocks.finished(blocks.open_folder(str(tmp_path), digests))
+    monkeypatch.setattr(blocks, name, value)
+    assert not blocks.finished(blocks.open_folder(str(tmp_path), digests))
+    assert digests == {"config_digest": "a"}, "a commit file does not name the code"
+
+
 def test_letters_are_sorted_and_counted() -> None:
     letters = [Letter("b", "image_missing", "z"), Letter("a", "duplicate_row", "t", 4)]
     assert blocks.letters_table(letters).to_pylist() == [
