@@ -12,6 +12,7 @@ from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.ask import AMBIGUOUS, other_names
 from chexone_ray.data.build import read_sources
 from chexone_ray.data.drops import no_study
+from chexone_ray.data.leaks import untold
 from chexone_ray.data.packed_images import locate
 from chexone_ray.data.refuse import problems
 from chexone_ray.data.sources import tables
@@ -33,6 +34,9 @@ def check(config: PrepareConfig) -> int:
     for problem in problems(config):
         failed = True
         sys.stdout.write(f"{CheckLine('settings', 'FAIL', problem).text()}\n")
+    sources, held = ([s.adapter for s in found] for found in (config.sources, config.held_out))
+    if warning := untold(sources, held):
+        sys.stdout.write(f"{CheckLine('leaks', 'warn', warning).text()}\n")
     for source in (*config.sources, *config.held_out):
         spec = SOURCES[source.adapter]
         role = ", held out" if source in config.held_out else ""
@@ -41,8 +45,7 @@ def check(config: PrepareConfig) -> int:
         for line in check_lines(source, spec, config.archive_splits):
             failed |= line.state == "FAIL"
             sys.stdout.write(f"  {line.text()}\n")
-    adapters = [source.adapter for source in config.sources]
-    if not failed and len(set(adapters)) < len(adapters):
+    if not failed and len(set(sources)) < len(sources):
         try:
             read_sources(config)  # two archives of one data set may hold the same studies
         except ChexoneError as error:

@@ -51,8 +51,8 @@ def choose(manifest_uri: str, num_per_kind: int) -> list[Sample]:
     samples: list[Sample] = []
     for kind in KINDS:
         in_turn = zip_longest(*(found[split, kind].values() for split in splits))
-        of_kind = [sample for turn in in_turn for sample in turn if sample]
-        samples += of_kind[:num_per_kind]
+        asked = [sample for turn in in_turn for sample in turn if sample]
+        samples += asked[:num_per_kind]
     return samples
 
 
@@ -60,7 +60,7 @@ def spread(manifest_uri: str) -> dict[str, list[Place]]:
     """Split -> row groups to read, spread evenly over all of its parts, training first."""
     present = {part.split for part in manifest.load(manifest_uri).parts}
     most = max(1, MAX_ROW_GROUPS // len(present))
-    found = {}
+    found: dict[str, list[Place]] = {}
     for split in SPLITS:
         if split in present:
             places = stream.row_groups(manifest_uri, split)
