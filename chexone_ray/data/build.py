@@ -25,6 +25,7 @@ from chexone_ray.data.ask import ask_block
 from chexone_ray.data.blocks import Letter
 from chexone_ray.data.chunks import chunked
 from chexone_ray.data.packed_images import locate
+from chexone_ray.data.preflight import preflight
 from chexone_ray.data.refuse import idle_settings, refuse
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.pending import PendingStudy, in_order
@@ -57,13 +58,14 @@ def prepare(config: PrepareConfig) -> str:
             "check=false to write a manifest"
         )
     digest = config_digest(config)
-    tables_digest = archive_digest(config)
     if storage.is_complete(config.output_uri, "config_digest", digest, "a manifest"):
-        _refuse_changed(config, tables_digest)
+        _refuse_changed(config, archive_digest(config))
         blocks.remove(config.output_uri)  # of a run that was killed right after its commit
         logger.info("manifest is complete already: %s", config.output_uri)
         return _with_pictures(config)
     refuse(config)
+    preflight(config)
+    tables_digest = archive_digest(config)
     with timed(logger, "reading the tables of the archives"):
         patients, letters, moves = read_sources(config)
     runtime.join(config.ray)
