@@ -2,9 +2,10 @@
 
     sources -> patients -> verify images, read reports, ask questions -> choose -> shuffle -> parts
 
-Every image is decoded once; what cannot be used is counted by reason and ends the run when it is
-too much. What has been asked waits in blocks beside the manifest, so memory holds no rows and a
-run that was killed goes on.
+An image is decoded once for each study of a data set that shows it; what cannot be used is counted
+by reason and ends the run when too much of a source is damaged. What has been asked waits in
+blocks beside the manifest, so a run that was killed goes on. The driver holds what the tables say
+of the studies, and of the questions what choosing needs (`choose.COLUMNS`), but no texts of theirs.
 """
 
 from __future__ import annotations
