@@ -13,10 +13,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chexone_ray.config import PrepareConfig
+from chexone_ray.data.drops import no_study
 from chexone_ray.data.sources import chest_imagenome, ms_cxr
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.splits import most_held_out
+from chexone_ray.errors import ChexoneError
 
 WITH_TRAINING = frozenset({chest_imagenome.DATASET})
 """Sets that are made by rules from all that MIMIC trains on, and are tested on in a part alone."""
@@ -52,11 +54,14 @@ def held_out(config: PrepareConfig) -> dict[Patient, tuple[str, str]]:
     """Patients of `config.held_out` -> (split, data set); of those sets nothing else is used.
 
     Such a set is one to be tested on, so all of its patients are held out, also those that it
-    trains on itself; but for the sets of `WITH_TRAINING`, of which those are left alone.
+    trains on itself; but for the sets of `WITH_TRAINING`, of which those are left alone. Raises
+    ChexoneError where a set has no study.
     """
     found: dict[Patient, tuple[str, str]] = {}
     for source in config.held_out:
-        studies, _ = SOURCES[source.adapter].read(source, True)
+        studies, lost = SOURCES[source.adapter].read(source, True)
+        if not studies:
+            raise ChexoneError(f"held_out {source.adapter} {source.uri}: {no_study(lost)}")
         for item in studies:
             own = most_held_out([item.study.archive_split])
             if own == "train" and source.adapter in WITH_TRAINING:

@@ -148,3 +148,6 @@ def test_a_held_out_set_that_is_not_there_is_named(tmp_path: Path) -> None:
     config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(gone,))
     with pytest.raises(ChexoneError, match="gone"):
         read_sources(config)
+    empty = config.model_copy(update={"held_out": (own(tmp_path / "empty", ",1,p1,test"),)})
+    with pytest.raises(ChexoneError, match=r"^held_out own_table .* no study: mostly row_without"):
+        read_sources(empty)
