@@ -11,7 +11,7 @@ class CheckLine:
     """What was checked, how it went, and what to do where it failed."""
 
     name: str
-    state: Literal["ok", "FAIL", "skip"]
+    state: Literal["ok", "FAIL", "skip", "warn"]
     message: str
 
     def text(self) -> str:

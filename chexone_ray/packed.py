@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chexone_ray.errors import ChexoneError
+from chexone_ray.errors import ChexoneError, ImageError
 
 MARK = "!/"
 MAX_INDEXES = 256
@@ -105,14 +105,15 @@ def index(file: Any, archive: str) -> Index:
 
 
 def read(file: Any, archive: str, name: str) -> bytes:
-    """One member of an opened archive. Raises FileNotFoundError where the archive lacks it and
-    ChexoneError where it is damaged, encrypted or packed in a way that is not read."""
+    """One member of an opened archive. Raises FileNotFoundError where the archive lacks it,
+    ImageError where this member is damaged, and ChexoneError where the archive itself is, or the
+    member is encrypted or packed in a way that is not read."""
     member = index(file, archive).get(name)
     if member is None:
         raise FileNotFoundError(f"{archive} holds no {name}")
     uri = f"{archive}{MARK}{name}"
     if member.start + member.stored > file.size():
-        raise _damaged(uri, "it ends early")
+        raise _damaged_member(uri, "it ends early")
     if member.method == _IN_TAR:
         return bytes(file.read_at(member.stored, member.start))
     return _unzip(file, uri, member)
@@ -128,11 +129,16 @@ def _read_index(file: Any, archive: str) -> Index:
         return {name: member for path, member in walk(file) if (name := _clean(path))}
     except (zipfile.BadZipFile, tarfile.TarError, ValueError, NotImplementedError) as error:
         file.read_at(len(magic), 0)  # zipfile hides an outage: it shows here
-        raise _damaged(archive, str(error)) from error
+        raise ChexoneError(_damage(archive, str(error))) from error
 
 
-def _damaged(uri: str, why: str) -> ChexoneError:
-    return ChexoneError(f"{uri} is damaged ({why}): fetch the archive again")
+def _damaged_member(uri: str, why: str) -> ImageError:
+    """One film that cannot be used, to be counted: the others may be whole."""
+    return ImageError("damaged_in_archive", _damage(uri, why))
+
+
+def _damage(uri: str, why: str) -> str:
+    return f"{uri} is damaged ({why}): fetch the archive again"
 
 
 def _clean(path: str) -> str:
@@ -174,7 +180,7 @@ def _unzip(file: Any, uri: str, member: Member) -> bytes:
         )
     block = file.read_at(_ZIP_HEADER_GUESS + member.stored, member.start)
     if len(block) < _ZIP_HEADER or not block.startswith(b"PK\x03\x04"):
-        raise _damaged(uri, "it is not where the directory says")
+        raise _damaged_member(uri, "it is not where the directory says")
     begin = _ZIP_HEADER + sum(struct.unpack_from("<HH", block, _ZIP_HEADER - 4))
     data = block[begin : begin + member.stored]
     if len(data) < member.stored:
@@ -183,9 +189,9 @@ def _unzip(file: Any, uri: str, member: Member) -> bytes:
         try:
             data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, member.size + 1)
         except zlib.error as error:
-            raise _damaged(uri, str(error)) from error
+            raise _damaged_member(uri, str(error)) from error
     if len(data) != member.size or zlib.crc32(data) != member.crc:
-        raise _damaged(uri, "its checksum differs")
+        raise _damaged_member(uri, "its checksum differs")
     return bytes(data)
 
 

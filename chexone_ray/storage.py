@@ -147,6 +147,14 @@ def read_bytes(uri: str) -> bytes:
             return bytes(stream.read())
 
 
+def read_start(uri: str, num_bytes: int) -> bytes:
+    """The first bytes of an object. Raises ChexoneError where it cannot be read."""
+    with _explained(uri, "read"):
+        system, path = filesystem(uri)
+        with system.open_input_stream(path, compression=None) as stream:
+            return bytes(stream.read(num_bytes))
+
+
 def _open_archive(uri: str) -> Any:
     system, path = filesystem(uri)
     return system.open_input_file(path)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from chexone_ray import packed, storage
-from chexone_ray.errors import ChexoneError
+from chexone_ray.errors import ChexoneError, ImageError
 
 FILES = {
     "0/a.png": b"first" * 1000,
@@ -237,6 +237,8 @@ def test_damage_is_one_clear_line(tmp_path: Path, name: str, data: bytes, said: 
     with pytest.raises(ChexoneError, match=said) as caught:
         storage.read_if_there(f"{uri}!/0/a.png")
     assert name in str(caught.value) and "\n" not in str(caught.value)
+    of_one_member = name in ("crc.zip", "deflated.zip", "moved.zip")
+    assert isinstance(caught.value, ImageError) == of_one_member, "the others end a run"
 
 
 def test_archives_in_object_storage(s3: Any) -> None:

@@ -128,8 +128,8 @@ class PrepareConfig(Stage):
     )
     max_drop_share: Share = Field(
         0.05,
-        description="End the run when more images than this are unusable, or more boxes than this "
-        "reach outside theirs.",
+        description="End the run when more than this share of a source's table rows, images or "
+        "reports is damaged or missing, or of its boxes reaches outside the images.",
     )
     images: ImageConfig = ImageConfig()
 

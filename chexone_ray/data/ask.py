@@ -16,6 +16,9 @@ from chexone_ray.config import ImageConfig, PrepareConfig
 from chexone_ray.data import blocks
 from chexone_ray.data.blocks import Block, Letter
 from chexone_ray.data.choose import share_of
+from chexone_ray.data.drops import BOX_OUTSIDE, REPORT_MISSING
+from chexone_ray.data.leaks import numbers_of
+from chexone_ray.data.questions.posed import has_too_many_options
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.splits import assign
 from chexone_ray.data.tasks import balance_group, rank, samples
@@ -29,7 +32,6 @@ SUFFIXES = (".jpg", ".dcm", ".dicom", ".png")
 REPLACED = (*SUFFIXES, ".jpeg")
 MISSING = "image_missing"
 AMBIGUOUS = "image_ambiguous"
-BOX_OUTSIDE = "box_outside_image"
 
 
 def ask_block(batch: Any, config: PrepareConfig, folder: str) -> Any:
@@ -83,7 +85,7 @@ def ask(
         num_patients=len({(row["dataset"], row["patient"]) for row in rows}),
         num_studies=len({(row["dataset"], row["study"]) for row in rows}),
         num_images=len(tally.films),
-        num_boxes=tally.num_boxes,
+        usable=dict(tally.usable),
         letters=tuple(tally.letters),
     )
     table = pa.Table.from_pylist(kept, schema=asked_schema())
@@ -97,7 +99,8 @@ def _films_table(films: Sequence[tuple[Verified, Study]], config: PrepareConfig)
         {
             "uri": film.image.uri,
             "split": _apart(study, config)[1],
-            "patient": rank(0, f"{study.dataset}/{study.patient}"),
+            "place": rank(0, film.image.uri),
+            "patient": rank(0, f"{numbers_of(study.dataset)}/{study.patient}"),
             "fingerprint": film.fingerprint,
             "digest": film.digest,
         }
@@ -197,7 +200,7 @@ class _Tally:
 
     letters: list[Letter] = field(default_factory=list)
     films: list[tuple[Verified, Study]] = field(default_factory=list)
-    num_boxes: int = 0
+    usable: Counter[str] = field(default_factory=Counter)
 
     def lose(self, study: Study, reason: str, place: str, count: int = 1) -> None:
         self.letters.append(Letter(study.dataset, reason, place, count))
@@ -216,31 +219,39 @@ def _complete(opened: _Opened, tally: _Tally) -> Study | None:
         if isinstance(result, Verified):
             usable[number] = result.image
             tally.films.append((result, study))
+            tally.usable[f"{study.dataset}/images"] += 1
         else:
             tally.lose(study, result, study.images[number].uri)
     text = opened.report.result() if opened.report else ""
     if text is None:
-        tally.lose(study, "report_missing", opened.pending.report_uri)
+        tally.lose(study, REPORT_MISSING, opened.pending.report_uri)
+    elif opened.report:
+        tally.usable[f"{study.dataset}/reports"] += 1
+    for reason, place in opened.pending.losses(usable):
+        tally.lose(study, reason, f"{study.study}/{place}")
     if opened.images and not usable:  # some data sets are texts alone
         tally.lose(study, "study_without_image", study.study)
         return None
     boxes, outside = opened.pending.count_boxes(usable)
-    tally.num_boxes += boxes
+    tally.usable[f"{study.dataset}/boxes"] += boxes
     if outside:
         tally.lose(study, BOX_OUTSIDE, study.study, outside)
-    return opened.pending.complete(usable, text or "")
+    whole = opened.pending.complete(usable, text or "")
+    for question in filter(has_too_many_options, whole.questions):
+        tally.lose(study, "question_with_too_many_options", f"{study.study}/{question.name}")
+    return whole
 
 
 def verify(image: ImageRef, default_view: str, config: ImageConfig) -> Verified | str:
     """The image with its displayed size, view and real place, or the reason why it is unusable."""
     uri = image.uri
-    data = storage.read_if_there(uri)
-    if data is None:
-        place = next((place for place in other_names(uri) if storage.exists(place)), None)
-        if place is None:
-            return MISSING
-        uri, data = place, storage.read_bytes(place)
     try:
+        data = storage.read_if_there(uri)
+        if data is None:
+            place = next((place for place in other_names(uri) if storage.exists(place)), None)
+            if place is None:
+                return MISSING
+            uri, data = place, storage.read_bytes(place)
         picture = images.decode(data, config)
     except ImageError as error:
         return f"image_{error.reason}"

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from chexone_ray import storage
+from chexone_ray import __version__, storage
 from chexone_ray.errors import ChexoneError
 from chexone_ray.fingerprints import DIGEST_BYTES, FINGERPRINT_BYTES
 from chexone_ray.parts import to_parquet
+from chexone_ray.records import SCHEMA_VERSION
 
 FOLDER = "_asked"
 SETTINGS_FILE = "settings.json"
@@ -29,10 +30,12 @@ class Letter:
 
     dataset: str
     reason: str
-    """image_*, study_*, report_*, box_* and question_* say what of it; others are table rows."""
+    """image_*, study_*, report_*, box_*, phrase_* and question_* say what of it; others are table
+    rows."""
     place: str
     """The file, the row of a table as `<uri>:<line>`, the entry of a JSON file as `<uri>:<index or
-    key>`, the study, or the archive for what is too much to tell one by one."""
+    key>`, the study, a question or phrase as `<study>/<name>`, or the archive for what is too much
+    to tell one by one."""
     count: int = 1
 
 
@@ -48,8 +51,9 @@ class Block:
     num_studies: int
     num_images: int
     """Patients and studies with a question, and all images that could be read."""
-    num_boxes: int = 0
-    """Boxes on those images, also those that reach outside."""
+    usable: dict[str, int] = field(default_factory=dict)
+    """ "data set/images" and "data set/reports" that could be read, and "data set/boxes" on those
+    images, also those that reach outside."""
     letters: tuple[Letter, ...] = field(default=())
 
     def read(self, columns: Sequence[str] | None = None) -> Any:
@@ -68,12 +72,14 @@ class Block:
 
 
 def films_schema() -> Any:
-    """Arrow schema of what is kept of every film; `patient` is a hash."""
+    """Arrow schema of what is kept of every film: `place` and `patient` are hashes, of the URI and
+    of whose number it is."""
     import pyarrow as pa
 
     return pa.schema(
         [
             ("uri", pa.string()),
+            ("place", pa.int64()),
             ("split", pa.string()),
             ("patient", pa.int64()),
             ("fingerprint", pa.binary(FINGERPRINT_BYTES)),
@@ -111,9 +117,14 @@ def from_json(value: dict[str, Any]) -> Block:
 
 
 def open_folder(output_uri: str, digests: dict[str, str]) -> str:
-    """The folder of the blocks of a run; those of other settings or other tables are deleted."""
+    """The folder of the blocks of a run; those of other settings, tables or code are deleted.
+
+    Other code asks otherwise, and one manifest is asked by one version. The version is no part of
+    the digests of a committed manifest, which a newer release still reads.
+    """
     folder = storage.join(output_uri, FOLDER)
     place = storage.join(folder, SETTINGS_FILE)
+    digests = digests | {"code": f"{__version__}, schema {SCHEMA_VERSION}"}
     before = storage.read_if_there(place)
     if before is None or _digests(before) != digests:
         remove(output_uri)

@@ -2,9 +2,10 @@
 
     sources -> patients -> verify images, read reports, ask questions -> choose -> shuffle -> parts
 
-Every image is decoded once; what cannot be used is counted by reason and ends the run when it is
-too much. What has been asked waits in blocks beside the manifest, so memory holds no rows and a
-run that was killed goes on.
+An image is decoded once for each study of a data set that shows it; what cannot be used is counted
+by reason and ends the run when too much of a source is damaged. What has been asked waits in
+blocks beside the manifest, so a run that was killed goes on. The driver holds what the tables say
+of the studies, and of the questions what choosing needs (`choose.COLUMNS`), but no texts of theirs.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from typing import Any
 
 from chexone_ray import runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
-from chexone_ray.data import blocks, choose, duplicates, leaks, manifest, shuffle
-from chexone_ray.data.ask import BOX_OUTSIDE, ask_block
+from chexone_ray.data import blocks, choose, drops, duplicates, leaks, manifest, shuffle
+from chexone_ray.data.ask import ask_block
 from chexone_ray.data.blocks import Letter
+from chexone_ray.data.chunks import chunked
 from chexone_ray.data.packed_images import locate
+from chexone_ray.data.preflight import preflight
 from chexone_ray.data.refuse import idle_settings, refuse
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.pending import PendingStudy, in_order
@@ -37,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 PATIENTS_PER_CHUNK = 32
 """Patients whose studies are put beside one another; fixed, so that no result depends on CPUs."""
-PATIENTS_PER_BLOCK = 8 * PATIENTS_PER_CHUNK
+CHUNKS_PER_BLOCK = 8
 """What is done again where a run is killed, times the CPUs."""
 READS_AHEAD = 8
 NOT_CONTENT = {"ray", "output_uri", "check", "preview"}
@@ -56,13 +59,14 @@ def prepare(config: PrepareConfig) -> str:
             "check=false to write a manifest"
         )
     digest = config_digest(config)
-    tables_digest = archive_digest(config)
     if storage.is_complete(config.output_uri, "config_digest", digest, "a manifest"):
-        _refuse_changed(config, tables_digest)
+        _refuse_changed(config, archive_digest(config))
         blocks.remove(config.output_uri)  # of a run that was killed right after its commit
         logger.info("manifest is complete already: %s", config.output_uri)
         return _with_pictures(config)
     refuse(config)
+    preflight(config)
+    tables_digest = archive_digest(config)
     with timed(logger, "reading the tables of the archives"):
         patients, letters, moves = read_sources(config)
     runtime.join(config.ray)
@@ -72,7 +76,7 @@ def prepare(config: PrepareConfig) -> str:
     folder = blocks.open_folder(config.output_uri, digests)
     with timed(logger, f"reading images and reports of {len(patients)} patients"):
         asked = _ask(patients, folder, config)
-    _check_drops(asked, config)
+    drops.check_read(asked, config)
     letters += [letter for block in asked for letter in block.letters]
     _write(config, asked, letters, digests | {"moved": leaks.report(moves)})
     blocks.remove(config.output_uri)
@@ -187,7 +191,8 @@ def read_sources(
     in another split than their archive's own.
 
     A patient is one over all data sets that share their patients' numbers. Raises
-    ChexoneError where a study is there twice or a setting of a source has no effect.
+    ChexoneError where a source has no study or too many damaged rows, a study is there twice, or
+    a setting of a source has no effect.
     """
     letters: list[Letter] = []
     by_patient: dict[leaks.Patient, list[PendingStudy]] = defaultdict(list)
@@ -196,6 +201,7 @@ def read_sources(
         for problem in idle_settings(source):
             raise ChexoneError(problem)
         found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
+        drops.check_rows(source, found, lost, config.max_drop_share)
         found = [item.with_uncertain(source.uncertain) for item in locate(source, found)]
         letters += [Letter(source.adapter, *letter) for letter in lost.letters(source.uri)]
         repeated: Counter[str] = Counter()
@@ -236,9 +242,9 @@ def _ask(
     import ray
 
     done = blocks.finished(folder)
-    parts = cut(patients, PATIENTS_PER_BLOCK)
+    parts = cut(chunked(patients, PATIENTS_PER_CHUNK, config), CHUNKS_PER_BLOCK)
     todo = [
-        {"number": number, "chunks": pickle.dumps(cut(part, PATIENTS_PER_CHUNK))}
+        {"number": number, "chunks": pickle.dumps(part)}
         for number, part in enumerate(parts)
         if number not in done
     ]
@@ -275,26 +281,3 @@ def _index(asked: Sequence[blocks.Block], config: PrepareConfig) -> Any:
         return choose.undecided(block.read(choose.COLUMNS), config)
 
     return pa.concat_tables(list(ahead(asked, read, READS_AHEAD)))
-
-
-def _check_drops(asked: Sequence[blocks.Block], config: PrepareConfig) -> None:
-    read = sum(block.num_images for block in asked)
-    letters = (letter for block in asked for letter in block.letters)
-    reasons = blocks.by_reason(letter for letter in letters if letter.reason.startswith("image_"))
-    dropped = reasons.total()
-    if dropped and dropped / (read + dropped) > config.max_drop_share:
-        told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(5))
-        raise ChexoneError(
-            f"{dropped} of {read + dropped} images are unusable ({told}), more than "
-            f"max_drop_share={config.max_drop_share}: mend the archive or raise max_drop_share"
-        )
-    boxes = sum(block.num_boxes for block in asked)
-    outside = sum(
-        letter.count for b in asked for letter in b.letters if letter.reason == BOX_OUTSIDE
-    )
-    if outside > config.max_drop_share * boxes:
-        raise ChexoneError(
-            f"{outside} of {boxes} boxes reach outside their images, more than "
-            f"max_drop_share={config.max_drop_share}: these images are probably resized copies and "
-            "the boxes count in pixels of the archive's own, so give those or scale the boxes"
-        )

@@ -11,12 +11,14 @@ from chexone_ray.check_line import CheckLine
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.ask import AMBIGUOUS, other_names
 from chexone_ray.data.build import read_sources
+from chexone_ray.data.drops import no_study
+from chexone_ray.data.leaks import untold
 from chexone_ray.data.packed_images import locate
+from chexone_ray.data.preflight import missing, table_uri
 from chexone_ray.data.refuse import problems
-from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES
-from chexone_ray.data.sources.spec import Spec
+from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
 
 
@@ -32,6 +34,9 @@ def check(config: PrepareConfig) -> int:
     for problem in problems(config):
         failed = True
         sys.stdout.write(f"{CheckLine('settings', 'FAIL', problem).text()}\n")
+    sources, held = ([s.adapter for s in found] for found in (config.sources, config.held_out))
+    if warning := untold(sources, held):
+        sys.stdout.write(f"{CheckLine('leaks', 'warn', warning).text()}\n")
     for source in (*config.sources, *config.held_out):
         spec = SOURCES[source.adapter]
         role = ", held out" if source in config.held_out else ""
@@ -40,8 +45,7 @@ def check(config: PrepareConfig) -> int:
         for line in check_lines(source, spec, config.archive_splits):
             failed |= line.state == "FAIL"
             sys.stdout.write(f"  {line.text()}\n")
-    adapters = [source.adapter for source in config.sources]
-    if not failed and len(set(adapters)) < len(adapters):
+    if not failed and len(set(sources)) < len(sources):
         try:
             read_sources(config)  # two archives of one data set may hold the same studies
         except ChexoneError as error:
@@ -54,7 +58,7 @@ def check_lines(source: SourceConfig, spec: Spec, archive_splits: bool) -> Itera
     """The tables with their columns, then what the adapter makes of them, then the image files."""
     whole = True
     for table in spec.tables:
-        found = _table(source.uri, table.names, table.columns, table.optional)
+        found = _table(source.uri, table)
         whole &= found.state != "FAIL"
         yield found
     if not whole:
@@ -67,9 +71,7 @@ def check_lines(source: SourceConfig, spec: Spec, archive_splits: bool) -> Itera
         return
     lost = ", ".join(f"{count} {reason}" for reason, count in sorted(dropped.items()))
     if not studies:
-        reasons = (f"mostly {reason} ({count} times)" for reason, count in dropped.most_common(1))
-        why = next(reasons, "the tables have no row")
-        yield CheckLine("studies", "FAIL", f"no study: {why}; see docs/data.md")
+        yield CheckLine("studies", "FAIL", no_study(dropped))
         return
     yield CheckLine("studies", "ok", f"{len(studies)} studies; left out: {lost or 'nothing'}")
     try:
@@ -78,20 +80,17 @@ def check_lines(source: SourceConfig, spec: Spec, archive_splits: bool) -> Itera
         yield CheckLine("images", "FAIL", str(error))
 
 
-def _table(
-    root: str, names: tuple[str, ...], columns: tuple[str, ...], optional: bool
-) -> CheckLine:
-    uri = tables.find(root, names)
-    if uri is None and optional:
-        return CheckLine(names[0], "skip", "not there, and not needed")
-    if uri is None:
-        return CheckLine(names[0], "FAIL", f"missing: put {' or '.join(names)} under {root}")
+def _table(root: str, table: Table) -> CheckLine:
+    name = table.names[0]
     try:
-        if ".csv" in uri:  # in JSON each entry names its own columns
-            tables.read(uri, columns, "is it the release that docs/data.md describes?")
+        uri = table_uri(root, table)
     except ChexoneError as error:
-        return CheckLine(names[0], "FAIL", str(error))
-    return CheckLine(names[0], "ok", uri)
+        return CheckLine(name, "FAIL", str(error))
+    if uri is None and table.optional:
+        return CheckLine(name, "skip", "not there, and not needed")
+    if uri is None:
+        return CheckLine(name, "FAIL", missing(root, table))
+    return CheckLine(name, "ok", uri)
 
 
 def _images(source: SourceConfig, studies: Sequence[PendingStudy]) -> CheckLine:

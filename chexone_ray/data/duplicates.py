@@ -1,4 +1,7 @@
-"""Films that are there more than once: equal files, and pictures that look the same."""
+"""Films that are there more than once: equal files, and pictures that look the same.
+
+One file that several data sets or studies show is one film here, in each split that it is in.
+"""
 
 from __future__ import annotations
 
@@ -37,16 +40,18 @@ def report(blocks: Sequence[Block]) -> Any:
     """Arrow table of the pairs among the films of all blocks, with their places and splits."""
     import pyarrow as pa
 
-    columns = ("split", "patient", "fingerprint", "digest")
+    columns = ("place", "split", "patient", "fingerprint", "digest")
     films = pa.concat_tables([block.read_films(columns) for block in blocks])
+    numbers = _first_seen(films)
+    films = films.take(numbers)
     found = pairs(_bytes(films["fingerprint"]), _bytes(films["digest"]))
     ends = np.cumsum([block.num_images for block in blocks])
     uris = _Uris(blocks, ends)
     splits, patients = films["split"], films["patient"]
     rows = [
         {
-            "first": uris[pair.first],
-            "second": uris[pair.second],
+            "first": uris[int(numbers[pair.first])],
+            "second": uris[int(numbers[pair.second])],
             "distance": pair.distance,
             "exact": pair.exact,
             "same_patient": patients[pair.first] == patients[pair.second],
@@ -59,6 +64,14 @@ def report(blocks: Sequence[Block]) -> Any:
     return pa.Table.from_pylist(
         rows, schema=pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
     )
+
+
+def _first_seen(films: Any) -> NDArray[np.int64]:
+    """The row, ascending, in which each file first is there in a split."""
+    splits = films["split"].combine_chunks().dictionary_encode().indices.to_numpy()
+    both = np.stack([films["place"].to_numpy(), splits.astype(np.int64)], axis=1)
+    _, numbers = np.unique(both, axis=0, return_index=True)
+    return np.sort(numbers)
 
 
 def counts(table: Any) -> dict[str, int]:

@@ -2,20 +2,32 @@
 
 Test sets are made of films that other sets train on: MS-CXR, MS-CXR-T and the gold part of Chest
 ImaGenome are MIMIC's patients. A patient who is tested on in one set is trained on in none.
+`untold` names those of them that a run does not know of.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from chexone_ray.config import PrepareConfig
+from chexone_ray.data.drops import no_study
+from chexone_ray.data.sources import chest_imagenome, ms_cxr
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.splits import most_held_out
+from chexone_ray.errors import ChexoneError
 
+WITH_TRAINING = frozenset({chest_imagenome.DATASET})
+"""Sets that are made by rules from all that MIMIC trains on, and are tested on in a part alone."""
+MIMIC = "mimic"
+MADE_OF_MIMIC = {
+    ms_cxr.DATASET: "MS-CXR",
+    chest_imagenome.DATASET: "Chest ImaGenome's gold part",
+}
+"""Test sets whose patients MIMIC's own splits train on."""
 Patient = tuple[str, str]
 """Whose numbers these are (`numbers_of`), and the number."""
 
@@ -34,23 +46,44 @@ class Move:
 
 def numbers_of(adapter: str) -> str:
     """Whose patient numbers a data set has: equal for sets of the same patients."""
-    return SOURCES[adapter].patients or adapter
+    spec = SOURCES.get(adapter)
+    return spec.patients if spec and spec.patients else adapter
 
 
 def held_out(config: PrepareConfig) -> dict[Patient, tuple[str, str]]:
     """Patients of `config.held_out` -> (split, data set); of those sets nothing else is used.
 
-    Studies that the set itself trains on are left alone, those without a split count as test.
+    Such a set is one to be tested on, so all of its patients are held out, also those that it
+    trains on itself; but for the sets of `WITH_TRAINING`, of which those are left alone. Raises
+    ChexoneError where a set has no study.
     """
     found: dict[Patient, tuple[str, str]] = {}
     for source in config.held_out:
-        studies, _ = SOURCES[source.adapter].read(source, True)
+        studies, lost = SOURCES[source.adapter].read(source, True)
+        if not studies:
+            raise ChexoneError(f"held_out {source.adapter} {source.uri}: {no_study(lost)}")
         for item in studies:
-            split = most_held_out([item.study.archive_split]) or "test"
+            own = most_held_out([item.study.archive_split])
+            if own == "train" and source.adapter in WITH_TRAINING:
+                continue
+            split = "validate" if own == "validate" else "test"
             patient = (numbers_of(source.adapter), item.study.patient)
-            if split in ("test", "validate") and found.get(patient, ("",))[0] != "test":
+            if found.get(patient, ("",))[0] != "test":
                 found[patient] = (split, source.adapter)
     return found
+
+
+def untold(adapters: Collection[str], held: Collection[str] = ()) -> str:
+    """One sentence on test sets made of patients that `adapters` train on, and that neither these
+    nor `held` name; empty where there are none."""
+    mimic = {name for name in adapters if numbers_of(name) == MIMIC}
+    names = [told for name, told in MADE_OF_MIMIC.items() if name not in {*adapters, *held}]
+    if not names or not mimic - MADE_OF_MIMIC.keys():
+        return ""
+    return (
+        f"patients of {' and of '.join(names)} are in training: name them in held_out to test on "
+        f"{'that set' if len(names) == 1 else 'those sets'}"
+    )
 
 
 def settle(

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from chexone_ray import images, storage
 from chexone_ray.config import ImageConfig
 from chexone_ray.data import manifest, stream
+from chexone_ray.data.splits import SPLITS
 from chexone_ray.errors import ImageError
 from chexone_ray.figures.page import Card, Film, cards, document, escape
 from chexone_ray.kinds import KINDS
@@ -19,7 +21,10 @@ from chexone_ray.records import Sample, sample_from_row
 
 FILE = "preview.html"
 MAX_ROW_GROUPS = 40
-"""Read at most: rare kinds may then be missing from the sheet, which says how many it shows."""
+"""Read at most, over all splits: rare kinds may then be missing from the sheet, which says how many
+it shows."""
+Place = tuple[str, int]
+"""A part and a row group of it."""
 
 
 def write(manifest_uri: str, num_per_kind: int, config: ImageConfig) -> str:
@@ -32,21 +37,35 @@ def write(manifest_uri: str, num_per_kind: int, config: ImageConfig) -> str:
 
 
 def choose(manifest_uri: str, num_per_kind: int) -> list[Sample]:
-    """The first questions of every kind, each of another study, over the splits."""
-    found: dict[str, dict[str, Sample]] = defaultdict(dict)
-    places = [
-        place
-        for split in sorted({part.split for part in manifest.load(manifest_uri).parts})
-        for place in stream.row_groups(manifest_uri, split)
-    ]
-    for uri, number in places[:MAX_ROW_GROUPS]:
-        for row in stream.read_row_group(uri, number).to_pylist():
-            of_kind = found[row["kind"]]
-            if len(of_kind) < num_per_kind and row["study"] not in of_kind:
-                of_kind[row["study"]] = sample_from_row(row)
-        if all(len(found[kind]) >= num_per_kind for kind in KINDS):
-            break
-    return [sample for kind in KINDS for sample in found[kind].values()]
+    """Questions of every kind, each of another study, in turn of the splits, training first."""
+    found: dict[tuple[str, str], dict[str, Sample]] = defaultdict(dict)
+    splits = spread(manifest_uri)
+    for split, places in splits.items():
+        for uri, number in places:
+            for row in stream.read_row_group(uri, number).to_pylist():
+                of_kind = found[split, row["kind"]]
+                if len(of_kind) < num_per_kind and row["study"] not in of_kind:
+                    of_kind[row["study"]] = sample_from_row(row)
+            if all(len(found[split, kind]) >= num_per_kind for kind in KINDS):
+                break
+    samples: list[Sample] = []
+    for kind in KINDS:
+        in_turn = zip_longest(*(found[split, kind].values() for split in splits))
+        asked = [sample for turn in in_turn for sample in turn if sample]
+        samples += asked[:num_per_kind]
+    return samples
+
+
+def spread(manifest_uri: str) -> dict[str, list[Place]]:
+    """Split -> row groups to read, spread evenly over all of its parts, training first."""
+    present = {part.split for part in manifest.load(manifest_uri).parts}
+    most = max(1, MAX_ROW_GROUPS // len(present))
+    found: dict[str, list[Place]] = {}
+    for split in SPLITS:
+        if split in present:
+            places = stream.row_groups(manifest_uri, split)
+            found[split] = places[:: -(-len(places) // most)]
+    return found
 
 
 def render(samples: Sequence[Sample], num_rows: int, config: ImageConfig) -> str:

@@ -30,7 +30,9 @@ FILMS = blocks.films_schema().empty_table()
 
 def block(folder: str, number: int) -> Block:
     letters = (Letter("d", "image_missing", "gone.png"),)
-    return Block(number, blocks.rows_uri(folder, number), {"train": 2}, 1, 1, 3, 0, letters)
+    return Block(
+        number, blocks.rows_uri(folder, number), {"train": 2}, 1, 1, 3, {"d/images": 3}, letters
+    )
 
 
 def test_a_block_counts_once_its_last_file_is_there(tmp_path: Path) -> None:
@@ -51,6 +53,19 @@ def test_blocks_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:
     assert not blocks.finished(blocks.open_folder(str(tmp_path), {"config_digest": "b"}))
     blocks.remove(str(tmp_path))
     assert not (tmp_path / blocks.FOLDER).exists()
+
+
+@pytest.mark.parametrize(("name", "value"), [("__version__", "9.9.9"), ("SCHEMA_VERSION", 99)])
+def test_blocks_of_other_code_are_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: Any
+) -> None:
+    digests = {"config_digest": "a"}
+    folder = blocks.open_folder(str(tmp_path), digests)
+    blocks.write(folder, block(folder, 0), pa.table({"rank": [1]}), FILMS)
+    assert blocks.finished(blocks.open_folder(str(tmp_path), digests))
+    monkeypatch.setattr(blocks, name, value)
+    assert not blocks.finished(blocks.open_folder(str(tmp_path), digests))
+    assert digests == {"config_digest": "a"}, "a commit file does not name the code"
 
 
 def test_letters_are_sorted_and_counted() -> None:
@@ -99,55 +114,88 @@ def test_everything_of_the_archive_is_in_the_manifest_or_a_dead_letter(
     assert not storage.exists(storage.join(uri, blocks.FOLDER))
 
 
+def small_blocks(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(build, "PATIENTS_PER_CHUNK", 2)
+    patch.setattr(build, "CHUNKS_PER_BLOCK", 1)
+
+
+@pytest.fixture(scope="module")
+def whole(s3: Any, ray_local: None, archive_uri: str) -> dict[str, str]:
+    """Name -> digest of the parts of a run that nobody killed."""
+    with pytest.MonkeyPatch.context() as patch:
+        small_blocks(patch)
+        uri = prepare(settings(archive_uri, s3.folder("blocks/whole")))
+    return {part.name: part.sha256 for part in manifest.load(uri).parts}
+
+
+def asked(uri: str) -> bool:
+    return bool(blocks.finished(storage.join(uri, blocks.FOLDER)))
+
+
+def part_written(uri: str) -> bool:
+    names = (file.rpartition("/")[2] for file in storage.list_files(uri, ".parquet"))
+    return any(name.startswith("part-") for name in names)
+
+
+KILLED_AT = {
+    "a block is asked": (asked, ""),
+    # The driver waits before manifest.json, so that it is never killed after its commit.
+    "a part is written": (part_written, "manifest.write_manifest = lambda *_: time.sleep(600)\n"),
+}
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("moment", KILLED_AT)
 def test_a_killed_prepare_goes_on_and_gives_the_same_bytes(
-    s3: Any, ray_local: None, archive_uri: str, monkeypatch: pytest.MonkeyPatch
+    s3: Any,
+    archive_uri: str,
+    whole: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
 ) -> None:
     import ray
 
-    monkeypatch.setattr(build, "PATIENTS_PER_CHUNK", 2)
-    monkeypatch.setattr(build, "PATIENTS_PER_BLOCK", 2)
-    whole = prepare(settings(archive_uri, s3.folder("blocks/whole")))
-    uri = s3.folder("blocks/killed")
+    small_blocks(monkeypatch)
+    has_come, hold = KILLED_AT[moment]
+    uri = s3.folder(f"blocks/killed-{has_come.__name__}")
     config = settings(archive_uri, uri)
     address = ray.get_runtime_context().gcs_address
     joined = config.model_copy(update={"ray": RayConfig(address=address)})
     program = (
-        "import sys\n"
+        "import sys, time\n"
         "from chexone_ray.config import PrepareConfig\n"
-        "from chexone_ray.data import build\n"
-        "build.PATIENTS_PER_CHUNK = build.PATIENTS_PER_BLOCK = 2\n"
+        "from chexone_ray.data import build, manifest\n"
+        "build.PATIENTS_PER_CHUNK, build.CHUNKS_PER_BLOCK = 2, 1\n"
+        f"{hold}"
         "build.prepare(PrepareConfig.model_validate_json(sys.argv[1]))\n"
     )
     driver = subprocess.Popen(
         [sys.executable, "-c", program, joined.model_dump_json()], stderr=subprocess.DEVNULL
     )
     try:
-        folder = storage.join(uri, blocks.FOLDER)
         end = time.monotonic() + WAIT_S
-        while not blocks.finished(folder):
-            assert driver.poll() is None and time.monotonic() < end, "no block came"
+        while not has_come(uri):
+            assert driver.poll() is None and time.monotonic() < end, f"not once {moment}"
             time.sleep(0.02)
     finally:
         os.kill(driver.pid, signal.SIGKILL)
         driver.wait(WAIT_S)
     assert storage.committed(uri) is None, "it was killed too late to show anything"
+    folder = storage.join(uri, blocks.FOLDER)
     there = set(blocks.finished(folder))
     assert there
-    asked: list[int] = []
+    counts: list[int] = []
     original = blocks.finished
 
     def finished(place: str) -> dict[int, Block]:
         found = original(place)
-        asked.append(len(found))
+        counts.append(len(found))
         return found
 
     monkeypatch.setattr(blocks, "finished", finished)
     assert prepare(config) == uri
-    assert asked[0] >= len(there), "what was there is not asked again"
-    parts = {part.name: part.sha256 for part in manifest.load(whole).parts}
-    assert {part.name: part.sha256 for part in manifest.load(uri).parts} == parts
-    assert (
-        len({sample.id for sample in everything(uri)}) == manifest.load(uri).info["counts"]["rows"]
-    )
+    assert counts[0] >= len(there), "what was there is not asked again"
+    loaded = manifest.load(uri)
+    assert {part.name: part.sha256 for part in loaded.parts} == whole
+    assert len({sample.id for sample in everything(uri)}) == loaded.info["counts"]["rows"]
     assert not storage.exists(folder)

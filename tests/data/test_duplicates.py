@@ -9,11 +9,15 @@ import pytest
 from PIL import Image
 
 from chexone_ray import images
-from chexone_ray.config import ImageConfig
+from chexone_ray.config import ImageConfig, PrepareConfig, SourceConfig
+from chexone_ray.data.ask import ask
 from chexone_ray.data.blocks import Block, films_schema, rows_uri, write
 from chexone_ray.data.duplicates import MAX_DISTANCE, Pair, counts, pairs, report
 from chexone_ray.data.phantom import random_phantom
+from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.tasks import rank
 from chexone_ray.fingerprints import FINGERPRINT_BYTES, file_digest, fingerprint
+from chexone_ray.records import ImageRef, Study
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "real"
 
@@ -89,6 +93,7 @@ def test_report_names_the_films_of_all_blocks(tmp_path: Path) -> None:
         films = [
             {
                 "uri": uri,
+                "place": rank(0, uri),
                 "split": split,
                 "patient": patient,
                 "fingerprint": print_.tobytes(),
@@ -106,6 +111,7 @@ def test_report_names_the_films_of_all_blocks(tmp_path: Path) -> None:
         block(0, [("a", "train", 1, bits(), 1), ("b", "train", 1, far, 2)]),
         block(1, []),
         block(2, [("c", "test", 2, bits(7), 3), ("d", "train", 1, far, 2)]),
+        block(3, [("b", "train", 1, far, 2), ("a", "train", 1, bits(), 1)]),  # another data set
     ]
     table = report(blocks)
     assert table.to_pylist() == [
@@ -130,3 +136,24 @@ def test_report_names_the_films_of_all_blocks(tmp_path: Path) -> None:
     ]
     assert counts(table) == {"exact": 1, "alike": 1, "over_two_splits": 1}
     assert counts(report(blocks[1:2])) == {"exact": 0, "alike": 0, "over_two_splits": 0}
+    leak = counts(report([*blocks[:1], block(4, [("b", "test", 1, far, 2)])]))
+    assert leak == {"exact": 1, "alike": 0, "over_two_splits": 1}, "one file in two splits"
+
+
+def test_the_patients_of_mimic_are_one_over_all_its_sets(tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 2)):
+        pixels = random_phantom(seed, 64).pixels
+        (tmp_path / f"{name}.png").write_bytes(images.to_png(pixels))
+
+    def found(dataset: str, *names: str) -> list[PendingStudy]:
+        refs = tuple(ImageRef(str(tmp_path / f"{name}.png"), "PA") for name in names)
+        return [PendingStudy(Study(dataset, "p1", "s1", refs, archive_split="test"))]
+
+    source = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
+    config = PrepareConfig(output_uri="unused", sources=(source,))
+    patients = [found("mimic_cxr_jpg", "a", "b"), found("ms_cxr", "a"), found("padchest", "a")]
+    _, films, _ = ask([patients], 0, "unused", config)
+    mimic, _, ms_cxr, other = films["patient"].to_pylist()
+    assert mimic == ms_cxr != other
+    places = films["place"].to_pylist()
+    assert places[0] == places[2] == places[3] != places[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,12 @@ import pytest
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.build import read_sources
 from chexone_ray.data.card import render
-from chexone_ray.data.leaks import Move, held_out, report, settle
+from chexone_ray.data.check import answer
+from chexone_ray.data.leaks import Move, held_out, report, settle, untold
 from chexone_ray.data.refuse import problems
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.splits import assign
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Study
@@ -71,17 +75,61 @@ def test_a_set_to_be_tested_on_later_keeps_its_patients_out(tmp_path: Path) -> N
     later = own(tmp_path / "later", "x.png,8,p2,", "y.png,9,p1,train", "z.png,7,p4,test")
     config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(later,))
     assert held_out(config) == {
+        ("own_table", "p1"): ("test", "own_table"),
         ("own_table", "p2"): ("test", "own_table"),
         ("own_table", "p4"): ("test", "own_table"),
     }
     patients, _, moves = read_sources(config)
     splits = {i.study.patient: i.study.archive_split for studies in patients for i in studies}
-    assert splits == {"p1": "train", "p2": "test", "p3": "test"}
-    assert moves == {Move("own_table", "train", "test", "own_table"): 1}
+    assert splits == {"p1": "test", "p2": "test", "p3": "test"}
+    assert moves == {Move("own_table", "train", "test", "own_table"): 2}
     by_hash = config.model_copy(update={"archive_splits": False})
     hashed = {p[0].study.patient: p[0].study.archive_split for p in read_sources(by_hash)[0]}
-    assert hashed == {"p1": "", "p2": "test", "p3": ""}
+    assert hashed == {"p1": "test", "p2": "test", "p3": ""}
     assert assign("p2", "test", 0, by_hash) == "test", "also where splits are by hash"
+
+
+def test_what_chest_imagenome_trains_on_is_not_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [
+        replace(
+            item(name, name, split), study=replace(item(name, name, split).study, patient=split)
+        )
+        for name, split in (("chest_imagenome", s) for s in ("train", "validate", "test"))
+    ]
+    spec = replace(SOURCES["chest_imagenome"], read=lambda *_: (found, Losses()))
+    monkeypatch.setitem(SOURCES, "chest_imagenome", spec)
+    source = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
+    later = SourceConfig(adapter="chest_imagenome", uri="unused", images_uri="unused")
+    config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(later,))
+    assert held_out(config) == {
+        ("mimic", "validate"): ("validate", "chest_imagenome"),
+        ("mimic", "test"): ("test", "chest_imagenome"),
+    }
+
+
+def test_test_sets_that_a_run_does_not_know_of_are_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    both = (
+        "patients of MS-CXR and of Chest ImaGenome's gold part are in training: name them in "
+        "held_out to test on those sets"
+    )
+    assert untold(["mimic_cxr_jpg"]) == untold(["cxr_lt", "padchest"]) == both
+    assert untold(["mimic_cxr_jpg", "ms_cxr"], ["chest_imagenome"]) == ""
+    assert untold(["padchest"]) == untold(["ms_cxr"]) == ""
+    assert untold(["mimic_cxr_jpg"], ["chest_imagenome"]) == (
+        "patients of MS-CXR are in training: name them in held_out to test on that set"
+    )
+    source = {"adapter": "mimic_cxr_jpg", "uri": "/nowhere", "uncertain": "keep"}
+    card = render({"counts": {"rows": 1}, "config": {"sources": [source]}})
+    assert f"**P{both[1:]}.**" in card
+    config = PrepareConfig.model_validate(
+        {"output_uri": "unused", "sources": [source], "check": True}
+    )
+    assert answer(config) == 1
+    assert f"warn  leaks          {both}\n" in capsys.readouterr().out
 
 
 def test_a_held_out_set_of_other_patients_is_refused(tmp_path: Path) -> None:
@@ -100,3 +148,6 @@ def test_a_held_out_set_that_is_not_there_is_named(tmp_path: Path) -> None:
     config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(gone,))
     with pytest.raises(ChexoneError, match="gone"):
         read_sources(config)
+    empty = config.model_copy(update={"held_out": (own(tmp_path / "empty", ",1,p1,test"),)})
+    with pytest.raises(ChexoneError, match=r"^held_out own_table .* no study: mostly row_without"):
+        read_sources(empty)

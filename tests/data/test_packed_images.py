@@ -163,6 +163,19 @@ def test_questions_are_asked_of_packed_images_and_the_others_are_counted(tmp_pat
     assert (MISSING, "images/00000004_000.png") in lost
 
 
+def test_a_damaged_member_is_one_image_less(tmp_path: Path) -> None:
+    write_nih(tmp_path)
+    place = tmp_path / "images_001.zip"
+    data = bytearray(place.read_bytes())
+    data[data.find(b"00000001_000.png") + 40] ^= 0xFF
+    place.write_bytes(data)
+    config = settings("nih_chestxray14", tmp_path, "images_001.zip", "images_002.tar")
+    _, films, block = ask([read_sources(config)[0]], 0, "unused", config)
+    assert len(films) == 2
+    member = f"{place}!/images/00000001_000.png"
+    assert ("image_damaged_in_archive", member) in {(x.reason, x.place) for x in block.letters}
+
+
 def test_an_archive_stands_for_a_folder_of_its_name(tmp_path: Path) -> None:
     columns = "ImageID,ImageDir,StudyDate_DICOM,StudyID,PatientID,Projection,Labels"
     rows = [f"{n}.png,{n},20150101,s{n},p{n},PA,\"['nodule']\"" for n in (0, 1)]

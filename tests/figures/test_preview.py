@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from chexone_ray import images
 from chexone_ray.config import ImageConfig
@@ -62,3 +63,34 @@ def test_preview_shows_every_kind_and_what_cannot_be_shown(tmp_path: Path) -> No
     assert "What of s1 &lt;b&gt;?" in page and "asked again" not in page
     assert "image undecodable" in page and "Findings Summarization" in page
     assert "http" not in page, "it opens without a network"
+
+
+def test_row_groups_are_spread_over_the_splits_and_their_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        sample(kind, f"{split}{n}", "", split=split)
+        for split, count in (("train", 60), ("validate", 3), ("test", 60))
+        for n in range(count)
+        for kind in (("summary",) if n < 50 else ("side",))
+    ]
+    uri = str(tmp_path / "manifest")
+    manifest.write_samples(uri, rows, {"seed": 0}, rows_per_group=2)
+    monkeypatch.setattr(preview, "MAX_ROW_GROUPS", 18)
+    groups = {split: [at for _, at in places] for split, places in preview.spread(uri).items()}
+    assert groups == {
+        "train": [0, 5, 10, 15, 20, 25],
+        "validate": [0, 1],
+        "test": [0, 5, 10, 15, 20, 25],
+    }
+    assert next(iter(groups)) == "train"
+    chosen = preview.choose(uri, 4)
+    assert [(s.kind, s.study) for s in chosen if s.kind == "summary"] == [
+        ("summary", study) for study in ("train0", "validate0", "test0", "train1")
+    ]
+    assert [s.study for s in chosen if s.kind == "side"] == [
+        "train50",
+        "test50",
+        "train51",
+        "test51",
+    ]

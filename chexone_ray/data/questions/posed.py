@@ -13,12 +13,17 @@ CONTEXT_KINDS = frozenset({"text_qa", "entities"})
 """Answered from a text that the question holds, so no film is shown."""
 
 
+def has_too_many_options(question: Question) -> bool:
+    """True where the letters do not reach; `prepare` counts such a question as lost."""
+    return len(question.options) > len(LETTERS)
+
+
 def posed(kind: str) -> Callable[[Scene], Drafts]:
     """The maker of a kind from the questions of the data set."""
 
     def make(scene: Scene) -> Drafts:
         for question in scene.study.questions:
-            if question.kind == kind and len(question.options) <= len(LETTERS):
+            if question.kind == kind and not has_too_many_options(question):
                 yield _draft(scene, question)
 
     return make

@@ -2,7 +2,8 @@
 
 `MS_CXR_Local_Alignment_v1.1.0.csv` (or v1.0.0, which has no `split` column) at the root, one row a
 box; rows of one film and one text are one phrase. The images are those of MIMIC-CXR-JPG, under
-`images_uri`. Without splits of its own every study counts as test: others test on this set.
+`images_uri`. Every study counts as test, whatever the table's own split and `archive_splits` say:
+others test on this set as a whole.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.mimic_films import Film
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
-from chexone_ray.data.splits import is_split_name
 from chexone_ray.records import Box, ImageRef, Phrase, Study
 
 DATASET = "ms_cxr"
@@ -36,7 +36,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """
     root = mimic_films.films_root(source)
     losses = Losses()
-    split_of: dict[str, str] = {}
     phrases: dict[tuple[str, str], dict[Film, Texts]] = defaultdict(lambda: defaultdict(dict))
     places: dict[tuple[Film, str], list[str]] = defaultdict(list)
     """Phrase -> the rows of its usable boxes."""
@@ -60,7 +59,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             boxes.append(box)
             places[film, text].append(row.place)
         first.setdefault(film.study, row.place)
-        split_of[film.study] = row.get("split") or "test"
     for film, text in unusable:
         del phrases[film.subject, film.study][film][text]
         for place in places[film, text]:
@@ -69,7 +67,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     found = []
     for (subject, name), films in sorted(phrases.items()):
         films = {film: texts for film, texts in films.items() if texts}
-        split = split_of[name] if is_split_name(split_of[name]) else "test"
         if films:
             images, placed = _places(root, films, views)
             study = Study(
@@ -77,7 +74,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 patient=subject,
                 study=name,
                 images=images,
-                archive_split=split if archive_splits else "",
+                archive_split="test",
             )
             found.append(PendingStudy(study, pixel_phrases=placed, default_view="frontal"))
         else:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from chexone_ray.config import Uncertain
 from chexone_ray.data.facts import UNCERTAIN_AS
 from chexone_ray.data.sources.report_sections import read_sections
-from chexone_ray.records import Box, ImageRef, Phrase, Study
+from chexone_ray.records import Box, ImageRef, Phrase, Question, Study
 
 OVERHANG_PIXELS, OVERHANG_SHARE = 2.0, 0.01
 """A box may reach so far outside its image, in pixels or as a share of the side, whichever is more,
@@ -78,44 +78,58 @@ class PendingStudy:
                 return True
         return False
 
+    def _placed(self, box: Box, images: Mapping[int, ImageRef]) -> Box | None:
+        """The box in 0-1 of its image, under the number that is new; None where it is lost."""
+        image = images.get(box.image)
+        if image is None or self._is_outside(box, image):
+            return None
+        sizes = self._sizes(image)
+        x1, y1, x2, y2 = (
+            min(max(value / size, 0.0), 1.0)
+            for value, size in zip(box.xyxy, sizes * 2, strict=True)
+        )
+        number = sorted(images).index(box.image)
+        return Box(box.label, (x1, y1, x2, y2), number) if x2 > x1 and y2 > y1 else None
+
+    def _keeps(self, question: Question, images: Mapping[int, ImageRef]) -> bool:
+        return set(question.images or range(len(self.study.images))) <= set(images)
+
+    def losses(self, images: Mapping[int, ImageRef]) -> Iterator[tuple[str, str]]:
+        """(reason, place in the study) of each question and phrase that `complete` leaves out for
+        want of an image or a box."""
+        for question in self.study.questions:
+            if not self._keeps(question, images):
+                yield "question_of_missing_image", question.name
+        for number, phrase in enumerate(self.pixel_phrases):
+            if any(self._placed(box, images) is None for box in phrase.boxes):
+                yield "phrase_of_lost_box", f"phrases[{number}]"
+
     def complete(self, images: Mapping[int, ImageRef], report: str) -> Study:
         """The study with its usable images (old number -> image with its size) and its report.
 
         Boxes move to 0-1 and to the new image numbers; those of dropped images go, as do boxes
         without area or outside their image, phrases that lose a box and questions that lose an
-        image. An image that lost a box is not completely boxed.
+        image; `losses` tells those. An image that lost a box is not completely boxed.
         """
         numbers = {old: new for new, old in enumerate(sorted(images))}
-
-        def placed(box: Box) -> Box | None:
-            image = images.get(box.image)
-            if image is None or self._is_outside(box, image):
-                return None
-            sizes = self._sizes(image)
-            x1, y1, x2, y2 = (
-                min(max(value / size, 0.0), 1.0)
-                for value, size in zip(box.xyxy, sizes * 2, strict=True)
-            )
-            inside = x2 > x1 and y2 > y1
-            return Box(box.label, (x1, y1, x2, y2), numbers[box.image]) if inside else None
-
         phrases = []
         for phrase in self.pixel_phrases:
-            boxes = tuple(box for item in phrase.boxes if (box := placed(item)))
+            boxes = tuple(box for item in phrase.boxes if (box := self._placed(item, images)))
             if len(boxes) == len(phrase.boxes):
                 phrases.append(replace(phrase, boxes=boxes))
         questions = [
             replace(question, images=tuple(numbers[old] for old in question.images))
             for question in self.study.questions
-            if set(question.images or range(len(self.study.images))) <= set(numbers)
+            if self._keeps(question, images)
         ]
-        lost = {b.label for b in self.pixel_boxes if b.image in images and placed(b) is None}
+        placed = [(box, self._placed(box, images)) for box in self.pixel_boxes]
+        lost = {box.label for box, place in placed if box.image in images and place is None}
         told = report or self.report
         sections = asdict(read_sections(told)) if told else {}  # else those of the table, if any
         return replace(
             self.study,
             images=tuple(images[old] for old in sorted(images)),
-            boxes=tuple(box for item in self.pixel_boxes if (box := placed(item))),
+            boxes=tuple(place for _, place in placed if place),
             boxes_complete=self.study.boxes_complete and not lost,
             boxed=tuple(name for name in self.study.boxed if name not in lost),
             phrases=tuple(phrases),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -19,6 +21,9 @@ from chexone_ray.errors import ChexoneError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = b"PK\x03\x04"
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+HEADER_BYTES = 64 * 2**10
+"""Read for the header of a table; what is longer, or in a zip, is read whole."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +116,29 @@ def read(uri: str, required: Sequence[str], remedy: str, delimiter: str = ",") -
     """Read a CSV. Raises ChexoneError naming the file, the missing column and the remedy."""
     lines = csv.reader(io.StringIO(read_text(uri), newline=""), delimiter=delimiter)
     columns = tuple(name.strip() for name in next(lines, ()))
-    missing = [name for name in required if name not in columns]
-    if missing:
-        raise ChexoneError(f'{uri} has no column "{missing[0]}": {remedy}')
+    refuse_missing(uri, columns, required, remedy)
     return Rows(uri, columns, tuple(_rows(uri, columns, lines)))
+
+
+def refuse_missing(uri: str, columns: Sequence[str], required: Sequence[str], remedy: str) -> None:
+    """Raises ChexoneError naming the first required column that a table lacks."""
+    for name in required:
+        if name not in columns:
+            raise ChexoneError(f'{uri} has no column "{name}": {remedy}')
+
+
+def header(uri: str) -> tuple[str, ...]:
+    """The columns of a CSV, of which no more than the beginning is read where that is enough."""
+    data = storage.read_start(uri, HEADER_BYTES)
+    if data.startswith(_GZIP_MAGIC):
+        try:
+            data = zlib.decompressobj(_GZIP_WINDOW).decompress(data, HEADER_BYTES)
+        except zlib.error as error:
+            raise ChexoneError(f"{uri} is a damaged gzip file ({error}): fetch it again") from error
+    text = data.decode("utf-8-sig", errors="replace")
+    if data.startswith(_ZIP_MAGIC) or not re.search(r"[\r\n]", text):
+        text = read_text(uri)
+    return tuple(name.strip() for name in next(csv.reader(io.StringIO(text, newline="")), ()))
 
 
 def _rows(uri: str, columns: tuple[str, ...], lines: Any) -> Iterator[Row[str]]:

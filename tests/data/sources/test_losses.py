@@ -168,7 +168,9 @@ def test_what_several_rows_lose_is_told_one_by_one(tmp_path: Path) -> None:
     ]
     assert told(read("nih_chestxray14", tmp_path)[1]) == expected
     source = SourceConfig(adapter="nih_chestxray14", uri=str(tmp_path))
-    _, letters, _ = read_sources(PrepareConfig(output_uri="unused", sources=(source,)))
+    _, letters, _ = read_sources(
+        PrepareConfig(output_uri="unused", sources=(source,), max_drop_share=0.5)
+    )
     assert letters == [Letter("nih_chestxray14", *item) for item in expected]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,12 @@ import pytest
 
 from chexone_ray import images
 from chexone_ray.config import PrepareConfig
-from chexone_ray.data import build
+from chexone_ray.data import drops
 from chexone_ray.data.ask import ask
 from chexone_ray.data.blocks import Letter
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import Box, ImageRef, Phrase, Study
+from chexone_ray.records import Box, ImageRef, Phrase, Question, Study
 from tests.data.sources.replicas import mimic_source, sized_film
 
 
@@ -55,8 +56,45 @@ def test_a_pack_of_resized_films_ends_the_run(tmp_path: Path) -> None:
     pending = PendingStudy(Study("made_up", "p", "s", refs, boxes_complete=True), boxes)
     config = PrepareConfig(output_uri="x", sources=(mimic_source(tmp_path),), max_drop_share=0.2)
     _, _, block = ask([[[pending]]], 0, "unused", config)
-    assert block.num_boxes == 4
+    assert block.usable == {"made_up/images": 1, "made_up/boxes": 4}
     assert Letter("made_up", "box_outside_image", "s") in block.letters
-    with pytest.raises(ChexoneError, match=r"^1 of 4 boxes reach outside .* resized copies"):
-        build._check_drops([block], config)
-    build._check_drops([block], config.model_copy(update={"max_drop_share": 0.25}))
+    with pytest.raises(
+        ChexoneError, match=r"^made_up: 1 of 4 boxes reach outside .* resized copies"
+    ):
+        drops.check_read([block], config)
+    drops.check_read([block], config.model_copy(update={"max_drop_share": 0.25}))
+
+
+def test_what_a_lost_image_or_box_takes_along_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(images.to_png(np.arange(64, dtype=np.uint8).reshape(8, 8)))
+    refs = (ImageRef(str(tmp_path / "a.png"), "PA"), ImageRef(str(tmp_path / "gone.png"), "PA"))
+    many = tuple(map(str, range(27)))
+    questions = (
+        Question("both", "difference", "What is new?", ("nothing",)),
+        Question("gone", "open_vqa", "What is there?", ("a nodule",), images=(1,)),
+        Question("here", "open_vqa", "What is here?", ("a mass",), images=(0,)),
+        Question("many", "closed_vqa", "Which one?", ("3",), many, images=(0,)),
+    )
+    phrases = (
+        Phrase("a nodule", (Box("nodule", (0, 0, 4, 4), 1),), "nodule"),
+        Phrase("a mass", (Box("mass", (0, 0, 4, 4)),), "mass"),
+        Phrase("masses", (Box("mass", (0, 0, 4, 4)), Box("mass", (0, 0, 40, 4))), "mass"),
+        Phrase("no box", (), "edema"),
+    )
+    pending = PendingStudy(Study("made_up", "p", "s", refs, questions=questions), (), phrases)
+    config = PrepareConfig(output_uri="x", sources=(mimic_source(tmp_path),))
+    rows, _, block = ask([[[pending]]], 0, "unused", config)
+    lost = [(letter.reason, letter.place.removeprefix(f"{tmp_path}/")) for letter in block.letters]
+    assert sorted(lost) == [
+        ("box_outside_image", "s"),
+        ("image_missing", "gone.png"),
+        ("phrase_of_lost_box", "s/phrases[0]"),
+        ("phrase_of_lost_box", "s/phrases[2]"),
+        ("question_of_missing_image", "s/both"),
+        ("question_of_missing_image", "s/gone"),
+        ("question_with_too_many_options", "s/many"),
+    ]
+    asked = {row["id"].rsplit("/", 1)[1] for row in rows.to_pylist() if row["kind"] == "open_vqa"}
+    assert asked == {"here"}
+    empty = dict(Counter(reason for reason, _ in pending.losses({})))
+    assert empty == {"question_of_missing_image": 4, "phrase_of_lost_box": 3}

@@ -27,7 +27,9 @@ def test_a_patient_of_two_archives_has_one_split_and_one_history(
         ["dicom_id", "study_id", "subject_id", "split"],
         [["d9", "50000009", "10000002", "test"]],
     )
-    config = PrepareConfig(output_uri="x", sources=(mimic_source(mimic_jpg), mimic_source(second)))
+    config = PrepareConfig(
+        output_uri="x", sources=(mimic_source(mimic_jpg), mimic_source(second)), max_drop_share=1.0
+    )
     patients, *_ = read_sources(config)
     seen = [[(item.study.study, item.study.archive_split) for item in p] for p in patients]
     assert seen == [
@@ -38,7 +40,9 @@ def test_a_patient_of_two_archives_has_one_split_and_one_history(
 
 def test_a_study_that_is_there_twice_is_refused(mimic_jpg: Path, tmp_path: Path) -> None:
     config = PrepareConfig(
-        output_uri="x", sources=(mimic_source(mimic_jpg), mimic_source(mimic_jpg))
+        output_uri="x",
+        sources=(mimic_source(mimic_jpg), mimic_source(mimic_jpg)),
+        max_drop_share=1.0,
     )
     with pytest.raises(
         ChexoneError, match=r"^3 studies of .*/mimic_jpg are there twice: list an arch"
@@ -46,7 +50,9 @@ def test_a_study_that_is_there_twice_is_refused(mimic_jpg: Path, tmp_path: Path)
         read_sources(config)
     copy = tmp_path / "copy"
     shutil.copytree(mimic_jpg, copy)
-    config = PrepareConfig(output_uri="x", sources=(mimic_source(mimic_jpg), mimic_source(copy)))
+    config = PrepareConfig(
+        output_uri="x", sources=(mimic_source(mimic_jpg), mimic_source(copy)), max_drop_share=1.0
+    )
     with pytest.raises(
         ChexoneError, match=r"^3 studies of .*/copy are in .*/mimic_jpg too: keep one"
     ):
@@ -58,7 +64,7 @@ def test_a_study_that_is_there_twice_is_refused(mimic_jpg: Path, tmp_path: Path)
 )
 def test_policies_for_uncertain_labels(stanford: Path, policy: str, edema: int | None) -> None:
     source = SourceConfig(adapter="chexpert", uri=str(stanford), uncertain=policy)  # type: ignore[arg-type]
-    config = PrepareConfig(output_uri="unused", sources=(source,))
+    config = PrepareConfig(output_uri="unused", sources=(source,), max_drop_share=1.0)
     ((study,), *_) = [p for p in read_sources(config)[0] if p[0].study.patient == "patient00001"]
     assert study.study.labels["edema"] == edema
     assert study.study.labels["pleural effusion"] == 1 and study.study.labels["fracture"] == 0

@@ -1,0 +1,83 @@
+"""When too much of a source is damaged: `max_drop_share`, source by source.
+
+What a set leaves out by design counts for nothing here, however much it is: SLAKE's other organs,
+PMC-VQA's figures, rows that are there twice, a film of another body part. Only the reasons named
+here mean that something of the archive is broken or missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data.blocks import Block, by_reason
+from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.errors import ChexoneError
+
+DAMAGED_ROWS = frozenset({"unparsable_row", "row_without_id", "box_row", "film_not_found"})
+"""Reasons of adapters: no row as the release has it, or a film that it should have."""
+OTHER_IMAGES = frozenset({"image_body_part", "image_modality", "image_document"})
+"""Images that are whole, but no chest films; every other image_* is damage."""
+BOX_OUTSIDE = "box_outside_image"
+REPORT_MISSING = "report_missing"
+_TOLD = 5
+
+
+def no_study(lost: Mapping[str, int]) -> str:
+    """What is to be said of a source whose tables gave no study."""
+    reasons = (f"mostly {reason} ({n} times)" for reason, n in Counter(lost).most_common(1))
+    return f"no study: {next(reasons, 'the tables have no row')}; see docs/data.md"
+
+
+def check_rows(
+    source: SourceConfig, found: Sequence[PendingStudy], lost: Mapping[str, int], most: float
+) -> None:
+    """Raises ChexoneError where the tables of a source give no study, or too many of their rows
+    are damaged: of these and the images, boxes, phrases and questions that came of the others."""
+    if not found:
+        raise ChexoneError(f"{source.adapter} archive {source.uri}: {no_study(lost)}")
+    damaged = Counter({reason: n for reason, n in lost.items() if reason in DAMAGED_ROWS})
+    usable = sum(
+        len(i.study.images) + len(i.pixel_boxes) + len(i.pixel_phrases) + len(i.study.questions)
+        for i in found
+    )
+    _refuse(source.adapter, "rows of the tables", damaged, usable, most)
+
+
+def check_read(asked: Iterable[Block], config: PrepareConfig) -> None:
+    """Raises ChexoneError where too many images, reports or boxes of a data set are unusable."""
+    usable: Counter[str] = Counter()
+    lost: dict[str, Counter[str]] = {}
+    for block in asked:
+        usable.update(block.usable)
+        for dataset in {letter.dataset for letter in block.letters}:
+            found = by_reason(item for item in block.letters if item.dataset == dataset)
+            lost.setdefault(dataset, Counter()).update(found)
+    most = config.max_drop_share
+    for dataset, reasons in sorted(lost.items()):
+        damaged = {
+            reason: n
+            for reason, n in reasons.items()
+            if reason.startswith("image_") and reason not in OTHER_IMAGES
+        }
+        _refuse(dataset, "images", Counter(damaged), usable[f"{dataset}/images"], most)
+        reports = Counter({REPORT_MISSING: reasons[REPORT_MISSING]})
+        _refuse(dataset, "reports", +reports, usable[f"{dataset}/reports"], most)
+        outside, boxes = reasons[BOX_OUTSIDE], usable[f"{dataset}/boxes"]
+        if outside > most * boxes:
+            raise ChexoneError(
+                f"{dataset}: {outside} of {boxes} boxes reach outside their images, more than "
+                f"max_drop_share={most}: these images are probably resized copies and the boxes "
+                "count in pixels of the archive's own, so give those or scale the boxes"
+            )
+
+
+def _refuse(dataset: str, what: str, damaged: Counter[str], usable: int, most: float) -> None:
+    count = damaged.total()
+    if count and count / (usable + count) > most:
+        told = ", ".join(f"{reason} {n}" for reason, n in damaged.most_common(_TOLD))
+        raise ChexoneError(
+            f"{dataset}: {count} of {usable + count} {what} are unusable ({told}), more than "
+            f"max_drop_share={most}: mend the archive or raise max_drop_share"
+        )

@@ -1,0 +1,56 @@
+"""What is damaged ends a run source by source; what a set leaves out by design does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data.blocks import Block, Letter
+from chexone_ray.data.build import read_sources
+from chexone_ray.data.drops import check_read, check_rows
+from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.errors import ChexoneError
+from chexone_ray.records import ImageRef, Study
+
+
+def config(uri: str = "unused", most: float = 0.05) -> PrepareConfig:
+    source = SourceConfig(adapter="own_table", uri=uri)
+    return PrepareConfig(output_uri="unused", sources=(source,), max_drop_share=most)
+
+
+def block(usable: dict[str, int], *letters: tuple[str, str, int]) -> Block:
+    told = tuple(Letter(dataset, reason, "place", n) for dataset, reason, n in letters)
+    return Block(0, "unused", {}, 1, 1, sum(usable.values()), usable, told)
+
+
+def test_a_large_source_does_not_hide_a_broken_one() -> None:
+    large = block({"large/images": 10_000, "small/images": 4}, ("small", "image_missing", 4))
+    with pytest.raises(ChexoneError, match=r"^small: 5 of 9 images are unusable \(image_missing 4"):
+        check_read([large, block({}, ("small", "image_truncated", 1))], config())
+    check_read([large], config(most=0.5))
+    check_read([block({"d/images": 10}, ("d", "image_body_part", 90))], config())
+
+
+def test_missing_reports_end_a_run() -> None:
+    found = block({"d/images": 100, "d/reports": 9}, ("d", "report_missing", 1))
+    with pytest.raises(ChexoneError, match=r"^d: 1 of 10 reports are unusable \(report_missing 1"):
+        check_read([found], config())
+    check_read([found], config(most=0.1))
+
+
+def test_damaged_rows_end_a_run_and_those_left_out_by_design_do_not() -> None:
+    (source,) = config().sources
+    study = Study("own_table", "p", "s", tuple(ImageRef(f"{n}.png") for n in range(9)))
+    found = [PendingStudy(study)]
+    by_design = {"question_not_about_a_chest_film": 900, "duplicate_row": 90}
+    check_rows(source, found, by_design | {"row_without_id": 1}, 0.1)
+    with pytest.raises(ChexoneError, match=r"^own_table: 2 of 11 rows .* \(row_without_id 2\)"):
+        check_rows(source, found, by_design | {"row_without_id": 2}, 0.1)
+
+
+def test_a_source_without_a_study_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "studies.csv").write_text("image,study\na.png,\nb.png,\n")
+    with pytest.raises(ChexoneError, match=r"no study: mostly row_without_id \(2 times\)"):
+        read_sources(config(str(tmp_path), most=1.0))
