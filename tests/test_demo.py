@@ -12,11 +12,12 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 
-from chexone_ray import boxes
+from chexone_ray import boxes, images
 from chexone_ray.config import DemoConfig
 from chexone_ray.demo import outcome, runner, showcase
 from chexone_ray.demo.outcome import Check, Direction
@@ -26,7 +27,7 @@ from chexone_ray.demo.verdict import verdict
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.constant import SIDES_TOLD
 from chexone_ray.log import RESEARCH_USE_ONLY
-from chexone_ray.records import Box
+from chexone_ray.records import Box, sample_to_row
 from tests.figures.test_preview import sample
 
 SMOKE = str(Path(__file__).with_name("smoke.toml"))
@@ -125,9 +126,9 @@ def test_a_stage_line_says_how_much_there_is() -> None:
     assert runner._told("serve", STAGES["serve"], recipe).endswith("text.")
 
 
-def test_every_film_and_card_is_of_another_patient() -> None:
+def test_every_card_is_of_another_patient() -> None:
     rows = [
-        {"kind": kind, "patient": patient, "boxes": [], "id": f"{kind}/{patient}"}
+        {"kind": kind, "patient": patient, "id": f"{kind}/{patient}"}
         for kind in ("side", "view")
         for patient in ("a", "b", "c", "d", "e")
     ]
@@ -135,6 +136,37 @@ def test_every_film_and_card_is_of_another_patient() -> None:
     assert [row["id"] for row in chosen] == ["side/b", "side/c", "view/d", "view/e"]
     few = showcase.choose({row["id"]: row for row in rows[:2]}, {"a", "b"})
     assert [row["id"] for row in few] == ["side/a", "side/b"]
+
+
+def test_real_films_are_of_every_folder_and_refusals_have_a_reason(tmp_path: Path) -> None:
+    film = tmp_path / "film.png"
+    film.write_bytes(images.to_png(np.full((56, 56, 3), 90, dtype=np.uint8)))
+    text = tmp_path / "text.dcm"
+    text.write_bytes(b"no film")
+
+    def row(name: str, uri: Path, error: str = "") -> dict[str, Any]:
+        asked = sample_to_row(sample("findings", "s", str(uri), id=name))
+        return asked | {"error": error, "predicted_reasoning": "", "predicted_answer": None}
+
+    many = [row(f"a/x/{at}.png", film) for at in range(20)]
+    rows = [
+        *many,
+        row("b/one.dcm", film),
+        row("b/text.dcm", text, "image: not_an_image"),
+        row("c/gone.png", tmp_path / "gone.png", "image: truncated"),
+    ]
+    cards, told = showcase._real(rows)
+    assert [card.name for card in cards[:3]] == [
+        "0.png, from a/x",
+        "one.dcm, from b",
+        "1.png, from a/x",
+    ]
+    assert told.startswith("Shown: 12 of 21 films") and told.endswith("2 of 2 files that were not.")
+    refused = [card.answers["refused"].answer for card in cards[12:]]
+    assert refused == [
+        "no image (neither PNG, JPEG nor DICOM)",
+        "ends before its data is complete",
+    ]
 
 
 def start(folder: Path, marker: str) -> subprocess.Popen[bytes]:
