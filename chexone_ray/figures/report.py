@@ -134,7 +134,8 @@ def _films(films: Sequence[Film]) -> str:
     if not films:
         return ""
     return (
-        "<h2>Sample films</h2><p class='soft'>Held-out films. Boxes: reference solid blue, answer after GRPO dashed orange.</p>"
+        "<h2>Sample films</h2><p class='soft'>Held-out films. Boxes: reference solid blue, "
+        "answer after GRPO dashed orange.</p>"
         f"<div class='films'>{''.join(map(film, films))}</div>"
     )
 
