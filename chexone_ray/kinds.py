@@ -68,3 +68,8 @@ def form(kind: str) -> Form | None:
     """The form of a kind's answers, None for a kind that is not known."""
     found = KINDS.get(kind)
     return found.form if found else None
+
+
+def spoken(kind: str) -> str:
+    """A kind as it is written for readers: "heart size"."""
+    return kind.replace("_", " ")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from chexone_ray.evaluation.constant import SIDES_TOLD
 from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.evaluation.statistics import Interval, paired_difference, patient_totals
 from chexone_ray.figures import report
+from chexone_ray.kinds import spoken
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.metrics.summable import mean_value
 from chexone_ray.records import sample_from_row
@@ -55,18 +56,18 @@ def write(
     gain = sampled_gain(configs)
     checks = [
         *_learned(recipe, figures),
-        *_reinforced(recipe, configs, differences, gain),
+        *_reinforced(recipe, differences, gain),
         *_served(results["serve"]["served"]),
-        _check("minutes, all links", -recipe.max_minutes, -total_s / 60, shown=-1),
+        Check("minutes, all links", recipe.max_minutes, total_s / 60, direction="at most"),
     ]
     summary = {
-        "passed": all(check["passed"] for check in checks),
+        "passed": all(check.passed for check in checks),
         "notice": RESEARCH_USE_ONLY,
         "quick": config.quick,
         "seed": config.seed,
         "seconds": seconds,
         "thresholds": recipe.thresholds,
-        "checks": checks,
+        "checks": [check.row() for check in checks],
         "metrics": figures,
         "differences": differences,
         "sampled_reward_gain": asdict(gain),
@@ -84,30 +85,46 @@ def write(
     return summary
 
 
-def _check(
-    name: str,
-    threshold: float,
-    reached: float,
-    interval: Interval | None = None,
-    *,
-    shown: int = 1,
-    above: bool = False,
-) -> dict[str, Any]:
-    """`reached` must be at least `threshold`, or `above` it; `shown` = -1 turns both for what must
-    be at most."""
-    low, high = (interval.low, interval.high) if interval else (None, None)
-    return {
-        "name": name if shown > 0 else f"{name} (at most)",
-        "threshold": float(shown * threshold),
-        "reached": float(shown * reached),
-        "low": low,
-        "high": high,
-        "passed": bool(reached > threshold if above else reached >= threshold),
-    }
+Direction: TypeAlias = Literal["at least", "above", "at most"]
 
 
-def _learned(recipe: Recipe, figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The headline of each kind after SFT against its threshold and against its best baseline."""
+@dataclass(frozen=True)
+class Check:
+    """What was asked for and what was reached. Counts are int, so they print as such."""
+
+    name: str
+    threshold: float
+    reached: float
+    interval: Interval | None = None
+    direction: Direction = "at least"
+
+    @property
+    def passed(self) -> bool:
+        """True where the bar was reached; a value that is not a number never reaches it."""
+        if self.direction == "at most":
+            return bool(self.reached <= self.threshold)
+        if self.direction == "above":
+            return bool(self.reached > self.threshold)
+        return bool(self.reached >= self.threshold)
+
+    def row(self) -> dict[str, Any]:
+        """As it stands in summary.json."""
+        return {
+            "name": self.name,
+            "direction": self.direction,
+            "threshold": self.threshold,
+            "reached": self.reached,
+            "low": self.interval.low if self.interval else None,
+            "high": self.interval.high if self.interval else None,
+            "passed": self.passed,
+        }
+
+
+def _learned(recipe: Recipe, figures: Sequence[Mapping[str, Any]]) -> list[Check]:
+    """The headline of each kind after SFT against its threshold and against the best baseline.
+
+    The baseline that is told the sides of the boxes is no bar: the models are not told them.
+    """
     checks = []
     for kind, threshold in recipe.thresholds.items():
         rows = [figure for figure in figures if figure["kind"] == kind]
@@ -115,42 +132,42 @@ def _learned(recipe: Recipe, figures: Sequence[Mapping[str, Any]]) -> list[dict[
         rows = [row for row in rows if row["metric"] == metric]
         row = next(r for r in rows if r["model"] == "SFT")
         interval = Interval(row["value"], row["low"], row["high"])
-        checks.append(_check(f"{kind}: {metric} after SFT", threshold, row["value"], interval))
+        name = f"{spoken(kind)}: {metric} after SFT"
+        checks.append(Check(name, threshold, row["value"], interval))
         blind = [r["value"] for r in rows if r["baseline"] and r["model"] != SIDES_TOLD]
         best = max(blind, default=0.0)
         if threshold > 0:
-            name = f"{kind}: lower end of that above the best image-blind baseline"
-            checks.append(_check(name, best, row["low"]))
+            name = f"{spoken(kind)}: lower end of that above the best baseline that is told nothing"
+            checks.append(Check(name, best, row["low"], direction="above"))
     return checks
 
 
 def _reinforced(
-    recipe: Recipe, configs: Configs, differences: Sequence[Mapping[str, Any]], gain: Interval
-) -> list[dict[str, Any]]:
+    recipe: Recipe, differences: Sequence[Mapping[str, Any]], gain: Interval
+) -> list[Check]:
     lowest = min(0.0, recipe.grpo_gain)
-    checks = [
-        _check("GRPO: rise of the sampled held-out reward", recipe.grpo_gain, gain.value, gain),
-        # The interval has to exclude 0 where a rise is asked for.
-        _check("GRPO: lower end of that rise's interval", lowest, gain.low, above=True),
-    ]
     falls = {
         row["kind"]: row["value"]
         for row in reversed(differences)
         if (row["first"], row["second"]) == ("SFT", "GRPO")
     }
     worst = min(falls, key=lambda kind: falls[kind])
-    checks.append(
-        _check(f"GRPO: smallest change of any kind ({worst})", -recipe.max_fall, falls[worst])
-    )
-    return checks
+    return [
+        Check("GRPO: rise of the sampled held-out reward", recipe.grpo_gain, gain.value, gain),
+        # The interval has to exclude 0 where a rise is asked for.
+        Check("GRPO: lower end of that rise's interval", lowest, gain.low, direction="above"),
+        Check(
+            f"GRPO: smallest change of any kind ({spoken(worst)})", -recipe.max_fall, falls[worst]
+        ),
+    ]
 
 
-def _served(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    equal = sum(row["equals_engine"] for row in rows)
+def _served(rows: Sequence[Mapping[str, Any]]) -> list[Check]:
+    equal = sum(bool(row["equals_engine"]) for row in rows)
     streamed = min(row["num_chunks"] for row in rows)
     return [
-        _check("served answers equal to the engine's", len(rows), equal),
-        _check("fewest chunks of a streamed answer", 2, streamed),
+        Check("served answers equal to the engine's", len(rows), equal),
+        Check("fewest chunks of a streamed answer", 2, streamed),
     ]
 
 

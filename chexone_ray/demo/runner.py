@@ -100,7 +100,7 @@ def _all_stages(run: Run, clock: Clock) -> None:
         if run.is_done(name):
             logger.info("%s: complete already", title)
             continue
-        logger.info("%s: %s", title, (function.__doc__ or "").strip().splitlines()[0])
+        logger.info("%s: %s", title, _told(name, function, run.recipe))
         start = clock.total_s()
         run.starting_s = 0.0
         with _heartbeat(title, clock):
@@ -112,17 +112,43 @@ def _all_stages(run: Run, clock: Clock) -> None:
         logger.info("%s: done in %.0f s", title, seconds)
 
 
+def _told(name: str, function: StageFunction, recipe: Recipe) -> str:
+    """What a stage does, and how much of it where the recipe says so."""
+    line = (function.__doc__ or "").strip().splitlines()[0]
+    amount = stages.AMOUNTS.get(name)
+    return f"{line.removesuffix('.')} ({amount(recipe)})." if amount else line
+
+
+class _LastLine(logging.Handler):
+    """When anything was last logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = time.monotonic()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.at = time.monotonic()
+
+
 @contextmanager
 def _heartbeat(title: str, clock: Clock) -> Iterator[None]:
-    """A line every half minute, so that nobody wonders whether it hangs."""
+    """A line where nothing was logged for half a minute, so that nobody wonders whether it hangs;
+    the time spent is saved as often."""
     ended = threading.Event()
     start = clock.total_s()
+    last = _LastLine()
 
     def beat() -> None:
-        while not ended.wait(HEARTBEAT_S):
-            clock.save()
-            logger.info("%s: working, %.0f s so far", title, clock.total_s() - start)
+        saved = time.monotonic()
+        while not ended.wait(HEARTBEAT_S / 10):
+            now = time.monotonic()
+            if now - saved >= HEARTBEAT_S:
+                clock.save()
+                saved = now
+            if now - last.at >= HEARTBEAT_S:
+                logger.info("%s: working, %.0f s so far", title, clock.total_s() - start)
 
+    logging.getLogger().addHandler(last)
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
     try:
@@ -130,6 +156,7 @@ def _heartbeat(title: str, clock: Clock) -> Iterator[None]:
     finally:
         ended.set()
         thread.join(1.0)
+        logging.getLogger().removeHandler(last)
 
 
 @contextmanager
@@ -198,9 +225,10 @@ def _write(path: Path, value: object) -> None:
 def _say(folder: Path, summary: dict[str, Any]) -> None:
     for check in summary["checks"]:
         logger.info(
-            "%s %-44s at least %-8.4g reached %.4g",
+            "%s %-76s %-8s %-8.4g reached %.4g",
             "passed" if check["passed"] else "FAILED",
             check["name"],
+            check["direction"],
             check["threshold"],
             check["reached"],
         )

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.processes import with_parent
 
 if TYPE_CHECKING:
+    from chexone_ray.demo.recipe import Recipe
     from chexone_ray.demo.runner import Run, StageFunction
 
 logger = logging.getLogger(__name__)
@@ -197,3 +199,15 @@ STAGES: dict[str, StageFunction] = {
     "evaluate": evaluate,
     "serve": serve,
 }
+
+AMOUNTS: dict[str, Callable[[Recipe], str]] = {
+    "archive": lambda recipe: f"{recipe.archive.num_patients} patients",
+    "tiny-model": lambda recipe: (
+        f"{recipe.tiny_model['pretrain_steps']} steps, begun beside the stages before; they are in "
+        "tiny-model.log"
+    ),
+    "sft": lambda recipe: f"{recipe.sft['max_steps']} steps",
+    "filter": lambda recipe: f"{recipe.filter['max_candidates_per_kind']} prompts a kind",
+    "grpo": lambda recipe: f"{recipe.grpo['steps']} steps",
+}
+"""Stage -> how much it has to do, where the recipe says so."""

@@ -27,9 +27,6 @@ from chexone_ray.records import Sample, sample_from_row
 
 logger = logging.getLogger(__name__)
 
-Totals: TypeAlias = Mapping[str, tuple[Array, int]]
-"""System -> statistics summed by patient (P, S), and the number of rows that count."""
-
 
 @dataclass(frozen=True)
 class Judged:
@@ -37,7 +34,22 @@ class Judged:
 
     samples: tuple[Sample, ...]
     answers: tuple[str | None, ...]
-    num_failed: int = 0
+    failed: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a metric makes of one model's rows: only those that it applies to are in the counts."""
+
+    by_patient: Array
+    """Statistics summed by patient (P, S), patients sorted."""
+    num_rows: int
+    num_unparsed: int
+    num_failed: int
+
+
+Totals: TypeAlias = Mapping[str, Counted]
+"""By system."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +100,13 @@ def evaluate(config: EvaluateConfig) -> str:
         by_model = {name: rows[kind] for name, rows in judged.items()}
         some = next(iter(by_model.values())).samples
         constant = {
-            name: Judged(some, tuple(answer(sample) for sample in some))
+            name: Judged(some, tuple(map(answer, some)), (False,) * len(some))
             for name, answer in baselines_of(kind, train[kind]).items()
         }
         for metric in METRICS[kind]:
-            figures += _figures(kind, metric, constant, _totals_of(metric, constant), config, True)
+            figures += _figures(kind, metric, _totals_of(metric, constant), config, True)
             totals = _totals_of(metric, by_model)
-            figures += _figures(kind, metric, by_model, totals, config, False)
+            figures += _figures(kind, metric, totals, config, False)
             differences += _differences(kind, metric, totals, config)
     _write(config, figures, differences, judged)
     return config.output_uri
@@ -123,7 +135,7 @@ def _judged(rows: list[dict[str, Any]]) -> Judged:
     return Judged(
         tuple(sample_from_row(row) for row in rows),
         tuple(None if row["error"] else row["predicted_answer"] for row in rows),
-        sum(bool(row["error"]) for row in rows),
+        tuple(bool(row["error"]) for row in rows),
     )
 
 
@@ -142,60 +154,53 @@ def _refuse_different_rows(judged: Mapping[str, Mapping[str, Judged]]) -> None:
             )
 
 
-def _totals(metric: Metric, rows: Judged) -> tuple[Array, int]:
-    """Statistics summed by patient (P, S), patients sorted, and the number of rows that count."""
+def _counted(metric: Metric, rows: Judged) -> Counted:
     kept = [
-        (f"{sample.dataset}/{sample.patient}", statistics)
-        for sample, answer in zip(rows.samples, rows.answers, strict=True)
+        (f"{sample.dataset}/{sample.patient}", statistics, answer, failed)
+        for sample, answer, failed in zip(rows.samples, rows.answers, rows.failed, strict=True)
         if (statistics := metric.row(sample, answer)) is not None
     ]
     if not kept:
-        return np.zeros((0, 1)), 0
-    patients = [patient for patient, _ in kept]
-    values = np.array([statistics for _, statistics in kept], dtype=float)
-    return patient_totals(values, patients, sorted(set(patients))), len(kept)
+        return Counted(np.zeros((0, 1)), 0, 0, 0)
+    patients = [patient for patient, *_ in kept]
+    values = np.array([statistics for _, statistics, *_ in kept], dtype=float)
+    return Counted(
+        patient_totals(values, patients, sorted(set(patients))),
+        len(kept),
+        sum(answer is None and not failed for *_, answer, failed in kept),
+        sum(failed for *_, failed in kept),
+    )
 
 
 def _totals_of(metric: Metric, by_model: Mapping[str, Judged]) -> Totals:
-    return {name: _totals(metric, rows) for name, rows in by_model.items()}
+    return {name: _counted(metric, rows) for name, rows in by_model.items()}
 
 
 def _figures(
-    kind: str,
-    metric: Metric,
-    by_model: Mapping[str, Judged],
-    totals: Totals,
-    config: EvaluateConfig,
-    baseline: bool,
+    kind: str, metric: Metric, totals: Totals, config: EvaluateConfig, baseline: bool
 ) -> list[Figure]:
-    figures = []
-    for name, rows in by_model.items():
-        by_patient, num_rows = totals[name]
-        if not num_rows:
-            continue
-        interval = bootstrap(by_patient, metric.value, config.bootstrap, config.seed)
-        unparsed = sum(answer is None for answer in rows.answers) - rows.num_failed
-        figures.append(
-            Figure(
-                kind=kind,
-                metric=metric.name,
-                model=name,
-                **asdict(interval),
-                num_rows=num_rows,
-                num_patients=len(by_patient),
-                num_unparsed=unparsed,
-                num_failed=rows.num_failed,
-                baseline=baseline,
-            )
+    return [
+        Figure(
+            kind=kind,
+            metric=metric.name,
+            model=name,
+            **asdict(bootstrap(found.by_patient, metric.value, config.bootstrap, config.seed)),
+            num_rows=found.num_rows,
+            num_patients=len(found.by_patient),
+            num_unparsed=found.num_unparsed,
+            num_failed=found.num_failed,
+            baseline=baseline,
         )
-    return figures
+        for name, found in totals.items()
+        if found.num_rows
+    ]
 
 
 def _differences(
     kind: str, metric: Metric, totals: Totals, config: EvaluateConfig
 ) -> list[Difference]:
     """Every later model against every earlier one, in the order of `predictions_uri`."""
-    names = [name for name, (_, num_rows) in totals.items() if num_rows]
+    names = [name for name, found in totals.items() if found.num_rows]
     return [
         Difference(
             kind,
@@ -204,7 +209,11 @@ def _differences(
             second,
             **asdict(
                 paired_difference(
-                    totals[first][0], totals[second][0], metric.value, config.bootstrap, config.seed
+                    totals[first].by_patient,
+                    totals[second].by_patient,
+                    metric.value,
+                    config.bootstrap,
+                    config.seed,
                 )
             ),
         )

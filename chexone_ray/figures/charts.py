@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,8 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW, GREY = (
     "#F0E442",
     "#767676",
 )
+WIDE = 11.25
+"""Inches: as wide as the page."""
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, GREY)
 
 _STYLE = {
@@ -75,8 +78,8 @@ def curves(
     *,
     window: int = 1,
     log: bool = False,
-    width: float = 6.4,
-    height: float = 3.0,
+    width: float = WIDE,
+    height: float = 3.2,
 ) -> str:
     """Named (x, y) series in one chart; `window` > 1 draws a running mean over the raw line."""
     with drawing(width, height) as (_, (axis,), svg):
@@ -97,13 +100,19 @@ def curves(
 
 
 def intervals(
-    groups: Mapping[str, Sequence[tuple[str, float, float, float, bool]]],
+    groups: Mapping[str, Sequence[tuple[str, float, float, float, str]]],
     xlabel: str,
     *,
     targets: Mapping[str, float] | None = None,
-    width: float = 7.6,
+    width: float = WIDE,
 ) -> str:
-    """Dot and interval a system, a row a group; entries (system, value, low, high, baseline)."""
+    """Dot and interval a system, a row a group; entries (system, value, low, high, baseline).
+
+    `baseline` is the sort of baseline that the legend names, empty for a model; the first sort is
+    drawn as a stroke, any other as a cross.
+    """
+    sorts = list(dict.fromkeys(e[4] for rows in groups.values() for e in rows if e[4]))
+    marks = {"": "o"} | {sort: "x" if at else "|" for at, sort in enumerate(sorts)}
     systems = list(
         dict.fromkeys(entry[0] for rows in groups.values() for entry in rows if not entry[4])
     )
@@ -117,7 +126,7 @@ def intervals(
                 axis.plot(
                     [value],
                     [y],
-                    "|" if baseline else "o",
+                    marks[baseline],
                     color=shade,
                     markersize=7 if baseline else 5,
                 )
@@ -127,7 +136,8 @@ def intervals(
                 )
         for system in systems:
             axis.plot([], [], "o", color=colour[system], label=system)
-        axis.plot([], [], "|", color=GREY, label="baseline without the image", markersize=7)
+        for sort in sorts:
+            axis.plot([], [], marks[sort], color=GREY, label=sort, markersize=7)
         if targets:
             axis.plot([], [], "--", color="black", linewidth=0.9, label="bar to reach")
         axis.set_yticks(range(len(groups)), list(groups))
@@ -138,36 +148,53 @@ def intervals(
     return svg[0]
 
 
-def histograms(
-    series: Mapping[str, tuple[Sequence[float], Sequence[int]]],
-    cut: float,
-    xlabel: str,
-    *,
-    width: float = 7.6,
-) -> str:
-    """Small multiples of (bin edges, counts), the cut-off as a line: left of it is dropped."""
+@dataclass(frozen=True)
+class Spread:
+    """Prompts of one kind by the std of their rewards; `counts` leave out those with none."""
+
+    zero: int
+    """Prompts whose samples all got the same reward."""
+    edges: Sequence[float]
+    counts: Sequence[int]
+    kept: int
+
+
+def dropped(spread: Spread) -> tuple[int, list[int]]:
+    """How many of the zero bar and of each bin were not kept: the filter drops from the left."""
+    left = spread.zero + sum(spread.counts) - spread.kept
+    found = []
+    for count in (spread.zero, *spread.counts):
+        found.append(min(left, count))
+        left -= found[-1]
+    return found[0], found[1:]
+
+
+def histograms(series: Mapping[str, Spread], xlabel: str, *, width: float = WIDE) -> str:
+    """Small multiples; prompts without any spread are a bar of their own, left of a gap."""
     columns = max(1, len(series))
-    with drawing(width, 2.2, columns) as (_, axes, svg):
-        for axis, (name, (edges, counts)) in zip(axes, series.items(), strict=False):
-            widths = [b - a for a, b in pairwise(edges)]
-            axis.bar(
-                edges[:-1],
-                counts,
-                widths,
-                align="edge",
-                color=BLUE,
-                edgecolor="white",
-                linewidth=0.4,
+    with drawing(width, 2.6, columns) as (_, axes, svg):
+        for axis, (name, spread) in zip(axes, series.items(), strict=False):
+            widths = [b - a for a, b in pairwise(spread.edges)]
+            left = spread.edges[0] - 2 * widths[0]
+            zero, below = dropped(spread)
+            x, widths = [left, *spread.edges[:-1]], [widths[0], *widths]
+            grey, all_ = [zero, *below], [spread.zero, *spread.counts]
+            kept = [count - lost for count, lost in zip(all_, grey, strict=True)]
+            look: dict[str, Any] = {"align": "edge", "edgecolor": "white", "linewidth": 0.4}
+            axis.bar(x, grey, widths, color=GREY, label="dropped", **look)
+            axis.bar(x, kept, widths, bottom=grey, color=BLUE, label="kept", **look)
+            ticks = list(spread.edges[::2])[1:]
+            axis.set_xticks(
+                [left + widths[0] / 2, *ticks], ["0", *(f"{tick:.2g}" for tick in ticks)]
             )
-            axis.axvline(cut, color=RED, linewidth=1.2)
-            axis.set_title(name.replace("_", " "), fontsize=8)
-            axis.set_xlabel(xlabel, fontsize=8)
-            axis.tick_params(labelsize=7)
+            axis.set_title(name, fontsize=9)
+            axis.set_xlabel(xlabel)
         axes[0].set_ylabel("prompts")
+        axes[-1].legend(loc="upper right")
     return svg[0]
 
 
-def timeline(spans: Sequence[tuple[str, float, float, float]], *, width: float = 7.6) -> str:
+def timeline(spans: Sequence[tuple[str, float, float, float]], *, width: float = WIDE) -> str:
     """Stages as bars: (name, start, seconds, seconds of them spent starting processes)."""
     with drawing(width, 0.7 + 0.28 * len(spans)) as (_, (axis,), svg):
         for at, (_name, start, seconds, starting) in enumerate(spans):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,9 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .card{display:grid;grid-template-columns:250px 1fr;gap:16px;border:1px solid var(--line);
 border-radius:8px;padding:12px;margin:12px 0;background:var(--back)}
 .card dt{font-size:12px;color:var(--soft);margin-top:6px}.card dd{margin:0;white-space:pre-line}
-.chart{overflow-x:auto}.chart svg{max-width:100%;height:auto}
+.chart{overflow-x:auto}.chart svg{width:100%;height:auto}
+.range{white-space:nowrap}.correct{color:#1a7f37;font-weight:600}
+.wrong{color:#b42318;font-weight:600}
 @media(max-width:640px){.card{grid-template-columns:1fr}}
 """
 
@@ -47,14 +50,26 @@ class Film:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What a model said, and where it can be told whether that is right."""
+
+    trace: str
+    answer: str
+    right: bool | None = None
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
 class Card:
     """One question with what a model said to it."""
 
     films: tuple[Film, ...]
     question: str
     reference: str
-    answers: Mapping[str, tuple[str, str]]
-    """Model -> (trace, answer)."""
+    answers: Mapping[str, Said]
+    kind: str = ""
+    name: str = ""
+    """What the films are, shown under them."""
 
 
 def document(title: str, body: str) -> str:
@@ -73,9 +88,9 @@ def escape(text: object) -> str:
 
 
 def film(item: Film) -> str:
-    """An image with its boxes and its caption."""
+    """An image with its boxes and its caption; the caption alone where there are no bytes."""
     caption = f"<p>{escape(item.caption)}</p>" if item.caption else ""
-    return f"<div class='film'>{_overlay(item)}{caption}</div>"
+    return f"<div class='film'>{_overlay(item) if item.png else ''}{caption}</div>"
 
 
 def cards(title: str, items: Sequence[Card], note: str) -> str:
@@ -85,15 +100,41 @@ def cards(title: str, items: Sequence[Card], note: str) -> str:
     shown = []
     for card in items:
         said = "".join(
-            f"<dt>{escape(model)}</dt><dd>{escape(trace)} <b>{escape(answer)}</b></dd>"
-            for model, (trace, answer) in card.answers.items()
+            f"<dt>{escape(model)}{_verdict(answer)}</dt>"
+            f"<dd>{escape(answer.trace)} <b>{escape(answer.answer)}</b></dd>"
+            for model, answer in card.answers.items()
         )
         reference = f"<dt>reference</dt><dd>{escape(card.reference)}</dd>" if card.reference else ""
+        name = f"<p>{escape(card.name)}</p>" if card.name else ""
+        asked = f"question: {escape(card.kind)}" if card.kind else "question"
         shown.append(
-            f"<div class='card'><div>{''.join(film(item) for item in card.films)}</div>"
-            f"<dl><dt>question</dt><dd>{escape(card.question)}</dd>{said}{reference}</dl></div>"
+            f"<div class='card'><div class='film'>{''.join(film(item) for item in card.films)}"
+            f"{name}</div><dl><dt>{asked}</dt><dd>{escape(card.question)}</dd>{said}{reference}</dl></div>"
         )
     return f"<h2>{escape(title)}</h2><p class='soft'>{escape(note)}</p>{''.join(shown)}"
+
+
+def _verdict(said: Said) -> str:
+    if said.right is None:
+        return ""
+    return f" <span class='{'correct' if said.right else 'wrong'}'>{escape(said.verdict)}</span>"
+
+
+def interval(low: float, high: float) -> str:
+    """An interval that does not break across lines."""
+    return f"<span class='range'>{low:.3f}\u2013{high:.3f}</span>"
+
+
+_BOX = re.compile(r"<\|box\|>(.*?)<\|/box\|>")
+_CORNERS = re.compile(r"\)\s*,\s*\(")
+_MARK = re.compile(r"<\|/?(?:ref|box)\|>")
+_LAST = re.compile(r";\s*(?=$|[.,;])")
+
+
+def readable(text: str) -> str:
+    """Boxes in the model's notation as a reader writes them: "nodule (10,20)-(30,40) %"."""
+    text = _BOX.sub(lambda found: f" {_CORNERS.sub(')-(', found[1])} %; ", text)
+    return _LAST.sub("", _MARK.sub("", text)).strip()
 
 
 def _overlay(item: Film) -> str:

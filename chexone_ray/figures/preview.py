@@ -14,7 +14,7 @@ from chexone_ray.config import ImageConfig
 from chexone_ray.data import manifest, stream
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.errors import ImageError
-from chexone_ray.figures.page import Card, Film, cards, document, escape
+from chexone_ray.figures.page import Card, Film, Said, cards, document, escape
 from chexone_ray.kinds import KINDS
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.records import Sample, sample_from_row
@@ -90,11 +90,13 @@ def _card(sample: Sample, config: ImageConfig) -> Card:
     try:
         pictures = stream.load_images(sample, config)
     except ImageError as error:
-        return Card((), sample.question, "", {f"{told}: image {error.reason}": ("", sample.answer)})
+        return Card(
+            (), sample.question, "", {f"{told}: image {error.reason}": Said("", sample.answer)}
+        )
     films = []
     for at, (pixels, image) in enumerate(zip(pictures, sample.images, strict=True)):
         height, width = pixels.shape[:2]
         drawn = tuple(box for box in sample.boxes if box.image == at)
         caption = ", ".join(text for text in (image.role, image.view) if text)
         films.append(Film(images.to_png(pixels), width, height, caption, drawn))
-    return Card(tuple(films), sample.question, "", {told: (sample.reasoning, sample.answer)})
+    return Card(tuple(films), sample.question, "", {told: Said(sample.reasoning, sample.answer)})

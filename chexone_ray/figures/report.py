@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from chexone_ray.evaluation.constant import SIDES_TOLD
 from chexone_ray.figures import charts
-from chexone_ray.figures.page import Card, Film, cards, document, escape, film
+from chexone_ray.figures.page import Card, Film, cards, document, escape, film, interval
+from chexone_ray.kinds import spoken
 from chexone_ray.log import RESEARCH_USE_ONLY
 
 
@@ -21,10 +23,20 @@ class Content:
     films: Sequence[Film] = ()
     sft: Sequence[Mapping[str, float]] = ()
     grpo: Sequence[Mapping[str, float]] = ()
-    histograms: Mapping[str, tuple[Sequence[float], Sequence[int]]] = field(default_factory=dict)
+    histograms: Mapping[str, charts.Spread] = field(default_factory=dict)
     cut: float = 0.0
     cards: Sequence[Card] = ()
     real_cards: Sequence[Card] = ()
+    real_selection: str = ""
+    """Which of the real films are shown."""
+
+
+_EXAMPLES = (
+    "The first questions of each kind, every card of another patient. Correct is the option of the "
+    "reference, or boxes that overlap those of the reference by a mean IoU of 0.5 or more (none "
+    "where there are none). The label F1 of a report counts its findings, neither sides nor sizes. "
+    "Boxes are the upper left and the lower right corner in % of width and height."
+)
 
 
 def render(content: Content) -> str:
@@ -38,12 +50,13 @@ def render(content: Content) -> str:
         _filter(content),
         _grpo(content.grpo),
         _table(content.summary.get("metrics", [])),
-        cards("Held-out examples", content.cards, ""),
+        cards("Held-out examples", content.cards, _EXAMPLES),
         cards(
             "Real films",
             content.real_cards,
             "The model saw drawn phantoms only: it is untrained on real images. These answers mean "
-            "nothing beyond showing that real PNG and DICOM files pass through the whole chain.",
+            "nothing beyond showing that real PNG and DICOM files pass through the whole chain. "
+            + content.real_selection,
         ),
         _timings(content.summary),
     ]
@@ -66,7 +79,8 @@ def _head(content: Content) -> str:
 
 def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
     rows = "".join(
-        f"<tr><td>{escape(c['name'])}</td><td class='n'>{_number(c['threshold'])}</td>"
+        f"<tr><td>{escape(c['name'])}</td>"
+        f"<td class='n range'>{escape(c['direction'])} {_number(c['threshold'])}</td>"
         f"<td class='n'>{_number(c['reached'])}</td><td>{_interval(c)}</td>"
         f"<td><span class='verdict {_word(c)}'>{_word(c)}</span></td></tr>"
         for c in checks
@@ -74,7 +88,7 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     return (
-        "<h2>Checks</h2><table><tr><th>check</th><th class='n'>at least</th>"
+        "<h2>Checks</h2><table><tr><th>check</th><th class='n'>asked for</th>"
         "<th class='n'>reached</th>"
         f"<th>95 % interval</th><th>passed</th></tr>{rows}</table>"
     )
@@ -84,30 +98,34 @@ def _word(check: Mapping[str, Any]) -> str:
     return "yes" if check["passed"] else "no"
 
 
-def _number(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else escape(value)
+def _number(value: float) -> str:
+    """Counts and whole minutes as such, rates with three digits."""
+    if isinstance(value, int) or (value > 1 and float(value).is_integer()):
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value > 1 else f"{value:.3f}"
 
 
 def _interval(row: Mapping[str, Any]) -> str:
     low, high = row.get("low"), row.get("high")
-    return f"{low:.3f} to {high:.3f}" if low is not None and high is not None else ""
+    return interval(low, high) if low is not None and high is not None else ""
 
 
 def _headline(summary: Mapping[str, Any]) -> str:
-    groups: dict[str, list[tuple[str, float, float, float, bool]]] = {}
+    groups: dict[str, list[tuple[str, float, float, float, str]]] = {}
+    bars: dict[str, float] = {}
     first: dict[str, str] = {}
     for row in summary.get("metrics", []):
-        if first.setdefault(row["kind"], row["metric"]) == row["metric"]:
-            name = f"{row['kind'].replace('_', ' ')}\n{row['metric']}"
-            entry = (row["model"], row["value"], row["low"], row["high"], row["baseline"])
+        kind = row["kind"]
+        if first.setdefault(kind, row["metric"]) == row["metric"]:
+            name = f"{spoken(kind)}\n{row['metric']}"
+            told = "sides told" if row["model"] == SIDES_TOLD else "told nothing"
+            sort = f"baseline, {told}" if row["baseline"] else ""
+            entry = (row["model"], row["value"], row["low"], row["high"], sort)
             groups.setdefault(name, []).append(entry)
+            if kind in summary.get("thresholds", {}):
+                bars[name] = summary["thresholds"][kind]
     if not groups:
         return ""
-    bars = {
-        name: summary["thresholds"][name.split("\n")[0].replace(" ", "_")]
-        for name in groups
-        if name.split("\n")[0].replace(" ", "_") in summary.get("thresholds", {})
-    }
     chart = charts.intervals(groups, "held-out value, 95 % interval over patients", targets=bars)
     return f"<h2>What was learned</h2><div class='chart'>{chart}</div>"
 
@@ -116,7 +134,8 @@ def _films(films: Sequence[Film]) -> str:
     if not films:
         return ""
     return (
-        "<h2>Sample films</h2><p class='soft'>Boxes: reference solid blue, model dashed orange.</p>"
+        "<h2>Sample films</h2><p class='soft'>Held-out films. Boxes: reference solid blue, "
+        "answer after GRPO dashed orange.</p>"
         f"<div class='films'>{''.join(map(film, films))}</div>"
     )
 
@@ -135,7 +154,7 @@ def _by_kind(
     rows: Sequence[Mapping[str, float]], prefix: str
 ) -> dict[str, list[tuple[float, float]]]:
     keys = sorted({key for row in rows for key in row if key.startswith(prefix)})
-    return _series(rows, {key: key.removeprefix(prefix).replace("_", " ") for key in keys})
+    return _series(rows, {key: spoken(key.removeprefix(prefix)) for key in keys})
 
 
 def _chart(title: str, svg: str, note: str = "") -> str:
@@ -158,21 +177,32 @@ def _sft(rows: Sequence[Mapping[str, float]]) -> str:
 def _filter(content: Content) -> str:
     if not content.histograms:
         return ""
-    svg = charts.histograms(content.histograms, content.cut, "reward std")
-    note = "Spread of the reward over samples of one prompt; left of the line nothing is learned."
-    return _chart("Variance filter", svg, note)
+    shown = {spoken(kind): spread for kind, spread in content.histograms.items()}
+    svg = charts.histograms(shown, "std of the reward over the samples of a prompt")
+    note = (
+        "Prompts by how much the rewards of their samples differ. Grey ones are dropped: all of "
+        "bar 0, whose samples all got the same reward, so that nothing can be learned from them"
+    )
+    if content.cut > 0:
+        note += f", and those with a std of at most {content.cut:g}, a part of the bar beside it"
+    return _chart("Variance filter", svg, f"{note}.")
 
 
 def _grpo(rows: Sequence[Mapping[str, float]]) -> str:
     if not rows:
         return ""
     window = max(1, len(rows) // 15)
-    rewards = {**_series(rows, {"grpo/reward": "all"}), **_by_kind(rows, "grpo/reward/kind/")}
+    kinds = _by_kind(rows, "grpo/reward/kind/")
+    note = "Mean reward of the rollouts of each step"
+    if len(kinds) == 1:
+        note += f"; one kind is trained: {next(iter(kinds))}"
+        kinds = {}
+    rewards = {**_series(rows, {"grpo/reward": "all"}), **kinds}
     svg = charts.curves(rewards, "optimizer step", "mean reward", window=window)
     kl = _series(rows, {"grpo/kl": "KL to the start"})
     if kl:
         svg += charts.curves(kl, "optimizer step", "KL to the start", window=window, height=2.2)
-    return _chart("Reinforcement (GRPO)", svg, "Mean reward of the rollouts of each step.")
+    return _chart("Reinforcement (GRPO)", svg, f"{note}.")
 
 
 def _table(figures: Sequence[Mapping[str, Any]]) -> str:
@@ -184,9 +214,9 @@ def _table(figures: Sequence[Mapping[str, Any]]) -> str:
         line = lines.setdefault(
             (row["kind"], row["metric"]), {"baselines": [], "rows": row["num_rows"]}
         )
-        text = f"{row['value']:.3f} <span class='soft'>{row['low']:.3f}-{row['high']:.3f}</span>"
+        text = f"{row['value']:.3f} <span class='soft'>{interval(row['low'], row['high'])}</span>"
         if row["baseline"]:
-            line["baselines"].append(f"{escape(row['model'])} {text}")
+            line["baselines"].append(f"{_baseline(row['model'])} {text}")
         else:
             unparsed = (
                 f"<br><span class='soft'>{row['num_unparsed']} unparsed</span>"
@@ -196,7 +226,7 @@ def _table(figures: Sequence[Mapping[str, Any]]) -> str:
             line[row["model"]] = text + unparsed
     head = "".join(f"<th>{escape(system)}</th>" for system in systems)
     body = "".join(
-        f"<tr><td>{escape(kind.replace('_', ' '))}</td><td>{escape(metric)}</td>"
+        f"<tr><td>{escape(spoken(kind))}</td><td>{escape(metric)}</td>"
         f"<td class='n'>{line['rows']}</td><td>{'<br>'.join(line['baselines'])}</td>"
         + "".join(f"<td>{line.get(system, '')}</td>" for system in systems)
         + "</tr>"
@@ -204,7 +234,45 @@ def _table(figures: Sequence[Mapping[str, Any]]) -> str:
     )
     return (
         "<h2>Held-out results</h2><table><tr><th>kind</th><th>metric</th><th class='n'>rows</th>"
-        f"<th>baselines without the image</th>{head}</tr>{body}</table>"
+        f"<th>baselines without the image</th>{head}</tr>{body}</table>{_told(figures)}"
+    )
+
+
+def _baseline(name: str) -> str:
+    if name == SIDES_TOLD:
+        return f"{escape(name.removesuffix(', sides told'))} <b>(told the sides)</b>"
+    return escape(name)
+
+
+def _told(figures: Sequence[Mapping[str, Any]]) -> str:
+    """How far the trained models are above the baseline that is told a part of the answer."""
+    said = []
+    first: dict[str, str] = {}
+    for told in (row for row in figures if row["model"] == SIDES_TOLD):
+        if first.setdefault(told["kind"], told["metric"]) != told["metric"]:
+            continue
+        rows = [
+            row
+            for row in figures
+            if (row["kind"], row["metric"]) == (told["kind"], told["metric"])
+            and not row["baseline"]
+            and row["value"] > told["value"]
+        ]
+        above = [
+            f"{row['model']} is {row['value'] - told['value']:.3f} above it ({row['value']:.3f}, "
+            f"intervals {'overlap' if row['low'] <= told['high'] else 'apart'})"
+            for row in rows
+        ]
+        said.append(
+            f"In {spoken(told['kind'])} it gets {told['value']:.3f}, {told['metric']}: "
+            f"{' and '.join(above) or 'no model is above it'}."
+        )
+    if not said:
+        return ""
+    return (
+        "<p class='soft'>The baseline marked (told the sides) sees no image but is told how many "
+        "boxes there are and on which sides; the checks leave it out. "
+        f"{escape(' '.join(said))}</p>"
     )
 
 

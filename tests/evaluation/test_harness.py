@@ -12,13 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chexone_ray import storage
+from chexone_ray import boxes, storage
 from chexone_ray.config import EvaluateConfig
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import harness
 from chexone_ray.evaluation.harness import evaluate
+from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.predict import result_schema
-from chexone_ray.records import ImageRef, Sample, sample_to_row
+from chexone_ray.records import Box, ImageRef, Sample, sample_to_row
 
 SAMPLE = Sample(
     id="0",
@@ -89,6 +91,24 @@ def test_table_counts_what_failed_as_wrong(tmp_path: Path) -> None:
     assert RESEARCH_USE_ONLY in (out / "table.md").read_text()
     rows = pq.read_table(out / "rows.parquet").to_pylist()
     assert [r["statistics"] for r in rows if r["model"] == "a"] == [[1, 1], [0, 1], [0, 1], [1, 1]]
+
+
+def test_unparsed_and_failed_are_counted_among_the_rows_of_the_metric() -> None:
+    box = Box("nodule", (0.1, 0.1, 0.3, 0.3))
+    boxed = replace(SAMPLE, kind="grounding", boxes=(box,))
+    empty = replace(SAMPLE, kind="grounding", boxes=())
+    rows = harness.Judged(
+        (boxed, boxed, boxed, empty, empty),
+        (None, None, boxes.encode([box]), None, "No nodule detected."),
+        (False, True, False, False, False),
+    )
+    found = {m.name: harness._counted(m, rows) for m in METRICS["grounding"]}
+    counts = {name: (c.num_rows, c.num_unparsed, c.num_failed) for name, c in found.items()}
+    assert counts == {
+        "mean IoU (matched)": (3, 1, 1),
+        "IoU >= 0.5": (3, 1, 1),
+        "specificity": (2, 1, 0),
+    }
 
 
 def test_models_must_have_answered_the_same_rows(tmp_path: Path) -> None:
