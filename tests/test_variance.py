@@ -167,6 +167,8 @@ def write_manifest(folder: Path) -> str:
     rows = [
         replace(
             sample(int(name[-1]), name[:-2]),
+            patient=f"patient of {name}",
+            study=f"study of {name}",
             images=(ImageRef(str(folder / "film.png")),),
             answer="yes" if name.startswith("presence") else "left",
         )
