@@ -216,5 +216,5 @@ def _refusal(sample: Sample, error: str) -> str:
     except ImageError as found:
         return f"{said} ({found.message})" if found.reason == code else said
     except ChexoneError:
-        logger.info("%s is gone, so the page tells only that it was refused", image.uri)
+        logger.info("a refused film is gone, so the page tells only that it was refused")
     return said
