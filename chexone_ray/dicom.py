@@ -35,7 +35,7 @@ ALL = (1 << 30, 1 << 30)
 _ONE_SAMPLE = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _DEFLATED, _EXPLICIT = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.1"
 _CHUNK = 1 << 20
-_HEADER_LIMIT = 64_000_000
+_HEADER_LIMIT = 40_000_000
 """Pixels that a deflated file may hold where only its header is asked for."""
 
 

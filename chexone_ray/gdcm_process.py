@@ -58,7 +58,7 @@ def decode(
     )
     for _ in range(2):
         child = _idle_child() or _start()
-        reply = _ask(child, request + frame)
+        reply = _ask(child, request, frame)
         if reply is not None:
             break
         if child.returncode != 0:  # 0: it gave up waiting just as the frame was sent; once more.
@@ -70,12 +70,13 @@ def decode(
     return reply[1]
 
 
-def _ask(child: Any, message: bytes) -> tuple[bool, bytes] | None:
+def _ask(child: Any, request: bytes, frame: bytes) -> tuple[bool, bytes] | None:
     """Whether the frame was decoded, and its bytes; None where the child is dead now."""
     alarm = threading.Timer(TIMEOUT_S, child.kill)
     alarm.start()
     try:
-        child.stdin.write(message)
+        child.stdin.write(request)
+        child.stdin.write(frame)
         child.stdin.flush()
         decoded, length = _REPLY.unpack(_exactly(child.stdout, _REPLY.size))
         data = _exactly(child.stdout, length)
@@ -147,9 +148,10 @@ def _serve() -> None:
         if len(header) < _REQUEST.size:
             return
         *numbers, photometric, syntax, length = _REQUEST.unpack(header)
-        frame = sys.stdin.buffer.read(length)
         try:
-            data = _decode_here(gdcm, frame, numbers, _text(photometric), _text(syntax))
+            fragment = gdcm.Fragment()
+            fragment.SetByteStringValue(sys.stdin.buffer.read(length))
+            data = _decode_here(gdcm, fragment, numbers, _text(photometric), _text(syntax))
             decoded = True
         except Exception:  # Whatever it is, the parent is told and the next frame is served.
             data, decoded = b"", False
@@ -159,11 +161,9 @@ def _serve() -> None:
 
 
 def _decode_here(
-    gdcm: Any, frame: bytes, numbers: list[int], photometric: str, syntax: str
+    gdcm: Any, fragment: Any, numbers: list[int], photometric: str, syntax: str
 ) -> bytes:
     columns, rows, bits_allocated, bits_stored, signed = numbers
-    fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(frame)
     fragments = gdcm.SequenceOfFragments.New()
     fragments.AddFragment(fragment)
     element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))

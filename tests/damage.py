@@ -275,7 +275,7 @@ def _with_number(data: bytes, at: int, form: str, draw: random.Random) -> bytes:
 
 def _larger(data: bytes, draw: random.Random) -> bytes:
     """One larger size in every header of the file at once, so that it is believed further in."""
-    width, height = (draw.choice((300, 3_000, 7_900)) for _ in range(2))
+    width, height = (draw.choice((300, 3_000, 6_300)) for _ in range(2))
     out = bytearray(data)
 
     def put(mark: bytes, skip: int, form: str, *numbers: int) -> None:

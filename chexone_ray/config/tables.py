@@ -25,7 +25,7 @@ class ImageConfig(Settings):
     )
     min_pixels: PositiveInt = Field(3_136, description="Smallest area after the resize, in pixels.")
     max_source_pixels: PositiveInt = Field(
-        64_000_000,
+        40_000_000,
         description="Refuse files that declare more pixels, or a third in colour DICOM, unread.",
     )
     no_window: Literal["percentile", "full_range"] = Field(
