@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from chexone_ray import images, storage
+from chexone_ray import checkpoints, images, storage
 from chexone_ray.config import (
     EngineConfig,
     FilterConfig,
@@ -226,7 +226,8 @@ def test_select_writes_the_smaller_manifest_once(tmp_path: Path) -> None:
         with pytest.raises(ChexoneError, match="other settings"):
             select(config.model_copy(update={"min_std": 0.1}), pool)
         recorded = storage.read_json(storage.join(config.output_uri, "config.json"))
-        assert FilterConfig(**recorded) == config, "the refused run has not written its own"
+        asked = checkpoints.as_trained(config)
+        assert FilterConfig(**recorded) == asked, "the refused run has not written its own"
         strict = config.model_copy(
             update={"output_uri": str(tmp_path / "strict"), "max_failure_rate": 0.1}
         )
