@@ -186,7 +186,8 @@ def test_other_body_parts_are_refused(part: str) -> None:
     "part", ["CHEST", "", "THORAX", "Rib", "CHEST ABDOMEN", "CHESTABDOMEN", "TORAX", "CHARM", "1"]
 )
 def test_chest_and_words_of_a_hospitals_own_pass(part: str) -> None:
-    shown(film(ramp(), BodyPartExamined=part, **WINDOW))
+    named = shown(film(ramp(), BodyPartExamined=part, **WINDOW))
+    assert (named == shown(film(ramp(), **WINDOW))).all()
 
 
 @pytest.mark.parametrize(

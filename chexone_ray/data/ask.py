@@ -76,8 +76,8 @@ def ask(
                 if (study.dataset, study.study) not in asked:
                     tally.lose(study, "study_without_question", study.study)
             rows += found
-    tally.lose_thinned(rows, config)
     kept = [row for row in rows if _is_mixed_in(row, config)]
+    tally.lose_thinned(rows, kept)
     block = Block(
         number,
         uri,
@@ -205,8 +205,8 @@ class _Tally:
     def lose(self, study: Study, reason: str, place: str, count: int = 1) -> None:
         self.letters.append(Letter(study.dataset, reason, place, count))
 
-    def lose_thinned(self, rows: Sequence[dict[str, Any]], config: PrepareConfig) -> None:
-        thinned = Counter(row["dataset"] for row in rows if not _is_mixed_in(row, config))
+    def lose_thinned(self, rows: Sequence[dict[str, Any]], kept: Sequence[dict[str, Any]]) -> None:
+        thinned = Counter(r["dataset"] for r in rows) - Counter(r["dataset"] for r in kept)
         self.letters += [Letter(name, "question_thinned", "", n) for name, n in thinned.items()]
 
 

@@ -86,7 +86,7 @@ def test_mixing_multiplies_and_thins_training_rows_by_their_rank() -> None:
     assert _is_mixed_in({**high, "split": "test"}, mixed), "held-out rows stay"
     assert not _is_mixed_in({**low, "rank": 0}, config(mix={"side": 0.0}))
     tally = _Tally()
-    tally.lose_thinned([low, high], mixed)
+    tally.lose_thinned([low, high], [low])
     assert [(letter.reason, letter.count) for letter in tally.letters] == [("question_thinned", 1)]
 
 

@@ -105,11 +105,8 @@ def multi_choice(scene: Scene) -> Drafts:
     others = scene.rng.sample(absent, min(len(absent), MAX_OPTIONS - len(right)))
     names = [*right, *others]
     scene.rng.shuffle(names)
-    signs = [
-        wording.sign(name, fact.side, fact.zone, scene.rng)
-        for name in names
-        if name in right and (fact := scene.film.known[name])
-    ]
+    seen = [(name, scene.film.known[name]) for name in names if name in right]
+    signs = [wording.sign(name, fact.side, fact.zone, scene.rng) for name, fact in seen]
     draft = lettered("options", scene.ask("multi_choice"), names, set(right))
     yield replace(draft, reasoning=" ".join(signs), images=(scene.film.image,))
 
