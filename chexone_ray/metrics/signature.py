@@ -1,0 +1,22 @@
+"""The signature printed with every figure: what the number depends on, in one line.
+
+After sacrebleu (Post 2018, "A call for clarity in reporting BLEU scores"): two figures with the same
+signature were computed alike, two with different ones are not to be compared.
+"""
+
+from __future__ import annotations
+
+from chexone_ray import __version__
+
+
+def signature(name: str, **settings: str | int | float | bool) -> str:
+    """`name|key:value|...|v:VERSION`; the settings in the order given, yes and no for booleans.
+
+    >>> signature("BLEU-4", level="corpus", tok="ptb", smooth="none").rpartition("|")[0]
+    'BLEU-4|level:corpus|tok:ptb|smooth:none'
+    """
+    parts = [name]
+    for key, value in settings.items():
+        shown = ("yes" if value else "no") if isinstance(value, bool) else value
+        parts.append(f"{key}:{shown}")
+    return "|".join([*parts, f"v:{__version__}"])
