@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePosixPath
-from pickle import loads as unpickle
 from typing import Any
 
 from chexone_ray import images, storage
@@ -34,14 +35,19 @@ MISSING = "image_missing"
 AMBIGUOUS = "image_ambiguous"
 
 
+def pack(chunks: Sequence[Sequence[Sequence[PendingStudy]]]) -> bytes:
+    """Chunks of patients for `ask_block`, small: those of all blocks wait in memory together."""
+    return zlib.compress(pickle.dumps(chunks, pickle.HIGHEST_PROTOCOL), 1)
+
+
 def ask_block(batch: Any, config: PrepareConfig, folder: str) -> Any:
-    """Dataset step. Needs `number` and `chunks` (pickled: chunks of patients, each patient a list
+    """Dataset step. Needs `number` and `chunks` (packed: chunks of patients, each patient a list
     of `PendingStudy`); writes each block into `folder` and gives `number` and `block` (JSON).
     """
     import pyarrow as pa
 
     numbers = batch["number"].to_pylist()
-    chunks = map(unpickle, batch["chunks"].to_pylist())
+    chunks = (pickle.loads(zlib.decompress(data)) for data in batch["chunks"].to_pylist())
     written = []
     for number, patients in zip(numbers, chunks, strict=True):
         rows, films, block = ask(patients, number, blocks.rows_uri(folder, number), config)

@@ -4,8 +4,9 @@
 
 An image is decoded once for each study of a data set that shows it; what cannot be used is counted
 by reason and ends the run when too much of a source is damaged. What has been asked waits in
-blocks beside the manifest, so a run that was killed goes on. The driver holds what the tables say
-of the studies, and of the questions what choosing needs (`choose.COLUMNS`), but no texts of theirs.
+blocks beside the manifest, so a run that was killed goes on. What the tables say of the studies
+waits on the driver's disk; its memory holds one source at a time, of every study where it lies, and
+of the questions what choosing needs (`choose.COLUMNS`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import hashlib
 import json
 import logging
 import os
-import pickle
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -22,14 +22,14 @@ from typing import Any
 from chexone_ray import runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import blocks, choose, drops, duplicates, leaks, manifest, shuffle
-from chexone_ray.data.ask import ask_block
+from chexone_ray.data.ask import ask_block, pack
 from chexone_ray.data.blocks import Letter
 from chexone_ray.data.chunks import chunked
 from chexone_ray.data.packed_images import locate
 from chexone_ray.data.preflight import preflight
 from chexone_ray.data.refuse import idle_settings, refuse
+from chexone_ray.data.shelf import Entry, Patients, Shelf
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.vindr_boxes import box_files
 from chexone_ray.errors import ChexoneError
@@ -186,7 +186,7 @@ def config_digest(config: PrepareConfig) -> str:
 
 def read_sources(
     config: PrepareConfig,
-) -> tuple[list[list[PendingStudy]], list[Letter], Counter[leaks.Move]]:
+) -> tuple[Patients, list[Letter], Counter[leaks.Move]]:
     """Studies of all sources by patient and time, what their tables lost, and the studies that are
     in another split than their archive's own.
 
@@ -195,29 +195,30 @@ def read_sources(
     a setting of a source has no effect.
     """
     letters: list[Letter] = []
-    by_patient: dict[leaks.Patient, list[PendingStudy]] = defaultdict(list)
+    shelf = Shelf()
+    by_patient: dict[leaks.Patient, list[Entry]] = defaultdict(list)
     first_uri: dict[tuple[str, str], str] = {}
     for source in config.sources:
         for problem in idle_settings(source):
             raise ChexoneError(problem)
         found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
         drops.check_rows(source, found, lost, config.max_drop_share)
-        found = [item.with_uncertain(source.uncertain) for item in locate(source, found)]
         letters += [Letter(source.adapter, *letter) for letter in lost.letters(source.uri)]
         repeated: Counter[str] = Counter()
-        for item in found:
-            study = item.study
-            key = (study.dataset, study.study)
+        for item in locate(source, found):
+            entry = shelf.put(item.with_uncertain(source.uncertain))
+            key = (entry.dataset, entry.study)
             if key in first_uri:
                 repeated[first_uri[key]] += 1
             first_uri.setdefault(key, source.uri)
-            by_patient[leaks.numbers_of(source.adapter), study.patient].append(item)
+            by_patient[leaks.numbers_of(source.adapter), entry.patient].append(entry)
         if repeated:
             raise ChexoneError(_told_twice(source, repeated))
+        del found
     for studies in by_patient.values():
-        studies[:] = in_order(studies)
-    patients, moves = leaks.settle(by_patient, leaks.held_out(config))
-    return patients, letters, moves
+        studies.sort(key=lambda entry: (entry.date, entry.study))
+    shelved, moves = leaks.settle(by_patient, leaks.held_out(config))
+    return Patients(shelf, shelved), letters, moves
 
 
 def _told_twice(source: SourceConfig, repeated: Counter[str]) -> str:
@@ -234,17 +235,15 @@ def _told_twice(source: SourceConfig, repeated: Counter[str]) -> str:
     )
 
 
-def _ask(
-    patients: list[list[PendingStudy]], folder: str, config: PrepareConfig
-) -> list[blocks.Block]:
+def _ask(patients: Patients, folder: str, config: PrepareConfig) -> list[blocks.Block]:
     """Ask all questions, block by block, into `folder`; what an interrupted run finished is not
     done again."""
     import ray
 
     done = blocks.finished(folder)
-    parts = cut(chunked(patients, PATIENTS_PER_CHUNK, config), CHUNKS_PER_BLOCK)
+    parts = cut(chunked(patients.shelved, PATIENTS_PER_CHUNK, config), CHUNKS_PER_BLOCK)
     todo = [
-        {"number": number, "chunks": pickle.dumps(part)}
+        {"number": number, "chunks": pack([[patients[at] for at in chunk] for chunk in part])}
         for number, part in enumerate(parts)
         if number not in done
     ]
