@@ -84,7 +84,7 @@ def _write(
     info: dict[str, Any],
 ) -> None:
     """The parts and everything beside them, the commit file last."""
-    twice = duplicates.report(asked)
+    twice, num_twice = duplicates.report(asked)
     with timed(logger, "shuffling and writing"):
         parts, removed, phases = _shuffle(asked, config)
     for name, table in (
@@ -100,7 +100,7 @@ def _write(
         "num_studies": sum(block.num_studies for block in asked),
         "num_images": sum(block.num_images for block in asked),
         "dropped": dict(sorted((blocks.by_reason(letters) + removed).items())),
-        "duplicates": duplicates.counts(twice),
+        "duplicates": num_twice,
         "curriculum": phases if config.curriculum else [],
     }
     written = manifest.write_manifest(config.output_uri, parts, info)
