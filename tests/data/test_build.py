@@ -13,7 +13,7 @@ from chexone_ray import images, storage
 from chexone_ray.config import ImageConfig, PrepareConfig, RayConfig, SourceConfig
 from chexone_ray.data import manifest
 from chexone_ray.data.build import prepare, read_sources
-from chexone_ray.data.choose import choose, kept, removed, undecided
+from chexone_ray.data.choose import COLUMNS, Removed, choose, kept, removed, undecided
 from chexone_ray.data.phantom import random_phantom
 from chexone_ray.data.refuse import problems
 from chexone_ray.data.splits import SPLITS
@@ -45,7 +45,9 @@ def everything(uri: str) -> list[Sample]:
 
 def groups(rows: list[tuple[str, str, str, str, int]]) -> Any:
     names = ("split", "kind", "group", "cls", "rank")
-    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
+    return pa.Table.from_pylist(
+        [dict(zip(names, row, strict=True)) | {"dataset": "d"} for row in rows]
+    )
 
 
 PURE = settings("unused", "unused")
@@ -101,15 +103,13 @@ def test_only_what_a_rule_may_remove_is_held_and_removals_are_told_by_reason() -
     held = undecided(groups(rows), config)
     assert held["kind"].to_pylist() == ["presence"] * 3 + ["view"] * 3
     assert removed(held, choose(held, config)) == {
-        ("train", "presence", "question_balanced_away"): 1,
-        ("train", "view", "question_over_max_per_kind"): 1,
+        Removed("train", "presence", "d", "question_balanced_away"): 1,
+        Removed("train", "view", "d", "question_over_max_per_kind"): 1,
     }
 
 
 def test_choose_of_nothing_keeps_no_limit() -> None:
-    schema = pa.schema(
-        [(n, pa.string()) for n in ("split", "kind", "group", "cls")] + [("rank", pa.int64())]
-    )
+    schema = pa.schema([(name, pa.int64() if name == "rank" else pa.string()) for name in COLUMNS])
     assert choose(schema.empty_table(), PURE) == {}
 
 
@@ -284,8 +284,10 @@ def test_a_table_of_ones_own_becomes_questions(s3: Any, ray_local: None) -> None
 
 def test_only_a_manifests_own_files_are_cleared(tmp_path: Path) -> None:
     own = ("part-train-00000.parquet", "manifest.json", "CARD.md", "duplicates.parquet")
-    others = ("part-1.zip", "part-train.csv", "prepared/manifest.json", "notes.txt")
-    others += ("prepared/part-train-00000.parquet", "archive/part-test-00001.parquet")
+    others = (
+        *("part-1.zip", "part-train.csv", "prepared/manifest.json", "notes.txt"),
+        *("prepared/part-train-00000.parquet", "archive/part-test-00001.parquet"),
+    )
     for name in (*own, *others):
         place = tmp_path / "out" / name
         place.parent.mkdir(parents=True, exist_ok=True)
