@@ -282,9 +282,7 @@ class RewardConfig(Settings):
     report: Weight = Field(
         1.0, description="Label, finding and text agreement of reports; exact entities."
     )
-    trace_agreement: Weight = Field(
-        0.0, description="The trace says what the boxed answer says."
-    )
+    trace_agreement: Weight = Field(0.0, description="The trace says what the boxed answer says.")
     trace_factuality: Weight = Field(
         0.0, description="Findings of the trace that the reference bears out."
     )

@@ -27,6 +27,7 @@ from chexone_ray.grpo.ledger import TrainerReport
 from chexone_ray.grpo.progress import step_metrics
 from chexone_ray.grpo.rollouts import Haul, Position, Roller
 from chexone_ray.grpo.workers import Workers
+from chexone_ray.rewards.score import refuse_unscored
 from chexone_ray.training import checkpoint
 from chexone_ray.training.launch import Fit, fit
 
@@ -170,6 +171,7 @@ def _roller(config: GrpoConfig, engines: EnginePool) -> Roller:
     from chexone_ray.engine.requests import RequestMaker
 
     samples = read_samples(config.manifest_uri, config.split, (), None)
+    refuse_unscored(samples, config.rewards)
     maker = RequestMaker(config.model_uri, config.images, config.prompts)
     return Roller(config, samples, maker, engines)
 

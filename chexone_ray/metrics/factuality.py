@@ -1,5 +1,4 @@
-"""Is what a trace states borne out by the reference, and how much of it comes twice. Pure, by rules.
-"""
+"""Is what a trace states borne out by the reference, and how much of it comes twice. By rules."""
 
 from __future__ import annotations
 

@@ -35,9 +35,11 @@ _IN_THE_LUNG = frozenset(
 """Labels that have a region; of the pleura and of devices it says nothing new."""
 _ALSO_CALLED = {
     "effusion": "pleural effusion",
+    "effusions": "pleural effusion",
     "pleural effusions": "pleural effusion",
     "pulmonary edema": "edema",
     "opacity": "lung opacity",
+    "opacities": "lung opacity",
     "airspace opacity": "lung opacity",
     "lesion": "lung lesion",
     "nodule": "lung lesion",
@@ -138,8 +140,8 @@ def opposite(a: Mention, b: Mention) -> bool:
 
 
 def listed_labels(text: str) -> frozenset[str]:
-    """The labels of a comma list, as NV-Reason answers: each of the 14 by any of its usual names, in
-    lower case; a name that is not known stays as it is, normalised."""
+    """The labels of a comma list, as NV-Reason answers: of the 14 by any of their usual names,
+    in lower case; a name that is not known stays as it is, normalised."""
     names = (normalise(part) for part in re.split(r"[,;\n]|\band\b", text))
     return frozenset(_ALSO_CALLED.get(name, name) for name in names if name)
 
@@ -147,14 +149,12 @@ def listed_labels(text: str) -> frozenset[str]:
 def _add(found: dict[tuple[str, str], Finding], new: Finding) -> None:
     old = found.get((new.name, new.side))
     if old is not None:
-        new = replace(
-            old, severity=old.severity or new.severity, region=old.region or new.region
-        )
+        new = replace(old, severity=old.severity or new.severity, region=old.region or new.region)
     found[new.name, new.side] = new
 
 
 def _merged(found: Iterable[Finding]) -> list[Finding]:
-    """"The effusion is small" after "a left effusion" is no second one: it tells of the first."""
+    """ "The effusion is small" after "a left effusion" is no second one: it tells of the first."""
     by_name = defaultdict(list)
     for finding in found:
         by_name[finding.name].append(finding)
@@ -194,9 +194,7 @@ def _region(line: str, phrase: Phrase, said: tuple[Phrase, ...]) -> str:
     if phrase.label not in _IN_THE_LUNG:
         return ""
     here = [
-        other
-        for other in said
-        if other.sentence == phrase.sentence and other.label in _IN_THE_LUNG
+        other for other in said if other.sentence == phrase.sentence and other.label in _IN_THE_LUNG
     ]
     nearest = ""
     closest = len(line) + 1

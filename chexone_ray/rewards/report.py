@@ -1,4 +1,4 @@
-"""Report reward: what is stated, how closely, and how it is worded, guarded against flipped polarity.
+"""Report reward: what is stated, how closely and in which words, guarded against flipped polarity.
 
 `guard x (1/2 label F1 + 1/4 finding F1 + 1/4 token overlap)`, in 0-1. None of them is used alone:
 word overlap hardly notices a lost "no", a label score can be had by keywords and knows neither
