@@ -294,8 +294,10 @@ def _chosen(answer: str, options: tuple[str, ...]) -> frozenset[str]:
         by_text = {normalise(option): normalise(option) for option in options}
         return _by_text(answer, by_text) or _by_text(bare, by_text)
     by_text = {text: key for key, text in keyed.items() if text}
-    if whole in by_text:
-        return frozenset((by_text[whole],))
+    # The whole first: an option may read "2" or "A and B", which are keys too.
+    exact = _part(plain, keyed, by_text) or _part(bare, keyed, by_text)
+    if exact:
+        return frozenset((exact,))
     for candidate in (plain, bare, bare.removeprefix("(").removesuffix(")")):
         if _KEY_LIST.fullmatch(candidate):
             return frozenset(key.upper() for key in _ONE_KEY.findall(candidate))
@@ -327,7 +329,7 @@ def _by_parts(answer: str, keyed: dict[str, str], by_text: dict[str, str]) -> fr
     """Options of a list where every part is a key, a text or a key with its own text: "B pneumonia"
     is option B only where option B reads "pneumonia"."""
     found = set()
-    for part in [answer] if _part(answer, keyed, by_text) else _SPLIT.split(answer):
+    for part in _SPLIT.split(answer):
         if part.strip(_EDGE):
             found.add(_part(part.strip(_EDGE), keyed, by_text))
     return frozenset(key for key in found if key) if None not in found else frozenset()
@@ -339,7 +341,11 @@ def _part(part: str, keyed: dict[str, str], by_text: dict[str, str]) -> str | No
     text = normalise(part)
     if text in by_text:
         return by_text[text]
-    own = _OWN_TEXT.fullmatch(part)
-    if own and keyed.get(own.group(1).upper()) == normalise(own.group(2).removesuffix(")")):
-        return own.group(1).upper()
+    for written in (_OPTION, _OWN_TEXT):
+        found = written.fullmatch(part)
+        if found:
+            *keys, own = found.groups()
+            key = next(key for key in keys if key).upper()
+            if own and keyed.get(key) in (normalise(own), normalise(own.removesuffix(")"))):
+                return key
     return None

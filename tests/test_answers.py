@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
@@ -243,6 +244,43 @@ def test_options_in_other_written_forms() -> None:
         assert chosen_options(text, numbered) == {"2"}
     assert chosen_options("1, 3", numbered) == chosen_options("1 and 3", numbered) == {"1", "3"}
     assert chosen_options("3 cm", numbered) == chosen_options("3.5 cm", numbered) == frozenset()
+
+
+TEXTS = (
+    "Right lower lobe consolidation, and effusion",
+    "A small left effusion",
+    "Increased since prior (better)",
+    "Option of surgery",
+    "The answer is unclear",
+    "Cardiomegaly and edema",
+    "Is normal",
+    "Pneumonia is the best answer",
+    "None of the above",
+    "Left-sided line; tip in the SVC",
+    "3 cm mass",
+    "C. difficile colitis",
+    "Grade B",
+    "(S) shape",
+    "a and b",
+    "5",
+)
+WRITTEN = (
+    "({k})", "{k}", "{k}.", "({k}) {x}", "({k}) {x}.", "{k}. {x}", "{k}) {x}", "{k}: {x}", "{x}",
+    "The answer is ({k}) {x}.", "The answer is {k}.", "Option {k}", "**{k}. {x}**",
+)  # fmt: skip
+
+
+def test_every_written_form_of_awkward_options() -> None:
+    draw = random.Random(0)
+    for _ in range(60):
+        texts = draw.sample(TEXTS, draw.randint(2, 6))
+        for style in ("({}) {}", "{}. {}", "{}) {}"):
+            pairs = list(zip("ABCDEF", texts, strict=False))
+            options = tuple(style.format(key, text) for key, text in pairs)
+            for key, text in pairs:
+                for form in WRITTEN:
+                    answer = form.format(k=key, x=text)
+                    assert chosen_options(answer, options) == {key}, (answer, options)
 
 
 def test_words_of_an_option_are_not_taken_for_a_preamble() -> None:
