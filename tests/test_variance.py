@@ -16,6 +16,7 @@ from chexone_ray.config import (
     EngineConfig,
     FilterConfig,
     ImageConfig,
+    RewardConfig,
     SamplingConfig,
     TinyModelConfig,
 )
@@ -231,6 +232,23 @@ def test_select_writes_the_smaller_manifest_once(tmp_path: Path) -> None:
         report = storage.read_json(storage.join(config.output_uri, "report.json"))
         assert (report["prompts"], report["failed"], report["kept"]) == (6, 1, 2)
         assert report["kinds"]["presence"]["zero"] == 1
+        # presence-0, -1 and -2 have one, four and two of four right.
+        assert report["kinds"]["presence"]["mean_parts"] == {
+            "format": 1.0,
+            "options": pytest.approx(7 / 12),
+        }
+        parts = {g["id"]: dict(g["parts"]) for g in groups}
+        assert parts["side-0"] == {"format": 1.0, "options": 0.75} and parts["presence-9"] == {}
+        published = config.model_copy(
+            update={
+                "output_uri": str(tmp_path / "published"),
+                "rewards": RewardConfig(rules="original", report=0),
+            }
+        )
+        num_asked = len(ScriptedEngine.asked)
+        with pytest.raises(ChexoneError, match=r"6 rows of the tasks \{'t': 6\}"):
+            select(published, pool)
+        assert len(ScriptedEngine.asked) == num_asked
         assert not storage.exists(storage.join(config.output_uri, "progress"))
 
         assert select(config, pool) == config.output_uri
