@@ -197,17 +197,23 @@ def _region(line: str, phrase: Phrase, said: tuple[Phrase, ...]) -> str:
         other for other in said if other.sentence == phrase.sentence and other.label in _IN_THE_LUNG
     ]
     nearest = ""
-    closest = len(line) + 1
+    closest = 2 * len(line)
     for word in _REGION.finditer(line):
-        gaps = [_gap(other, word.start(), word.end()) for other in here]
-        own = _gap(phrase, word.start(), word.end())
+        gaps = [_gap(line, other, *word.span()) for other in here]
+        own = _gap(line, phrase, *word.span())
         if own == min(gaps) and own < closest:
             nearest, closest = word.lastgroup or "", own
     return nearest
 
 
-def _gap(phrase: Phrase, start: int, end: int) -> int:
-    return max(phrase.start - end, start - phrase.end, 0)
+def _gap(line: str, phrase: Phrase, start: int, end: int) -> int:
+    """Letters between a phrase and a word; more than any sentence has where a comma or an "and"
+    parts the two."""
+    from chexone_ray.metrics.report_words import JOIN
+
+    low, high = (end, phrase.start) if start < phrase.start else (phrase.end, start)
+    parted = bool(JOIN.search(line, low, max(low, high)))
+    return max(high - low, 0) + (len(line) if parted else 0)
 
 
 def _ordered(found: Iterable[Finding]) -> list[Finding]:

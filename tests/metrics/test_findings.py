@@ -30,6 +30,15 @@ EFFUSION = Finding("pleural effusion", "left", "mild")
                 Finding("mass", "left", region="upper"),
             },
         ),
+        # A region is that of one finding, before or behind it.
+        (
+            "A mass in the right upper lobe, and mild atelectasis.",
+            {Finding("mass", "right", region="upper"), Finding("atelectasis", "", "mild")},
+        ),
+        (
+            "Edema and a nodule in the left upper zone.",
+            {Finding("edema", "left"), Finding("nodule", "left", region="upper")},
+        ),
         # A finding on both sides is two, each with its own severity where it has one.
         (
             "There is a small right and a large left pleural effusion.",
