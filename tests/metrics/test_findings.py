@@ -32,8 +32,8 @@ EFFUSION = Finding("pleural effusion", "left", "mild")
         ),
         # A region is that of one finding, before or behind it.
         (
-            "A mass in the right upper lobe, and mild atelectasis.",
-            {Finding("mass", "right", region="upper"), Finding("atelectasis", "", "mild")},
+            "A mass in the right upper lobe, and atelectasis.",
+            {Finding("mass", "right", region="upper"), Finding("atelectasis")},
         ),
         (
             "Edema and a nodule in the left upper zone.",
