@@ -35,7 +35,10 @@ def read_row_group(uri: str, number: int, kinds: Sequence[str] = ()) -> Any:
 
     system, path = storage.filesystem(uri)
     with system.open_input_file(path) as file:
-        table = pq.ParquetFile(file).read_row_group(number).cast(sample_schema())
+        table = pq.ParquetFile(file).read_row_group(number)
+    if "topic" not in table.column_names:  # a manifest of before there were topics
+        table = table.append_column("topic", pa.array([""] * len(table), pa.string()))
+    table = table.cast(sample_schema())
     if kinds:
         table = table.filter(pa.compute.is_in(table["kind"], pa.array(kinds)))
     return table

@@ -7,6 +7,7 @@ and Welsh 2007, percentile interval). Images of one patient are never treated as
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -70,3 +71,14 @@ def paired_difference(first: Array, second: Array, value: Value, draws: int, see
     estimate = float(value(second.sum(axis=0)) - value(first.sum(axis=0)))
     drawn = _draws(second, value, draws, seed) - _draws(first, value, draws, seed)
     return _interval(estimate, drawn)
+
+
+def wilson(hits: int, num_rows: int) -> Interval:
+    """A share with its 95 % score interval (Wilson 1927), for counts of rows taken one by one."""
+    if not num_rows:
+        return Interval(float("nan"), float("nan"), float("nan"))
+    share, z = hits / num_rows, 1.959963984540054
+    scale = 1 + z * z / num_rows
+    centre = (share + z * z / (2 * num_rows)) / scale
+    spread = z * math.sqrt(share * (1 - share) / num_rows + (z / (2 * num_rows)) ** 2) / scale
+    return Interval(share, max(0.0, centre - spread), min(1.0, centre + spread))
