@@ -26,12 +26,11 @@ _LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "\u2013": "--",
-    "\u2212": "--",
 }
 _CSS = """
 :root{color-scheme:light;--ink:#1b1f24;--soft:#59636e;--line:#d8dee4;--back:#f6f8fa}
 body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:#fff;margin:0 auto;
-max-width:1180px;padding:24px}
+max-width:1320px;padding:24px}
 h1{font-size:25px;margin:0 0 4px}h2{font-size:18px;margin:30px 0 8px}
 .banner{background:#fff3cd;border:1px solid #e6c200;border-radius:6px;padding:8px 12px;
 margin:12px 0}

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from chexone_ray.evaluation.constant import MAJORITY, RANDOM
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, family
+from chexone_ray.evaluation.significance import MCNEMAR_EXACT_BELOW
 from chexone_ray.evaluation.statistics import wilson
 from chexone_ray.kinds import spoken
 from chexone_ray.log import RESEARCH_USE_ONLY
 
 LEVEL = 0.05
+MAX_TEST_LINES = 60
 COLUMN_BASELINES = (RANDOM, MAJORITY)
 """Those that every kind has and that have a column; the others are in a table of their own."""
 
@@ -76,9 +78,10 @@ def document(
     reference = next((figure.model for figure in figures if not figure.baseline), "")
     grids = (
         _results(figures, differences, signatures, reference),
-        _tests(differences, reference),
-        _other_baselines(figures, signatures),
         _failures(outcomes),
+        _tests(differences, reference, baseline=False),
+        _tests(differences, reference, baseline=True),
+        _other_baselines(figures, signatures),
     )
     return Document(
         "Results",
@@ -149,26 +152,32 @@ def _best(figures: Sequence[Figure]) -> str:
     return _shown(max(values) if figures[0].higher_is_better else min(values))
 
 
-def _tests(differences: Sequence[Difference], reference: str) -> Grid:
-    """Headline tests against the reference model; all others are in differences.json."""
+def _tests(differences: Sequence[Difference], reference: str, baseline: bool) -> Grid:
+    """Headline tests between models, or of models against baselines: all of them where they are
+    few, else those against the reference model, or none. The rest is in differences.json."""
+    chosen = [
+        d for d in differences if d.headline and d.baseline == baseline and d.p_value is not None
+    ]
+    if len(chosen) > MAX_TEST_LINES:
+        chosen = [d for d in chosen if d.first == reference]
     lines = tuple(
         (
             Cell(d.setting),
             Cell(spoken(d.kind)),
             Cell(d.metric),
-            Cell(d.second),
+            Cell(f"{d.second} against {d.first}"),
             Cell(_signed(d.value), f"{_signed(d.low)} to {_signed(d.high)}", is_number=True),
             Cell(_p(d.p_value), is_number=True),
             Cell(_p(d.p_holm), is_number=True),
             Cell(_p(d.mcnemar_p), is_number=True),
         )
-        for d in differences
-        if d.headline and not d.baseline and d.first == reference and d.p_value is not None
+        for d in chosen
     )
-    names = ("setting", "kind", "metric", "system")
+    names = ("setting", "kind", "metric", "systems")
     numbers = ("difference", "p", "p (Holm)", "p (McNemar, by row)")
     head = [*map(Cell, names), *(Cell(name, is_number=True) for name in numbers)]
-    return _without_empty(f"Differences to {reference}", head, lines)
+    title = "Models against baselines" if baseline else "Models against models"
+    return _without_empty(title, head, lines)
 
 
 def _other_baselines(figures: Sequence[Figure], signatures: Sequence[str]) -> Grid:
@@ -219,7 +228,10 @@ def _notes(
         "Values with 95 % intervals: percentile bootstrap over patients "
         f"({draws.bootstrap} draws, seed {draws.seed})."
     )
-    yield "Rows that were unparsed, refused or failed count as wrong."
+    yield (
+        "Rows that were unparsed, refused or failed count as wrong; the interval of their share is "
+        "Wilson's, over rows."
+    )
     if len({figure.model for figure in figures if not figure.baseline}) > 1:
         yield "Bold: the best model of a line."
     if any(figure.baseline for figure in figures):
@@ -235,14 +247,16 @@ def _notes(
             "models in this evaluation."
         )
         yield (
-            "McNemar's test is shown beside it for rows that are right or wrong. It takes rows as "
-            "independent, which those of one patient are not: the randomisation test decides."
+            "McNemar's test is shown where the metric is a share of right rows (exact below "
+            f"{MCNEMAR_EXACT_BELOW} discordant rows, else chi-square with continuity correction). "
+            "It takes rows as independent, which those of one patient are not: the randomisation "
+            "test decides."
         )
     blind = family(differences, baseline=True)
     if blind:
         yield (
             f"The {blind} headline tests of a model against {MAJORITY} or {RANDOM} are a family of "
-            "their own, in differences.json."
+            "their own. All tests are in differences.json."
         )
     for count in (size, blind):
         least = count / (1 + draws.randomisations)

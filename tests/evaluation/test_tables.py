@@ -136,7 +136,7 @@ def test_latex_balances_and_escapes() -> None:
     assert depth == 0
     begun = re.findall(r"\\begin\{(\w+)\}", text)
     ended = re.findall(r"\\end\{(\w+)\}", text)
-    assert sorted(begun) == sorted(ended) and begun.count("tabular") == 4
+    assert sorted(begun) == sorted(ended) and begun.count("tabular") == 5
     body = "\n".join(line for line in bare.splitlines() if not line.startswith("%"))
     assert not set("%$#^~|<>") & set(body)
     assert "_" not in body
