@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from chexone_ray import storage
@@ -73,14 +73,16 @@ def evaluate_settings(
     randomisations: int = 10_000,
     record: Settings | None = None,
 ) -> str:
-    """Write table.{json,md,tex,html}, differences.json, outcomes.json and rows.parquet.
+    """Write table.{json,md,tex,html}, differences.json, outcomes.json and rows.parquet; see
+    docs/evaluation.md.
 
     `bootstrap` and `randomisations` are draws over patients; without `randomisations` nothing is
     tested. Baselines are fitted on the train split of each setting's manifest, if it has one.
     `record` is written beside the results as config.json.
 
     Raises:
-        ChexoneError: a setting's models answered different rows, or a kind has no metric.
+        ChexoneError: a setting's models answered different rows, a kind has no metric, or a model
+            has the name of a baseline.
     """
     draws = Draws(bootstrap, randomisations, seed)
     answers: dict[str, Answers] = {}
@@ -99,6 +101,7 @@ def evaluate_settings(
                 name: all_answered(samples, list(map(answer, samples)))
                 for name, answer in baselines_of(kind, train.get(kind, []), seed).items()
             }
+            _refuse_baseline_names(models, blind)
             found = measure(Part(setting, kind), METRICS[kind], models, blind, draws)
             figures += found[0]
             differences += found[1]
@@ -132,6 +135,12 @@ def _refuse_different_rows(setting: str, answers: Answers) -> None:
                 f"models {first!r} and {other!r}{of} answered different rows ({len(odd)} differ): "
                 "use one manifest, split, kinds and max_per_kind"
             )
+
+
+def _refuse_baseline_names(models: Collection[str], baselines: Collection[str]) -> None:
+    for name in models:
+        if name in baselines:
+            raise ChexoneError(f"a model is called {name!r} like a baseline: give it another name")
 
 
 def outcomes(answers: Mapping[str, Answers]) -> list[Outcome]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ from chexone_ray.evaluation.constant import MAJORITY, RANDOM
 from chexone_ray.evaluation.kinds import Metric
 from chexone_ray.evaluation.predictions import Judged
 from chexone_ray.evaluation.significance import holm, is_zero_one, mcnemar, randomisation_test
-from chexone_ray.evaluation.statistics import Array, bootstrap, paired_difference, patient_totals
+from chexone_ray.evaluation.statistics import Array, drawn_values, interval, patient_totals
 from chexone_ray.metrics.summable import mean_value
 
 TESTED_BASELINES = (MAJORITY, RANDOM)
@@ -96,34 +96,51 @@ class Counted:
 
     rows: Array
     """Statistics of each row (N, S)."""
+    patients: tuple[str, ...]
+    """Sorted."""
     by_patient: Array
-    """The same summed by patient (P, S), patients sorted."""
+    """The statistics summed by patient (P, S)."""
     num_unparsed: int
     num_refused: int
     num_failed: int
 
 
-Totals: TypeAlias = Mapping[str, Counted]
-"""By system."""
+@dataclass(frozen=True)
+class Measured:
+    """A system's figure with its bootstrap values (draws,), for patients that it shares."""
+
+    counts: Counted
+    value: float
+    drawn: Array
+    baseline: bool
 
 
-def counted(metric: Metric, judged: Judged) -> Counted:
-    """The statistics of all rows that the metric applies to."""
+RowsStatistics: TypeAlias = Sequence[Sequence[float] | None]
+"""What a metric makes of each row, None where it does not apply."""
+
+
+def row_statistics(metric: Metric, judged: Judged) -> RowsStatistics:
+    """The statistics of every row, in order."""
+    return [metric.row(*pair) for pair in zip(judged.samples, judged.answers, strict=True)]
+
+
+def counted(judged: Judged, statistics: RowsStatistics, topic: str = "") -> Counted:
+    """The counts of the rows of one topic, of all for none."""
     kept = [
-        (f"{sample.dataset}/{sample.patient}", statistics, status)
-        for sample, answer, status in zip(
-            judged.samples, judged.answers, judged.statuses, strict=True
-        )
-        if (statistics := metric.row(sample, answer)) is not None
+        at
+        for at, (sample, found) in enumerate(zip(judged.samples, statistics, strict=True))
+        if found is not None and topic in ("", sample.topic)
     ]
     if not kept:
-        return Counted(np.zeros((0, 1)), np.zeros((0, 1)), 0, 0, 0)
-    patients = [patient for patient, *_ in kept]
-    values = np.array([statistics for _, statistics, _ in kept], dtype=float)
-    statuses = [status for *_, status in kept]
+        return Counted(np.zeros((0, 1)), (), np.zeros((0, 1)), 0, 0, 0)
+    patients = [f"{s.dataset}/{s.patient}" for s in (judged.samples[at] for at in kept)]
+    order = sorted(set(patients))
+    values = np.array([statistics[at] for at in kept], dtype=float)
+    statuses = [judged.statuses[at] for at in kept]
     return Counted(
         values,
-        patient_totals(values, patients, sorted(set(patients))),
+        tuple(order),
+        patient_totals(values, patients, order),
         statuses.count("unparsed"),
         statuses.count("refused"),
         statuses.count("failed"),
@@ -142,35 +159,49 @@ def measure(
 
     Topics have figures where there are two or more of them; the differences are of all rows.
     """
-    figures: list[Figure] = []
+    figures: dict[str, list[Figure]] = {topic: [] for topic in ("", *_topics(models))}
     differences: list[Difference] = []
     for number, metric in enumerate(metrics):
-        plain = {name: counted(metric, rows) for name, rows in baselines.items()}
-        own = {name: counted(metric, rows) for name, rows in models.items()}
-        figures += _figures(part, metric, not number, plain, True, draws)
-        figures += _figures(part, metric, not number, own, False, draws)
-        for first, second, baseline in _pairs(own, plain):
-            found = _difference(
-                part, metric, (first, (plain if baseline else own)[first]), (second, own[second]),
-                draws,
-            )  # fmt: skip
-            differences.append(replace(found, headline=not number, baseline=baseline))
-    for topic in _topics(models):
-        for number, metric in enumerate(metrics):
-            for systems, baseline in ((baselines, True), (models, False)):
-                totals = {n: counted(metric, rows.of_topic(topic)) for n, rows in systems.items()}
-                place = replace(part, topic=topic)
-                figures += _figures(place, metric, not number, totals, baseline, draws)
-    return figures, differences
+        systems = {**baselines, **models}
+        statistics = {name: row_statistics(metric, rows) for name, rows in systems.items()}
+        for topic, found in figures.items():
+            counts = {n: counted(rows, statistics[n], topic) for n, rows in systems.items()}
+            measured = _measured(metric, counts, baselines, draws)
+            place = replace(part, topic=topic)
+            found += [_figure(place, metric, not number, *item) for item in measured.items()]
+            if not topic:
+                differences += [
+                    _difference(part, metric, not number, pair, measured, draws)
+                    for pair in _pairs(measured)
+                ]
+    return [figure for found in figures.values() for figure in found], differences
 
 
-def _pairs(own: Totals, plain: Totals) -> list[tuple[str, str, bool]]:
-    """(first, second, whether first is a baseline): every later model against every earlier one,
-    and every model against each tested baseline."""
-    names = [name for name, found in own.items() if len(found.rows)]
-    blind = [name for name in TESTED_BASELINES if name in plain and len(plain[name].rows)]
-    pairs = [(a, b, False) for at, a in enumerate(names) for b in names[at + 1 :]]
-    return pairs + [(first, second, True) for first in blind for second in names]
+def _measured(
+    metric: Metric, counts: Mapping[str, Counted], baselines: Collection[str], draws: Draws
+) -> dict[str, Measured]:
+    """The systems with a row, all on the same patients, so that their draws are."""
+    found = {name: count for name, count in counts.items() if len(count.rows)}
+    if not found:
+        return {}
+    if len({(count.patients, len(count.rows)) for count in found.values()}) > 1:
+        raise ValueError(f"metric {metric.name!r} applies to other rows of one system than another")
+    totals = [count.by_patient for count in found.values()]
+    drawn = drawn_values(totals, metric.value, draws.bootstrap, draws.seed)
+    return {
+        name: Measured(
+            count, float(metric.value(count.by_patient.sum(axis=0))), values, name in baselines
+        )
+        for (name, count), values in zip(found.items(), drawn, strict=True)
+    }
+
+
+def _pairs(measured: Mapping[str, Measured]) -> list[tuple[str, str]]:
+    """Every later model against every earlier one, and every model against each tested baseline."""
+    names = [name for name, found in measured.items() if not found.baseline]
+    blind = [name for name in TESTED_BASELINES if name in measured and name not in names]
+    pairs = [(first, second) for at, first in enumerate(names) for second in names[at + 1 :]]
+    return pairs + [(first, second) for first in blind for second in names]
 
 
 def _topics(models: Mapping[str, Judged]) -> list[str]:
@@ -179,47 +210,43 @@ def _topics(models: Mapping[str, Judged]) -> list[str]:
     return sorted(found) if len(found) > 1 else []
 
 
-def _figures(
-    part: Part, metric: Metric, headline: bool, totals: Totals, baseline: bool, draws: Draws
-) -> list[Figure]:
-    return [
-        Figure(
-            **asdict(part),
-            metric=metric.name,
-            signature=metric.signature,
-            model=name,
-            **asdict(bootstrap(found.by_patient, metric.value, draws.bootstrap, draws.seed)),
-            num_rows=len(found.rows),
-            num_patients=len(found.by_patient),
-            num_unparsed=found.num_unparsed,
-            num_refused=found.num_refused,
-            num_failed=found.num_failed,
-            baseline=baseline,
-            headline=headline,
-            higher_is_better=metric.higher_is_better,
-        )
-        for name, found in totals.items()
-        if len(found.rows)
-    ]
+def _figure(part: Part, metric: Metric, headline: bool, name: str, measured: Measured) -> Figure:
+    counts = measured.counts
+    return Figure(
+        **asdict(part),
+        metric=metric.name,
+        signature=metric.signature,
+        model=name,
+        **asdict(interval(measured.value, measured.drawn)),
+        num_rows=len(counts.rows),
+        num_patients=len(counts.patients),
+        num_unparsed=counts.num_unparsed,
+        num_refused=counts.num_refused,
+        num_failed=counts.num_failed,
+        baseline=measured.baseline,
+        headline=headline,
+        higher_is_better=metric.higher_is_better,
+    )
 
 
 def _difference(
     part: Part,
     metric: Metric,
-    first: tuple[str, Counted],
-    second: tuple[str, Counted],
+    headline: bool,
+    pair: tuple[str, str],
+    measured: Mapping[str, Measured],
     draws: Draws,
 ) -> Difference:
-    """Between the two (name, counts); `p_holm` is filled in by `corrected`."""
-    totals = first[1].by_patient, second[1].by_patient
-    found = paired_difference(*totals, metric.value, draws.bootstrap, draws.seed)
+    """Between the two, `p_holm` left to `corrected`."""
+    first, second = (measured[name] for name in pair)
     p_value = mcnemar_p = None
     test = mcnemar_test = ""
     if draws.randomisations:
+        totals = first.counts.by_patient, second.counts.by_patient
         p = randomisation_test(*totals, metric.value, draws.randomisations, draws.seed)
         p_value = None if math.isnan(p) else p
         test = f"approximate randomisation by patient, two-sided, {draws.randomisations} draws"
-        hits = _hits(metric, first[1].rows), _hits(metric, second[1].rows)
+        hits = _hits(metric, first.counts.rows), _hits(metric, second.counts.rows)
         if hits[0] is not None and hits[1] is not None:
             by_row = mcnemar(hits[0], hits[1])
             mcnemar_p, mcnemar_test = by_row.p_value, by_row.test
@@ -227,16 +254,15 @@ def _difference(
         part.setting,
         part.kind,
         metric.name,
-        first[0],
-        second[0],
-        **asdict(found),
+        *pair,
+        **asdict(interval(second.value - first.value, second.drawn - first.drawn)),
         p_value=p_value,
         test=test,
         p_holm=None,
         mcnemar_p=mcnemar_p,
         mcnemar_test=mcnemar_test,
-        headline=False,
-        baseline=False,
+        headline=headline,
+        baseline=first.baseline,
     )
 
 

@@ -76,16 +76,6 @@ class Judged:
     statuses: tuple[Status, ...]
     reasonings: tuple[str, ...]
 
-    def of_topic(self, topic: str) -> Judged:
-        """The rows of one topic."""
-        at = [i for i, sample in enumerate(self.samples) if sample.topic == topic]
-        return Judged(
-            tuple(self.samples[i] for i in at),
-            tuple(self.answers[i] for i in at),
-            tuple(self.statuses[i] for i in at),
-            tuple(self.reasonings[i] for i in at),
-        )
-
 
 def all_answered(samples: Sequence[Sample], answers: Sequence[str]) -> Judged:
     """The rows of a system that cannot fail, such as a baseline."""

@@ -46,7 +46,12 @@ def randomisation_test(first: Array, second: Array, value: Value, draws: int, se
     as_large = 0
     for at in range(0, draws, _DRAWS_A_BLOCK):
         size = min(_DRAWS_A_BLOCK, draws - at)
-        moved = rng.integers(0, 2, size=(size, len(gain)), dtype=np.int8).astype(float) @ gain
+        swapped = np.unpackbits(
+            np.frombuffer(rng.bytes(size * -(-len(gain) // 8)), np.uint8).reshape(size, -1),
+            axis=1,
+            count=len(gain),
+        )
+        moved = swapped.astype(float) @ gain
         drawn = np.abs(value(end - moved) - value(start + moved))
         as_large += size - int((drawn < bar).sum())
     return (1 + as_large) / (1 + draws)

@@ -20,7 +20,7 @@ from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.harness import SettingRuns, evaluate, evaluate_settings
 from chexone_ray.evaluation.kinds import METRICS, row_value
-from chexone_ray.evaluation.measures import counted
+from chexone_ray.evaluation.measures import counted, row_statistics
 from chexone_ray.evaluation.predictions import Judged, all_answered
 from chexone_ray.evaluation.rows import rows_schema, rows_table
 from chexone_ray.log import RESEARCH_USE_ONLY
@@ -212,7 +212,7 @@ def test_unparsed_and_failed_are_counted_among_the_rows_of_the_metric() -> None:
         ("unparsed", "failed", "answered", "unparsed", "answered"),
         ("",) * 5,
     )
-    found = {m.name: counted(m, rows) for m in METRICS["grounding"]}
+    found = {m.name: counted(rows, row_statistics(m, rows)) for m in METRICS["grounding"]}
     counts = {name: (len(c.rows), c.num_unparsed, c.num_failed) for name, c in found.items()}
     assert counts == {
         "mean IoU (matched)": (3, 1, 1),
@@ -231,3 +231,20 @@ def test_models_must_have_answered_the_same_rows(tmp_path: Path) -> None:
 def test_an_unfinished_prediction_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ChexoneError, match="not complete"):
         run(tmp_path, {"a": str(tmp_path / "nothing")})
+
+
+def test_a_model_cannot_be_called_like_a_baseline(tmp_path: Path) -> None:
+    manifest_uri = str(tmp_path / "manifest")
+    manifest.write_samples(manifest_uri, [replace(SAMPLE, split="train")], {"seed": 0})
+    runs = SettingRuns(manifest_uri, {"random": write(tmp_path / "a", ["normal"])})
+    with pytest.raises(ChexoneError, match="'random' like a baseline"):
+        evaluate_settings(str(tmp_path / "out"), {"": runs})
+
+
+def test_a_manifest_without_a_train_split_has_no_baselines(tmp_path: Path) -> None:
+    manifest_uri = str(tmp_path / "manifest")
+    manifest.write_samples(manifest_uri, [SAMPLE], {"seed": 0})
+    runs = SettingRuns(manifest_uri, {"a": write(tmp_path / "a", ["normal"])})
+    evaluate_settings(str(tmp_path / "out"), {"": runs}, bootstrap=10)
+    figures = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert [figure["model"] for figure in figures] == ["a"]
