@@ -12,7 +12,7 @@ import logging
 import statistics
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from chexone_ray.engine.lease import leased_pool
 from chexone_ray.engine.scaling import parts_in_flight
 from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.log import RESEARCH_USE_ONLY
-from chexone_ray.parts import PartFolder, ahead, cut, to_parquet
+from chexone_ray.parts import PartFolder, ahead, numbered, to_parquet
 from chexone_ray.records import Sample
 from chexone_ray.rewards.score import score
 
@@ -122,24 +122,27 @@ def select(config: FilterConfig, pool: EnginePool | None = None) -> str:
     ):
         logger.info("filter: %s is complete", config.output_uri)
         return config.output_uri
-    samples = stream.read_samples(
-        config.manifest_uri, config.split, config.kinds, config.max_candidates_per_kind
-    )
-    if not samples:
+    total = stream.count_samples(*_rows(config))
+    if not total:
         raise ChexoneError(
             f"{config.manifest_uri} has no rows of filter.split={config.split} "
             f"and filter.kinds={list(config.kinds) or 'all'}: check them"
         )
-    groups = _sample_groups(config, samples, folder, pool)
+    groups = _sample_groups(config, total, folder, pool)
     kept = keep(groups, config.min_std, config.quota_per_kind)
     if not kept:
         raise ChexoneError(
             f"filter: none of {len(groups)} prompts has a reward std above "
             f"min_std={config.min_std}: lower it, raise sampling.temperature or sampling.n"
         )
-    _write(config, samples, groups, kept, folder.settings_digest)
+    _write(config, groups, kept, folder.settings_digest)
     storage.delete(folder.uri)
     return config.output_uri
+
+
+def _rows(config: FilterConfig) -> tuple[str, str, Sequence[str], int | None]:
+    """The candidates, as `stream` is asked for them."""
+    return config.manifest_uri, config.split, config.kinds, config.max_candidates_per_kind
 
 
 def _settings(config: FilterConfig) -> dict[str, Any]:
@@ -155,7 +158,7 @@ def _settings(config: FilterConfig) -> dict[str, Any]:
 
 def _sample_groups(
     config: FilterConfig,
-    samples: Sequence[Sample],
+    total: int,
     folder: PartFolder,
     pool: EnginePool | None,
 ) -> list[Group]:
@@ -164,20 +167,21 @@ def _sample_groups(
 
     done = folder.open()
     storage.record_settings(config.output_uri, config)
-    parts = list(enumerate(cut(samples, PROMPTS_PER_PART)))
-    missing = [(number, part) for number, part in parts if number not in done]
-    if missing:
+    num_parts = -(-total // PROMPTS_PER_PART)
+    if len(done) < num_parts:
+        parts = numbered(stream.iter_samples(*_rows(config)), PROMPTS_PER_PART)
+        missing = ((number, part) for number, part in parts if number not in done)
         with (
             leased_pool(config, pool) as engines,
             closing(RequestMaker(config.model_uri, config.images, config.prompts)) as maker,
         ):
-            _fill(config, missing, folder, engines, maker, len(samples))
+            _fill(config, missing, folder, engines, maker, total)
     groups = [
         Group(**{**row, "rewards": tuple(row["rewards"])})
-        for number, _ in parts
+        for number in range(num_parts)
         for row in folder.read(number).to_pylist()
     ]
-    _check_failures(config, Counter(g.error for g in groups if g.error), len(samples))
+    _check_failures(config, Counter(g.error for g in groups if g.error), total)
     return groups
 
 
@@ -191,7 +195,7 @@ def _check_failures(config: FilterConfig, reasons: Counter[str], total: int) -> 
 
 def _fill(
     config: FilterConfig,
-    missing: Sequence[tuple[int, Sequence[Sample]]],
+    missing: Iterable[tuple[int, Sequence[Sample]]],
     folder: PartFolder,
     pool: EnginePool,
     maker: RequestMaker,
@@ -245,7 +249,6 @@ def _failed(sample: Sample, reason: str) -> Group:
 
 def _write(
     config: FilterConfig,
-    samples: Sequence[Sample],
     groups: Sequence[Group],
     kept: set[str],
     settings_digest: str,
@@ -265,10 +268,10 @@ def _write(
         "kinds": histogram(groups, kept),
     }
     storage.write_json(storage.join(config.output_uri, REPORT_FILE), report)
-    chosen = [sample for sample in samples if sample.id in kept]
     writer = manifest.SampleWriter(config.output_uri)
-    for sample in chosen:
-        writer.add(sample)
+    for sample in stream.iter_samples(*_rows(config)):
+        if sample.id in kept:
+            writer.add(sample)
     info = manifest.selection_info(config.manifest_uri, writer.units) | {
         "config_digest": settings_digest,
         "selected_from": config.manifest_uri,

@@ -14,8 +14,8 @@ from typing import Any
 
 from chexone_ray.config import PrepareConfig
 from chexone_ray.data.drops import no_study
+from chexone_ray.data.shelf import Entry, ShelvedPatient
 from chexone_ray.data.sources import chest_imagenome, ms_cxr
-from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.splits import most_held_out
 from chexone_ray.errors import ChexoneError
@@ -87,17 +87,17 @@ def untold(adapters: Collection[str], held: Collection[str] = ()) -> str:
 
 
 def settle(
-    patients: Mapping[Patient, Sequence[PendingStudy]],
+    patients: Mapping[Patient, Sequence[Entry]],
     held: Mapping[Patient, tuple[str, str]],
-) -> tuple[list[list[PendingStudy]], Counter[Move]]:
+) -> tuple[list[ShelvedPatient], Counter[Move]]:
     """The studies of every patient, all in its most held-out split, and the moves it took."""
     settled = []
     moves: Counter[Move] = Counter()
     for patient, studies in patients.items():
-        given = [(item.study.archive_split, item.study.dataset) for item in studies]
+        given = [(entry.archive_split, entry.dataset) for entry in studies]
         causes = [*given, *([held[patient]] if patient in held else [])]
         split = most_held_out(name for name, _ in causes)
-        settled.append([item.with_split(split) for item in studies])
+        settled.append(ShelvedPatient(tuple(studies), split))
         if not split:
             continue
         cause = next(dataset for name, dataset in causes if most_held_out([name]) == split)

@@ -13,6 +13,7 @@ from chexone_ray.data.card import render
 from chexone_ray.data.check import answer
 from chexone_ray.data.leaks import Move, held_out, report, settle, untold
 from chexone_ray.data.refuse import problems
+from chexone_ray.data.shelf import Entry
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES
@@ -27,24 +28,22 @@ def item(dataset: str, study: str, split: str) -> PendingStudy:
     )
 
 
+def entry(dataset: str, study: str, split: str) -> Entry:
+    return Entry("p", "", study, dataset, split, 0, 0)
+
+
 def test_every_patient_goes_to_its_most_held_out_split() -> None:
-    first = [item("mimic_cxr_jpg", "1", "train"), item("mimic_cxr_jpg", "2", "train")]
+    first = [entry("mimic_cxr_jpg", "1", "train"), entry("mimic_cxr_jpg", "2", "train")]
     patients = {
-        ("mimic", "a"): [*first, item("ms_cxr", "3", "test"), item("cxr_lt", "4", "")],
-        ("mimic", "b"): [item("mimic_cxr_jpg", "5", "validate"), item("cxr_lt", "6", "train")],
-        ("mimic", "c"): [item("mimic_cxr_jpg", "7", "train")],
-        ("mimic", "d"): [item("cxr_lt", "8", "")],
-        ("nih", "a"): [item("nih_chestxray14", "9", "train_val")],
+        ("mimic", "a"): [*first, entry("ms_cxr", "3", "test"), entry("cxr_lt", "4", "")],
+        ("mimic", "b"): [entry("mimic_cxr_jpg", "5", "validate"), entry("cxr_lt", "6", "train")],
+        ("mimic", "c"): [entry("mimic_cxr_jpg", "7", "train")],
+        ("mimic", "d"): [entry("cxr_lt", "8", "")],
+        ("nih", "a"): [entry("nih_chestxray14", "9", "train_val")],
     }
     held = {("mimic", "c"): ("test", "ms_cxr_t"), ("mimic", "z"): ("test", "ms_cxr_t")}
     settled, moves = settle(patients, held)
-    assert [{i.study.archive_split for i in studies} for studies in settled] == [
-        {"test"},
-        {"validate"},
-        {"test"},
-        {""},
-        {"train_val"},
-    ]
+    assert [one.split for one in settled] == ["test", "validate", "test", "", "train_val"]
     assert moves == {
         Move("mimic_cxr_jpg", "train", "test", "ms_cxr"): 2,
         Move("cxr_lt", "", "test", "ms_cxr"): 1,
@@ -73,7 +72,7 @@ def own(root: Path, *rows: str) -> SourceConfig:
 def test_a_set_to_be_tested_on_later_keeps_its_patients_out(tmp_path: Path) -> None:
     source = own(tmp_path / "all", "a.png,1,p1,train", "b.png,2,p2,train", "c.png,3,p3,test")
     later = own(tmp_path / "later", "x.png,8,p2,", "y.png,9,p1,train", "z.png,7,p4,test")
-    config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(later,))
+    config = PrepareConfig(output_uri="unused-output", sources=(source,), held_out=(later,))
     assert held_out(config) == {
         ("own_table", "p1"): ("test", "own_table"),
         ("own_table", "p2"): ("test", "own_table"),
@@ -102,7 +101,7 @@ def test_what_chest_imagenome_trains_on_is_not_held_out(
     monkeypatch.setitem(SOURCES, "chest_imagenome", spec)
     source = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
     later = SourceConfig(adapter="chest_imagenome", uri="unused", images_uri="unused")
-    config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(later,))
+    config = PrepareConfig(output_uri="unused-output", sources=(source,), held_out=(later,))
     assert held_out(config) == {
         ("mimic", "validate"): ("validate", "chest_imagenome"),
         ("mimic", "test"): ("test", "chest_imagenome"),
@@ -135,7 +134,7 @@ def test_test_sets_that_a_run_does_not_know_of_are_told(
 def test_a_held_out_set_of_other_patients_is_refused(tmp_path: Path) -> None:
     source = own(tmp_path / "all", "a.png,1,p1,train")
     other = SourceConfig(adapter="nih_chestxray14", uri="unused")
-    config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(other,))
+    config = PrepareConfig(output_uri="unused-output", sources=(source,), held_out=(other,))
     assert list(problems(config)) == [
         "held_out nih_chestxray14 shares its patients with no source, so it keeps nobody out: "
         "remove it"
@@ -145,7 +144,7 @@ def test_a_held_out_set_of_other_patients_is_refused(tmp_path: Path) -> None:
 def test_a_held_out_set_that_is_not_there_is_named(tmp_path: Path) -> None:
     source = own(tmp_path / "all", "a.png,1,p1,train")
     gone = SourceConfig(adapter="own_table", uri=str(tmp_path / "gone"))
-    config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(gone,))
+    config = PrepareConfig(output_uri="unused-output", sources=(source,), held_out=(gone,))
     with pytest.raises(ChexoneError, match="gone"):
         read_sources(config)
     empty = config.model_copy(update={"held_out": (own(tmp_path / "empty", ",1,p1,test"),)})

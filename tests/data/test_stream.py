@@ -64,6 +64,15 @@ def test_kinds_and_limits(uri: str) -> None:
     assert [s.study for s in found] == ["s0", "s1", "s2", "s3"]
 
 
+@pytest.mark.parametrize("kinds", [(), ("view",), ("side",), ("view", "side"), ("choice",)])
+@pytest.mark.parametrize("most", [None, 1, 12, 99])
+def test_rows_are_counted_as_they_are_read(
+    uri: str, kinds: tuple[str, ...], most: int | None
+) -> None:
+    found = stream.read_samples(uri, "train", kinds, most)
+    assert stream.count_samples(uri, "train", kinds, most) == len(found)
+
+
 def test_an_empty_split_and_a_missing_manifest_are_told(uri: str, tmp_path: Path) -> None:
     with pytest.raises(ChexoneError, match='no row in split "validate"'):
         stream.read_samples(uri, "validate")
