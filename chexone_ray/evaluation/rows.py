@@ -44,14 +44,14 @@ def rows_table(settings: Mapping[str, Mapping[str, Mapping[str, Judged]]]) -> by
     """Parquet of setting -> model -> kind -> rows."""
     import pyarrow as pa
 
-    found = [
-        row
+    schema = rows_schema()
+    tables = [  # one by one, as rows are far larger as Python objects
+        pa.Table.from_pylist(list(_rows(setting, model, judged)), schema=schema)
         for setting, models in settings.items()
         for model, kinds in models.items()
         for _, judged in sorted(kinds.items())
-        for row in _rows(setting, model, judged)
     ]
-    return to_parquet(pa.Table.from_pylist(found, schema=rows_schema()))
+    return to_parquet(pa.concat_tables(tables) if tables else schema.empty_table())
 
 
 def _rows(setting: str, model: str, judged: Judged) -> Iterator[dict[str, Any]]:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from chexone_ray.evaluation.tables import Cell, Document, Grid
 
-LATEX_LINES = 40
-"""Lines of a LaTeX table, as `tabular` does not go over the end of a page."""
+LATEX_LINES = 24
+"""Lines of a LaTeX table, as `tabular` does not go over the end of a page. Notes are set below
+their numbers, which keeps a table narrow and makes two of a line."""
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -25,6 +26,10 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    # After the \\ of the line before, these would be read as its argument.
+    "*": "{*}",
+    "[": "{[}",
+    "]": "{]}",
     "\u2013": "--",
 }
 _CSS = """
@@ -110,6 +115,8 @@ def _latex_grid(grid: Grid, at: int) -> Iterator[str]:
             yield rf"\multicolumn{{{len(grid.head)}}}{{l}}{{{_latex_cell(line[0])}}} \\"
         else:
             yield " & ".join(map(_latex_cell, line)) + r" \\"
+            if any(cell.note for cell in line):
+                yield " & ".join(map(_latex_note, line)) + r" \\"
     yield r"\bottomrule"
     yield r"\end{tabular}"
     yield r"\end{table}"
@@ -121,9 +128,11 @@ def _latex_cell(cell: Cell) -> str:
         text = rf"\{'textbf' if cell.is_bold else 'textit'}{{{text}}}"
     if cell.mark:
         text += rf"\textsuperscript{{{_latex(cell.mark)}}}"
-    if cell.note:
-        text += rf" {{\scriptsize ({_latex(cell.note)})}}"
     return rf"{text} {{\scriptsize [{cell.footnote}]}}" if cell.footnote else text
+
+
+def _latex_note(cell: Cell) -> str:
+    return rf"{{\scriptsize {_latex(cell.note)}}}" if cell.note else ""
 
 
 def _latex(text: str) -> str:

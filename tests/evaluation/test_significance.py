@@ -116,3 +116,17 @@ def test_holm_by_hand() -> None:
     assert math.isnan(corrected[1])
     assert (corrected[0], corrected[2]) == (0.04, 0.04), "NaN does not count in the family"
     assert holm([]) == []
+
+
+def test_false_alarms_without_a_difference() -> None:
+    """Two systems that are equally good, each right on all five rows of a patient or on none: the
+    test by patient keeps to its level of .05, the one by row does not."""
+    rng = np.random.default_rng(8)
+    by_patient = by_row = 0
+    for trial in range(200):
+        right = rng.integers(0, 2, size=(2, 40)).astype(float)
+        first, second = (np.stack([5 * r, np.full(40, 5.0)], axis=1) for r in right)
+        by_patient += randomisation_test(first, second, mean_value, 199, seed=trial) <= 0.05
+        by_row += mcnemar(*np.repeat(right, 5, axis=1)).p_value <= 0.05
+    assert 2 <= by_patient <= 18, "10 expected, standard deviation 3"
+    assert by_row > 40

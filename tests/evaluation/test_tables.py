@@ -141,7 +141,8 @@ def test_latex_balances_and_escapes() -> None:
     assert not set("%$#^~|<>") & set(body)
     assert "_" not in body
     assert r"set\_1 \textless{}\&\textgreater{}" in text and r"50\% \$new\#" in text
-    assert r"\textbf{0.700}\textsuperscript{*} {\scriptsize (0.400 to 0.600)}" in text
+    assert r"& \textbf{0.700}\textsuperscript{{*}} &" in text
+    assert r" &  &  &  & {\scriptsize 0.400 to 0.600} & {\scriptsize 0.400 to 0.600}" in text
     # As many cells in every line as columns.
     for table in re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", text, re.DOTALL):
         columns, lines = table
@@ -153,7 +154,7 @@ def test_latex_balances_and_escapes() -> None:
 def test_long_latex_tables_are_cut() -> None:
     figures = [replace(FIGURE, setting="", kind=f"k{i}") for i in range(90)]
     text = latex(document(figures, [], [], Draws(10, 0, 0)))
-    assert text.count(r"\begin{tabular}") == 3 and text.count(", continued") == 2
+    assert text.count(r"\begin{tabular}") == 4 and text.count(", continued") == 3
 
 
 def test_html_is_whole_and_escaped() -> None:
