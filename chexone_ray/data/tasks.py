@@ -141,4 +141,5 @@ def _sample(draft: Draft, study: Study, kind: str, split: Split, instruct: bool)
         options=draft.options,
         boxes=draft.boxes,
         reference=draft.reference,
+        topic=draft.topic,
     )

@@ -319,9 +319,11 @@ def test_the_data_sets_own_questions() -> None:
     study = replace(
         EFFUSION,
         questions=(
-            Question("q1", "closed_vqa", "Which?", ("edema",), ("mass", "edema"), (1,), "Seen."),
+            Question(
+                "q1", "closed_vqa", "Which?", ("edema",), ("mass", "edema"), (1,), "Seen.", "skill"
+            ),
             Question("q2", "closed_vqa", "Is it large?", ("no",)),
-            Question("q3", "open_vqa", "Where is it?", ("left",)),
+            Question("q3", "open_vqa", "Where is it?", ("left",), topic="place"),
             Question("q4", "text_qa", "Text: all well. Who is ill?", ("nobody",)),
         ),
         caption="Chest radiograph with an effusion.",
@@ -332,7 +334,8 @@ def test_the_data_sets_own_questions() -> None:
     assert sorted(o[4:] for o in option.options) == ["edema", "mass"]
     assert is_correct(option, "edema") and (option.reasoning, option.mode) == ("Seen.", "reasoning")
     assert (plain.answer, plain.images, plain.mode) == ("no", (SIDE, PA), "instruct")
-    assert [s.answer for s in ask("open_vqa", study)] == ["left"]
+    assert [(s.answer, s.topic) for s in ask("open_vqa", study)] == [("left", "place")]
+    assert (option.topic, plain.topic) == ("skill", "")
     assert [(s.answer, s.images) for s in ask("text_qa", study)] == [("nobody", ())]
     (caption,) = ask("caption", study, max_views=1)
     assert (caption.answer, caption.images) == (study.caption, (SIDE,))
