@@ -64,6 +64,7 @@ class BertScore:
                 "recall and F1 of random pairs"
             )
         self._limit = encoder.max_tokens(config, self._tokenizer)
+        self._revision = encoder.revision(config)
         self._model = encoder.load_encoder(NAME, settings.model, settings.device)
 
     def scores(self, predicted: Sequence[str], reference: Sequence[str]) -> Array:
@@ -90,12 +91,13 @@ class BertScore:
 
     @property
     def signature(self) -> str:
-        """Model, layer, idf, baseline, tokens read and the version of transformers."""
+        """Model and its revision, layer, idf, baseline, tokens read, version of transformers."""
         settings = self._settings
         base = settings.baseline
         return signature(
             f"{NAME} F1",
             model=encoder.short_name(settings.model),
+            revision=self._revision,
             layer=settings.layer,
             idf="references" if settings.idf else "no",
             rescale="no" if base is None else "/".join(f"{value:g}" for value in base),

@@ -7,6 +7,7 @@ sets of that are what `label_f1` counts.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 from collections.abc import Sequence
@@ -57,7 +58,8 @@ class CheXbert:
         if config.model_type != "bert":
             raise _other_weights(weights_uri, f"{bert} is of type {config.model_type}")
         self._limit = encoder.max_tokens(config, self._tokenizer)
-        self._bert, self._heads = _build(config, _read(weights_uri), weights_uri)
+        tensors, self._digest = _read(weights_uri)
+        self._bert, self._heads = _build(config, tensors, weights_uri)
         self._bert.to(device)
         self._heads.to(device)
 
@@ -85,11 +87,12 @@ class CheXbert:
         return np.asarray((said * meant).sum(axis=1) / np.maximum(lengths, 1e-12))
 
     def signature(self, name: str = "SembScore") -> str:
-        """Weights, vocabulary, tokens read and the version of transformers."""
+        """File and digest of the weights, vocabulary, tokens read, version of transformers."""
         weights, bert = self._names
         return signature(
             name,
             model=encoder.short_name(weights),
+            weights=self._digest,
             bert=encoder.short_name(bert),
             layer="last CLS",
             max_tokens=self._limit,
@@ -115,8 +118,9 @@ class CheXbert:
         return classes, vectors
 
 
-def _read(uri: str) -> dict[str, Any]:
-    """The tensors of a checkpoint, with the prefix of a data-parallel module taken off."""
+def _read(uri: str) -> tuple[dict[str, Any], str]:
+    """The tensors of a checkpoint, with the prefix of a data-parallel module taken off, and a
+    digest of the file."""
     import torch
 
     try:
@@ -128,9 +132,10 @@ def _read(uri: str) -> dict[str, Any]:
     try:
         held = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         tensors = held.get("model_state_dict", held)
-        return {name.removeprefix("module."): value for name, value in tensors.items()}
+        named = {name.removeprefix("module."): value for name, value in tensors.items()}
     except (pickle.UnpicklingError, RuntimeError, AttributeError, EOFError, ValueError) as error:
         raise _other_weights(uri, packages.one_line(error)) from None
+    return named, hashlib.sha256(data).hexdigest()[:8]
 
 
 def _build(config: Any, tensors: dict[str, Any], uri: str) -> tuple[Any, Any]:

@@ -76,6 +76,11 @@ def short_name(model: str) -> str:
     return model if is_hub_name(model) else model.rstrip("/").rsplit("/", 1)[-1]
 
 
+def revision(config: Any) -> str:
+    """Which state of a hub's model was loaded; "folder" for one that is a folder here."""
+    return str(getattr(config, "_commit_hash", None) or "folder")[:8]
+
+
 def _folder(metric: str, model: str) -> str:
     try:
         return model_folder(model)

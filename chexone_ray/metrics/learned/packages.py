@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
@@ -41,11 +42,13 @@ def no_model(metric: str, model: str, error: Exception) -> ChexoneError:
     )
 
 
-def check_pairs(metric: str, predicted: object, reference: object) -> None:
+def check_pairs(metric: str, predicted: Sequence[str], reference: Sequence[str]) -> None:
     """Raise ValueError where the two lists of texts are not pairs."""
-    first, second = len(predicted), len(reference)  # type: ignore[arg-type]
-    if first != second:
-        raise ValueError(f"{metric}: {first} predicted and {second} reference texts are no pairs")
+    if len(predicted) != len(reference):
+        raise ValueError(
+            f"{metric}: {len(predicted)} predicted and {len(reference)} reference texts are no "
+            "pairs"
+        )
 
 
 def one_line(error: BaseException) -> str:

@@ -15,11 +15,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
+from chexone_ray.errors import ChexoneError
 from chexone_ray.metrics.learned import packages
 from chexone_ray.metrics.signature import signature
 
 NAME = "RadGraph F1"
-REMEDY = "run `pip install radgraph`, or leave the metric out"
+REMEDY = "run `pip install radgraph` (the extra `metrics`), or leave the metric out"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class RadGraph:
         packages.check_pairs(NAME, predicted, reference)
         texts = list(dict.fromkeys(text for text in (*predicted, *reference) if text.strip()))
         read = self._model(texts) if texts else {}
+        if len(read) != len(texts):
+            raise ChexoneError(
+                f"{NAME}: the package read {len(read)} of {len(texts)} texts: this version is "
+                "not the one that the adapter knows (0.1.18)"
+            )
         graphs = {text: read[str(number)]["entities"] for number, text in enumerate(texts)}
         return [
             graph_scores(graphs.get(said, {}), graphs.get(meant, {}))

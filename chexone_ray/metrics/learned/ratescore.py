@@ -12,8 +12,8 @@ from chexone_ray.metrics.signature import signature
 
 NAME = "RaTEScore"
 REMEDY = (
-    "run `pip install RaTEScore` in an environment of its own (its pins are not ours) and compute "
-    "it there, or leave the metric out"
+    "run `pip install RaTEScore medspacy` in an environment of its own (the package does not "
+    "declare what it needs) and compute it there, or leave the metric out"
 )
 
 

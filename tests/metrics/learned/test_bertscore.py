@@ -118,7 +118,7 @@ def test_the_signature_says_all_of_it(model: str) -> None:
     name = Path(model).name
     plain = BertScore(BertScoreSettings(model, 2)).signature
     assert plain.startswith(
-        f"BERTScore F1|model:{name}|layer:2|idf:no|rescale:no|max_tokens:40"
+        f"BERTScore F1|model:{name}|revision:folder|layer:2|idf:no|rescale:no|max_tokens:40"
         f"|transformers:{__version__}|v:"
     )
     full = BertScore(BertScoreSettings(model, 2, True, (0.2, 0.3, 0.25))).signature

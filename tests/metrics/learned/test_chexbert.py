@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -102,8 +103,10 @@ def test_semb_score_is_the_cosine_of_the_vectors(bert: str, weights: str) -> Non
         expected = float(a @ b / np.sqrt((a @ a) * (b @ b)))
         assert score == pytest.approx(expected, abs=1e-5)
     assert scores[3] == pytest.approx(1) and scores[0] < 0.999
+    digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:8]
     assert model.signature().startswith(
-        f"SembScore|model:chexbert.pth|bert:{Path(bert).name}|layer:last CLS|max_tokens:40|"
+        f"SembScore|model:chexbert.pth|weights:{digest}|bert:{Path(bert).name}|layer:last CLS"
+        "|max_tokens:40|"
     )
 
 
