@@ -183,7 +183,7 @@ def precision_signature(
     )
 
 
-def f1_signature(threshold: float) -> str:
+def box_f1_signature(threshold: float) -> str:
     """The signature of F1@t."""
     return signature("box F1", iou=threshold, average="micro", match="most pairs", labels=True)
 

@@ -9,9 +9,9 @@ from chexone_ray.metrics.detection import (
     RANKS,
     Points,
     average_precision,
+    box_f1_signature,
     class_precisions,
     detection_row,
-    f1_signature,
     hits,
     image_score_row,
     mean_precision_value,
@@ -157,4 +157,6 @@ def test_signatures() -> None:
     assert precision_signature((0.4,), 14).startswith(
         "mAP|iou:0.4|points:all|rule:coco|rank:emission|classes:14|v:"
     )
-    assert f1_signature(0.5).startswith("box F1|iou:0.5|average:micro|match:most pairs|labels:yes|")
+    assert box_f1_signature(0.5).startswith(
+        "box F1|iou:0.5|average:micro|match:most pairs|labels:yes|"
+    )
