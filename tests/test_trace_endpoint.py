@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from chexone_ray.chat_client import Asked, _client
 from chexone_ray.config import EndpointConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Sample
-from chexone_ray.teachers import Asked, _client
 from chexone_ray.trace import Part, _check_answers, trace
 from tests.chat_server import ChatServer, completion, failure
 from tests.test_trace import RIGHT, settings, write_manifest
