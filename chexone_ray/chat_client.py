@@ -1,7 +1,7 @@
 """An OpenAI-compatible chat endpoint as a client: bounded, retried, with nothing ambient.
 
-Teachers (`teachers.py`), predictions (`answering.py`) and GREEN ask through it. What is asked may hold
-report text: nothing of it, and no key, is logged or put into an error.
+Teachers (`teachers.py`), predictions (`answering.py`) and GREEN ask through it. What is asked may
+hold report text: nothing of it, and no key, is logged or put into an error.
 """
 
 from __future__ import annotations

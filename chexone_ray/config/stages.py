@@ -21,7 +21,7 @@ from chexone_ray.config.tables import (
     TrainerConfig,
     Uri,
 )
-from chexone_ray.config.tracing import TraceConfig
+from chexone_ray.config.tracing import EndpointConfig, TraceConfig
 
 Adapter = Literal[
     "mimic_cxr_jpg",
@@ -64,6 +64,22 @@ Adapter = Literal[
     "radgraph",
     "own_table",
 ]
+ModelAdapter = Literal[
+    "chexone",
+    "chexone_original",
+    "qwen2_5_vl",
+    "qwen3_vl",
+    "medgemma",
+    "medgemma_1_5",
+    "chestx_reasoner",
+    "chexagent_2",
+    "maira_2",
+    "nv_reason_cxr",
+    "radvlm",
+    "lingshu",
+    "endpoint",
+]
+"""The rows of docs/baselines.md."""
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]
 
 
@@ -241,7 +257,18 @@ class GrpoConfig(Stage):
 class PredictConfig(Stage):
     """Checkpoint and manifest or image folder -> predictions."""
 
-    model_uri: Uri = Field(description="Checkpoint to run.")
+    model_uri: str = Field(
+        "", description="Checkpoint to run: hub name or URI; with an adapter, its own by default."
+    )
+    adapter: ModelAdapter = Field(
+        "chexone", description="How the model is asked and read; see docs/baselines.md."
+    )
+    endpoint: EndpointConfig | None = Field(
+        None, description="An OpenAI-compatible endpoint that answers in place of engines."
+    )
+    trust_remote_code: bool = Field(
+        False, description="Consent: run the Python code that comes with the checkpoint."
+    )
     manifest_uri: str | None = Field(None, description="Manifest folder; or give images_uri.")
     images_uri: str | None = Field(None, description="Folder of images (PNG, JPEG, DICOM).")
     question: str | None = Field(
@@ -274,6 +301,27 @@ class PredictConfig(Stage):
             raise ValueError(
                 "predict.kinds and predict.max_per_kind have no effect with images_uri: drop them"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_model(self) -> PredictConfig:
+        if self.endpoint is None:
+            if self.adapter == "endpoint":
+                raise ValueError(
+                    "predict.adapter=endpoint needs an endpoint: give endpoint.url and "
+                    "endpoint.model"
+                )
+            if self.adapter == "chexone" and not self.model_uri:
+                raise ValueError("predict.model_uri is missing: give a hub name or a URI")
+            return self
+        for name in ("model_uri", "trust_remote_code", "engine"):
+            if name in self.model_fields_set:
+                raise ValueError(f"predict.{name} has no effect with predict.endpoint: drop it")
+        if self.adapter in ("chexagent_2", "maira_2"):
+            raise ValueError(
+                f"predict.adapter={self.adapter} takes no chat, so no endpoint: give model_uri"
+            )
+        self.endpoint.refuse_no_effect("predict", self.sampling)
         return self
 
 
