@@ -32,10 +32,6 @@ _BOX_HINTS: dict[Codec, str] = {
     "bins": "",
 }
 _MARKED = re.compile(r"<\|ref\|>[^<|]*<\|/ref\|>(?:<\|box\|>[^<|]*<\|/box\|>)+")
-_INDICATION = re.compile(
-    re.escape(prompts.INDICATION).replace(re.escape("{indication}"), r"(.+?)") + r"(?=\s|$)",
-    re.DOTALL,
-)
 
 
 def question(adapter: Adapter, posed: Posed, geometry: Geometry | None) -> str:
@@ -69,8 +65,7 @@ def own_prompt(adapter: Adapter, posed: Posed, wording: PromptConfig) -> str:
     if form(posed.kind) == "boxes":
         given["phrase"] = named(posed.kind, posed.question) or posed.question
     else:
-        found = _INDICATION.search(posed.question)
-        given["indication"] = found.group(1) if found else None
+        given["indication"] = indication(posed.kind, posed.question) or None
     return json.dumps(given)
 
 
@@ -98,6 +93,16 @@ def named(kind: str, text: str) -> str:
         if found:
             return found.group(1).strip()
     return ""
+
+
+def indication(kind: str, text: str) -> str:
+    """The indication before a question in one of our wordings, or nothing."""
+    before, after = prompts.INDICATION.split("{indication}")
+    if not text.startswith(before):
+        return ""
+    ends = [end for end in QUESTIONS.get(kind, ()) if text.endswith(f" {end}")]
+    told = text.removesuffix(max(ends, key=len)).rstrip() if ends else text
+    return told.removeprefix(before).removesuffix(after)
 
 
 @cache

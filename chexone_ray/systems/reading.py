@@ -66,5 +66,5 @@ def _sentences(answer: str) -> str | None:
         if _NO_FINDING.fullmatch(label):
             told.append("No acute abnormality.")
         else:
-            told.append(f"There is {label[:1].lower()}{label[1:]}.")
+            told.append(f"There is {label.lower()}.")
     return " ".join(told) or None
