@@ -161,8 +161,11 @@ def _fill(
         start = time.monotonic()
         for number, size, rows in ahead(missing, work, in_flight):
             table = pa.Table.from_pylist(rows, result_schema())
-            folder.write(number, table)
             tally.add(table)
+            _check_failures(
+                config, tally, total
+            )  # first: a part that is written is not asked again
+            folder.write(number, table)
             finished += size
             rate = finished / (time.monotonic() - start)
             logger.info(
@@ -172,7 +175,6 @@ def _fill(
                 rate,
                 tally.failed_samples,
             )
-            _check_failures(config, tally, total)
 
 
 def _check_failures(config: PredictConfig, tally: Tally, total: int) -> None:

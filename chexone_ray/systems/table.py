@@ -156,7 +156,7 @@ _ROWS = (
     Adapter(
         "lingshu",
         "lingshu-medical-mllm/Lingshu-7B",
-        "MIT",
+        "as its page says",
         prompts=PromptConfig(),
         codec="pixels",
         images=_RECIPE,

@@ -169,9 +169,8 @@ def test_a_model_with_one_request_for_reports_gets_that() -> None:
 def test_what_a_question_names_is_read_out_of_every_wording() -> None:
     for kind in ("grounding", "phrase_grounding"):
         for wording in QUESTIONS[kind]:
-            assert named(
-                kind, wording.format(name="pleural effusion", text="pleural effusion")
-            ) == ("pleural effusion")
+            asked = wording.format(name="pleural effusion", text="pleural effusion")
+            assert named(kind, asked) == "pleural effusion"
     assert named("grounding", "Show me something else.") == named("findings", "Describe.") == ""
 
 
@@ -181,7 +180,8 @@ def test_own_prompts_hold_what_the_question_says_and_no_more() -> None:
     question = "Mark what this phrase speaks of: blunted left angle"
     given = own_prompt(maira, posed(sample("phrase_grounding", question)), PromptConfig())
     assert json.loads(given) == {"films": ["frontal"], "phrase": "blunted left angle"}
-    question = f"{prompts.INDICATION.format(indication='Cough. 3 days')} Describe the findings for this request."
+    told = prompts.INDICATION.format(indication="Cough. 3 days")
+    question = f"{told} Describe the findings for this request."
     one = sample("findings_indication", question, images=images)
     assert json.loads(own_prompt(maira, posed(one), PromptConfig())) == {
         "films": ["prior", "frontal", "lateral"],
