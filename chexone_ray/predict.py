@@ -250,7 +250,11 @@ def folder_samples(images_uri: str, question: str | None, mode: Mode) -> list[Sa
 def _settings(config: PredictConfig) -> dict[str, Any]:
     """What the rows depend on: not where they are made and how fast."""
     chosen = config.model_dump(
-        mode="json", exclude={"output_uri", "ray", "engine", "endpoint", "max_failure_rate"}
+        mode="json",
+        exclude={
+            *("output_uri", "ray", "engine", "endpoint", "max_failure_rate"),
+            "trust_remote_code",
+        },
     )
     if config.manifest_uri:
         given: dict[str, Any] = {"manifest": storage.committed(config.manifest_uri)}

@@ -116,10 +116,11 @@ class CheXagent:
             {"from": "system", "value": asked["system"]},
             {"from": "human", "value": query},
         ]
-        ids = self.tokenizer.apply_chat_template(
+        made = self.tokenizer.apply_chat_template(
             turns, add_generation_prompt=True, return_tensors="pt"
         )
-        return BatchFeature({"input_ids": ids})
+        # The release of transformers decides whether that is the ids or all inputs.
+        return BatchFeature({"input_ids": made["input_ids"] if hasattr(made, "keys") else made})
 
     def text(self, ids: Sequence[int]) -> str:
         """See `Speech`."""
@@ -137,7 +138,9 @@ class Maira:
         """See `Speech`. Raises ChexoneError without a frontal film."""
         request = _only(batch)
         asked = json.loads(request.prompt)
-        films = dict(zip(asked["films"], map(_picture, request.images), strict=True))
+        films: dict[str, Any] = {}
+        for slot, png in zip(asked["films"], request.images, strict=True):
+            films.setdefault(slot, _picture(png))  # it has room for one of each
         if "frontal" not in films:
             raise ChexoneError("the model needs a frontal film, and there is none")
         if "phrase" in asked:

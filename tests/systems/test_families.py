@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,14 @@ def test_a_batch_says_what_each_says_alone_in_transformers(name: str, tmp_path: 
         )
     together = asyncio.run(engine.generate(requests, GREEDY))
     assert not [rollout.error for rollout in together if rollout.error]
+    assert len({rollout.completions[0].token_ids for rollout in together}) > 1
+    numbered = list(enumerate(requests))
+    others = [replace(one, images=(*one.images[:-1], film(90 + at))) for at, one in numbered]
+    seen_others = asyncio.run(engine.generate(others, GREEDY))
+    assert any(
+        one.completions != other.completions
+        for one, other in zip(together, seen_others, strict=True)
+    ), "the films play a part"
     assert len({len(rollout.prompt_token_ids) for rollout in together}) == 4, "they are padded"
     for request, sample, rollout, seen in zip(requests, asked(), together, geometries, strict=True):
         # Their own way from messages to tokens, where the processor sees no text of ours.
