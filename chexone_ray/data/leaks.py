@@ -15,7 +15,7 @@ from typing import Any
 from chexone_ray.config import PrepareConfig
 from chexone_ray.data.drops import no_study
 from chexone_ray.data.shelf import Entry, ShelvedPatient
-from chexone_ray.data.sources import chest_imagenome, ms_cxr
+from chexone_ray.data.sources import chest_imagenome, ms_cxr, ms_cxr_t
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.splits import most_held_out
 from chexone_ray.errors import ChexoneError
@@ -25,6 +25,7 @@ WITH_TRAINING = frozenset({chest_imagenome.DATASET})
 MIMIC = "mimic"
 MADE_OF_MIMIC = {
     ms_cxr.DATASET: "MS-CXR",
+    ms_cxr_t.DATASET: "MS-CXR-T",
     chest_imagenome.DATASET: "Chest ImaGenome's gold part",
 }
 """Test sets whose patients MIMIC's own splits train on."""
@@ -80,8 +81,9 @@ def untold(adapters: Collection[str], held: Collection[str] = ()) -> str:
     names = [told for name, told in MADE_OF_MIMIC.items() if name not in {*adapters, *held}]
     if not names or not mimic - MADE_OF_MIMIC.keys():
         return ""
+    told = f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
     return (
-        f"patients of {' and of '.join(names)} are in training: name them in held_out to test on "
+        f"patients of {told} are in training: name them in held_out to test on "
         f"{'that set' if len(names) == 1 else 'those sets'}"
     )
 

@@ -112,14 +112,18 @@ def test_test_sets_that_a_run_does_not_know_of_are_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     both = (
-        "patients of MS-CXR and of Chest ImaGenome's gold part are in training: name them in "
-        "held_out to test on those sets"
+        "patients of MS-CXR, MS-CXR-T and Chest ImaGenome's gold part are in training: name them "
+        "in held_out to test on those sets"
     )
     assert untold(["mimic_cxr_jpg"]) == untold(["cxr_lt", "padchest"]) == both
-    assert untold(["mimic_cxr_jpg", "ms_cxr"], ["chest_imagenome"]) == ""
+    assert untold(["mimic_cxr_jpg", "ms_cxr"], ["chest_imagenome", "ms_cxr_t"]) == ""
+    assert untold(["mimic_cxr_jpg", "ms_cxr"], ["chest_imagenome"]) == (
+        "patients of MS-CXR-T are in training: name them in held_out to test on that set"
+    )
     assert untold(["padchest"]) == untold(["ms_cxr"]) == ""
     assert untold(["mimic_cxr_jpg"], ["chest_imagenome"]) == (
-        "patients of MS-CXR are in training: name them in held_out to test on that set"
+        "patients of MS-CXR and MS-CXR-T are in training: name them in held_out to test on those "
+        "sets"
     )
     source = {"adapter": "mimic_cxr_jpg", "uri": "/nowhere", "uncertain": "keep"}
     card = render({"counts": {"rows": 1}, "config": {"sources": [source]}})

@@ -4,7 +4,8 @@ Silver, made by rules: `silver_dataset/scene_graph/<dicom_id>_SceneGraph.json`, 
 `silver_dataset/scene_graph.zip` as released, of the films that `silver_dataset/splits/` names.
 Gold, checked by hand: `gold_dataset/gold_object_attribute_with_coordinates.txt` and
 `gold_object_comparison_with_coordinates.txt` (tab separated); its films and those of
-`images_to_avoid.csv` count as test. The images are those of MIMIC-CXR-JPG, under `images_uri`.
+`images_to_avoid.csv` count as test, whatever `archive_splits` says. The images are those of
+MIMIC-CXR-JPG, under `images_uri`.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from chexone_ray.records import ImageRef, Phrase, Study
 
 DATASET = "chest_imagenome"
 COLUMNS = ("subject_id", "study_id", "dicom_id")
+AVOID = "images_to_avoid"
 SPLITS = {
     name: Table((f"silver_dataset/splits/{name}.csv",), COLUMNS, True)
-    for name in ("train", "valid", "test", "images_to_avoid")
+    for name in ("train", "valid", "test", AVOID)
 }
 GRAPHS = "silver_dataset/scene_graph"
 READ_THREADS = 8
@@ -45,7 +47,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """
     root = mimic_films.films_root(source)
     losses = Losses()
-    films, split_of = _films(source.uri, losses)
+    films, split_of, avoided = _films(source.uri, losses)
     gold = imagenome_gold.read(source.uri, losses)
     if not films and not gold:
         uri = storage.join(source.uri, "silver_dataset/splits/train.csv")
@@ -64,27 +66,33 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             if prior and prior not in films:
                 losses.lose("prior_film_not_found", place)
             split = "test" if name in gold else split_of[name]
+            if name not in gold and name not in avoided and not archive_splits:
+                split = ""
             item = _study(root, films[name], films.get(prior), phrases)
-            found.append(item.with_split(split if archive_splits else ""))
+            found.append(item.with_split(split))
     return in_order(found), losses
 
 
-def _films(root: str, losses: Losses) -> tuple[dict[str, Film], dict[str, str]]:
-    """dicom_id -> film and dicom_id -> split, by the lists; the films to avoid count as test."""
+def _films(root: str, losses: Losses) -> tuple[dict[str, Film], dict[str, str], set[str]]:
+    """dicom_id -> film and dicom_id -> split, by the lists, and the films to avoid, which count as
+    test."""
     films: dict[str, Film] = {}
     split_of: dict[str, str] = {}
+    avoided: set[str] = set()
     for split, table in SPLITS.items():
         for row in tables.rows_if_there(root, table):
             subject, study, name = (row[column] for column in COLUMNS)
-            avoid = split == "images_to_avoid"
+            avoid = split == AVOID
             if not (subject and study and name):
                 losses.lose("row_without_id", row.place)
-            elif name in films and not avoid:
+            elif name in (avoided if avoid else films):
                 losses.lose("duplicate_row", row.place)
             else:
                 films[name] = Film(subject, study, name, mimic_cxr_jpg.view_of(row))
                 split_of[name] = "test" if avoid else split
-    return films, split_of
+                if avoid:
+                    avoided.add(name)
+    return films, split_of, avoided
 
 
 def _silver(

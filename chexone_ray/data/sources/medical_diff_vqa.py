@@ -93,7 +93,7 @@ def _shown(row: Row[str], films: dict[str, _Placed], losses: Losses) -> tuple[Fi
     if earlier is None:
         losses.lose("study_without_film", row.place)
         return ()
-    if earlier.order and current.order and earlier.order > current.order:
+    if earlier.order > current.order:  # never so of NaN
         losses.lose("reference_is_later", row.place)
         return ()
     return (earlier.film, current.film)
