@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TypeVar
 
 MAX_PLACES = 100_000
@@ -33,6 +33,10 @@ def place_in(uri: str, at: int | str) -> str:
     return f"{uri}:{at}"
 
 
+Places = dict[str, list[str]]
+"""Name -> the places of the rows about it."""
+
+
 class Losses(Counter[str]):
     """Reason -> how much was lost. Filled by `lose` alone, so that everything has its place."""
 
@@ -54,3 +58,11 @@ class Losses(Counter[str]):
             yield from ((reason, place, 1) for place in places)
             if count > len(places):
                 yield reason, archive_uri, count - len(places)
+
+
+def lose_strangers(rows: Places, known: Collection[str], reason: str, losses: Losses) -> None:
+    """Count every row about a name that is not known."""
+    for name, places in rows.items():
+        if name not in known:
+            for place in places:
+                losses.lose(reason, place)

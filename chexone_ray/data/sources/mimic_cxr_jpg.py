@@ -7,12 +7,14 @@ the study's folder as `s50414267.txt` (also looked for under `mimic-cxr-reports/
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.facts import is_frontal
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import label_state
-from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.losses import Losses, Places, lose_strangers
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.sources.vindr_boxes import BoxFile, read_box_files
@@ -57,16 +59,14 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     Raises ChexoneError before any image is opened where a file or column that is needed is missing.
     """
     root = source.uri
+    losses = Losses()
     metadata = tables.rows(root, METADATA)
-    split_of = _splits(root) if archive_splits else {}
-    labels = _labels(root)
-    boxes = read_box_files(source.boxes_uri) if source.boxes_uri else None
+    split_of, split_rows = _splits(root) if archive_splits else ({}, {})
+    labels, label_rows = _labels(root, losses)
+    boxes = read_box_files(source.boxes_uri, losses) if source.boxes_uri else None
     if not metadata.rows:
         raise ChexoneError(f"{metadata.uri} has no row: {CSV_STEP}")
     by_study: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
-    losses = Losses()
-    for place in boxes.unusable if boxes else ():
-        losses.lose("box_row", place)
     for row in metadata:
         if not all(row.get(name) for name in ("dicom_id", "subject_id", "study_id")):
             losses.lose("row_without_id", row.place)
@@ -75,6 +75,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         if row["dicom_id"] in films:
             losses.lose("duplicate_row", row.place)
         films.setdefault(row["dicom_id"], row)
+    names = {study for _, study in by_study}
+    for reason, rows in (("split_without_study", split_rows), ("label_without_study", label_rows)):
+        lose_strangers(rows, names, reason, losses)
+    if boxes:
+        boxes.lose_others({name for films in by_study.values() for name in films}, losses)
     suffix = _image_suffix(root, metadata.rows[0])
     reports = _report_root(root, by_study)
     found = [
@@ -90,7 +95,8 @@ def sort_time(date: str, time: str) -> str:
     return f"{date.partition('.')[0]:0>8} {whole:0>6}.{fraction:0<3}"
 
 
-def _splits(root: str) -> dict[str, str]:
+def _splits(root: str) -> tuple[dict[str, str], Places]:
+    """Study -> split, and the places of its rows."""
     remedy = "give the archive's split file or set archive_splits=false"
     table = tables.rows(root, SPLIT, remedy)
     for row in table:
@@ -98,20 +104,32 @@ def _splits(root: str) -> dict[str, str]:
             raise ChexoneError(
                 f'{table.uri} has split "{row["split"]}": use train, validate or test'
             )
-    return {row["study_id"]: row["split"] for row in table}
+    places: Places = defaultdict(list)
+    for row in table:
+        places[row["study_id"]].append(row.place)
+    return {row["study_id"]: row["split"] for row in table}, places
 
 
-def _labels(root: str) -> dict[str, dict[str, int | None]]:
-    """Study -> label -> 1, 0, -1 or None. By name: the file is in alphabetical order.
+def _labels(root: str, losses: Losses) -> tuple[dict[str, dict[str, int | None]], Places]:
+    """Study -> label -> 1, 0, -1 or None, and the places of its rows. By name: the file is in
+    alphabetical order.
 
     Of a study that was labelled by hand, nothing that the rules say counts.
     """
+    labels: dict[str, dict[str, int | None]] = {}
+    places: Places = defaultdict(list)
     by_rules, by_hand = tables.rows(root, CHEXPERT), tables.rows_if_there(root, HAND)
-    return {
-        row["study_id"]: {label: label_state(row[column]) for label, column in columns.items()}
-        for table, columns in ((by_rules, _COLUMNS), (by_hand, _HAND_COLUMNS))
-        for row in table
-    }
+    for table, columns in ((by_rules, _COLUMNS), (by_hand, _HAND_COLUMNS)):
+        seen: set[str] = set()
+        for row in table:
+            study = row["study_id"]
+            if not study or study in seen:
+                losses.lose("duplicate_row" if study else "row_without_id", row.place)
+                continue
+            seen.add(study)
+            places[study].append(row.place)
+            labels[study] = {label: label_state(row[column]) for label, column in columns.items()}
+    return labels, places
 
 
 def _study(

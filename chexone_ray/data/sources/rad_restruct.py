@@ -39,8 +39,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     mapping_uri = tables.require(source.uri, MAPPING.names, CSV_STEP)
     mapping = json_files.read_object(mapping_uri, "by report")
     book = QuestionBook(losses)
+    asked: set[str] = set()
     for part, uri, text in _files(source.uri):
         report = uri.rpartition("/")[2].partition(".")[0]
+        asked.add(report)
         if not isinstance(mapping.get(report), list) or not mapping[report]:
             losses.lose("report_without_film", uri)
             continue
@@ -49,6 +51,8 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             question = _question(str(number), row, losses, place)
             if question:
                 book.add(report, part if archive_splits else "", question, place)
+    for report in sorted(mapping.keys() - asked):
+        losses.lose("film_without_question", place_in(mapping_uri, report))
     places = tables.files_by_name(films_root, ".png")
     found = [
         PendingStudy(

@@ -109,7 +109,7 @@ def test_medical_diff_vqa_shows_the_earlier_film_first(tmp_path: Path) -> None:
     )
     studies, dropped = read_questions("medical_diff_vqa", tmp_path, FILMS)
     assert dropped == {
-        "duplicate_row": 2,
+        "duplicate_row": 3,
         "reference_is_later": 1,
         "row_without_answer": 1,
         "row_without_id": 1,
