@@ -30,7 +30,8 @@ class ImageConfig(Settings):
     )
     no_window: Literal["percentile", "full_range"] = Field(
         "percentile",
-        description="DICOM without VOI LUT or window: stretch percentiles or full range.",
+        description="DICOM without VOI LUT or window, and 16-bit PNG: stretch percentiles or full "
+        "range.",
     )
     body_part: Literal["chest", "any"] = Field(
         "chest", description="DICOM whose header names another part of the body: refuse or read."

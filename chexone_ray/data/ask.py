@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import zlib
@@ -36,8 +37,13 @@ AMBIGUOUS = "image_ambiguous"
 
 
 def pack(chunks: Sequence[Sequence[Sequence[PendingStudy]]]) -> bytes:
-    """Chunks of patients for `ask_block`, small: those of all blocks wait in memory together."""
+    """Chunks of patients for `ask_block`."""
     return zlib.compress(pickle.dumps(chunks, pickle.HIGHEST_PROTOCOL), 1)
+
+
+def digest_of(packed: bytes) -> str:
+    """Tells packed chunks apart, in `Block.asked_of`."""
+    return hashlib.sha256(packed).hexdigest()[:16]
 
 
 def ask_block(batch: Any, config: PrepareConfig, folder: str) -> Any:
@@ -47,10 +53,11 @@ def ask_block(batch: Any, config: PrepareConfig, folder: str) -> Any:
     import pyarrow as pa
 
     numbers = batch["number"].to_pylist()
-    chunks = (pickle.loads(zlib.decompress(data)) for data in batch["chunks"].to_pylist())
     written = []
-    for number, patients in zip(numbers, chunks, strict=True):
+    for number, packed in zip(numbers, batch["chunks"].to_pylist(), strict=True):
+        patients = pickle.loads(zlib.decompress(packed))
         rows, films, block = ask(patients, number, blocks.rows_uri(folder, number), config)
+        block = replace(block, asked_of=digest_of(packed))
         blocks.write(folder, block, rows, films)
         written.append(json.dumps(asdict(block)))
     return pa.table({"number": numbers, "block": written})

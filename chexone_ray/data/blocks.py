@@ -55,6 +55,8 @@ class Block:
     """ "data set/images" and "data set/reports" that could be read, and "data set/boxes" on those
     images, also those that reach outside."""
     letters: tuple[Letter, ...] = field(default=())
+    asked_of: str = ""
+    """Digest of what the tables say of its patients: a block of others is not gone on with."""
 
     def read(self, columns: Sequence[str] | None = None) -> Any:
         """Arrow table of the block's rows with those columns, all by default."""
@@ -108,6 +110,12 @@ def finished(folder: str) -> dict[int, Block]:
             block = from_json(storage.read_json(uri))
             found[block.number] = block
     return found
+
+
+def discard(folder: str, numbers: Iterable[int]) -> None:
+    """Make blocks count as missing, so that the next run asks them again."""
+    for number in numbers:
+        storage.delete(_json_uri(folder, number))
 
 
 def from_json(value: dict[str, Any]) -> Block:

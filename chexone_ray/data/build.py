@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -22,9 +21,7 @@ from typing import Any
 from chexone_ray import runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import blocks, choose, drops, duplicates, leaks, manifest, shuffle
-from chexone_ray.data.ask import ask_block, pack
 from chexone_ray.data.blocks import Letter
-from chexone_ray.data.chunks import chunked
 from chexone_ray.data.packed_images import locate
 from chexone_ray.data.preflight import preflight
 from chexone_ray.data.refuse import idle_settings, refuse
@@ -32,16 +29,13 @@ from chexone_ray.data.shelf import Entry, Patients, Shelf
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.vindr_boxes import box_files
+from chexone_ray.data.waves import ask_all
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import timed
-from chexone_ray.parts import ahead, cut, to_parquet
+from chexone_ray.parts import ahead, to_parquet
 
 logger = logging.getLogger(__name__)
 
-PATIENTS_PER_CHUNK = 32
-"""Patients whose studies are put beside one another; fixed, so that no result depends on CPUs."""
-CHUNKS_PER_BLOCK = 8
-"""What is done again where a run is killed, times the CPUs."""
 READS_AHEAD = 8
 NOT_CONTENT = {"ray", "output_uri", "check", "preview"}
 """Settings that change nothing in the manifest."""
@@ -75,8 +69,8 @@ def prepare(config: PrepareConfig) -> str:
     digests = {"config_digest": digest, "tables_digest": tables_digest}
     folder = blocks.open_folder(config.output_uri, digests)
     with timed(logger, f"reading images and reports of {len(patients)} patients"):
-        asked = _ask(patients, folder, config)
-    drops.check_read(asked, config)
+        asked = ask_all(patients, folder, config)
+    del patients
     letters += [letter for block in asked for letter in block.letters]
     _write(config, asked, letters, digests | {"moved": leaks.report(moves)})
     blocks.remove(config.output_uri)
@@ -233,43 +227,6 @@ def _told_twice(source: SourceConfig, repeated: Counter[str]) -> str:
         f"{count} studies of the {source.adapter} archive {source.uri} are in {earlier} too: keep "
         "one of the two in sources"
     )
-
-
-def _ask(patients: Patients, folder: str, config: PrepareConfig) -> list[blocks.Block]:
-    """Ask all questions, block by block, into `folder`; what an interrupted run finished is not
-    done again."""
-    import ray
-
-    done = blocks.finished(folder)
-    parts = cut(chunked(patients.shelved, PATIENTS_PER_CHUNK, config), CHUNKS_PER_BLOCK)
-    todo = [
-        {"number": number, "chunks": pack([[patients[at] for at in chunk] for chunk in part])}
-        for number, part in enumerate(parts)
-        if number not in done
-    ]
-    if done:
-        logger.info("going on: %d of %d blocks are there already", len(done), len(parts))
-    if todo:
-        asked = ray.data.from_items(todo, override_num_blocks=len(todo)).map_batches(
-            ask_block,
-            batch_size=None,
-            batch_format="pyarrow",
-            fn_kwargs={"config": config, "folder": folder},
-            compute=ray.data.TaskPoolStrategy(size=min(_num_cpus(), len(todo))),
-        )
-        for row in asked.iter_rows():
-            block = blocks.from_json(json.loads(row["block"]))
-            done[block.number] = block
-    return [done[number] for number in range(len(parts))]
-
-
-def _num_cpus() -> int:
-    """CPUs to use: what Ray has, on one machine no more than there really are."""
-    import ray
-
-    cluster = int(ray.cluster_resources().get("CPU", 1))
-    alone = sum(node["Alive"] for node in ray.nodes()) == 1
-    return max(1, min(cluster, len(os.sched_getaffinity(0))) if alone else cluster)
 
 
 def _index(asked: Sequence[blocks.Block], config: PrepareConfig) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from chexone_ray import packed
+from chexone_ray import packed, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.leaks import numbers_of
 from chexone_ray.data.questions import places
@@ -39,6 +39,16 @@ def problems(config: PrepareConfig) -> Iterator[str]:
         )
     for source in (*config.sources, *config.held_out):
         yield from idle_settings(source)
+        if storage.join(source.uri).rstrip("/") == storage.join(config.output_uri).rstrip("/"):
+            yield (
+                f"output_uri is the {source.adapter} archive {source.uri} itself: give the "
+                "manifest a folder of its own"
+            )
+        if SOURCES[source.adapter].images_elsewhere and source.images_uri is None:
+            yield (
+                f"{source.adapter} has no images of its own: set images_uri to the root of the "
+                "data set that has them (see docs/data.md)"
+            )
     ours = {numbers_of(source.adapter) for source in config.sources}
     for source in config.held_out:
         if numbers_of(source.adapter) not in ours:

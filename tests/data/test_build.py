@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from chexone_ray.data import manifest
 from chexone_ray.data.build import prepare, read_sources
 from chexone_ray.data.choose import choose, kept, removed, undecided
 from chexone_ray.data.phantom import random_phantom
+from chexone_ray.data.refuse import problems
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.data.stream import read_samples
 from chexone_ray.errors import ChexoneError
@@ -278,3 +280,28 @@ def test_a_table_of_ones_own_becomes_questions(s3: Any, ray_local: None) -> None
         prepare(config)
     storage.delete(f"{root}/studies.csv")
     assert prepare(config) == uri, "an archive may go once its manifest is there"
+
+
+def test_only_a_manifests_own_files_are_cleared(tmp_path: Path) -> None:
+    own = ("part-train-00000.parquet", "manifest.json", "CARD.md", "duplicates.parquet")
+    others = ("part-1.zip", "part-train.csv", "prepared/manifest.json", "notes.txt")
+    others += ("prepared/part-train-00000.parquet", "archive/part-test-00001.parquet")
+    for name in (*own, *others):
+        place = tmp_path / "out" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"x")
+    manifest.clear(str(tmp_path / "out"))
+    left = {str(f.relative_to(tmp_path / "out")) for f in tmp_path.rglob("*") if f.is_file()}
+    assert left == set(others)
+
+
+def test_a_manifest_in_its_archive_and_a_set_without_its_images_are_refused() -> None:
+    sources = (
+        SourceConfig(adapter="own_table", uri="s3://b/archive"),
+        SourceConfig(adapter="ms_cxr", uri="s3://b/ms-cxr"),
+    )
+    found = list(problems(PrepareConfig(output_uri="s3://b/archive/", sources=sources)))
+    assert [problem.partition(":")[0] for problem in found] == [
+        "output_uri is the own_table archive s3",
+        "ms_cxr has no images of its own",
+    ]

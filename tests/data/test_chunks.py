@@ -15,7 +15,7 @@ from chexone_ray.data.shelf import Entry, ShelvedPatient
 from chexone_ray.data.splits import assign
 
 CONFIG = PrepareConfig(
-    output_uri="unused", sources=(SourceConfig(adapter="own_table", uri="unused"),)
+    output_uri="unused-output", sources=(SourceConfig(adapter="own_table", uri="unused"),)
 )
 
 

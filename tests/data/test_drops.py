@@ -17,7 +17,7 @@ from chexone_ray.records import ImageRef, Study
 
 def config(uri: str = "unused", most: float = 0.05) -> PrepareConfig:
     source = SourceConfig(adapter="own_table", uri=uri)
-    return PrepareConfig(output_uri="unused", sources=(source,), max_drop_share=most)
+    return PrepareConfig(output_uri="unused-output", sources=(source,), max_drop_share=most)
 
 
 def block(usable: dict[str, int], *letters: tuple[str, str, int]) -> Block:

@@ -150,7 +150,7 @@ def test_the_patients_of_mimic_are_one_over_all_its_sets(tmp_path: Path) -> None
         return [PendingStudy(Study(dataset, "p1", "s1", refs, archive_split="test"))]
 
     source = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
-    config = PrepareConfig(output_uri="unused", sources=(source,))
+    config = PrepareConfig(output_uri="unused-output", sources=(source,))
     patients = [found("mimic_cxr_jpg", "a", "b"), found("ms_cxr", "a"), found("padchest", "a")]
     _, films, _ = ask([patients], 0, "unused", config)
     mimic, _, ms_cxr, other = films["patient"].to_pylist()

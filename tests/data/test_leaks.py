@@ -72,7 +72,7 @@ def own(root: Path, *rows: str) -> SourceConfig:
 def test_a_set_to_be_tested_on_later_keeps_its_patients_out(tmp_path: Path) -> None:
     source = own(tmp_path / "all", "a.png,1,p1,train", "b.png,2,p2,train", "c.png,3,p3,test")
     later = own(tmp_path / "later", "x.png,8,p2,", "y.png,9,p1,train", "z.png,7,p4,test")
-    config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(later,))
+    config = PrepareConfig(output_uri="unused-output", sources=(source,), held_out=(later,))
     assert held_out(config) == {
         ("own_table", "p1"): ("test", "own_table"),
         ("own_table", "p2"): ("test", "own_table"),
@@ -101,7 +101,7 @@ def test_what_chest_imagenome_trains_on_is_not_held_out(
     monkeypatch.setitem(SOURCES, "chest_imagenome", spec)
     source = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
     later = SourceConfig(adapter="chest_imagenome", uri="unused", images_uri="unused")
-    config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(later,))
+    config = PrepareConfig(output_uri="unused-output", sources=(source,), held_out=(later,))
     assert held_out(config) == {
         ("mimic", "validate"): ("validate", "chest_imagenome"),
         ("mimic", "test"): ("test", "chest_imagenome"),
@@ -138,7 +138,7 @@ def test_test_sets_that_a_run_does_not_know_of_are_told(
 def test_a_held_out_set_of_other_patients_is_refused(tmp_path: Path) -> None:
     source = own(tmp_path / "all", "a.png,1,p1,train")
     other = SourceConfig(adapter="nih_chestxray14", uri="unused")
-    config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(other,))
+    config = PrepareConfig(output_uri="unused-output", sources=(source,), held_out=(other,))
     assert list(problems(config)) == [
         "held_out nih_chestxray14 shares its patients with no source, so it keeps nobody out: "
         "remove it"
@@ -148,7 +148,7 @@ def test_a_held_out_set_of_other_patients_is_refused(tmp_path: Path) -> None:
 def test_a_held_out_set_that_is_not_there_is_named(tmp_path: Path) -> None:
     source = own(tmp_path / "all", "a.png,1,p1,train")
     gone = SourceConfig(adapter="own_table", uri=str(tmp_path / "gone"))
-    config = PrepareConfig(output_uri="unused", sources=(source,), held_out=(gone,))
+    config = PrepareConfig(output_uri="unused-output", sources=(source,), held_out=(gone,))
     with pytest.raises(ChexoneError, match="gone"):
         read_sources(config)
     empty = config.model_copy(update={"held_out": (own(tmp_path / "empty", ",1,p1,test"),)})

@@ -51,7 +51,7 @@ def test_the_driver_holds_no_study_once_the_tables_are_read(tmp_path: Path) -> N
     source = SourceConfig(adapter="own_table", uri=str(tmp_path))
     gc.collect()
     before = live()
-    patients, *_ = read_sources(PrepareConfig(output_uri="unused", sources=(source,)))
+    patients, *_ = read_sources(PrepareConfig(output_uri="unused-output", sources=(source,)))
     gc.collect()
     assert live() == before
     assert sum(map(len, patients)) == 200

@@ -14,7 +14,7 @@ from chexone_ray.data.refuse import problems
 from chexone_ray.data.shuffle import Stretch, _route, phase_of, plan
 
 SOURCE = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
-CONFIG = PrepareConfig(output_uri="unused", sources=(SOURCE,))
+CONFIG = PrepareConfig(output_uri="unused-output", sources=(SOURCE,))
 PHASES = (("view", "presence"), ("findings",))
 
 

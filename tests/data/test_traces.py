@@ -305,7 +305,7 @@ def test_best_agrees_most_then_states_least_that_is_not_borne_out_then_comes_fir
 
 def test_the_traces_that_prepare_writes_and_reports_as_their_own_trace_pass() -> None:
     config = PrepareConfig(
-        output_uri="unused",
+        output_uri="unused-output",
         sources=(SourceConfig(adapter="own_table", uri="unused"),),
         instruct_share=0.0,
         archive_splits=True,

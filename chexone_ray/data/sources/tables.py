@@ -128,7 +128,8 @@ def refuse_missing(uri: str, columns: Sequence[str], required: Sequence[str], re
 
 
 def header(uri: str) -> tuple[str, ...]:
-    """The columns of a CSV, of which no more than the beginning is read where that is enough."""
+    """The columns of a table with commas, or with tabs where its first line has one; no more than
+    the beginning is read where that is enough."""
     data = storage.read_start(uri, HEADER_BYTES)
     if data.startswith(_GZIP_MAGIC):
         try:
@@ -138,7 +139,9 @@ def header(uri: str) -> tuple[str, ...]:
     text = data.decode("utf-8-sig", errors="replace")
     if data.startswith(_ZIP_MAGIC) or not re.search(r"[\r\n]", text):
         text = read_text(uri)
-    return tuple(name.strip() for name in next(csv.reader(io.StringIO(text, newline="")), ()))
+    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return tuple(name.strip() for name in next(lines, ()))
 
 
 def _rows(uri: str, columns: tuple[str, ...], lines: Any) -> Iterator[Row[str]]:

@@ -129,7 +129,7 @@ def test_rsna_films_of_one_patient_of_nih(nih: Path, tmp_path: Path) -> None:
         "patient_without_film": 1,
     }
     other = SourceConfig(adapter="nih_chestxray14", uri=str(nih))
-    config = PrepareConfig(output_uri="unused", sources=(rsna, other), max_drop_share=1.0)
+    config = PrepareConfig(output_uri="unused-output", sources=(rsna, other), max_drop_share=1.0)
     (shared,) = (p for p in read_sources(config)[0] if p[0].study.patient == "00000004")
     assert {(item.study.dataset, item.study.archive_split) for item in shared} == {
         ("rsna_pneumonia", "test"),

@@ -251,7 +251,7 @@ def test_sources_give_each_set_its_own_studies(tmp_path: Path) -> None:
         SourceConfig(adapter="vqa_rad", uri=str(tmp_path / "vqa")),
         SourceConfig(adapter="medvqa_2019", uri=str(tmp_path / "med")),
     )
-    patients, dropped, _ = read_sources(PrepareConfig(output_uri="unused", sources=sources))
+    patients, dropped, _ = read_sources(PrepareConfig(output_uri="unused-output", sources=sources))
     assert not dropped
     assert sorted(item.study.dataset for group in patients for item in group) == [
         "medvqa_2019",
