@@ -65,7 +65,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     root = source.uri
     losses = Losses()
     boxes = _boxes(root, losses)
-    split_of, lines = _splits(root) if archive_splits else ({}, {})
+    split_of, lines = _splits(root, losses) if archive_splits else ({}, {})
     places = tables.files_by_name(root, ".png")
     found: dict[str, PendingStudy] = {}
     for row in tables.rows(root, ENTRIES):
@@ -110,15 +110,18 @@ def _boxes(root: str, losses: Losses) -> dict[str, list[tuple[Box, str]]]:
     for row in tables.rows_if_there(root, BOXES):
         label = _BOX_NAMES.get(row["Finding Label"])
         box = label and box_of_size(label, *(number(row[name]) for name in BOXES.columns[2:]))
-        if box:
-            boxes[row["Image Index"]].append((box, row.place))
-        else:
+        known = boxes[row["Image Index"]] if box else []
+        if not box:
             losses.lose("box_row", row.place)
+        elif any(box == other for other, _ in known):
+            losses.lose("duplicate_row", row.place)
+        else:
+            known.append((box, row.place))
     return boxes
 
 
-def _splits(root: str) -> tuple[dict[str, str], Places]:
-    """Image -> the split of the list that names it, and its lines; empty without the lists.
+def _splits(root: str, losses: Losses) -> tuple[dict[str, str], Places]:
+    """Image -> the split of the list that names it first, and its line; empty without the lists.
 
     Raises ChexoneError where only one is there: a hash would part the films of the other, across
     the set's own split.
@@ -134,8 +137,12 @@ def _splits(root: str) -> tuple[dict[str, str], Places]:
     places: Places = defaultdict(list)
     for split, uri in found.items():
         for place, line in tables.lines(uri):
-            split_of[line.strip()] = split
-            places[line.strip()].append(place)
+            name = line.strip()
+            if name in split_of:
+                losses.lose("duplicate_row", place)
+                continue
+            split_of[name] = split
+            places[name].append(place)
     return split_of, places
 
 
