@@ -52,7 +52,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     for row in tables.rows(root, REPORTS):
         uid = row["uid"]
         if uid not in films:
-            losses.lose("study_without_image", row.place)
+            losses.lose("report_without_film", row.place)
         elif uid in found:
             losses.lose("duplicate_row", row.place)
         else:

@@ -40,7 +40,7 @@ def write_rexvqa(root: Path) -> None:
 
 
 def write_slake(root: Path) -> None:
-    def row(qid: int | None, image: int, answer: str, **other: str) -> dict[str, object]:
+    def row(qid: int | None, image: int, answer: str, **other: object) -> dict[str, object]:
         return {
             "img_name": f"xmlab{image}/source.jpg",
             "question": f"What of {qid}, Größe?",

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from chexone_ray.config import PrepareConfig
-from chexone_ray.data.build import read_sources
+from chexone_ray import storage
+from chexone_ray.config import ImageConfig, PrepareConfig, RayConfig
+from chexone_ray.data import manifest
+from chexone_ray.data.build import prepare, read_sources
 from chexone_ray.data.sources.registry import SOURCES
 from tests.data.sources.all_replicas import (
     REPLICAS,
@@ -68,3 +74,43 @@ def test_read_sources_tells_all_that_an_adapter_loses(adapter: str, tmp_path: Pa
     for letter in letters:
         told[letter.reason] = told.get(letter.reason, 0) + letter.count
     assert told == lost
+
+
+@pytest.mark.slow
+def test_all_sets_together_add_up(s3: Any, ray_local: None, tmp_path: Path) -> None:
+    """One manifest of all replicas: what it holds and what is in the letters is all there is."""
+    for adapter, write in REPLICAS.items():
+        write(tmp_path / adapter)
+    config = PrepareConfig(
+        output_uri=s3.folder("every-set"),
+        sources=tuple(source_of(adapter, tmp_path / adapter) for adapter in REPLICAS),
+        images=ImageConfig(max_pixels=12_544),
+        max_drop_share=1.0,
+        allow_overlap=True,
+        ray=RayConfig(address="local"),
+    )
+    uri = prepare(config)
+    info = manifest.load(uri).info
+    data = storage.read_bytes(storage.join(uri, manifest.LETTERS_FILE))
+    told: Counter[tuple[str, str]] = Counter()
+    for letter in pq.read_table(pa.BufferReader(data)).to_pylist():
+        told[letter["dataset"], letter["reason"]] += letter["count"]
+    read_of = {adapter: read(adapter, tmp_path / adapter) for adapter in REPLICAS}
+    for adapter, (_, lost) in read_of.items():
+        assert {reason: told[adapter, reason] for reason in lost} == lost, adapter
+
+    def later(prefix: str) -> int:
+        """What was lost of that kind of thing after the tables."""
+        return sum(
+            number
+            for (adapter, reason), number in told.items()
+            if reason.startswith(prefix) and reason not in read_of[adapter][1]
+        )
+
+    studies: list[Any] = [item for found, _ in read_of.values() for item in found]
+    assert len(studies) == info["num_studies"] + later("study_without_")
+    assert sum(len(item.study.images) for item in studies) == info["num_images"] + later("image_")
+    assert later("image_missing") >= 20
+    asked = info["counts"]["dataset"]
+    assert {name for found in asked.values() for name in found} == set(REPLICAS)
+    assert sum(sum(found.values()) for found in asked.values()) == info["counts"]["rows"] > 100

@@ -37,7 +37,7 @@ def test_openi_views_and_redactions(tmp_path: Path) -> None:
         "duplicate_row": 2,
         "row_without_id": 1,
         "row_without_report": 1,
-        "study_without_image": 1,
+        "report_without_film": 1,
     }
     assert study.study.findings == "Größe normal, ___ clear."
     assert study.study.indication == "___-year-old"
