@@ -40,6 +40,8 @@ _COVID = re.compile(r"covid[ -]?19( uncertain)?")
 _VIEWS = {"pa": "PA", "ap": "AP", "ll": "lateral"}
 _VIEW = re.compile(r"_vp-([a-z]+)")
 _FILM = re.compile(r"/(sub-[^/]+)/(ses-[^/]+)/mod-rx/[^/]+\.png$")
+_OTHER = re.compile(r"/(sub-[^/]+)/(ses-[^/]+)/mod-(?!rx/)[^/]+/")
+"""Files of a CT, which some sessions have alone."""
 
 
 def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
@@ -50,10 +52,12 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     root = source.uri
     table = tables.rows(root, TABLE, delimiter="\t")
     films: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for place in storage.list_files(root, ".png"):
-        session = _FILM.search(place)
-        if session:
+    others: set[tuple[str, str]] = set()
+    for place in storage.list_files(root):
+        if session := _FILM.search(place):
             films[session[1], session[2]].append(place)
+        elif session := _OTHER.search(place):
+            others.add((session[1], session[2]))
     losses = Losses()
     found: dict[tuple[str, str], PendingStudy] = {}
     seen: set[tuple[str, str]] = set()
@@ -64,7 +68,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         elif key in seen:
             losses.lose("duplicate_row", row.place)
         elif key not in films:
-            losses.lose("study_without_film", row.place)
+            missing = key not in others
+            losses.lose(
+                "study_without_film" if missing else "study_of_another_technique", row.place
+            )
         else:
             found[key] = PendingStudy(_study(key, films[key], row, losses))
         seen.add(key)

@@ -76,8 +76,8 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             losses.lose("duplicate_row", row.place)
         films.setdefault(row["dicom_id"], row)
     names = {study for _, study in by_study}
-    for reason, rows in (("split_without_study", split_rows), ("label_without_study", label_rows)):
-        lose_strangers(rows, names, reason, losses)
+    lose_strangers(split_rows, names, "split_without_study", losses)
+    lose_strangers(label_rows, names, "label_without_study", losses)
     if boxes:
         boxes.lose_others({name for films in by_study.values() for name in films}, losses)
     suffix = _image_suffix(root, metadata.rows[0])

@@ -83,8 +83,7 @@ def _image_labels(
     seen: set[tuple[str, ...]] = set()
     for row in table:
         if not row["image_id"] or tuple(row.values()) in seen:
-            reason = "duplicate_row" if row["image_id"] else "row_without_id"
-            losses.lose(reason, row.place)
+            losses.lose("duplicate_row" if row["image_id"] else "row_without_id", row.place)
             continue
         seen.add(tuple(row.values()))
         image = votes.setdefault(row["image_id"], {})

@@ -104,6 +104,7 @@ def test_bimcv_sessions_views_and_doubt(tmp_path: Path) -> None:
         "2; sub-S02; ses-E03; normal; ['normal']; []",
         "2; sub-S02; ses-E03; normal; ['normal']; []",
         "3; sub-S03; ses-E04; ct; ['normal']; []",
+        "3; sub-S05; ses-E04; sin placa; ['normal']; []",
         "4; sub-S04; ses-E05; roto; __import__('os').abort(); []",
         "5; ; ses-E06; ; []; []",
         delimiter="\t",
@@ -127,6 +128,7 @@ def test_bimcv_sessions_views_and_doubt(tmp_path: Path) -> None:
         "duplicate_row": 1,
         "film_without_row": 1,
         "row_without_id": 1,
+        "study_of_another_technique": 1,
         "study_without_film": 1,
         "unknown_label": 1,
     }
