@@ -100,7 +100,7 @@ def reasons(argument: ast.expr) -> set[str]:
     if isinstance(argument, ast.IfExp):
         return reasons(argument.body) | reasons(argument.orelse)
     assert isinstance(argument, ast.Constant), ast.unparse(argument)
-    return {argument.value}
+    return {str(argument.value)}
 
 
 def test_every_reason_is_either_by_design_or_damage() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -24,6 +25,7 @@ from chexone_ray.data.sources.mimic_films import Film
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order, on_image
 from chexone_ray.data.sources.scene_graphs import graph_phrases, graph_prior
 from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.data.splits import most_held_out
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Phrase, Study
 
@@ -50,8 +52,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     films, split_of, avoided = _films(source.uri, losses)
     gold = imagenome_gold.read(source.uri, losses)
     if not films and not gold:
-        uri = storage.join(source.uri, "silver_dataset/splits/train.csv")
-        raise ChexoneError(f"{uri} is missing or empty, and so is gold_dataset/: {CSV_STEP}")
+        raise ChexoneError(f"{_missing(source.uri)}: {CSV_STEP}")
     silver = [name for name in films if name not in gold]
     checked = ((name, film.prior, film.phrases, film.place) for name, film in gold.items())
     others = mimic_films.known_films(root) if gold.keys() - films.keys() else {}
@@ -71,6 +72,36 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             item = _study(root, films[name], films.get(prior), phrases)
             found.append(item.with_split(split))
     return in_order(found), losses
+
+
+def test_patients(source: SourceConfig) -> tuple[dict[str, str], Losses]:
+    """The patients of the gold tables, of the films to avoid and of the lists to validate and to
+    test on -> the split of the film that is held out most. No scene graph is read.
+
+    Raises ChexoneError where `images_uri` or every table is missing.
+    """
+    root = mimic_films.films_root(source)
+    losses = Losses()
+    films, split_of, _ = _films(source.uri, losses)
+    gold = imagenome_gold.first_rows(source.uri)
+    if not films and not gold:
+        raise ChexoneError(f"{_missing(source.uri)}: {CSV_STEP}")
+    films = (mimic_films.known_films(root) if gold.keys() - films.keys() else {}) | films
+    splits: dict[str, list[str]] = defaultdict(list)
+    for name, place in gold.items():
+        if name in films:
+            splits[films[name].subject].append("test")
+        else:
+            losses.lose("film_not_found", place)
+    for name, split in split_of.items():
+        if split != "train":
+            splits[films[name].subject].append(split)
+    return {patient: most_held_out(found) for patient, found in splits.items()}, losses
+
+
+def _missing(root: str) -> str:
+    uri = storage.join(root, "silver_dataset/splits/train.csv")
+    return f"{uri} is missing or empty, and so is gold_dataset/"
 
 
 def _films(root: str, losses: Losses) -> tuple[dict[str, Film], dict[str, str], set[str]]:
@@ -163,5 +194,6 @@ SPEC = Spec(
     tables=(*SPLITS.values(), imagenome_gold.ATTRIBUTES, imagenome_gold.COMPARISONS),
     read=studies,
     images_elsewhere=True,
+    test_patients=test_patients,
     patients="mimic",
 )

@@ -15,6 +15,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import film_view
+from chexone_ray.data.sources.chexpert import PATIENTS
 from chexone_ray.data.sources.losses import Losses, Places, lose_strangers
 from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
@@ -139,4 +140,5 @@ SPEC = Spec(
     uncertain=True,
     tables=(TABLE, LABEL_FILE),
     read=studies,
+    patients=PATIENTS,
 )
