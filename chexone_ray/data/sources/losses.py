@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 MAX_PLACES = 100_000
 """Places that are kept a reason; what is lost beyond them is told as a count."""
 Value = TypeVar("Value")
+Name = TypeVar("Name")
 
 
 class Row(dict[str, Value]):
@@ -60,7 +61,9 @@ class Losses(Counter[str]):
                 yield reason, archive_uri, count - len(places)
 
 
-def lose_strangers(rows: Places, known: Collection[str], reason: str, losses: Losses) -> None:
+def lose_strangers(
+    rows: Mapping[Name, Sequence[str]], known: Collection[Name], reason: str, losses: Losses
+) -> None:
     """Count every row about a name that is not known."""
     for name, places in rows.items():
         if name not in known:

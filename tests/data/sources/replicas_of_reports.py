@@ -161,6 +161,59 @@ def write_openi(root: Path) -> None:
         shoot(root / "images_normalized" / f"{name}.dcm.png")
 
 
+def openi_report(
+    uid: str, sections: dict[str, str], terms: tuple[str, ...], films: tuple[str, ...]
+) -> str:
+    """One XML file of the original release."""
+    texts = "".join(f'<AbstractText Label="{k}">{v}</AbstractText>' for k, v in sections.items())
+    coded = "".join(f"<major>{term}</major>" for term in terms)
+    images = "".join(
+        f'<parentImage id="{name}"><figureId>F1</figureId></parentImage>' for name in films
+    )
+    return (
+        f'<?xml version="1.0" encoding="utf-8"?><eCitation><uId id="{uid}"/><MedlineCitation>'
+        f"<Article><Abstract>{texts}</Abstract></Article></MedlineCitation>"
+        f"<MeSH>{coded}<automatic>pneumothorax</automatic></MeSH>{images}</eCitation>"
+    )
+
+
+def write_openi_xml(root: Path) -> None:
+    """The original release, with the views of the table form for one study."""
+    normal = {
+        "COMPARISON": "None.",
+        "INDICATION": "XXXX-year-old with cough",
+        "FINDINGS": "Größe normal,\n lungs clear.",
+        "IMPRESSION": "Normal chest x-XXXX.",
+    }
+    large = {"FINDINGS": "", "IMPRESSION": "Heart is enlarged. Small effusion."}
+    two = ("CXR1_1_IM-0001-3001", "CXR1_1_IM-0001-4001")
+    files = {
+        "1": openi_report("CXR1", normal, ("normal",), (*two, two[0])),
+        "2": openi_report("CXR2", normal, ("normal",), ()),
+        "5": openi_report(
+            "CXR5",
+            large,
+            ("Cardiomegaly/borderline", "Pleural Effusion/left/small", "Opacity/heart"),
+            ("CXR5_5_IM-0001-1001",),
+        ),
+        "6": openi_report("CXR6", {}, (), ("CXR6_gone",)),
+        "7": openi_report("CXR1", normal, ("normal",), two),
+        "8": openi_report("", normal, ("normal",), two),
+        "9": "<eCitation><uId",
+    }
+    for name, text in files.items():
+        write(root / "ecgen-radiology" / f"{name}.xml", text)
+    write(
+        root / "indiana_projections.csv",
+        "uid,filename,projection",
+        "1,1_IM-0001-4001.dcm.png,Lateral",
+        "1,1_IM-0001-3001.dcm.png,Frontal",
+        "1,1_IM-0001-5001.dcm.png,Frontal",
+        "3,3_IM-0001-1001.dcm.png,Frontal",
+    )
+    shoot(*(root / "NLMCXR_png" / f"{name}.png" for name in (*two, "CXR5_5_IM-0001-1001")))
+
+
 def write_candid(root: Path) -> None:
     write_rows(
         root / "Pneumothorax_reports.csv",
