@@ -285,6 +285,18 @@ def write_ranzcr(root: Path) -> None:
         row("1.4", "p4", odd="?"),
         row("", "p5"),
     )
+    write_rows(
+        root / "train_annotations.csv",
+        "StudyInstanceUID,label,data",
+        "1.1; ETT - Borderline; [[40, 10], [44, 30], [42, 50]]",
+        "1.1; CVC - Normal; [[60, 10], [50, 40]]",
+        "1.1; CVC - Abnormal; [[20, 10], [50, 60]]",
+        "1.1; CVC - Abnormal; [[20, 10], [50, 60]]",
+        "1.3; NGT - Incompletely Imaged; [[20, 10],",
+        "1.3; Größe; [[20, 10], [50, 60]]",
+        "9.9; CVC - Normal; [[60, 10], [50, 40]]",
+        "; CVC - Normal; [[60, 10], [50, 40]]",
+    )
     shoot(root / "train/1.1.jpg", root / "train/1.2.jpg")
 
 
