@@ -69,12 +69,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
 
 def _image_folder(root: str, rows: dict[str, dict[str, str]]) -> str:
     """Where the images are, by the first of them, under whatever suffix."""
-    for folder in _IMAGE_FOLDERS:
-        for path in rows:
-            stem = storage.join(root, folder, path).rpartition(".")[0]
-            if any(storage.exists(stem + suffix) for suffix in (".png", ".jpg", ".dcm")):
-                return storage.join(root, folder)
-    return root
+    folders = [storage.join(root, folder) for folder in _IMAGE_FOLDERS]
+    stems = ((storage.join(f, path).rpartition(".")[0], f) for f in folders for path in rows)
+    places = ((stem + suffix, f) for stem, f in stems for suffix in (".png", ".jpg", ".dcm"))
+    return tables.first_there(places, root)
 
 
 def _study(

@@ -8,6 +8,7 @@ the study's folder as `s50414267.txt` (also looked for under `mimic-cxr-reports/
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import islice
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
@@ -196,19 +197,17 @@ def view_of(row: dict[str, str]) -> str:
 
 
 def _image_suffix(root: str, row: dict[str, str]) -> str:
-    """What the archive's images are; single files that differ are found when they are read."""
+    """What the archive's images are."""
     stem = storage.join(root, study_folder(row["subject_id"], row["study_id"]), row["dicom_id"])
-    return next((s for s in _IMAGE_SUFFIXES if storage.exists(stem + s)), _IMAGE_SUFFIXES[0])
+    return tables.first_there(((stem + s, s) for s in _IMAGE_SUFFIXES), _IMAGE_SUFFIXES[0])
 
 
 def _report_root(root: str, studies_: dict[tuple[str, str], dict[str, dict[str, str]]]) -> str:
     """Where the reports are: beside the images or in their own folder, by the first few studies."""
-    for folder in _REPORT_FOLDERS:
-        for (subject, study), _ in list(studies_.items())[:5]:
-            place = study_folder(subject, study)
-            if storage.exists(storage.join(root, folder, f"{place}.txt")):
-                return storage.join(root, folder)
-    return root
+    first = [f"{study_folder(subject, study)}.txt" for subject, study in islice(studies_, 5)]
+    folders = [storage.join(root, folder) for folder in _REPORT_FOLDERS]
+    places = ((storage.join(folder, name), folder) for folder in folders for name in first)
+    return tables.first_there(places, root)
 
 
 SPEC = Spec(

@@ -20,6 +20,7 @@ from chexone_ray.records import ImageRef, Study
 
 DATASET = "vindr_cxr"
 _PARTS = ("train", "test")
+_SUFFIXES = (".dicom", ".dcm")
 _NOT_LABELS = frozenset({"image_id", "rad_id", "rad_ID"})
 
 
@@ -50,7 +51,8 @@ def read_vindr(
         labels = _image_labels(folder, part, losses)
         names = sorted(boxes.boxes if labels is None else labels)
         boxes.lose_others(names, losses)
-        suffix = _suffix(root, part, next(iter(names), ""))
+        first = storage.join(root, part, next(iter(names), ""))
+        suffix = tables.first_there(((first + s, s) for s in _SUFFIXES), _SUFFIXES[0])
         for image_id in names:
             boxed = boxes.boxes.get(image_id, ())
             state = boxes.states(image_id) if labels is None else labels[image_id]
@@ -103,13 +105,6 @@ def _image_labels(
         }
         for image, found in votes.items()
     }
-
-
-def _suffix(root: str, part: str, image_id: str) -> str:
-    for suffix in (".dicom", ".dcm"):
-        if storage.exists(storage.join(root, part, image_id + suffix)):
-            return suffix
-    return ".dicom"
 
 
 BOXES = ("image_id", "class_name", "x_min", "y_min", "x_max", "y_max")
