@@ -26,7 +26,7 @@ from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.parts import PartFolder, ahead, numbered, to_parquet
 from chexone_ray.records import Sample
-from chexone_ray.rewards.score import score
+from chexone_ray.rewards.score import Scored, part_means, refuse_unscored, score_group
 
 if TYPE_CHECKING:
     from chexone_ray.engine.pool import EnginePool
@@ -51,14 +51,18 @@ class Group:
     variance: float
     rewards: tuple[float, ...]
     error: str = ""
+    parts: tuple[tuple[str, float], ...] = ()
+    """Mean of each part of the reward."""
 
 
-def group_of(sample: Sample, rewards_G: Sequence[float]) -> Group:
+def group_of(sample: Sample, scores_G: Sequence[Scored]) -> Group:
     """Mean and population variance; exactly 0 where all rewards are equal."""
+    rewards_G = [scored.total for scored in scores_G]
     mean = statistics.fmean(rewards_G)
     equal = min(rewards_G) == max(rewards_G)
     variance = 0.0 if equal else statistics.fmean((r - mean) ** 2 for r in rewards_G)
-    return Group(sample.id, sample.kind, mean, variance, tuple(rewards_G))
+    parts = tuple(part_means(scores_G).items())
+    return Group(sample.id, sample.kind, mean, variance, tuple(rewards_G), parts=parts)
 
 
 def keep(groups: Sequence[Group], min_std: float, quota: Mapping[str, int]) -> set[str]:
@@ -97,9 +101,19 @@ def histogram(groups: Sequence[Group], kept: set[str]) -> dict[str, dict[str, An
             "kept": sum(g.id in kept for g in good),
             "mean_reward": statistics.fmean(g.mean for g in good) if good else None,
             "mean_std": statistics.fmean(g.variance**0.5 for g in good) if good else None,
+            "mean_parts": _mean_parts(good),
             "bins": bins,
         }
     return table
+
+
+def _mean_parts(groups: Sequence[Group]) -> dict[str, float]:
+    """Mean of each part of the reward over the groups that it applies to."""
+    values: dict[str, list[float]] = defaultdict(list)
+    for group in groups:
+        for name, value in group.parts:
+            values[name].append(value)
+    return {name: statistics.fmean(numbers) for name, numbers in sorted(values.items())}
 
 
 def select(config: FilterConfig, pool: EnginePool | None = None) -> str:
@@ -128,6 +142,7 @@ def select(config: FilterConfig, pool: EnginePool | None = None) -> str:
             f"{config.manifest_uri} has no rows of filter.split={config.split} "
             f"and filter.kinds={list(config.kinds) or 'all'}: check them"
         )
+    refuse_unscored(stream.iter_samples(*_rows(config)), config.rewards)
     groups = _sample_groups(config, total, folder, pool)
     kept = keep(groups, config.min_std, config.quota_per_kind)
     if not kept:
@@ -177,7 +192,7 @@ def _sample_groups(
         ):
             _fill(config, missing, folder, engines, maker, total)
     groups = [
-        Group(**{**row, "rewards": tuple(row["rewards"])})
+        Group(**{**row, "rewards": tuple(row["rewards"]), "parts": tuple(row.get("parts") or ())})
         for number in range(num_parts)
         for row in folder.read(number).to_pylist()
     ]
@@ -238,8 +253,8 @@ def _groups(
         if rollout.error or not rollout.completions:
             groups.append(_failed(sample, rollout.error or "no completion"))
             continue
-        rewards = [score(c.text, sample, config.rewards).total for c in rollout.completions]
-        groups.append(group_of(sample, rewards))
+        texts = [completion.text for completion in rollout.completions]
+        groups.append(group_of(sample, score_group(texts, sample, config.rewards)))
     return groups
 
 
@@ -291,5 +306,6 @@ def _group_schema(kept: bool = False) -> Any:
         ("variance", pa.float64()),
         ("rewards", pa.list_(pa.float64())),
         ("error", pa.string()),
+        ("parts", pa.map_(pa.string(), pa.float64())),
     ]
     return pa.schema([*fields, ("kept", pa.bool_())] if kept else fields)

@@ -60,10 +60,10 @@ def prepare(config: PrepareConfig) -> str:
         return _with_pictures(config)
     refuse(config)
     preflight(config)
+    runtime.join(config.ray)
     tables_digest = archive_digest(config)
     with timed(logger, "reading the tables of the archives"):
         patients, letters, moves = read_sources(config)
-    runtime.join(config.ray)
     manifest.clear(config.output_uri)
     storage.record_settings(config.output_uri, config)
     digests = {"config_digest": digest, "tables_digest": tables_digest}
@@ -84,9 +84,10 @@ def _write(
     info: dict[str, Any],
 ) -> None:
     """The parts and everything beside them, the commit file last."""
-    twice = duplicates.report(asked)
+    twice, num_twice = duplicates.report(asked)
     with timed(logger, "shuffling and writing"):
-        parts, removed, phases = _shuffle(asked, config)
+        parts, not_chosen, phases = _shuffle(asked, config)
+    letters = [*letters, *not_chosen]
     for name, table in (
         (manifest.DUPLICATES_FILE, twice),
         (manifest.LETTERS_FILE, blocks.letters_table(letters)),
@@ -99,8 +100,8 @@ def _write(
         "num_patients": sum(block.num_patients for block in asked),
         "num_studies": sum(block.num_studies for block in asked),
         "num_images": sum(block.num_images for block in asked),
-        "dropped": dict(sorted((blocks.by_reason(letters) + removed).items())),
-        "duplicates": duplicates.counts(twice),
+        "dropped": dict(sorted(blocks.by_reason(letters).items())),
+        "duplicates": num_twice,
         "curriculum": phases if config.curriculum else [],
     }
     written = manifest.write_manifest(config.output_uri, parts, info)
@@ -121,16 +122,16 @@ def _with_pictures(config: PrepareConfig) -> str:
 
 def _shuffle(
     asked: Sequence[blocks.Block], config: PrepareConfig
-) -> tuple[list[manifest.Part], Counter[str], list[dict[str, Any]]]:
-    """Choose, shuffle and write; the parts, reason -> questions that were not chosen, and the
-    phases of training."""
+) -> tuple[list[manifest.Part], list[Letter], list[dict[str, Any]]]:
+    """Choose, shuffle and write; the parts, the questions that were not chosen by data set, kind
+    and reason, and the phases of training."""
     rows = _index(asked, config)
     limits = choose.choose(rows, config)
     gone: Counter[str] = Counter()
-    reasons: Counter[str] = Counter()
-    for (split, kind, reason), number in choose.removed(rows, limits).items():
-        gone[f"{split}/{kind}"] += number
-        reasons[reason] += number
+    lost: Counter[tuple[str, str, str]] = Counter()
+    for item, number in choose.removed(rows, limits).items():
+        gone[f"{item.split}/{item.kind}"] += number
+        lost[item.dataset, item.reason, item.kind] += number
     counts: Counter[str] = Counter()
     for block in asked:
         counts.update(block.rows)
@@ -142,7 +143,8 @@ def _shuffle(
         for number, kinds in enumerate((*map(list, config.curriculum), ["all others"]))
         if ("train", number) in parts
     ]
-    return shuffle.write(asked, parts, limits, config), reasons, phases
+    letters = [Letter(*key, count) for key, count in lost.items()]
+    return shuffle.write(asked, parts, limits, config), letters, phases
 
 
 def archive_digest(config: PrepareConfig) -> str:

@@ -119,6 +119,8 @@ def _duplicates(counts: Mapping[str, int]) -> Iterator[str]:
         f"{counts['exact']} pairs of equal files, {counts['alike']} pairs that look the same; "
         f"{counts['over_two_splits']} of all are over two splits. `duplicates.parquet` names them."
     )
+    if crowd := counts.get("not_compared"):
+        yield f"{crowd} films look like too many others to be compared."
     yield ""
 
 

@@ -32,7 +32,10 @@ def read_row_group(uri: str, number: int, kinds: Sequence[str] = ()) -> Any:
     (all for none)."""
     import pyarrow as pa
 
-    table = _read(uri, number).cast(sample_schema())
+    table = _read(uri, number)
+    if "topic" not in table.column_names:  # a manifest of before there were topics
+        table = table.append_column("topic", pa.array([""] * len(table), pa.string()))
+    table = table.cast(sample_schema())
     if kinds:
         table = table.filter(pa.compute.is_in(table["kind"], pa.array(kinds)))
     return table

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from chexone_ray import images
 from chexone_ray.config import ImageConfig
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError, ImageError
-from chexone_ray.records import Box, ImageRef, Sample
+from chexone_ray.records import Box, ImageRef, Sample, sample_from_row, sample_to_row
 
 CONFIG = ImageConfig(max_pixels=12_544)
 
@@ -46,6 +47,15 @@ def test_samples_come_back_in_order(uri: str) -> None:
     found = stream.read_samples(uri, "train")
     assert found == [sample(n, "view" if n % 2 else "side") for n in range(25)]
     assert stream.read_samples(uri, "test") == [sample(99, split="test")]
+
+
+def test_a_manifest_of_before_there_were_topics(uri: str) -> None:
+    (part,) = (part for part in manifest.load(uri).parts if part.split == "test")
+    place = Path(uri) / part.name
+    pq.write_table(pq.read_table(place).drop_columns("topic"), place)
+    assert stream.read_samples(uri, "test") == [sample(99, split="test")]
+    row = sample_to_row(sample(99, split="test"))
+    assert sample_from_row(row | {"topic": None}) == sample(99, split="test")
 
 
 def test_kinds_and_limits(uri: str) -> None:

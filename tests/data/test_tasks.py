@@ -213,9 +213,13 @@ def test_kinds_are_limited_by_the_configuration() -> None:
 
 
 def test_balance_groups() -> None:
-    assert balance_group("d/s/presence/nodule", "presence", "yes") == ("presence/nodule", "yes")
+    assert balance_group("d/s/presence/nodule", "presence", "yes") == ("presence/d/nodule", "yes")
+    assert balance_group("e/s/presence/nodule", "presence", "no") == ("presence/e/nodule", "no")
     assert balance_group("d/s/view/0", "view", "PA") is None
-    assert balance_group("d/s/view_matching/pair", "view_matching", "no") == ("view_matching", "no")
+    assert balance_group("d/s/view_matching/pair", "view_matching", "no") == (
+        "view_matching/d",
+        "no",
+    )
 
 
 def test_every_kind_has_a_maker_and_five_wordings_of_its_own() -> None:

@@ -19,14 +19,12 @@ from chexone_ray.data.traces import (
     TEXT_SHOWN,
     Verdict,
     best,
-    borne_out,
-    entity_precision,
     has_reference,
     judge,
-    repetition,
     teacher_prompt,
 )
 from chexone_ray.kinds import KINDS
+from chexone_ray.metrics.factuality import borne_out, entity_precision, repetition
 from chexone_ray.records import Box, ImageRef, Sample, Study
 
 FILTERS = TraceFilters()

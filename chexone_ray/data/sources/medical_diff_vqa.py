@@ -115,7 +115,8 @@ def _is_about_a_pair(row: dict[str, str]) -> bool:
 def _question(row: dict[str, str], pair: bool) -> Question | None:
     text = " ".join(row["question"].split())
     name = f"{row['question_type'] or 'other'}-{text_name(text)}"
-    question = answered(name, text, " ".join(row["answer"].split()))
+    answer = " ".join(row["answer"].split())
+    question = answered(name, text, answer, topic=row["question_type"])
     return replace(question, kind="difference") if question and pair else question
 
 

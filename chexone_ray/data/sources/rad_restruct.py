@@ -110,6 +110,7 @@ def _question(name: str, row: Any, losses: Losses, place: str) -> Question | Non
         text, answers, history, info = row
         told = tuple(_texts(answers))
         options = tuple(_texts(info["options"]))
+        topic = json_files.text_of(info, "answer_type")
         before = [(str(asked), ", ".join(_texts(said))) for asked, said, *_ in history]
     except (TypeError, ValueError, KeyError):
         losses.lose("unparsable_row", place)
@@ -118,11 +119,12 @@ def _question(name: str, row: Any, losses: Losses, place: str) -> Question | Non
         losses.lose("row_without_answer", place)
         return None
     if all(map(yes_or_no, options)) and len(told) == 1 and yes_or_no(told[0]):
-        return Question(name, "closed_vqa", _after(before, text), (yes_or_no(told[0]),))
+        said = (yes_or_no(told[0]),)
+        return Question(name, "closed_vqa", _after(before, text), said, topic=topic)
     if not set(told) <= set(options):
         losses.lose("answer_not_an_option", place)
         return None
-    return Question(name, "closed_vqa", _after(before, text), told, options)
+    return Question(name, "closed_vqa", _after(before, text), told, options, topic=topic)
 
 
 def _texts(values: Any) -> list[str]:

@@ -78,7 +78,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 if told and not _is_trace(told):
                     losses.lose("explanation_not_from_film", place)
                     told = ""
-                question = replace(question, reasoning=told)
+                question = replace(question, reasoning=told, topic=_skill(entry))
                 book.add(study, part if archive_splits else "", question, place)
     if not films:
         uri = storage.join(source.uri, FILES["train"])
@@ -110,6 +110,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
 def _is_trace(told: str) -> bool:
     """True where an explanation may be a reasoning trace: from the film, and without letters."""
     return not (_LETTER.search(told) or mentions_report(told) or image_free(told))
+
+
+def _skill(entry: Mapping[str, Any]) -> str:
+    """Which of the five skills is asked for: the task, or the category where that is missing."""
+    return text_of(entry, "task_name") or text_of(entry, "category")
 
 
 def _options(entry: Mapping[str, Any]) -> list[str]:

@@ -26,6 +26,7 @@ def vqa_row(idx: object, answer: object, **other: object) -> dict[str, object]:
         "idx": idx,
         "question": f"What of {idx}?",
         "semantic_type": "query",
+        "content_type": "anatomy",
         "template_arguments": {"object": {"0": "left lung"}, "attribute": {}},
         "answer": answer,
         "subject_id": "10000032",
@@ -74,6 +75,7 @@ def test_mimic_cxr_vqa_lists_choices_and_nothing(tmp_path: Path) -> None:
         ("train-4", "closed_vqa", ("none",)),
         ("train-5", "open_vqa", ("the heart",)),
     ]
+    assert {question.topic for question in train.questions} == {"anatomy"}
     assert train.questions[0].options == ()
     assert train.questions[3].options == ("left lung", "right lung", "none")
     for part in ("dataset/train", "test"):
@@ -129,6 +131,7 @@ def test_medical_diff_vqa_shows_the_earlier_film_first(tmp_path: Path) -> None:
     ]
     (question,) = pair.questions
     assert question.kind == "difference" and question.images == ()
+    assert (question.topic, single.questions[0].topic) == ("difference", "presence")
     assert question.answers == ("the größer effusion is gone",)
     assert [image.role for image in single.images] == ["current"]
     assert [answer for _, _, answer in asked(single)] == [("no",)]

@@ -146,7 +146,7 @@ def test_rad_restruct_puts_history_before_the_question(tmp_path: Path) -> None:
     assert second.images[0].uri == str(films / "b/9_IM-0002-1001.dcm.png")
     assert {image.view for image in first.images} == {"frontal"}
     assert first.questions == (
-        Question("0", "closed_vqa", "Is there a sign?", ("yes",)),
+        Question("0", "closed_vqa", "Is there a sign?", ("yes",), topic="single_choice"),
         Question(
             "1",
             "closed_vqa",
@@ -154,6 +154,7 @@ def test_rad_restruct_puts_history_before_the_question(tmp_path: Path) -> None:
             "Is there a sign? yes\nIn the lung? yes\nNow answer: Where?",
             ("left", "größer"),
             ("left", "right", "größer"),
+            topic="multi_choice",
         ),
     )
     with pytest.raises(ChexoneError, match=r"is missing"):

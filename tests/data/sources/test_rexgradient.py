@@ -68,12 +68,14 @@ def test_rexvqa_options_explanations_and_films(tmp_path: Path) -> None:
     write_json(
         tmp_path / "metadata" / "train_vqa_data.json",
         {
-            "q1": rex_row(),
+            "q1": rex_row(task_name="negation"),
             "q2": rex_row(correct_answer="D"),
             "q3": rex_row(study_id=""),
             "q4": rex_row(correct_answer=None),
             "q5": None,
-            "q6": rex_row(ImagePath=["../deid_png/p1/a.png"], correct_answer="A"),
+            "q6": rex_row(
+                ImagePath=["../deid_png/p1/a.png"], correct_answer="A", category="presence"
+            ),
             "q7": rex_row(options=["A. x", "B. X"]),
             "q9": rex_row(
                 ImagePath=["../deid_png/p1/..b.png", "../deid_png/p1/a.png"],
@@ -104,7 +106,9 @@ def test_rexvqa_options_explanations_and_films(tmp_path: Path) -> None:
         answers=("Fracture",),
         options=("Größe", "Fracture", "Neither"),
         reasoning="The seventh rib is broken.",
+        topic="negation",
     )
+    assert first.questions[1].topic == "presence"
     assert (first.questions[1].images, first.questions[1].answers) == ((0,), ("Größe",))
     write_json(tmp_path / "metadata" / "test_vqa_data.json", [])
     with pytest.raises(ChexoneError, match="is no JSON object by question"):
