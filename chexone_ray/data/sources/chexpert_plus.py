@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import PurePosixPath
 
 from chexone_ray import storage
@@ -16,7 +17,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import film_view
 from chexone_ray.data.sources.chexpert import PATIENTS
-from chexone_ray.data.sources.losses import Losses, Places, lose_strangers
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
@@ -49,7 +50,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """
     root = source.uri
     losses = Losses()
-    labels, lines = _labels(root, losses)
     films: dict[Key, dict[str, dict[str, str]]] = defaultdict(dict)
     for row in tables.rows(root, TABLE):
         path = row["path_to_image"]
@@ -61,7 +61,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             losses.lose("duplicate_row", row.place)
         films[key].setdefault(path, row)
     names = {name for rows in films.values() for name in rows}
-    lose_strangers(lines, names, "label_without_study", losses)
+    labels = _labels(root, names, losses)
     folder = _image_folder(root, next(iter(films.values()), {}))
     found = [_study(folder, key, rows, labels, archive_splits) for key, rows in films.items()]
     return in_order(found), losses
@@ -111,10 +111,9 @@ def _view(row: dict[str, str]) -> str:
     return film_view(row["frontal_lateral"], row["ap_pa"])
 
 
-def _labels(root: str, losses: Losses) -> tuple[dict[str, dict[str, int | None]], Places]:
-    """Image -> label -> state, from the label file, and its lines; empty without it."""
+def _labels(root: str, images: Collection[str], losses: Losses) -> dict[str, dict[str, int | None]]:
+    """Image of those -> label -> state, from the label file; empty without it."""
     found: dict[str, dict[str, int | None]] = {}
-    lines: Places = defaultdict(list)
     for place, line in tables.lines(tables.find(root, LABEL_FILE.names)):
         try:
             row = json.loads(line)
@@ -122,12 +121,13 @@ def _labels(root: str, losses: Losses) -> tuple[dict[str, dict[str, int | None]]
         except (ValueError, KeyError, TypeError):
             losses.lose("unparsable_row", place)
             continue
-        if name in found:
+        if name not in images:
+            losses.lose("label_without_study", place)
+        elif name in found:
             losses.lose("duplicate_row", place)
-            continue
-        lines[name].append(place)
-        found[name] = {label: _STATES.get(row.get(label.title())) for label in LABELS}
-    return found, lines
+        else:
+            found[name] = {label: _STATES.get(row.get(label.title())) for label in LABELS}
+    return found
 
 
 SPEC = Spec(

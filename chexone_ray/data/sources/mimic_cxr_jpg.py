@@ -7,7 +7,7 @@ the study's folder as `s50414267.txt` (also looked for under `mimic-cxr-reports/
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Collection
 from itertools import islice
 
 from chexone_ray import storage
@@ -15,7 +15,7 @@ from chexone_ray.config import SourceConfig
 from chexone_ray.data.facts import is_frontal
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import label_state
-from chexone_ray.data.sources.losses import Losses, Places, lose_strangers
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.sources.vindr_boxes import BoxFile, read_box_files
@@ -62,9 +62,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     root = source.uri
     losses = Losses()
     metadata = tables.rows(root, METADATA)
-    split_of, split_rows = _splits(root) if archive_splits else ({}, {})
-    labels, label_rows = _labels(root, losses)
-    boxes = read_box_files(source.boxes_uri, losses) if source.boxes_uri else None
     if not metadata.rows:
         raise ChexoneError(f"{metadata.uri} has no row: {CSV_STEP}")
     by_study: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
@@ -77,8 +74,9 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             losses.lose("duplicate_row", row.place)
         films.setdefault(row["dicom_id"], row)
     names = {study for _, study in by_study}
-    lose_strangers(split_rows, names, "split_without_study", losses)
-    lose_strangers(label_rows, names, "label_without_study", losses)
+    split_of = _splits(root, names, losses) if archive_splits else {}
+    labels = _labels(root, names, losses)
+    boxes = read_box_files(source.boxes_uri, losses) if source.boxes_uri else None
     if boxes:
         boxes.lose_others({name for films in by_study.values() for name in films}, losses)
     suffix = _image_suffix(root, metadata.rows[0])
@@ -96,41 +94,43 @@ def sort_time(date: str, time: str) -> str:
     return f"{date.partition('.')[0]:0>8} {whole:0>6}.{fraction:0<3}"
 
 
-def _splits(root: str) -> tuple[dict[str, str], Places]:
-    """Study -> split, and the places of its rows."""
+def _splits(root: str, names: Collection[str], losses: Losses) -> dict[str, str]:
+    """Split of each study of those names; a study has a row a film."""
     remedy = "give the archive's split file or set archive_splits=false"
     table = tables.rows(root, SPLIT, remedy)
+    split_of: dict[str, str] = {}
     for row in table:
         if not is_split_name(row["split"]):
             raise ChexoneError(
                 f'{table.uri} has split "{row["split"]}": use train, validate or test'
             )
-    places: Places = defaultdict(list)
-    for row in table:
-        places[row["study_id"]].append(row.place)
-    return {row["study_id"]: row["split"] for row in table}, places
+        if row["study_id"] in names:
+            split_of[row["study_id"]] = row["split"]
+        else:
+            losses.lose("split_without_study", row.place)
+    return split_of
 
 
-def _labels(root: str, losses: Losses) -> tuple[dict[str, dict[str, int | None]], Places]:
-    """Study -> label -> 1, 0, -1 or None, and the places of its rows. By name: the file is in
-    alphabetical order.
+def _labels(root: str, names: Collection[str], losses: Losses) -> dict[str, dict[str, int | None]]:
+    """Study of those names -> label -> 1, 0, -1 or None. By name: the file is in alphabetical
+    order.
 
     Of a study that was labelled by hand, nothing that the rules say counts.
     """
     labels: dict[str, dict[str, int | None]] = {}
-    places: Places = defaultdict(list)
-    by_rules, by_hand = tables.rows(root, CHEXPERT), tables.rows_if_there(root, HAND)
-    for table, columns in ((by_rules, _COLUMNS), (by_hand, _HAND_COLUMNS)):
+    for spec, columns in ((CHEXPERT, _COLUMNS), (HAND, _HAND_COLUMNS)):
+        read = tables.rows_if_there if spec.optional else tables.rows
         seen: set[str] = set()
-        for row in table:
+        for row in read(root, spec):
             study = row["study_id"]
-            if not study or study in seen:
-                losses.lose("duplicate_row" if study else "row_without_id", row.place)
-                continue
-            seen.add(study)
-            places[study].append(row.place)
-            labels[study] = {label: label_state(row[column]) for label, column in columns.items()}
-    return labels, places
+            if study not in names:
+                losses.lose("label_without_study", row.place)
+            elif study in seen:
+                losses.lose("duplicate_row", row.place)
+            else:
+                seen.add(study)
+                labels[study] = {name: label_state(row[cell]) for name, cell in columns.items()}
+    return labels
 
 
 def _study(
