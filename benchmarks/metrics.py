@@ -160,9 +160,10 @@ def other_bleu(pairs: Pairs, tokens: str, method: str) -> dict[str, float]:
         cut = tokenise.TOKENISERS[tokens]
         said, meant = ([" ".join(cut(one)) for one in side] for side in (said, meant))
     tokenizer = "13a" if tokens == "words" else "none"
-    corpus = BLEU(tokenize=tokenizer, smooth_method=method).corpus_score(said, [meant])
+    settings: dict[str, Any] = {"tokenize": tokenizer, "smooth_method": method, "force": True}
+    corpus = BLEU(**settings).corpus_score(said, [meant])
     effective = tokens == "words"
-    single = BLEU(tokenize=tokenizer, smooth_method=method, effective_order=effective)
+    single = BLEU(**settings, effective_order=effective)
     each = [single.sentence_score(a, [b]) for a, b in zip(said, meant, strict=True)]
     found = {}
     for n in (1, 2, 3, 4):
