@@ -26,18 +26,19 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from chexone_ray import log, runtime
 from chexone_ray.config import RayConfig
-from chexone_ray.metrics import labeller, text, tokenise
+from chexone_ray.metrics import label_f1, labels, text, tokenise
+from chexone_ray.metrics.summable import mean_value
 
 logger = logging.getLogger(__name__)
 
 LIMIT_S = 60.0
-FIVE = ("cardiomegaly", "edema", "consolidation", "atelectasis", "pleural effusion")
+AVERAGES: tuple[Literal["macro", "micro", "weighted"], ...] = ("macro", "micro", "weighted")
 EXTRAS = (
     "The mediastinal contours are within normal limits.",
     "The hila are unremarkable.",
@@ -60,6 +61,7 @@ EXTRAS = (
 )
 
 Pairs = Sequence[text.Pair]
+Stated = list[tuple[frozenset[str], frozenset[str]]]
 
 
 def made_up(num: int) -> list[text.Pair]:
@@ -94,61 +96,57 @@ def made_up(num: int) -> list[text.Pair]:
 # --- ours ----------------------------------------------------------------------------------------
 
 
-def labels(report: str) -> list[bool]:
-    """The 14 labels of a report; present and uncertain count, as CheXbert's F1 is reported."""
-    found = labeller.read_report(report)
-    return [name in found and found[name].state != labeller.ABSENT for name in labeller.LABELS]
+def stated(pairs: Pairs) -> Stated:
+    """The labels of both texts of every pair; present and uncertain count."""
+    return [(labels.report_labels(said), labels.report_labels(meant)) for said, meant in pairs]
 
 
-def label_table(pairs: Pairs) -> np.ndarray:
-    """(N, 2, 14): of the predictions and of the references."""
-    return np.array([(labels(said), labels(meant)) for said, meant in pairs])
-
-
-def label_counts(table: np.ndarray) -> np.ndarray:
-    """(N, 3 x 14 + 2): right, made up and missed by label, the F1 of the pair, 1."""
-    said, meant = table[:, 0], table[:, 1]
-    cells = [said & meant, said & ~meant, ~said & meant]
-    size = said.sum(axis=1) + meant.sum(axis=1)
-    each = 2 * cells[0].sum(axis=1) / np.maximum(size, 1)
-    return np.hstack([*cells, each[:, None], np.ones((len(table), 1))])
+def label_counts(found: Stated) -> np.ndarray:
+    """(N, 3 x 14 + 2): statistics of `label_f1` for the 14 labels, and the F1 of the pair."""
+    return np.array(
+        [
+            [
+                *label_f1.counts_row(said, meant, labels.F1_14),
+                *label_f1.samples_row(said, meant, labels.F1_14),
+            ]
+            for said, meant in found
+        ]
+    )
 
 
 def core(pairs: Pairs) -> np.ndarray:
     """Everything offline: text and labels."""
-    return np.hstack([text.text_statistics(pairs), label_counts(label_table(pairs))])
+    return np.hstack([text.text_statistics(pairs), label_counts(stated(pairs))])
 
 
 def label_figures(sums: np.ndarray) -> dict[str, float]:
-    """F1-14 and F1-5 of summed counts; a label that neither side has counts 0."""
-    cells = sums[: 3 * len(labeller.LABELS)].reshape(3, -1)
-    five = [labeller.LABELS.index(name) for name in FIVE]
-    found = {"labels, samples": float(sums[-2] / sums[-1])}
-    for name, (right, wrong, missed) in {"14": cells, "5": cells[:, five]}.items():
-        by_label = 2 * right / np.maximum(2 * right + wrong + missed, 1)
-        pooled = 2 * right.sum() / (2 * right + wrong + missed).sum()
-        found[f"labels, F1-{name} micro"] = float(pooled)
-        found[f"labels, F1-{name} macro"] = float(by_label.mean())
-        found[f"labels, F1-{name} weighted"] = float(np.average(by_label, weights=right + missed))
+    """F1-14 and F1-5 of summed counts."""
+    cells = sums[:-2].reshape(-1, 3)
+    found = {"labels, samples": float(mean_value(sums[-2:]))}
+    for chosen in (labels.F1_14, labels.F1_5):
+        part = cells[[labels.F1_14.index(name) for name in chosen]].ravel()
+        for average in AVERAGES:
+            value = label_f1.value_of(average)(part)
+            found[f"labels, F1-{len(chosen)} {average}"] = float(value)
     return found
 
 
-def ours(pairs: Pairs, table: np.ndarray) -> dict[str, float]:
+def ours(pairs: Pairs, labelled: Stated) -> dict[str, float]:
     """Every figure of the pairs, labels given."""
     found = text.figures(text.text_statistics(pairs).sum(axis=0))
     named = {name: float(value) for name, value in found.items()}
-    return named | label_figures(label_counts(table).sum(axis=0))
+    return named | label_figures(label_counts(labelled).sum(axis=0))
 
 
 # --- loops over other packages -------------------------------------------------------------------
 
 
-def other(pairs: Pairs, table: np.ndarray) -> dict[str, float]:
+def other(pairs: Pairs, labelled: Stated) -> dict[str, float]:
     """The same figures, by the packages that one would call."""
     found: dict[str, float] = {}
     for name, method in (("ptb", "none"), ("words", "exp"), ("rexrank", "floor")):
         found |= other_bleu(pairs, name, method)
-    return found | other_rouge(pairs) | other_tokens(pairs) | other_labels(table)
+    return found | other_rouge(pairs) | other_tokens(pairs) | other_labels(labelled)
 
 
 def other_bleu(pairs: Pairs, tokens: str, method: str) -> dict[str, float]:
@@ -225,17 +223,20 @@ def other_tokens(pairs: Pairs) -> dict[str, float]:
     }
 
 
-def other_labels(table: np.ndarray) -> dict[str, float]:
+def other_labels(labelled: Stated) -> dict[str, float]:
     """F1 of scikit-learn."""
     from sklearn.metrics import f1_score
 
-    said, meant = table[:, 0].astype(int), table[:, 1].astype(int)
-    five = [labeller.LABELS.index(name) for name in FIVE]
+    said, meant = (
+        np.array([[name in pair[side] for name in labels.F1_14] for pair in labelled], dtype=int)
+        for side in (0, 1)
+    )
     found = {"labels, samples": f1_score(meant, said, average="samples", zero_division=0)}
-    for name, chosen in (("14", list(range(said.shape[1]))), ("5", five)):
-        for average in ("micro", "macro", "weighted"):
-            found[f"labels, F1-{name} {average}"] = f1_score(
-                meant[:, chosen], said[:, chosen], average=average, zero_division=0
+    for chosen in (labels.F1_14, labels.F1_5):
+        columns = [labels.F1_14.index(name) for name in chosen]
+        for average in AVERAGES:
+            found[f"labels, F1-{len(chosen)} {average}"] = f1_score(
+                meant[:, columns], said[:, columns], average=average, zero_division=0
             )
     return {name: float(value) for name, value in found.items()}
 
@@ -272,12 +273,12 @@ def race(pairs: Pairs, repeat: int) -> dict[str, Any]:
     rates: list[tuple[float, float]] = []
     for number in range(repeat + 1):
         part = pairs[number * size : (number + 1) * size]
-        table = label_table(part)
+        labelled = stated(part)
         results: list[dict[str, float]] = []
 
-        def timed(score: Callable[[Pairs, np.ndarray], dict[str, float]]) -> float:
+        def timed(score: Callable[[Pairs, Stated], dict[str, float]]) -> float:
             start = time.perf_counter()
-            results.append(score(part, table))  # noqa: B023 - called in this round only
+            results.append(score(part, labelled))  # noqa: B023 - called in this round only
             return len(part) / (time.perf_counter() - start)  # noqa: B023
 
         rate = (timed(ours), timed(other))
