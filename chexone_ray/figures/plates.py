@@ -1,0 +1,185 @@
+"""One figure for print: its size, its look and the same bytes in three formats each time.
+
+matplotlib draws without its global state (no pyplot), with the look of `print.mplstyle` alone,
+whatever the user's own settings are.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chexone_ray.figures.charts import BLUE, GREEN, ORANGE, PURPLE, RED, SKY
+
+SINGLE, DOUBLE, TALLEST = 3.5, 7.2, 9.4
+"""Inches: one column, two columns, and what fits a page under its caption."""
+STYLE = Path(__file__).with_name("print.mplstyle")
+FOOT = "Research use only: not for diagnosis or treatment."
+FORMATS: Mapping[str, Mapping[str, Any]] = {
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+}
+"""Format -> metadata that would tell one drawing from the next, left out."""
+LOOKS = (
+    (BLUE, "", "o", "-"),
+    (ORANGE, "////", "s", "--"),
+    (GREEN, "....", "^", "-."),
+    (PURPLE, "\\\\\\\\", "D", ":"),
+    (SKY, "xxxx", "v", "-"),
+    (RED, "----", "P", "--"),
+    ("#000000", "++++", "X", "-."),
+    ("#B0B0B0", "||||", "*", ":"),
+)
+"""Colour, hatch, marker and line of the first systems: each by itself tells them apart."""
+
+
+class Skip(Exception):
+    """A figure cannot be drawn from these runs; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one system is drawn in every figure."""
+
+    colour: str
+    hatch: str
+    marker: str
+    line: str
+
+    @property
+    def bar(self) -> dict[str, Any]:
+        """Keywords of a bar."""
+        return {
+            "color": self.colour,
+            "hatch": self.hatch,
+            "edgecolor": "white",
+            "linewidth": 0.3,
+        }
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure's pages, each a mapping of format to bytes, and what they were made from."""
+
+    pages: tuple[Mapping[str, bytes], ...]
+    made_from: tuple[str, ...] = ()
+    """URIs of the result files."""
+    films: tuple[str, ...] = ()
+    """SHA-256 of the films in it; their URIs may tell who was filmed."""
+    signatures: tuple[str, ...] = ()
+    """Of the numbers in it."""
+
+
+def looks(names: Sequence[str]) -> dict[str, Look]:
+    """A look a name, in order; the ninth looks like the first with another hatch."""
+    found = {}
+    for at, name in enumerate(names):
+        colour, hatch, marker, line = LOOKS[at % len(LOOKS)]
+        again = at // len(LOOKS)
+        found[name] = Look(colour, hatch + "o" * again, marker, line)
+    return found
+
+
+@dataclass
+class Page:
+    """The figure being drawn; `formats` is filled once the block ends."""
+
+    figure: Any
+    note: str = ""
+    """What marks mean that the legend leaves out; small, under the figure."""
+    formats: dict[str, bytes] = field(default_factory=dict)
+
+
+@contextmanager
+def page(width: float, height: float, title: str = "", *, banner: str = "") -> Iterator[Page]:
+    """A figure of `width` by `height` inches with `title` above and the foot below.
+
+    `banner` is a warning in a frame over the title, such as that readers were simulated.
+    """
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with style.context(["default", str(STYLE)]):
+        figure = Figure(figsize=(width, min(height, TALLEST)), layout="constrained")
+        FigureCanvasAgg(figure)
+        made = Page(figure)
+        yield made
+        foot = wrapped(f"{FOOT} {made.note}".strip(), int((width - 0.1) / 0.052))
+        figure.supxlabel(foot, x=0.01, ha="left", color="#555555")
+        if title or banner:
+            # The banner is a text of its own over the lines that the title leaves for it.
+            text = "\n".join([*([""] * (2 if banner else 0)), title])
+            figure.suptitle(text, x=0.01, ha="left", fontweight="bold")
+        if banner:
+            figure.text(
+                0.5,
+                1 - 0.06 / figure.get_figheight(),
+                banner,
+                ha="center",
+                va="top",
+                fontsize=9,
+                fontweight="bold",
+                bbox={"facecolor": "#F0E442", "edgecolor": "black", "linewidth": 0.8, "pad": 2},
+            )
+        made.formats |= _formats(figure)
+
+
+def _formats(figure: Any) -> dict[str, bytes]:
+    """The same layout in every format."""
+    figure.canvas.draw()
+    figure.set_layout_engine("none")
+    found = {}
+    for name, metadata in FORMATS.items():
+        sink = io.BytesIO()
+        figure.savefig(sink, format=name, metadata=metadata)
+        found[name] = sink.getvalue()
+    return found
+
+
+def legend(figure: Any, handles: Sequence[Any], *, width: float = DOUBLE) -> None:
+    """One legend for all panels, above them, in as many columns as the longest name leaves room."""
+    if not handles:
+        return
+    longest = max(len(handle.get_label()) for handle in handles)
+    columns = max(1, min(len(handles), int(width / (0.062 * longest + 0.5))))
+    figure.legend(handles=handles, loc="outside upper left", ncols=columns)
+
+
+def bar_handles(found: Mapping[str, Look]) -> list[Any]:
+    """Legend entries of bars."""
+    from matplotlib.patches import Patch
+
+    return [
+        Patch(facecolor=look.colour, hatch=look.hatch, edgecolor="white", lw=0.3, label=name)
+        for name, look in found.items()
+    ]
+
+
+def line_handles(found: Mapping[str, Look], *, line: bool = True) -> list[Any]:
+    """Legend entries of lines with markers, or of markers alone."""
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D(
+            [],
+            [],
+            color=look.colour,
+            marker=look.marker,
+            linestyle=look.line if line else "none",
+            label=name,
+        )
+        for name, look in found.items()
+    ]
+
+
+def wrapped(text: str, width: int) -> str:
+    """`text` in lines of at most `width` letters, broken at spaces where there are any."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width, break_on_hyphens=True) or [""])

@@ -1,0 +1,175 @@
+"""Figures 3 to 5 from an evaluation's table: questions answered, accuracy by skill, reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from chexone_ray import kinds
+from chexone_ray.figures import bars
+from chexone_ray.figures.plates import (
+    DOUBLE,
+    TALLEST,
+    Drawn,
+    Look,
+    Page,
+    Skip,
+    bar_handles,
+    legend,
+    line_handles,
+    looks,
+    page,
+)
+from chexone_ray.figures.runs import TABLE, Runs, Score, in_order, scores
+
+NO_EVALUATION = "no evaluation is given: run `chexone evaluate` and give its output_uri"
+ROW_HEIGHT, RADAR_HEIGHT = 1.75, 3.5
+ROWS_A_PAGE = 4
+RADAR_SPOKES = (3, 16)
+"""Fewer make no area, more leave no room for their names."""
+INTERVAL = "95 % interval over patients"
+
+
+def vqa(runs: Runs) -> Drawn:
+    """Grouped bars of every VQA setting by system, and a radar of the same numbers."""
+    chosen = [score for score in _table(runs) if not score.topic and score.headline]
+    chosen = [score for score in chosen if _is_vqa(score.kind)]
+    if not chosen:
+        raise Skip("the evaluations hold no question-answering kind")
+    found = bars.groups(chosen, bars.labels(chosen))
+    look = looks(bars.models(found))
+    rows = bars.rows_of(found)
+    parts = [rows[at : at + ROWS_A_PAGE] for at in range(0, len(rows), ROWS_A_PAGE)]
+    round_ = RADAR_SPOKES[0] <= len(found) <= RADAR_SPOKES[1]
+    pages = []
+    for number, part in enumerate(parts):
+        last = round_ and number == len(parts) - 1
+        spokes = found if last else ()
+        pages.append(_bar_page("Visual question answering", chosen, part, spokes, look, rows))
+    return Drawn(tuple(p.formats for p in pages), **_told(runs, chosen))
+
+
+def skills(runs: Runs) -> Drawn:
+    """Accuracy by topic, a panel a setting; by question kind where no setting has topics."""
+    table = [score for score in _table(runs) if score.headline]
+    chosen = [score for score in table if score.topic]
+    title = "Accuracy by skill"
+    if not chosen:
+        chosen = [score for score in table if kinds.form(score.kind) == "options"]
+        title = "Accuracy by question kind (the rows of this run have no skills)"
+    if not chosen:
+        raise Skip("the evaluations hold neither topics nor kinds with options")
+    pages = []
+    whole = looks(in_order(score.model for score in chosen if not score.baseline))
+    for setting in in_order(score.setting for score in chosen):
+        here = [score for score in chosen if score.setting == setting]
+        found = bars.groups(here, bars.labels(here))
+        if not found:
+            continue
+        rows = bars.rows_of(found)
+        look = {name: whole[name] for name in whole if name in bars.models(found)}
+        named = f"{title}: {setting}" if setting else title
+        for at in range(0, len(rows), ROWS_A_PAGE):
+            pages.append(_bar_page(named, here, rows[at : at + ROWS_A_PAGE], (), look, rows))
+    return Drawn(tuple(p.formats for p in pages), **_told(runs, chosen))
+
+
+def reports(runs: Runs) -> Drawn:
+    """A panel a metric: dots with intervals by setting and system."""
+    chosen = [score for score in _table(runs) if kinds.form(score.kind) == "report"]
+    chosen = [score for score in chosen if not score.topic]
+    if not chosen:
+        raise Skip("the evaluations hold no kind that is answered by a report")
+    metrics = in_order(score.metric for score in chosen)
+    # The names of the settings do not depend on the metric of the panel.
+    names = {
+        key: text.partition(" (")[0] if len(metrics) > 1 else text
+        for key, text in bars.labels(_of_metric(chosen, None)).items()
+    }
+    by_metric = {metric: bars.groups(_of_metric(chosen, metric), names) for metric in metrics}
+    by_metric = {metric: found for metric, found in by_metric.items() if found}
+    look = looks(in_order(m for found in by_metric.values() for m in bars.models(found)))
+    most = max(len(found) for found in by_metric.values())
+    height = 0.55 + most * max(0.2, 0.085 * len(look) + 0.06)
+    columns = min(3 if most <= 12 else 2, len(by_metric))
+    rows_a_page = max(1, int((TALLEST - 1.0) / height))
+    shown = list(by_metric.items())
+    size = columns * rows_a_page
+    pages = []
+    for at in range(0, len(shown), size):
+        part = shown[at : at + size]
+        num_rows = -(-len(part) // columns)
+        with page(DOUBLE, num_rows * height + 1.0, "Report generation") as made:
+            axes = made.figure.subplots(num_rows, columns, squeeze=False).ravel()
+            for number, axis in enumerate(axes):
+                if number >= len(part):
+                    axis.set_axis_off()
+                    continue
+                metric, found = part[number]
+                first = number % columns == 0
+                bars.interval_dots(axis, found, look, metric, names=first, letters=24)
+            handles = line_handles(look, line=False)
+            legend(made.figure, handles)
+            _note(made, any(g.baseline is not None for _, found in part for g in found))
+        pages.append(made)
+    return Drawn(tuple(p.formats for p in pages), **_told(runs, chosen))
+
+
+def _of_metric(chosen: Sequence[Score], metric: str | None) -> list[Score]:
+    return [score for score in chosen if metric in (None, score.metric)]
+
+
+def _table(runs: Runs) -> list[Score]:
+    return scores(runs.need(NO_EVALUATION, "evaluation"))
+
+
+def _is_vqa(kind: str) -> bool:
+    known = kinds.KINDS.get(kind)
+    return bool(known and (known.form == "options" or "VQA" in known.task))
+
+
+def _told(runs: Runs, chosen: Sequence[Score]) -> dict[str, tuple[str, ...]]:
+    return {
+        "made_from": tuple(run.file(TABLE) for run in runs.of("evaluation")),
+        "signatures": tuple(in_order(s.signature for s in chosen if s.signature)),
+    }
+
+
+def _bar_page(
+    title: str,
+    chosen: Sequence[Score],
+    rows: Sequence[Sequence[bars.Group]],
+    spokes: Sequence[bars.Group],
+    look: dict[str, Look],
+    all_rows: Sequence[Sequence[bars.Group]],
+) -> Page:
+    metrics = in_order(score.metric for score in chosen)
+    ylabel = metrics[0] if len(metrics) == 1 else "headline metric"
+    places = max(map(len, all_rows))
+    width = min(DOUBLE, max(3.5, places * (len(look) * 0.14 + 0.35) + bars.AXIS_ROOM))
+    deepest = _label_lines(rows, width, places)
+    heights = [ROW_HEIGHT + 0.12 * (lines - 1) for lines in deepest]
+    if spokes:
+        width = DOUBLE
+        heights.append(RADAR_HEIGHT)
+    with page(width, sum(heights) + 0.75, title) as made:
+        grid = made.figure.add_gridspec(len(heights), 1, height_ratios=heights)
+        for at, row in enumerate(rows):
+            axis = made.figure.add_subplot(grid[at])
+            bars.grouped_bars(axis, row, look, ylabel, width=width, places=places)
+        if spokes:
+            axis = made.figure.add_subplot(grid[len(rows)], projection="polar")
+            bars.radar(axis, spokes, look)
+        legend(made.figure, bar_handles(look), width=width)
+        _note(made, any(group.baseline is not None for row in rows for group in row))
+    return made
+
+
+def _label_lines(rows: Sequence[Sequence[bars.Group]], width: float, places: int) -> list[int]:
+    letters = max(8, int((width - bars.AXIS_ROOM) / places / bars.LETTER) - 1)
+    return [max(math.ceil(len(group.label) / letters) for group in row) for row in rows]
+
+
+def _note(made: Page, baseline: bool) -> None:
+    """What the whiskers and the dotted line are."""
+    made.note = f"Lines: {INTERVAL}." + (f" Dotted: {bars.BASELINE}." if baseline else "")
