@@ -83,9 +83,8 @@ def _page(run: Run) -> Page:
         if split != found.split
     }
     kept_apart = ", ".join(f"{split} {number:,}" for split, number in others.items())
-    title = (
-        f"{rows:,} {found.split} rows of {run.name}, {share(found.total)} with reasoning"
-        + (f"\n(beside them: {kept_apart})" if kept_apart else "")
+    title = f"{rows:,} {found.split} rows of {run.name}, {share(found.total)} with reasoning" + (
+        f"\n(beside them: {kept_apart})" if kept_apart else ""
     )
     longest = max(len(found.by["task"]), len(found.by["dataset"]), 4)
     with page(DOUBLE, 1.25 + ROW_HEIGHT * longest, wrapped_title(title)) as made:

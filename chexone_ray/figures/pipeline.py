@@ -210,9 +210,7 @@ def _text(stage: Stage, most: int = 5) -> str:
     return "\n".join(lines or ["not given"])
 
 
-def _arrows(
-    axis: Any, places: Sequence[tuple[float, float]], width: float, height: float
-) -> None:
+def _arrows(axis: Any, places: Sequence[tuple[float, float]], width: float, height: float) -> None:
     def arrow(start: tuple[float, float], end: tuple[float, float], text: str = "") -> None:
         style = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.0, "shrinkA": 0}
         axis.annotate("", end, start, arrowprops={**style, "shrinkB": 0})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -188,18 +187,26 @@ def _scores(rows: Sequence[Mapping[str, Any]], place: str) -> Iterator[Score]:
         yield score
 
 
-def rows(run: Run, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Some columns of an evaluation's rows. Skip where the file has not all of them."""
+def rows(run: Run, columns: Sequence[str], where: Any = None) -> list[dict[str, Any]]:
+    """Some columns of an evaluation's rows, of all or those of the Arrow expression `where`.
+
+    Skip where the file has not all of the columns.
+    """
     import pyarrow.parquet as pq
 
-    data = storage.read_if_there(run.file(ROWS))
-    if data is None:
+    place = run.file(ROWS)
+    if not storage.exists(place):
         raise Skip(f"{run.uri} has no {ROWS}: evaluate again")
-    file = pq.ParquetFile(io.BytesIO(data))
-    lacking = [name for name in columns if name not in file.schema_arrow.names]
+    system, path = storage.filesystem(place)
+    with system.open_input_file(path) as file:
+        known = pq.ParquetFile(file).schema_arrow.names
+    lacking = [name for name in columns if name not in known]
     if lacking:
         raise Skip(f"{ROWS} of {run.uri} has no column {', '.join(lacking)}: evaluate again")
-    found: list[dict[str, Any]] = file.read(columns=list(columns)).to_pylist()
+    table = pq.read_table(
+        path, filesystem=system, columns=list(columns), filters=where, partitioning=None
+    )
+    found: list[dict[str, Any]] = table.to_pylist()
     return found
 
 

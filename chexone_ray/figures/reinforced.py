@@ -1,0 +1,185 @@
+"""Figure 8: spread of the rewards by category with the filter's cut, reward and KL of GRPO."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from chexone_ray.figures.charts import BLUE, GREY, Spread, dropped, smooth
+from chexone_ray.figures.plates import (
+    DOUBLE,
+    Drawn,
+    Look,
+    legend,
+    line_handles,
+    looks,
+    page,
+    wrapped,
+)
+from chexone_ray.figures.runs import METRICS, Run, Runs
+from chexone_ray.kinds import spoken
+
+COLUMNS = 4
+ROW_HEIGHT, CURVE_HEIGHT = 1.3, 2.1
+FIRST_PAGE, LATER_PAGE = 12, 24
+"""Histograms beside the curves, and on a page of their own."""
+REPORT = "report.json"
+KIND = "grpo/reward/kind/"
+MOST_KINDS = 7
+Panel = tuple[str, Spread, float]
+"""Title, histogram, cut."""
+
+
+def draw(runs: Runs) -> Drawn:
+    """Histograms of every filter, then the curves of every GRPO run."""
+    given = runs.need("neither a filter nor a GRPO run is given", "filter", "grpo")
+    panels = [panel for run in runs.of("filter") for panel in _panels(run, runs)]
+    trained = runs.of("grpo")
+    parts = [panels[:FIRST_PAGE]]
+    rest = panels[FIRST_PAGE:]
+    parts += [rest[at : at + LATER_PAGE] for at in range(0, len(rest), LATER_PAGE)]
+    pages = [_page(part, trained if number == 0 else ()) for number, part in enumerate(parts)]
+    names = {"filter": REPORT, "grpo": METRICS}
+    return Drawn(tuple(pages), tuple(run.file(names[run.sort]) for run in given))
+
+
+def _panels(run: Run, runs: Runs) -> list[Panel]:
+    report = run.json(REPORT)
+    cut = float(run.settings().get("min_std", 0.0))
+    several = len(runs.of("filter")) > 1
+    found = []
+    for kind, table in report["kinds"].items():
+        edges = [report["bin_width"] * i for i in range(len(table["bins"]) + 1)]
+        title = f"{run.name}: {spoken(kind)}" if several else spoken(kind)
+        spread = Spread(table["zero"], edges, table["bins"], table["kept"])
+        found.append((f"{title} ({table['kept']:,} of {table['prompts']:,})", spread, cut))
+    return found
+
+
+def _page(panels: Sequence[Panel], trained: Sequence[Run]) -> Mapping[str, bytes]:
+    num_rows = -(-len(panels) // COLUMNS)
+    heights = [ROW_HEIGHT] * num_rows + ([CURVE_HEIGHT] if trained else [])
+    title = "Variance filter and GRPO" if panels and trained else "GRPO"
+    title = title if trained else "Variance filter"
+    with page(DOUBLE, sum(heights) + 0.8, title) as made:
+        grid = made.figure.add_gridspec(len(heights), COLUMNS, height_ratios=heights)
+        for at, panel in enumerate(panels):
+            axis = made.figure.add_subplot(grid[at // COLUMNS, at % COLUMNS])
+            _histogram(axis, panel, at % COLUMNS == 0, at + COLUMNS >= len(panels))
+        if trained:
+            _curves(made.figure, grid, trained)
+        if panels:
+            _histogram_legend(made.figure)
+            made.note = "In brackets: prompts kept. Bar 0: all samples of a prompt got one reward."
+    return made.formats
+
+
+def _histogram(axis: Any, panel: Panel, first: bool, last: bool) -> None:
+    title, spread, cut = panel
+    widths = [b - a for a, b in pairwise(spread.edges)]
+    left = spread.edges[0] - 2 * widths[0]
+    zero, below = dropped(spread)
+    x, widths = [left, *spread.edges[:-1]], [widths[0], *widths]
+    lost, counts = [zero, *below], [spread.zero, *spread.counts]
+    kept = [count - gone for count, gone in zip(counts, lost, strict=True)]
+    edge = {"align": "edge", "edgecolor": "white", "linewidth": 0.3}
+    axis.bar(x, lost, widths, color=GREY, hatch="////", **edge)
+    axis.bar(x, kept, widths, bottom=lost, color=BLUE, **edge)
+    axis.axvline(
+        cut if cut > 0 else spread.edges[0] - widths[0] / 2, color="black", ls="--", lw=0.9
+    )
+    middle = spread.edges[len(spread.edges) // 2]
+    axis.set_xticks(
+        [left + widths[0] / 2, middle, spread.edges[-1]],
+        ["0", f"{middle:.2g}", f"{spread.edges[-1]:.2g}"],
+    )
+    axis.set_title(wrapped(title, 27), fontsize=7, fontweight="normal")
+    axis.yaxis.get_major_locator().set_params(nbins=4, integer=True)
+    axis.set_ylim(0, max(1, *counts) * 1.05)
+    axis.grid(False, axis="x")
+    if last:
+        axis.set_xlabel("std of the reward")
+    if first:
+        axis.set_ylabel("prompts")
+
+
+def _histogram_legend(figure: Any) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    legend(
+        figure,
+        [
+            Patch(facecolor=BLUE, edgecolor="white", label="kept"),
+            Patch(facecolor=GREY, hatch="////", edgecolor="white", label="dropped"),
+            Line2D([], [], color="black", linestyle="--", linewidth=0.9, label="cut"),
+        ],
+    )
+
+
+def _curves(figure: Any, grid: Any, trained: Sequence[Run]) -> None:
+    reward = figure.add_subplot(grid[-1, : COLUMNS // 2])
+    kl = figure.add_subplot(grid[-1, COLUMNS // 2 :])
+    rows = {run.name: run.metrics() for run in trained}
+    series = {name: _points(found, "grpo/reward") for name, found in rows.items()}
+    if len(trained) == 1:
+        series = _with_kinds(next(iter(rows.values())))
+    _lines(reward, series, "mean reward of a step")
+    divergences = {name: _points(found, "grpo/kl") for name, found in rows.items()}
+    divergences = {name: points for name, points in divergences.items() if points}
+    if divergences:
+        _lines(kl, divergences, "KL to the start")
+    else:
+        kl.set_axis_off()
+        kl.text(0.5, 0.5, "no KL was measured (beta = 0)", ha="center", va="center")
+
+
+def _with_kinds(rows: Sequence[Mapping[str, float]]) -> dict[str, list[tuple[float, float]]]:
+    """All kinds together, then each of the commonest, where there are several."""
+    keys = [key for row in rows for key in row if key.startswith(KIND)]
+    common = sorted(set(keys), key=lambda key: (-keys.count(key), key))
+    found = {"all": _points(rows, "grpo/reward")}
+    if len(common) > 1:
+        shown = sorted(common[:MOST_KINDS])
+        found |= {spoken(key.removeprefix(KIND)): _points(rows, key) for key in shown}
+    return found
+
+
+def _points(rows: Sequence[Mapping[str, float]], key: str) -> list[tuple[float, float]]:
+    return [
+        (row["step"], row[key])
+        for row in rows
+        if row.get(key) is not None and math.isfinite(row[key])
+    ]
+
+
+def _lines(axis: Any, series: Mapping[str, Sequence[tuple[float, float]]], ylabel: str) -> None:
+    found: dict[str, Look] = looks(list(series))
+    for name, points in series.items():
+        window = max(1, len(points) // 15)
+        x, y = [p[0] for p in points], [p[1] for p in points]
+        drawn = found[name]
+        if window > 1:
+            axis.plot(x, y, color=drawn.colour, linewidth=0.4, alpha=0.3)
+        axis.plot(
+            x,
+            smooth(y, window),
+            drawn.line,
+            color=drawn.colour,
+            marker=drawn.marker,
+            markevery=max(1, len(x) // 6),
+            markersize=3,
+        )
+    axis.set_xlabel("optimizer step (running mean over the raw line)")
+    axis.set_ylabel(ylabel)
+    if len(series) > 1:
+        axis.legend(
+            handles=line_handles(found),
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.32),
+            ncols=min(3, len(series)),
+            fontsize=6.5,
+            columnspacing=1.0,
+        )
