@@ -101,8 +101,8 @@ def headlines(run: Run) -> dict[tuple[str, str], str]:
 def judge(kind: str, metric: str, status: str, found: Mapping[str, float]) -> tuple[Any, str]:
     """(right or None, words) of a row by its own scores.
 
-    A choice is right with a score of 1, boxes with an IoU of 0.5 or more, no box where none belongs;
-    other answers are right by degrees, so their score is told.
+    A choice is right with a score of 1, boxes with an IoU of 0.5 or more, no box where none
+    belongs; other answers are right by degrees, so their score is told.
     """
     if status != "answered":
         return False, STATUS.get(status, status)
@@ -193,7 +193,8 @@ def _pick(
 
 def _other_patients(keys: Sequence[Key], patient: Mapping[Key, str], most: int) -> list[Key]:
     seen: set[str] = set()
-    first, again = [], []
+    first: list[Key] = []
+    again: list[Key] = []
     for key in keys:
         (again if patient[key] in seen else first).append(key)
         seen.add(patient[key])

@@ -34,20 +34,23 @@ def groups(scores: Sequence[Score], label: Mapping[tuple[str, str, str], str]) -
     found = []
     for key, text in label.items():
         here = [score for score in scores if (score.setting, score.kind, score.topic) == key]
-        constants = [s.value for s in here if s.baseline and s.model != SIDES_TOLD]
+        constants = [s for s in here if s.baseline and s.model != SIDES_TOLD]
         models = {score.model: score for score in here if not score.baseline}
+        best = max(
+            constants, key=lambda s: s.value if s.higher_is_better else -s.value, default=None
+        )
         if models:
-            found.append(Group(text, models, max(constants, default=None)))
+            found.append(Group(text, models, best.value if best else None))
     return found
 
 
-def labels(scores: Sequence[Score]) -> dict[tuple[str, str, str], str]:
+def labels(scores: Sequence[Score], *, metric: bool = True) -> dict[tuple[str, str, str], str]:
     """(setting, kind, topic) -> the fewest words that tell it from the others, in order; with the
-    metric where they differ."""
+    metric on a line of its own where they differ, if asked for."""
     keys = in_order_of(scores)
     settings = {setting for setting, _, _ in keys}
     kinds = {kind for _, kind, _ in keys}
-    metric = {(s.setting, s.kind, s.topic): s.metric for s in scores}
+    metrics = {(s.setting, s.kind, s.topic): s.metric for s in scores}
     of_setting = {setting: {kind for s, kind, _ in keys if s == setting} for setting in settings}
     found = {}
     for setting, kind, topic in keys:
@@ -58,8 +61,8 @@ def labels(scores: Sequence[Score]) -> dict[tuple[str, str, str], str]:
         elif len(of_setting[setting]) > 1 or not words:
             words.append(spoken(kind) if len(kinds) > 1 or not setting else setting)
         text = ": ".join(words)
-        if len(set(metric.values())) > 1:
-            text += f" ({metric[setting, kind, topic]})"
+        if metric and len(set(metrics.values())) > 1:
+            text += f"\n{metrics[setting, kind, topic]}"
         found[setting, kind, topic] = text
     return found
 
@@ -172,6 +175,7 @@ def radar(axis: Any, found: Sequence[Group], look: Mapping[str, Look]) -> None:
             markersize=2.8,
             linewidth=0.9,
         )
+    axis.set_rlabel_position(math.degrees(turn / 2))
     axis.set_theta_offset(math.pi / 2)
     axis.set_theta_direction(-1)
     axis.set_ylim(0, 1)

@@ -21,6 +21,11 @@ from chexone_ray.records import Box
 
 TITLE = "Answers by system"
 REFERENCE, PREDICTED = "#56B4E9", "#E69F00"
+_TOLD = (
+    "Of every setting and kind, questions on which systems differ, all wrong and all right in "
+    "turn. Correct is the option of the reference, or boxes of a mean IoU of 0.5 or more; reports are "
+    "right by degrees, so their score is told."
+)
 _HERE = Path(__file__).parent
 _VERDICTS = (("", "any"), ("yes", "correct"), ("no", "wrong"), ("differ", "systems differ"))
 
@@ -42,9 +47,7 @@ def render(asked: Sequence[Asked], films: Sequence[Sequence[Film]]) -> str:
     cards = [_card(i, item, of) for i, (item, of) in enumerate(zip(asked, films, strict=True))]
     head = (
         f"<h1>{TITLE}</h1><p class='banner'>{escape(RESEARCH_USE_ONLY)}</p>"
-        f"<p class='soft'>Of every setting and kind, questions on which systems differ, all wrong and "
-        "all right in turn. Correct is the option of the reference, or boxes of a mean IoU of 0.5 or "
-        "more; reports are right by degrees, so their score is told.</p>"
+        f"<p class='soft'>{_TOLD}</p>"
     )
     body = (
         f"<style>{(_HERE / 'compare.css').read_text()}</style>{head}"
@@ -84,7 +87,8 @@ def _card(number: int, item: Asked, films: Sequence[Film]) -> str:
         f"<article class='asked' data-kind='{escape(_kind(item))}'>{_definitions(number, films)}"
         f"<div><div class='films'>{shown}</div><p class='soft'>{escape(_kind(item))}{topic}</p>"
         f"<h3>{escape(item.question)}</h3>{options}<p><span class='soft'>reference</span> "
-        f"{escape(item.reference or '(none)')}</p></div><div class='systems'>{systems}</div></article>"
+        f"{escape(item.reference or '(none)')}</p></div>"
+        f"<div class='systems'>{systems}</div></article>"
     )
 
 

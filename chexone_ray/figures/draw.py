@@ -103,7 +103,7 @@ def _clear(out: str) -> None:
 
 def _write(out: str, name: str, drawn: Drawn) -> dict[str, str]:
     """Page 1 as `name`, further ones as `name-2`, `name-3`."""
-    files = {}
+    files: dict[str, bytes] = {}
     for number, formats in enumerate(drawn.pages, 1):
         stem = name if number == 1 else f"{name}-{number}"
         files |= {f"{stem}.{extension}": data for extension, data in formats.items()}

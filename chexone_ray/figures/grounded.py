@@ -15,13 +15,12 @@ from chexone_ray.figures.plates import (
     Drawn,
     Look,
     Skip,
-    legend,
     line_handles,
     looks,
     page,
     wrapped,
 )
-from chexone_ray.figures.runs import ROWS, TABLE, Run, Runs, Score, in_order, rows, scores
+from chexone_ray.figures.runs import ROWS, TABLE, Run, Runs, in_order, rows, scores
 from chexone_ray.kinds import form
 from chexone_ray.records import Box, ImageRef
 
@@ -36,14 +35,14 @@ _DRAWN = ("model", "setting", "id", "boxes", "predicted_boxes", "images")
 def draw(runs: Runs) -> Drawn:
     """Share of questions over each IoU, the mean IoU by setting, and films of one system."""
     given = runs.need("no evaluation is given: run `chexone evaluate`", "evaluation")
-    overlaps = {run: found for run in given if (found := _overlaps(run))}
+    overlaps = {run: of for run in given if (of := _overlaps(run))}
     if not overlaps:
         raise Skip("the evaluations hold no row with an IoU")
     table = [s for s in scores(given) if form(s.kind) == "boxes" and is_overlap(s.metric)]
     table = [score for score in table if not score.topic]
     by_model: dict[str, list[float]] = defaultdict(list)
-    for found in overlaps.values():
-        for row in found:
+    for of in overlaps.values():
+        for row in of:
             by_model[row["model"]].append(row["overlap"])
     order = in_order(s.model for s in table if not s.baseline and s.model in by_model)
     look = looks([*order, *(name for name in by_model if name not in order)])
@@ -51,7 +50,7 @@ def draw(runs: Runs) -> Drawn:
     films = _films(overlaps, best)
     found = bars.groups(table, bars.labels(table))
     panel = max(2.2, 0.5 + len(found) * max(0.24, 0.07 * len(look)))
-    with page(DOUBLE, panel + (FILM_HEIGHT if films else 0) + 0.95, "Grounding") as made:
+    with page(DOUBLE, panel + (FILM_HEIGHT if films else 0), "Grounding") as made:
         heights = [panel, FILM_HEIGHT] if films else [panel]
         top, *below = made.figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
         left, right = top[0].subplots(1, 2)
@@ -60,7 +59,7 @@ def draw(runs: Runs) -> Drawn:
         right.set_title("mean IoU, 95 % interval over patients")
         for row in below:
             _strip(row[0], films, best)
-        legend(made.figure, line_handles(look))
+        made.handles = line_handles(look)
         made.note = "Solid blue: reference; dashed orange: predicted." if films else ""
         if any(group.baseline is not None for group in found):
             made.note += f" Dotted: {bars.BASELINE}."
@@ -100,7 +99,7 @@ def _shares(axis: Any, by_model: Mapping[str, Sequence[float]], look: Mapping[st
             markersize=3.5,
         )
     axis.set_xlim(0, 1)
-    axis.set_ylim(0, 1.02)
+    axis.set_ylim(-0.02, 1.02)
     axis.set_xlabel("IoU of a question")
     axis.set_ylabel("share of questions at or above")
     axis.set_title("distribution of the IoU")
@@ -182,7 +181,7 @@ def show(axis: Any, shown: Film) -> None:
 
 
 def outline(axis: Any, boxes: Sequence[Box], size: tuple[int, int], colour: str, line: str) -> None:
-    """Boxes over a film of `size` (height, width), with a dark edge that shows on white bone."""
+    """Boxes over a film of `size` (height, width), solid ones with a dark edge."""
     from matplotlib.patches import Rectangle
 
     height, width = size
@@ -190,7 +189,8 @@ def outline(axis: Any, boxes: Sequence[Box], size: tuple[int, int], colour: str,
         x1, y1, x2, y2 = box.xyxy
         place = (x1 * width - 0.5, y1 * height - 0.5)
         extent = ((x2 - x1) * width, (y2 - y1) * height)
-        for edge, thick in (("black", 2.0), (colour, 1.2)):
+        edges = ((colour, 1.2),) if line != "-" else (("black", 2.0), (colour, 1.2))
+        for edge, thick in edges:
             axis.add_patch(
                 Rectangle(
                     place, *extent, fill=False, edgecolor=edge, linewidth=thick, linestyle=line

@@ -14,7 +14,6 @@ from chexone_ray.figures.plates import (
     Drawn,
     Page,
     bar_handles,
-    legend,
     looks,
     page,
     wrapped,
@@ -87,19 +86,14 @@ def _page(run: Run) -> Page:
         f"\n(beside them: {kept_apart})" if kept_apart else ""
     )
     longest = max(len(found.by["task"]), len(found.by["dataset"]), 4)
-    with page(DOUBLE, 1.25 + ROW_HEIGHT * longest, wrapped_title(title)) as made:
+    with page(DOUBLE, 0.5 + ROW_HEIGHT * longest, title) as made:
         axes = made.figure.subplots(1, 2)
         look = looks(MODES)
         for axis, column, name in zip(axes, ("task", "dataset"), ("task", "data set"), strict=True):
             _bars(axis, found.by[column], longest, f"rows by {name}")
-        legend(made.figure, bar_handles(look))
+        made.handles = bar_handles(look)
         made.note = "Beside a bar: rows, and the share of them with reasoning."
     return made
-
-
-def wrapped_title(title: str, width: int = 92) -> str:
-    """Each line of a title in lines that fit two columns."""
-    return "\n".join(wrapped(line, width) for line in title.splitlines())
 
 
 def _bars(axis: Any, found: Mapping[str, tuple[int, int]], longest: int, xlabel: str) -> None:

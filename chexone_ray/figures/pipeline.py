@@ -62,9 +62,7 @@ def _archives(runs: Runs) -> Stage:
     for run in runs.of("manifest"):
         body = run.json("manifest.json")
         datasets = in_order(name for found in body["counts"]["dataset"].values() for name in found)
-        lines.append(f"{len(datasets)} data set{'s' * (len(datasets) != 1)}: {datasets[0]}")
-        if len(datasets) > 1:
-            lines[-1] += f" and {len(datasets) - 1} more"
+        lines.append(f"{len(datasets)} data sets" if len(datasets) > 1 else datasets[0])
         lines += [
             f"{body[f'num_{unit}']:,} {unit}"
             for unit in ("patients", "studies", "images")
@@ -211,14 +209,14 @@ def _text(stage: Stage, most: int = 5) -> str:
 
 
 def _arrows(axis: Any, places: Sequence[tuple[float, float]], width: float, height: float) -> None:
-    def arrow(start: tuple[float, float], end: tuple[float, float], text: str = "") -> None:
+    def arrow(
+        start: tuple[float, float], end: tuple[float, float], text: str = "", shift: float = 0
+    ) -> None:
         style = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.0, "shrinkA": 0}
         axis.annotate("", end, start, arrowprops={**style, "shrinkB": 0})
         if text:
             x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
-            axis.text(
-                x, y, text, ha="center", va="center", fontsize=7, bbox={"fc": "white", "ec": "none"}
-            )
+            axis.text(x + 0.05, y + shift, text, ha="left", va="center", fontsize=7)
 
     for first, second in ((0, 1), (1, 2)):
         (x, y), (to, _) = places[first], places[second]
@@ -229,6 +227,6 @@ def _arrows(axis: Any, places: Sequence[tuple[float, float]], width: float, heig
     (x, y), (_, below) = places[2], places[3]
     arrow((x + 0.6, y), (x + 0.6, below + height), "checkpoint")
     (x, y), (to, below) = places[1], places[3]
-    arrow((x + 0.72, y), (to + 0.1, below + height), "prompts")
+    arrow((x + 0.72, y), (to + 0.1, below + height), "prompts", 0.06)
     to, below = places[5]
-    arrow((x + 0.12, y), (to + 0.7, below + height), "test rows")
+    arrow((x + 0.12, y), (to + 0.7, below + height), "test rows", -0.06)

@@ -15,8 +15,10 @@ from typing import Any
 
 from chexone_ray.figures.charts import BLUE, GREEN, ORANGE, PURPLE, RED, SKY
 
-SINGLE, DOUBLE, TALLEST = 3.5, 7.2, 9.4
-"""Inches: one column, two columns, and what fits a page under its caption."""
+SINGLE, DOUBLE, TALLEST = 3.5, 7.2, 8.4
+"""Inches: one column, two columns, and how high panels may be on a page with their caption."""
+TITLE_LINE, LEGEND_LINE, FOOT_LINE = 0.16, 0.165, 0.11
+"""Inches a line of each."""
 STYLE = Path(__file__).with_name("print.mplstyle")
 FOOT = "Research use only: not for diagnosis or treatment."
 FORMATS: Mapping[str, Mapping[str, Any]] = {
@@ -92,12 +94,14 @@ class Page:
     figure: Any
     note: str = ""
     """What marks mean that the legend leaves out; small, under the figure."""
+    handles: Sequence[Any] = ()
+    """One legend for all panels, between title and panels."""
     formats: dict[str, bytes] = field(default_factory=dict)
 
 
 @contextmanager
 def page(width: float, height: float, title: str = "", *, banner: str = "") -> Iterator[Page]:
-    """A figure of `width` by `height` inches with `title` above and the foot below.
+    """A figure whose panels take `width` by `height` inches; title, legend and foot come on top.
 
     `banner` is a warning in a frame over the title, such as that readers were simulated.
     """
@@ -106,28 +110,50 @@ def page(width: float, height: float, title: str = "", *, banner: str = "") -> I
     from matplotlib.figure import Figure
 
     with style.context(["default", str(STYLE)]):
-        figure = Figure(figsize=(width, min(height, TALLEST)), layout="constrained")
+        figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         made = Page(figure)
         yield made
-        foot = wrapped(f"{FOOT} {made.note}".strip(), int((width - 0.1) / 0.052))
-        figure.supxlabel(foot, x=0.01, ha="left", color="#555555")
-        if title or banner:
-            # The banner is a text of its own over the lines that the title leaves for it.
-            text = "\n".join([*([""] * (2 if banner else 0)), title])
-            figure.suptitle(text, x=0.01, ha="left", fontweight="bold")
-        if banner:
-            figure.text(
-                0.5,
-                1 - 0.06 / figure.get_figheight(),
-                banner,
-                ha="center",
-                va="top",
-                fontsize=9,
-                fontweight="bold",
-                bbox={"facecolor": "#F0E442", "edgecolor": "black", "linewidth": 0.8, "pad": 2},
-            )
+        _frame(made, width, height, title, banner)
         made.formats |= _formats(figure)
+
+
+def _frame(made: Page, width: float, height: float, title: str, banner: str) -> None:
+    """Put banner, title and legend above the panels and the foot below, each in its own room."""
+    figure = made.figure
+    title = "\n".join(wrapped(line, int(width / 0.082)) for line in title.splitlines())
+    foot = wrapped(f"{FOOT} {made.note}".strip(), int(width / 0.047))
+    columns = _columns(made.handles, width)
+    legend_rows = -(-len(made.handles) // columns)
+    parts = [
+        0.34 if banner else 0.05,
+        TITLE_LINE * len(title.splitlines()) + 0.05,
+        LEGEND_LINE * legend_rows + (0.05 if legend_rows else 0.0),
+    ]
+    below = FOOT_LINE * len(foot.splitlines()) + 0.08
+    total = height + sum(parts) + below
+    figure.set_size_inches(width, total)
+    rect = (0, below / total, 1, height / total)
+    figure.get_layout_engine().set(rect=rect)
+    left = 0.06 / width
+    if banner:
+        frame = {"facecolor": "#F0E442", "edgecolor": "black", "linewidth": 0.8, "pad": 2.5}
+        bold = {"fontsize": 9, "fontweight": "bold", "ha": "center", "va": "top"}
+        figure.text(0.5, 1 - 0.09 / total, banner, bbox=frame, **bold)
+    y = 1 - parts[0] / total
+    figure.text(left, y, title, fontsize=9, fontweight="bold", ha="left", va="top")
+    if made.handles:
+        y -= parts[1] / total
+        place = {"loc": "upper left", "bbox_to_anchor": (left, y)}
+        room = {"borderpad": 0, "borderaxespad": 0, "labelspacing": 0.45}
+        figure.legend(handles=list(made.handles), ncols=columns, **place, **room)
+    figure.text(left, 0.04 / total, foot, fontsize=6, color="#555555", ha="left", va="bottom")
+
+
+def _columns(handles: Sequence[Any], width: float) -> int:
+    """In as many columns as the longest name leaves room for."""
+    longest = max((len(handle.get_label()) for handle in handles), default=0)
+    return max(1, min(len(handles), int(width / (0.058 * longest + 0.5))))
 
 
 def _formats(figure: Any) -> dict[str, bytes]:
@@ -140,15 +166,6 @@ def _formats(figure: Any) -> dict[str, bytes]:
         figure.savefig(sink, format=name, metadata=metadata)
         found[name] = sink.getvalue()
     return found
-
-
-def legend(figure: Any, handles: Sequence[Any], *, width: float = DOUBLE) -> None:
-    """One legend for all panels, above them, in as many columns as the longest name leaves room."""
-    if not handles:
-        return
-    longest = max(len(handle.get_label()) for handle in handles)
-    columns = max(1, min(len(handles), int(width / (0.062 * longest + 0.5))))
-    figure.legend(handles=handles, loc="outside upper left", ncols=columns)
 
 
 def bar_handles(found: Mapping[str, Look]) -> list[Any]:
@@ -179,7 +196,8 @@ def line_handles(found: Mapping[str, Look], *, line: bool = True) -> list[Any]:
 
 
 def wrapped(text: str, width: int) -> str:
-    """`text` in lines of at most `width` letters, broken at spaces where there are any."""
+    """Each line of `text` in lines of at most `width` letters, broken at spaces where it can be."""
     import textwrap
 
-    return "\n".join(textwrap.wrap(text, width, break_on_hyphens=True) or [""])
+    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, width) or [""]]
+    return "\n".join(lines)

@@ -8,29 +8,30 @@ from itertools import zip_longest
 from typing import Any
 
 from chexone_ray.figures.answered import Asked, Film, choose, film
-from chexone_ray.figures.grounded import REFERENCE, outline, show
-from chexone_ray.figures.plates import DOUBLE, TALLEST, Drawn, Look, Skip, looks, page, wrapped
-from chexone_ray.figures.runs import Runs, in_order
+from chexone_ray.figures.grounded import PREDICTED, REFERENCE, outline, show
+from chexone_ray.figures.plates import DOUBLE, TALLEST, Drawn, Skip, page, wrapped
+from chexone_ray.figures.runs import Runs
 from chexone_ray.kinds import spoken
 
 NUM_CARDS = 6
 FILM_WIDTH = 1.75
-LETTERS = 88
+LETTERS = 96
 """In a line of text beside the film."""
 LINE = 0.132
 """Inches."""
-MOST_LINES = {"question": 3, "options": 2, "reference": 4, "reasoning": 4, "answer": 4}
+MOST_LINES = {"question": 3, "options": 2, "reference": 3}
+ANSWER_LINES = 12
+"""Of all systems together: one has at least two of its trace and two of its answer."""
 MARK = {True: "\u2713", False: "\u2717", None: "\u2022"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One printed line: `bold` and `colour` of a system's name."""
+    """One printed line."""
 
     text: str
     bold: bool = False
     italic: bool = False
-    colour: str = "black"
 
 
 def draw(runs: Runs) -> Drawn:
@@ -39,25 +40,26 @@ def draw(runs: Runs) -> Drawn:
     if not asked:
         raise Skip("the rows hold no question")
     chosen = some(asked, NUM_CARDS)
-    look = looks(in_order(model for item in chosen for model in item.answers))
     films = [film(item.images[0]) if item.images else Film(None, "", "no film") for item in chosen]
-    texts = [lines(item, look) for item in chosen]
-    heights = [max(FILM_WIDTH + 0.25, LINE * len(found) + 0.15) for found in texts]
+    texts = [lines(item) for item in chosen]
+    heights = [
+        max(_films_height(item), LINE * len(found) + 0.15)
+        for item, found in zip(chosen, texts, strict=True)
+    ]
     pages = []
     start = 0
     while start < len(chosen):
         stop = start + 1
-        while stop < len(chosen) and sum(heights[start : stop + 1]) < TALLEST - 0.6:
+        while stop < len(chosen) and sum(heights[start : stop + 1]) < TALLEST:
             stop += 1
-        cards = list(zip(chosen, films, texts, heights, strict=True))[start:stop]
-        pages.append(_page(cards, look))
+        pages.append(_page(list(zip(chosen, films, texts, heights, strict=True))[start:stop]))
         start = stop
     digests = tuple(item.digest for item in films if item.digest)
     return Drawn(tuple(pages), files, digests)
 
 
 def some(asked: Sequence[Asked], most: int) -> list[Asked]:
-    """Questions of different forms of answers in turn: boxes, choices, reports, texts."""
+    """One question of each kind in turn, kinds with boxes first."""
     by_kind: dict[str, list[Asked]] = {}
     for item in asked:
         by_kind.setdefault(item.kind, []).append(item)
@@ -66,76 +68,91 @@ def some(asked: Sequence[Asked], most: int) -> list[Asked]:
     return [item for turn in turns for item in turn if item is not None][:most]
 
 
-def lines(item: Asked, look: Mapping[str, Look]) -> list[Line]:
+def lines(item: Asked) -> list[Line]:
     """The text of a card, cut to what a card has room for."""
-    where = [spoken(item.kind), item.setting, item.topic]
-    found = [Line(", ".join(part for part in where if part), italic=True, colour="#555555")]
-    found += [Line(text, bold=True) for text in _cut(item.question, "question")]
+    where = ", ".join(part for part in (item.setting, spoken(item.kind), item.topic) if part)
+    found = [Line(where, italic=True)]
+    found += [Line(text, bold=True) for text in _cut(item.question, MOST_LINES["question"])]
     if item.options:
-        found += [Line(text) for text in _cut("  ".join(item.options), "options")]
-    found += [Line(t) for t in _cut(f"Reference: {item.reference or '(none)'}", "reference")]
+        found += [Line(text) for text in _cut("; ".join(item.options), MOST_LINES["options"])]
+    reference = f"Reference: {item.reference or '(none)'}"
+    found += [Line(text) for text in _cut(reference, MOST_LINES["reference"])]
+    most = max(2, ANSWER_LINES // max(len(item.answers), 1) // 2)
     for model, answer in item.answers.items():
         word = f" ({answer.verdict})" if answer.verdict else ""
-        head = f"{MARK[answer.right]} {model}{word}"
-        found.append(Line(head, bold=True, colour=look[model].colour))
-        if answer.reasoning:
-            found += [Line(t, italic=True) for t in _cut(answer.reasoning, "reasoning")]
+        found.append(Line(f"{MARK[answer.right]} {model}{word}", bold=True))
+        found += [Line(text, italic=True) for text in _cut(answer.reasoning, most)]
         if answer.text:
-            found += [Line(text) for text in _cut(f"Answer: {answer.text}", "answer")]
+            found += [Line(text) for text in _cut(f"Answer: {answer.text}", most)]
     return found
 
 
-def _cut(text: str, part: str) -> list[str]:
+def _cut(text: str, most: int) -> list[str]:
+    if not text:
+        return []
     found = wrapped(" ".join(text.split()), LETTERS).splitlines()
-    most = MOST_LINES[part]
     if len(found) > most:
-        found = [*found[: most - 1], found[most - 1][: LETTERS - 4] + " ..."]
+        found = [*found[: most - 1], f"{found[most - 1][: LETTERS - 4]} ..."]
     return found
 
 
-def _page(
-    cards: Sequence[tuple[Asked, Film, Sequence[Line], float]], look: Mapping[str, Look]
-) -> Mapping[str, bytes]:
+def _boxed(item: Asked) -> list[str]:
+    """The systems whose boxes are drawn, each on a film of its own."""
+    if item.boxes or any(answer.boxes for answer in item.answers.values()):
+        return list(item.answers)
+    return []
+
+
+def _films_height(item: Asked) -> float:
+    systems = len(_boxed(item))
+    columns = 2 if systems > 1 else 1
+    rows = -(-max(systems, 1) // columns)
+    return rows * (FILM_WIDTH / columns + (0.3 if systems else 0)) + 0.2
+
+
+def _page(cards: Sequence[tuple[Asked, Film, Sequence[Line], float]]) -> Mapping[str, bytes]:
     heights = [height for *_, height in cards]
-    with page(DOUBLE, sum(heights) + 0.55, "Answers by system") as made:
-        grid = made.figure.add_gridspec(
-            len(cards), 2, height_ratios=heights, width_ratios=[FILM_WIDTH, DOUBLE - FILM_WIDTH]
-        )
-        for at, (item, shown, texts, height) in enumerate(cards):
-            axis = made.figure.add_subplot(grid[at, 0])
-            show(axis, shown)
-            axis.set_anchor("N")
-            if shown.pixels is not None:
-                _boxes(axis, item, shown, look)
-            if len(item.images) > 1:
-                axis.set_xlabel(f"film 1 of {len(item.images)}")
-            _write(made.figure.add_subplot(grid[at, 1]), texts, height)
-        made.note = (
-            "Texts are cut where dots end them. Solid light blue boxes: reference; others in the "
-            "colour of the system."
-        )
+    with page(DOUBLE, sum(heights), "Answers by system") as made:
+        rows = made.figure.subfigures(len(cards), 1, height_ratios=heights, squeeze=False)[:, 0]
+        for row, (item, shown, texts, height) in zip(rows, cards, strict=True):
+            left, right = row.subfigures(1, 2, width_ratios=[FILM_WIDTH, DOUBLE - FILM_WIDTH])
+            _films(left, item, shown)
+            for at, line in enumerate(texts):
+                right.text(
+                    0.01,
+                    1 - (0.06 + at * LINE) / height,
+                    line.text,
+                    va="top",
+                    fontweight="bold" if line.bold else "normal",
+                    fontstyle="italic" if line.italic else "normal",
+                )
+        made.note = "Cut texts end in dots."
+        if any(_boxed(item) for item, *_ in cards):
+            made.note += " Boxes: reference solid blue, the system's dashed orange."
     return made.formats
 
 
-def _boxes(axis: Any, item: Asked, shown: Film, look: Mapping[str, Look]) -> None:
-    size = shown.pixels.shape[:2]  # type: ignore[union-attr]
-    outline(axis, [box for box in item.boxes if box.image == 0], size, REFERENCE, "-")
-    for model, answer in item.answers.items():
-        drawn = [box for box in answer.boxes if box.image == 0]
-        outline(axis, drawn, size, look[model].colour, "--" if look[model].line == "-" else ":")
+def _films(panel: Any, item: Asked, shown: Film) -> None:
+    systems: list[str] = _boxed(item)
+    columns = 2 if len(systems) > 1 else 1
+    rows = -(-max(len(systems), 1) // columns)
+    axes = panel.subplots(rows, columns, squeeze=False).ravel()
+    for at, axis in enumerate(axes):
+        if at >= max(len(systems), 1):
+            axis.set_axis_off()
+            continue
+        show(axis, shown)
+        axis.set_anchor("N")
+        if systems:
+            axis.set_title(_short(systems[at]), fontsize=6, fontweight="normal")
+            if shown.pixels is not None:
+                size = shown.pixels.shape[:2]
+                said = item.answers[systems[at]].boxes
+                outline(axis, [box for box in item.boxes if box.image == 0], size, REFERENCE, "-")
+                outline(axis, [box for box in said if box.image == 0], size, PREDICTED, "--")
+        elif len(item.images) > 1:
+            axis.set_xlabel(f"film 1 of {len(item.images)}")
 
 
-def _write(axis: Any, texts: Sequence[Line], height: float) -> None:
-    axis.set_axis_off()
-    axis.set_xlim(0, 1)
-    axis.set_ylim(height, 0)
-    for at, line in enumerate(texts):
-        axis.text(
-            0,
-            at * LINE,
-            line.text,
-            va="top",
-            fontweight="bold" if line.bold else "normal",
-            fontstyle="italic" if line.italic else "normal",
-            color=line.colour,
-        )
+def _short(name: str, letters: int = 17) -> str:
+    return name if len(name) <= letters else f"{name[: letters - 3]}..."

@@ -91,8 +91,8 @@ def read(data: bytes, place: str) -> list[Response]:
         key = (response.reader, response.case, response.study, response.source)
         if key in places:
             raise ChexoneError(
-                f"{place} line {number}: the answer of line {places[key]} again (reader, case, study "
-                "and source): keep one of them"
+                f"{place} line {number}: the answer of line {places[key]} again (reader, case, "
+                "study and source): keep one of them"
             )
         places[key] = number
         found.append(response)

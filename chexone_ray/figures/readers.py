@@ -10,7 +10,6 @@ from chexone_ray import storage
 from chexone_ray.figures import reader_study
 from chexone_ray.figures.plates import (
     DOUBLE,
-    TALLEST,
     Drawn,
     Look,
     bar_handles,
@@ -29,6 +28,7 @@ DIVERGING = (
     Look("#9CC8E3", "", "", ""),
     Look("#0072B2", "\\\\\\\\", "", ""),
 )
+ALL = "all readers"
 LEVELS = ("strongly disagree", "disagree", "neutral", "agree", "strongly agree")
 REASONS = {
     "none": "no edit needed",
@@ -47,22 +47,31 @@ def draw(runs: Runs) -> Drawn:
     banner = SIMULATED if reader_study.any_simulated(responses) else ""
     choices, reasons = preferences(responses), edit_reasons(responses)
     rated = ratings(responses)
-    top = max(1.4, 0.7 + 0.21 * max(len(choices), len(reasons)))
-    likert = 0.75 + 0.24 * max(len(rated), 1)
-    heights = [top, 2.5, likert]
-    height = min(TALLEST, sum(heights) + (1.2 if banner else 0.8))
-    with page(DOUBLE, height, "Reader study", banner=banner) as made:
-        grid = made.figure.add_gridspec(3, 2, height_ratios=heights)
+    top = 1.15 + 0.2 * max(len(choices), len(reasons), 1)
+    heights = [top, 2.5, 0.85 + 0.3 * max(len(rated), 1)]
+    with page(DOUBLE, sum(heights), "Reader study", banner=banner) as made:
+        rows = made.figure.subfigures(3, 1, height_ratios=heights)
+        left, right = rows[0].subfigures(1, 2)
         parts = in_order(name for row in choices.values() for name in row)
-        order = [name for name in parts if name != COMPARABLE]
-        order = [*order[:1], COMPARABLE, *order[1:]]
-        _stack(made.figure.add_subplot(grid[0, 0]), choices, order, "preferred report, blind")
-        axis = made.figure.add_subplot(grid[0, 1])
-        _stack(axis, reasons, EDIT_REASONS, "why the draft was edited", REASONS)
-        _durations(made.figure.add_subplot(grid[1, :]), responses)
-        _likert(made.figure.add_subplot(grid[2, :]), rated)
-        made.note = "Numbers in bars: responses. Boxes: quartiles and median; thin lines: one case."
+        _stack(left, choices, _choice_looks(parts), "preferred report, blind")
+        look = {REASONS[reason]: look for reason, look in looks(EDIT_REASONS).items()}
+        told = {row: {REASONS[r]: n for r, n in of.items()} for row, of in reasons.items()}
+        _stack(right, told, look, "why the draft was edited")
+        _durations(rows[1].subplots(), responses)
+        _likert(rows[2], rated)
+        made.note = (
+            "Numbers in bars: responses. Boxes: quartiles and median; thin lines join the same "
+            "reader and case, solid where the right one is faster, dotted where it is slower."
+        )
     return Drawn((made.formats,), tuple(_place(run) for run in given))
+
+
+def _choice_looks(parts: Sequence[str]) -> dict[str, Look]:
+    """The model first, "comparable" in the middle and grey."""
+    sources = [name for name in parts if name != COMPARABLE]
+    found = looks(sources)
+    order = [*sources[:1], COMPARABLE, *sources[1:]] if COMPARABLE in parts else sources
+    return {name: found.get(name, Look("#C4C4C4", "....", "", "")) for name in order}
 
 
 def _place(run: Run) -> str:
@@ -74,22 +83,18 @@ def _read(run: Run) -> list[Response]:
 
 
 def preferences(responses: Sequence[Response]) -> dict[str, Counter[str]]:
-    """Reader -> choice -> count, all readers first."""
+    """Reader -> choice -> count, all readers together first, the model's reports first."""
     blind = [response for response in responses if response.study == "blind"]
-    found: dict[str, Counter[str]] = {"all readers": Counter()} if blind else {}
-    # The model comes first in the order of parts, whoever was preferred first.
     names = sorted({str(r.choice) for r in blind}, key=lambda name: (name != "model", name))
-    for reader in ["all readers", *sorted({response.reader for response in blind})][
-        : None if blind else 0
-    ]:
-        of = [r for r in blind if reader in ("all readers", r.reader)]
-        counted = Counter(str(r.choice) for r in of)
-        found[reader] = Counter({name: counted[name] for name in names})
+    found: dict[str, Counter[str]] = {}
+    for row in [ALL, *sorted({response.reader for response in blind})] if blind else ():
+        counted = Counter(str(r.choice) for r in blind if row in (ALL, r.reader))
+        found[row] = Counter({name: counted[name] for name in names})
     return found
 
 
 def edit_reasons(responses: Sequence[Response]) -> dict[str, Counter[str]]:
-    """ "resident on the model's draft" -> reason -> count."""
+    """ "resident on model draft" -> reason -> count."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for response in responses:
         if response.study == "edit" and response.edit_reason:
@@ -98,37 +103,31 @@ def edit_reasons(responses: Sequence[Response]) -> dict[str, Counter[str]]:
 
 
 def ratings(responses: Sequence[Response]) -> dict[str, Counter[int]]:
-    """ "statement (who on whose)" -> level -> count."""
+    """Statement and, on a second line, who on whose -> level -> count."""
     found: dict[str, Counter[int]] = defaultdict(Counter)
     for response in responses:
         for statement, level in response.likert.items():
-            found[f"{statement} ({_where(response)})"][level] += 1
+            found[f"{statement}\n{_where(response)}"][level] += 1
     return dict(sorted(found.items()))
 
 
 def _where(response: Response) -> str:
-    whose = f" on {response.source}" if response.source else ""
-    return f"{response.role}{whose}"
+    what = "reasoning" if response.study == "reasoning" else "draft"
+    return f"{response.role} on {response.source} {what}" if response.source else response.role
 
 
-def _stack(
-    axis: Any,
-    found: Stacked,
-    parts: Sequence[str],
-    title: str,
-    names: Mapping[str, str] | None = None,
-) -> None:
+def _stack(panel: Any, found: Stacked, look: Mapping[str, Look], title: str) -> None:
     """Shares of each row, with counts where they fit."""
+    axis = panel.subplots()
     axis.set_title(title)
     if not found:
         _nothing(axis)
         return
-    look = looks(parts)
     for at, counts in enumerate(found.values()):
         total, start = max(sum(counts.values()), 1), 0.0
-        for part in parts:
+        for part, drawn in look.items():
             share = 100 * counts.get(part, 0) / total
-            axis.barh(at, share, left=start, height=0.74, **look[part].bar)
+            axis.barh(at, share, left=start, height=0.74, **drawn.bar)
             if share >= 8:
                 _count(axis, start + share / 2, at, counts[part])
             start += share
@@ -138,14 +137,8 @@ def _stack(
     axis.set_xlabel("% of responses")
     axis.tick_params(axis="y", length=0)
     axis.grid(False, axis="y")
-    shown = {(names or {}).get(part, part): look[part] for part in parts}
-    columns = 3 if sum(map(len, shown)) < 34 else 2
-    axis.legend(
-        handles=bar_handles(shown),
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.42 * 1.4 / max(1.4, 0.7 + 0.21 * len(found))),
-        ncols=columns,
-    )
+    columns = len(look) if sum(map(len, look)) < 34 else 2
+    panel.legend(handles=bar_handles(look), loc="outside lower center", ncols=columns)
 
 
 def _count(axis: Any, x: float, y: float, number: int) -> None:
@@ -159,7 +152,10 @@ def conditions(responses: Sequence[Response]) -> dict[str, dict[str, dict[tuple[
     for role in ("resident", "attending"):
         of = [r for r in responses if r.role == role and r.duration_s is not None]
         by: dict[str, dict[tuple[str, str], float]] = {}
-        for response in sorted(of, key=lambda r: (r.study != "draft", r.source)):
+        # From nothing, then another's draft, then the model's.
+        for response in sorted(
+            of, key=lambda r: (r.study != "draft", r.source == "model", r.source)
+        ):
             name = "from nothing" if response.study == "draft" else f"edits {response.source} draft"
             by.setdefault(name, {})[response.reader, response.case] = (
                 response.duration_s or 0
@@ -184,17 +180,13 @@ def _durations(axis: Any, responses: Sequence[Response]) -> None:
         ticks += [f"{role} {name}\n(n = {len(values)})" for name, values in by.items()]
         places += xs
         place += len(by) + 0.5
-    axis.set_xticks(places, [wrapped_lines(tick, 22) for tick in ticks])
+    letters = max(8, int((DOUBLE - 0.7) / (places[-1] + 1.2) / 0.062) - 2)
+    axis.set_xticks(places, [wrapped(tick, letters) for tick in ticks])
     axis.set_xlim(-0.6, place - 0.9)
     axis.set_ylim(0, None)
     axis.set_ylabel("minutes")
     axis.tick_params(axis="x", length=0)
     axis.grid(False, axis="x")
-
-
-def wrapped_lines(text: str, letters: int) -> str:
-    """Each line of a text wrapped by itself."""
-    return "\n".join(wrapped(line, letters) for line in text.splitlines())
 
 
 def _pairs(
@@ -229,7 +221,8 @@ def _pairs(
         axis.plot([x + side] * len(of), list(of.values()), "o", color="#333333", markersize=1.8)
 
 
-def _likert(axis: Any, found: Mapping[str, Mapping[int, int]]) -> None:
+def _likert(panel: Any, found: Mapping[str, Mapping[int, int]]) -> None:
+    axis = panel.subplots()
     axis.set_title("agreement with statements, neutral in the middle")
     if not found:
         _nothing(axis)
@@ -244,21 +237,15 @@ def _likert(axis: Any, found: Mapping[str, Mapping[int, int]]) -> None:
                 _count(axis, start + share / 2, at, counts[level + 1])
             start += share
     axis.axvline(0, color="black", linewidth=0.6)
-    axis.set_yticks(range(len(found)), [wrapped(name, 48) for name in found])
+    axis.set_yticks(range(len(found)), [wrapped(name, 46) for name in found])
     axis.set_ylim(len(found) - 0.4, -0.6)
     axis.set_xlim(-105, 105)
     axis.set_xticks([-100, -50, 0, 50, 100], ["100", "50", "0", "50", "100"])
     axis.set_xlabel("% of responses: disagree to the left, agree to the right")
     axis.tick_params(axis="y", length=0)
     axis.grid(False, axis="y")
-    axis.legend(
-        handles=bar_handles(dict(zip(LEVELS, DIVERGING, strict=True))),
-        loc="upper center",
-        bbox_to_anchor=(0.3, -0.55 / (0.75 + 0.24 * len(found))),
-        ncols=5,
-        handlelength=1.4,
-        columnspacing=0.8,
-    )
+    shown = dict(zip(LEVELS, DIVERGING, strict=True))
+    panel.legend(handles=bar_handles(shown), loc="outside lower center", ncols=len(LEVELS))
 
 
 def _nothing(axis: Any) -> None:

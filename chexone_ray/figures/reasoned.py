@@ -15,7 +15,6 @@ from chexone_ray.figures.plates import (
     Drawn,
     Skip,
     bar_handles,
-    legend,
     looks,
     page,
     wrapped,
@@ -53,13 +52,13 @@ def draw(runs: Runs) -> Drawn:
     look = looks([MODES.get(mode, mode) for mode in modes])
     wide = len(systems) * (0.12 * len(modes) + 0.25) + 0.7 > SINGLE
     columns = 1 if wide or len(metrics) == 1 else 2
-    size = columns * int((TALLEST - 1) / PANEL_HEIGHT)
+    size = columns * int(TALLEST / PANEL_HEIGHT)
     pages = []
     for start in range(0, len(metrics), size):
         part = metrics[start : start + size]
         num_rows = -(-len(part) // columns)
         width = DOUBLE if wide or columns == 2 else SINGLE
-        with page(width, num_rows * PANEL_HEIGHT + 0.8, "Reasoning") as made:
+        with page(width, num_rows * PANEL_HEIGHT, "Reasoning") as made:
             axes = made.figure.subplots(num_rows, columns, squeeze=False).ravel()
             for axis, metric in zip(axes, part, strict=False):
                 here = [item for item in found if item.metric == metric]
@@ -68,7 +67,7 @@ def draw(runs: Runs) -> Drawn:
             for axis in axes[len(part) :]:
                 axis.set_axis_off()
             if modes != [""]:
-                legend(made.figure, bar_handles(look), width=width)
+                made.handles = bar_handles(look)
             made.note = "Lines: 95 % interval."
         pages.append(made.formats)
     files = tuple(
@@ -105,8 +104,11 @@ def _of_file(run: Run, name: str) -> list[Quality]:
 
 def _quality(row: Mapping[str, Any], place: str) -> Quality:
     try:
-        numbers = [math.nan if row[n] is None else float(row[n]) for n in ("value", "low", "high")]
-        return Quality(row["model"], row["mode"], row["metric"], *numbers, row.get("signature", ""))
+        value, low, high = (
+            math.nan if row[name] is None else float(row[name]) for name in ("value", "low", "high")
+        )
+        signature = row.get("signature", "")
+        return Quality(row["model"], row["mode"], row["metric"], value, low, high, signature)
     except KeyError as error:
         raise ChexoneError(f"{place}: a row lacks {error}: evaluate again") from None
 
@@ -115,13 +117,14 @@ def _panel(
     axis: Any, found: Sequence[Quality], systems: Sequence[str], modes: Sequence[str], width: float
 ) -> None:
     look = looks([MODES.get(mode, mode) for mode in modes])
+    present = [mode for mode in modes if any(item.mode == mode for item in found)]
     bar = 0.8 / len(modes)
     for at, system in enumerate(systems):
-        for i, mode in enumerate(modes):
+        for i, mode in enumerate(present):
             for item in found:
                 if (item.model, item.mode) != (system, mode):
                     continue
-                x = at - 0.4 + (i + 0.5) * bar
+                x = at + (i - (len(present) - 1) / 2) * bar
                 axis.bar(x, item.value, bar * 0.94, **look[MODES.get(mode, mode)].bar)
                 axis.plot([x, x], [item.low, item.high], color="black", linewidth=0.8)
     letters = max(6, int((width - 0.7) / len(systems) / 0.062) - 1)

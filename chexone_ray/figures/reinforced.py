@@ -12,7 +12,6 @@ from chexone_ray.figures.plates import (
     DOUBLE,
     Drawn,
     Look,
-    legend,
     line_handles,
     looks,
     page,
@@ -22,7 +21,7 @@ from chexone_ray.figures.runs import METRICS, Run, Runs
 from chexone_ray.kinds import spoken
 
 COLUMNS = 4
-ROW_HEIGHT, CURVE_HEIGHT = 1.3, 2.1
+ROW_HEIGHT, CURVE_HEIGHT = 1.4, 2.3
 FIRST_PAGE, LATER_PAGE = 12, 24
 """Histograms beside the curves, and on a page of their own."""
 REPORT = "report.json"
@@ -54,7 +53,8 @@ def _panels(run: Run, runs: Runs) -> list[Panel]:
         edges = [report["bin_width"] * i for i in range(len(table["bins"]) + 1)]
         title = f"{run.name}: {spoken(kind)}" if several else spoken(kind)
         spread = Spread(table["zero"], edges, table["bins"], table["kept"])
-        found.append((f"{title} ({table['kept']:,} of {table['prompts']:,})", spread, cut))
+        counts = f"{table['kept']:,} of {table['prompts']:,} kept"
+        found.append((f"{wrapped(title, 30)}\n{counts}", spread, cut))
     return found
 
 
@@ -63,7 +63,7 @@ def _page(panels: Sequence[Panel], trained: Sequence[Run]) -> Mapping[str, bytes
     heights = [ROW_HEIGHT] * num_rows + ([CURVE_HEIGHT] if trained else [])
     title = "Variance filter and GRPO" if panels and trained else "GRPO"
     title = title if trained else "Variance filter"
-    with page(DOUBLE, sum(heights) + 0.8, title) as made:
+    with page(DOUBLE, sum(heights), title) as made:
         grid = made.figure.add_gridspec(len(heights), COLUMNS, height_ratios=heights)
         for at, panel in enumerate(panels):
             axis = made.figure.add_subplot(grid[at // COLUMNS, at % COLUMNS])
@@ -71,8 +71,8 @@ def _page(panels: Sequence[Panel], trained: Sequence[Run]) -> Mapping[str, bytes
         if trained:
             _curves(made.figure, grid, trained)
         if panels:
-            _histogram_legend(made.figure)
-            made.note = "In brackets: prompts kept. Bar 0: all samples of a prompt got one reward."
+            made.handles = _histogram_handles()
+            made.note = "Bar 0: all samples of a prompt got one reward."
     return made.formats
 
 
@@ -95,7 +95,7 @@ def _histogram(axis: Any, panel: Panel, first: bool, last: bool) -> None:
         [left + widths[0] / 2, middle, spread.edges[-1]],
         ["0", f"{middle:.2g}", f"{spread.edges[-1]:.2g}"],
     )
-    axis.set_title(wrapped(title, 27), fontsize=7, fontweight="normal")
+    axis.set_title(title, fontsize=7, fontweight="normal")
     axis.yaxis.get_major_locator().set_params(nbins=4, integer=True)
     axis.set_ylim(0, max(1, *counts) * 1.05)
     axis.grid(False, axis="x")
@@ -105,18 +105,15 @@ def _histogram(axis: Any, panel: Panel, first: bool, last: bool) -> None:
         axis.set_ylabel("prompts")
 
 
-def _histogram_legend(figure: Any) -> None:
+def _histogram_handles() -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    legend(
-        figure,
-        [
-            Patch(facecolor=BLUE, edgecolor="white", label="kept"),
-            Patch(facecolor=GREY, hatch="////", edgecolor="white", label="dropped"),
-            Line2D([], [], color="black", linestyle="--", linewidth=0.9, label="cut"),
-        ],
-    )
+    return [
+        Patch(facecolor=BLUE, edgecolor="white", label="kept"),
+        Patch(facecolor=GREY, hatch="////", edgecolor="white", label="dropped"),
+        Line2D([], [], color="black", linestyle="--", linewidth=0.9, label="cut"),
+    ]
 
 
 def _curves(figure: Any, grid: Any, trained: Sequence[Run]) -> None:

@@ -76,6 +76,7 @@ class Score:
     signature: str = ""
     baseline: bool = False
     headline: bool = False
+    higher_is_better: bool = True
 
 
 @dataclass(frozen=True)

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from chexone_ray import kinds
 from chexone_ray.figures import bars
 from chexone_ray.figures.plates import (
     DOUBLE,
+    SINGLE,
     TALLEST,
     Drawn,
     Look,
     Page,
     Skip,
     bar_handles,
-    legend,
     line_handles,
     looks,
     page,
+    wrapped,
 )
 from chexone_ray.figures.runs import TABLE, Runs, Score, in_order, scores
 
 NO_EVALUATION = "no evaluation is given: run `chexone evaluate` and give its output_uri"
 ROW_HEIGHT, RADAR_HEIGHT = 1.75, 3.5
-ROWS_A_PAGE = 4
+ROWS_A_PAGE = 3
 RADAR_SPOKES = (3, 16)
 """Fewer make no area, more leave no room for their names."""
 INTERVAL = "95 % interval over patients"
@@ -82,41 +82,41 @@ def reports(runs: Runs) -> Drawn:
         raise Skip("the evaluations hold no kind that is answered by a report")
     metrics = in_order(score.metric for score in chosen)
     # The names of the settings do not depend on the metric of the panel.
-    names = {
-        key: text.partition(" (")[0] if len(metrics) > 1 else text
-        for key, text in bars.labels(_of_metric(chosen, None)).items()
+    names = bars.labels(chosen, metric=False)
+    by_metric = {
+        metric: bars.groups([s for s in chosen if s.metric == metric], names) for metric in metrics
     }
-    by_metric = {metric: bars.groups(_of_metric(chosen, metric), names) for metric in metrics}
     by_metric = {metric: found for metric, found in by_metric.items() if found}
     look = looks(in_order(m for found in by_metric.values() for m in bars.models(found)))
     most = max(len(found) for found in by_metric.values())
     height = 0.55 + most * max(0.2, 0.085 * len(look) + 0.06)
     columns = min(3 if most <= 12 else 2, len(by_metric))
-    rows_a_page = max(1, int((TALLEST - 1.0) / height))
+    rows_a_page = max(1, int(TALLEST / height))
     shown = list(by_metric.items())
     size = columns * rows_a_page
     pages = []
     for at in range(0, len(shown), size):
         part = shown[at : at + size]
         num_rows = -(-len(part) // columns)
-        with page(DOUBLE, num_rows * height + 1.0, "Report generation") as made:
+        with page(DOUBLE, num_rows * height, "Report generation") as made:
             axes = made.figure.subplots(num_rows, columns, squeeze=False).ravel()
             for number, axis in enumerate(axes):
                 if number >= len(part):
                     axis.set_axis_off()
                     continue
-                metric, found = part[number]
+                _, found = part[number]
                 first = number % columns == 0
-                bars.interval_dots(axis, found, look, metric, names=first, letters=24)
-            handles = line_handles(look, line=False)
-            legend(made.figure, handles)
+                bars.interval_dots(axis, found, look, _named(found), names=first, letters=24)
+            made.handles = line_handles(look, line=False)
             _note(made, any(g.baseline is not None for _, found in part for g in found))
         pages.append(made)
     return Drawn(tuple(p.formats for p in pages), **_told(runs, chosen))
 
 
-def _of_metric(chosen: Sequence[Score], metric: str | None) -> list[Score]:
-    return [score for score in chosen if metric in (None, score.metric)]
+def _named(found: Sequence[bars.Group]) -> str:
+    """The metric of these groups, and its direction where less is better."""
+    score = next(iter(found[0].scores.values()))
+    return score.metric if score.higher_is_better else f"{score.metric}\n(lower is better)"
 
 
 def _table(runs: Runs) -> list[Score]:
@@ -146,13 +146,13 @@ def _bar_page(
     metrics = in_order(score.metric for score in chosen)
     ylabel = metrics[0] if len(metrics) == 1 else "headline metric"
     places = max(map(len, all_rows))
-    width = min(DOUBLE, max(3.5, places * (len(look) * 0.14 + 0.35) + bars.AXIS_ROOM))
+    narrow = not spokes and places * max(len(look) * 0.12 + 0.2, 0.6) < SINGLE - bars.AXIS_ROOM
+    width = SINGLE if narrow else DOUBLE
     deepest = _label_lines(rows, width, places)
     heights = [ROW_HEIGHT + 0.12 * (lines - 1) for lines in deepest]
     if spokes:
-        width = DOUBLE
         heights.append(RADAR_HEIGHT)
-    with page(width, sum(heights) + 0.75, title) as made:
+    with page(width, sum(heights), title) as made:
         grid = made.figure.add_gridspec(len(heights), 1, height_ratios=heights)
         for at, row in enumerate(rows):
             axis = made.figure.add_subplot(grid[at])
@@ -160,14 +160,14 @@ def _bar_page(
         if spokes:
             axis = made.figure.add_subplot(grid[len(rows)], projection="polar")
             bars.radar(axis, spokes, look)
-        legend(made.figure, bar_handles(look), width=width)
+        made.handles = bar_handles(look)
         _note(made, any(group.baseline is not None for row in rows for group in row))
     return made
 
 
 def _label_lines(rows: Sequence[Sequence[bars.Group]], width: float, places: int) -> list[int]:
     letters = max(8, int((width - bars.AXIS_ROOM) / places / bars.LETTER) - 1)
-    return [max(math.ceil(len(group.label) / letters) for group in row) for row in rows]
+    return [max(len(wrapped(g.label, letters).splitlines()) for g in row) for row in rows]
 
 
 def _note(made: Page, baseline: bool) -> None:
