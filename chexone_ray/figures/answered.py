@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ import numpy as np
 
 from chexone_ray import boxes, images, storage
 from chexone_ray.config import ImageConfig
-from chexone_ray.errors import ImageError
+from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.figures.page import readable
 from chexone_ray.figures.plates import Skip
 from chexone_ray.figures.runs import ROWS, TABLE, Run, Runs, in_order, rows, scores
 from chexone_ray.kinds import form
 from chexone_ray.records import Box, ImageRef
+
+logger = logging.getLogger(__name__)
 
 SHOWN = ImageConfig(max_pixels=392 * 392, min_pixels=224 * 224, body_part="any")
 """Larger than a film is printed at; the rows say already what could not be answered."""
@@ -129,9 +132,28 @@ def _said(right: bool, more: str = "") -> tuple[bool, str]:
     return right, ("correct" if right else "wrong") + more
 
 
-def film(image: ImageRef) -> Film:
-    """A film as it is shown; what it lacks is told, not raised, unless storage does not answer."""
-    data = storage.read_if_there(image.uri)
+def films(refs: Iterable[ImageRef]) -> list[Film]:
+    """Films as they are shown; what one lacks is told in its place, not raised.
+
+    A storage that does not answer is asked once: results are often drawn far from their films.
+    """
+    silent: set[str] = set()
+    found = []
+    for ref in refs:
+        bucket = "/".join(ref.uri.split("/")[:3])
+        if bucket not in silent:
+            try:
+                found.append(_film(ref))
+                continue
+            except ChexoneError:
+                logger.warning("a storage of films does not answer: frames stand in for them")
+                silent.add(bucket)
+        found.append(Film(None, problem="the storage of this film does not answer"))
+    return found
+
+
+def _film(ref: ImageRef) -> Film:
+    data = storage.read_if_there(ref.uri)
     if data is None:
         return Film(None, problem="the film is not there any more")
     digest = hashlib.sha256(data).hexdigest()
@@ -139,6 +161,12 @@ def film(image: ImageRef) -> Film:
         return Film(images.decode(data, SHOWN).pixels, digest)
     except ImageError as error:
         return Film(None, digest, f"the film cannot be shown: {error.reason}")
+
+
+def shown(text: str | None) -> str:
+    """A text for readers: boxes spelt out, what cannot be printed as one mark."""
+    kept = (letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text or "")
+    return readable("".join(kept))
 
 
 # --- out of an evaluation ------------------------------------------------------------------------
@@ -207,8 +235,8 @@ def _asked(of: Sequence[Mapping[str, Any]], metrics: Mapping[tuple[str, str], st
         metric = metrics.get((row["setting"], row["kind"]), "")
         right, word = judge(row["kind"], metric, row["status"], dict(row["scores"] or ()))
         answers[row["model"]] = Answer(
-            readable(row["predicted_answer"] or ""),
-            readable(row["predicted_reasoning"] or ""),
+            shown(row["predicted_answer"]),
+            shown(row["predicted_reasoning"]),
             _boxes(row["predicted_boxes"]),
             right,
             word,
@@ -219,9 +247,9 @@ def _asked(of: Sequence[Mapping[str, Any]], metrics: Mapping[tuple[str, str], st
         row["kind"],
         row["topic"],
         row["id"],
-        readable(row["question"]),
+        shown(row["question"]),
         tuple(row["options"] or ()),
-        readable(row["answer"] or ""),
+        shown(row["answer"]),
         _boxes(row["boxes"]),
         tuple(ImageRef(**image) for image in row["images"] or ()),
         answers,
@@ -274,8 +302,8 @@ def _from_predictions(of: Mapping[str, Mapping[str, Any]]) -> Asked:
         status = "answered" if text is not None else "failed" if said["error"] else "unparsed"
         drawn = tuple(boxes.decode(text)) if boxed and text else ()
         answers[model] = Answer(
-            readable(text or ""),
-            readable(said["predicted_reasoning"] or ""),
+            shown(text),
+            shown(said["predicted_reasoning"]),
             drawn,
             None if status == "answered" else False,
             STATUS[status],
@@ -285,9 +313,9 @@ def _from_predictions(of: Mapping[str, Mapping[str, Any]]) -> Asked:
         row["kind"],
         row.get("topic") or "",
         row["id"],
-        readable(row["question"]),
+        shown(row["question"]),
         tuple(row["options"] or ()),
-        readable(row["answer"] or ""),
+        shown(row["answer"]),
         _boxes(row["boxes"]),
         tuple(ImageRef(**image) for image in row["images"] or ()),
         answers,

@@ -174,6 +174,7 @@ def radar(axis: Any, found: Sequence[Group], look: Mapping[str, Look]) -> None:
             color=drawn.colour,
             markersize=2.8,
             linewidth=0.9,
+            clip_on=False,
         )
     axis.set_rlabel_position(math.degrees(turn / 2))
     axis.set_theta_offset(math.pi / 2)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chexone_ray import images
-from chexone_ray.figures.answered import Answer, Asked, Film, choose, film
+from chexone_ray.figures.answered import Answer, Asked, Film, choose, films
 from chexone_ray.figures.page import document, escape
 from chexone_ray.figures.plates import Drawn, Skip
 from chexone_ray.figures.runs import Runs, in_order
@@ -23,8 +23,8 @@ TITLE = "Answers by system"
 REFERENCE, PREDICTED = "#56B4E9", "#E69F00"
 _TOLD = (
     "Of every setting and kind, questions on which systems differ, all wrong and all right in "
-    "turn. Correct is the option of the reference, or boxes of a mean IoU of 0.5 or more; reports are "
-    "right by degrees, so their score is told."
+    "turn. Correct is the option of the reference, or boxes of a mean IoU of 0.5 or more; reports "
+    "are right by degrees, so their score is told."
 )
 _HERE = Path(__file__).parent
 _VERDICTS = (("", "any"), ("yes", "correct"), ("no", "wrong"), ("differ", "systems differ"))
@@ -35,16 +35,17 @@ def page(runs: Runs, per_kind: int) -> tuple[bytes, Drawn]:
     asked, files = choose(runs, per_kind)
     if not asked:
         raise Skip("the rows hold no question")
-    films = [[film(image) for image in item.images] for item in asked]
-    digests = in_order(one.digest for of in films for one in of if one.digest)
-    return render(asked, films).encode(), Drawn((), files, tuple(digests))
+    read = iter(films(image for item in asked for image in item.images))
+    of = [[next(read) for _ in item.images] for item in asked]
+    digests = in_order(one.digest for some in of for one in some if one.digest)
+    return render(asked, of).encode(), Drawn((), files, tuple(digests))
 
 
-def render(asked: Sequence[Asked], films: Sequence[Sequence[Film]]) -> str:
-    """The page as text; `films[i]` are those of `asked[i]`."""
+def render(asked: Sequence[Asked], pictures: Sequence[Sequence[Film]]) -> str:
+    """The page as text; `pictures[i]` are the films of `asked[i]`."""
     kinds = in_order(_kind(item) for item in asked)
     systems = in_order(model for item in asked for model in item.answers)
-    cards = [_card(i, item, of) for i, (item, of) in enumerate(zip(asked, films, strict=True))]
+    cards = [_card(i, item, of) for i, (item, of) in enumerate(zip(asked, pictures, strict=True))]
     head = (
         f"<h1>{TITLE}</h1><p class='banner'>{escape(RESEARCH_USE_ONLY)}</p>"
         f"<p class='soft'>{_TOLD}</p>"
@@ -71,20 +72,22 @@ def _select(name: str, options: Sequence[tuple[str, str]]) -> str:
     return f"<label>{name} <select id='{name}'>{inside}</select></label>"
 
 
-def _card(number: int, item: Asked, films: Sequence[Film]) -> str:
+def _card(number: int, item: Asked, pictures: Sequence[Film]) -> str:
     boxed = bool(item.boxes) or any(answer.boxes for answer in item.answers.values())
     shown = "".join(
         _picture(number, at, one, [box for box in item.boxes if box.image == at], ())
-        for at, one in enumerate(films)
+        for at, one in enumerate(pictures)
     )
     systems = "".join(
-        _said(number, model, answer, item, films if boxed else ())
+        _said(number, model, answer, item, pictures if boxed else ())
         for model, answer in item.answers.items()
     )
     topic = f" \u00b7 {escape(item.topic)}" if item.topic else ""
-    options = f"<p>{'<br>'.join(map(escape, item.options))}</p>" if item.options else ""
+    # Most questions have their options in the text.
+    told = not item.options or item.options[0] in item.question
+    options = "" if told else f"<p>{'<br>'.join(map(escape, item.options))}</p>"
     return (
-        f"<article class='asked' data-kind='{escape(_kind(item))}'>{_definitions(number, films)}"
+        f"<article class='asked' data-kind='{escape(_kind(item))}'>{_definitions(number, pictures)}"
         f"<div><div class='films'>{shown}</div><p class='soft'>{escape(_kind(item))}{topic}</p>"
         f"<h3>{escape(item.question)}</h3>{options}<p><span class='soft'>reference</span> "
         f"{escape(item.reference or '(none)')}</p></div>"
@@ -92,10 +95,10 @@ def _card(number: int, item: Asked, films: Sequence[Film]) -> str:
     )
 
 
-def _said(number: int, model: str, answer: Answer, item: Asked, films: Sequence[Film]) -> str:
+def _said(number: int, model: str, answer: Answer, item: Asked, pictures: Sequence[Film]) -> str:
     right = {True: "yes", False: "no", None: ""}[answer.right]
     colour = {True: "correct", False: "wrong", None: "soft"}[answer.right]
-    pictures = "".join(
+    drawn = "".join(
         _picture(
             number,
             at,
@@ -103,20 +106,20 @@ def _said(number: int, model: str, answer: Answer, item: Asked, films: Sequence[
             [box for box in item.boxes if box.image == at],
             [box for box in answer.boxes if box.image == at],
         )
-        for at, one in enumerate(films)
+        for at, one in enumerate(pictures)
     )
     trace = f"<p class='trace'>{escape(answer.reasoning)}</p>" if answer.reasoning else ""
     return (
         f"<section class='said' data-system='{escape(model)}' data-right='{right}'>"
-        f"<h4>{escape(model)} <span class='{colour}'>{escape(answer.verdict)}</span></h4>{pictures}"
+        f"<h4>{escape(model)} <span class='{colour}'>{escape(answer.verdict)}</span></h4>{drawn}"
         f"{trace}<p class='answer'>{escape(answer.text)}</p></section>"
     )
 
 
-def _definitions(number: int, films: Sequence[Film]) -> str:
+def _definitions(number: int, pictures: Sequence[Film]) -> str:
     """Each film once a card; the pictures of the card refer to it."""
     found = ""
-    for at, one in enumerate(films):
+    for at, one in enumerate(pictures):
         if one.pixels is not None:
             height, width = one.pixels.shape[:2]
             data = base64.b64encode(images.to_png(one.pixels)).decode()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chexone_ray.figures import bars
-from chexone_ray.figures.answered import Film, film, is_overlap
+from chexone_ray.figures.answered import Film, films, is_overlap
 from chexone_ray.figures.plates import (
     DOUBLE,
     Drawn,
@@ -47,26 +47,26 @@ def draw(runs: Runs) -> Drawn:
     order = in_order(s.model for s in table if not s.baseline and s.model in by_model)
     look = looks([*order, *(name for name in by_model if name not in order)])
     best = max(look, key=lambda name: (np.mean(by_model[name]), name))
-    films = _films(overlaps, best)
+    strip = _chosen(overlaps, best)
     found = bars.groups(table, bars.labels(table))
     panel = max(2.2, 0.5 + len(found) * max(0.24, 0.07 * len(look)))
-    with page(DOUBLE, panel + (FILM_HEIGHT if films else 0), "Grounding") as made:
-        heights = [panel, FILM_HEIGHT] if films else [panel]
+    with page(DOUBLE, panel + (FILM_HEIGHT if strip else 0), "Grounding") as made:
+        heights = [panel, FILM_HEIGHT] if strip else [panel]
         top, *below = made.figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
         left, right = top[0].subplots(1, 2)
         _shares(left, by_model, look)
         bars.interval_dots(right, found, look, in_order(s.metric for s in table)[0], letters=24)
         right.set_title("mean IoU, 95 % interval over patients")
         for row in below:
-            _strip(row[0], films, best)
+            _strip(row[0], strip, best)
         made.handles = line_handles(look)
-        made.note = "Solid blue: reference; dashed orange: predicted." if films else ""
+        made.note = "Solid blue: reference; dashed orange: predicted." if strip else ""
         if any(group.baseline is not None for group in found):
             made.note += f" Dotted: {bars.BASELINE}."
     return Drawn(
         (made.formats,),
         tuple(run.file(name) for run in overlaps for name in (TABLE, ROWS)),
-        tuple(shown.digest for _, _, shown in films if shown.digest),
+        tuple(shown.digest for _, _, shown in strip if shown.digest),
         tuple(in_order(score.signature for score in table if score.signature)),
     )
 
@@ -124,7 +124,7 @@ Shown = tuple[Mapping[str, Any], Mapping[str, Any], Film]
 """The row with its overlap, the row with its boxes, and the film."""
 
 
-def _films(overlaps: Mapping[Run, Sequence[Mapping[str, Any]]], model: str) -> list[Shown]:
+def _chosen(overlaps: Mapping[Run, Sequence[Mapping[str, Any]]], model: str) -> list[Shown]:
     import pyarrow.compute as pc
 
     of_model = [
@@ -133,24 +133,25 @@ def _films(overlaps: Mapping[Run, Sequence[Mapping[str, Any]]], model: str) -> l
         for row in found
         if row["model"] == model
     ]
-    shown: list[Shown] = []
+    rows_: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
     for row in spread(of_model, NUM_FILMS):
         where = (pc.field("id") == row["id"]) & (pc.field("model") == model)
         for full in rows(row["run"], _DRAWN, where & (pc.field("setting") == row["setting"])):
             if len(full["images"] or ()) == 1:
-                shown.append((row, full, film(ImageRef(**full["images"][0]))))
-    return shown
+                rows_.append((row, full))
+    pictures = films(ImageRef(**full["images"][0]) for _, full in rows_)
+    return [(*pair, picture) for pair, picture in zip(rows_, pictures, strict=True)]
 
 
-def _strip(panel: Any, films: Sequence[Shown], model: str) -> None:
-    axes = panel.subplots(1, len(films), squeeze=False)[0]
+def _strip(panel: Any, strip: Sequence[Shown], model: str) -> None:
+    axes = panel.subplots(1, len(strip), squeeze=False)[0]
     panel.suptitle(
         wrapped(f"{model}: questions from its best to its worst IoU, in equal steps of rank", 95),
         x=0.01,
         ha="left",
         fontsize=7.5,
     )
-    for axis, (row, full, shown) in zip(axes, films, strict=True):
+    for axis, (row, full, shown) in zip(axes, strip, strict=True):
         show(axis, shown)
         if shown.pixels is not None:
             size = shown.pixels.shape[:2]

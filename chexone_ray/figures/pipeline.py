@@ -9,7 +9,7 @@ from typing import Any
 from chexone_ray import storage
 from chexone_ray.figures.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY
 from chexone_ray.figures.plates import DOUBLE, Drawn, Skip, page, wrapped
-from chexone_ray.figures.runs import METRICS, TABLE, Run, Runs, in_order, scores
+from chexone_ray.figures.runs import METRICS, TABLE, Run, Runs, in_order, row_table, scores
 
 LETTERS = 36
 """In a line of a box."""
@@ -152,21 +152,22 @@ def _test(runs: Runs) -> Stage:
     lines = []
     for run in runs.of("predictions"):
         summary = run.json("predictions.json")
-        lines.append(f"{run.name}: {summary['samples']:,} rows answered")
+        lines.append(f"{run.name}: {summary['samples']:,} rows")
     table = scores(runs.of("evaluation"))
     if table:
-        rows: dict[tuple[str, str], int] = {}
-        for score in table:
-            if not score.topic:
-                key = (score.setting, score.kind)
-                rows[key] = max(rows.get(key, 0), score.num_rows)
         models = in_order(score.model for score in table if not score.baseline)
         settings = in_order(score.setting for score in table)
-        told = f"{sum(rows.values()):,} test rows, {len(models)} systems"
-        lines = [told, *lines]
+        number = sum(num_questions(run) for run in runs.of("evaluation"))
+        lines.insert(0, f"{number:,} test rows, {len(models)} systems")
         if len(settings) > 1:
             lines.insert(1, f"{len(settings)} settings")
     return Stage("Prediction and evaluation", tuple(lines), ORANGE)
+
+
+def num_questions(run: Run) -> int:
+    """Different questions among the rows of an evaluation."""
+    table = row_table(run, ("setting", "dataset", "id"))
+    return int(table.group_by(table.column_names).aggregate([]).num_rows)
 
 
 def _boxes(axis: Any, stages: Sequence[Stage]) -> None:

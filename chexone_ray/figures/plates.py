@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,37 @@ def line_handles(found: Mapping[str, Look], *, line: bool = True) -> list[Any]:
         )
         for name, look in found.items()
     ]
+
+
+@lru_cache(maxsize=4096)
+def _inches(letter: str, bold: bool) -> float:
+    """Width of a letter of 7 points."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    font = FontProperties("DejaVu Sans", weight="bold" if bold else "normal", size=7)
+    width, _, _ = TextToPath().get_text_width_height_descent(letter, font, ismath=False)
+    return float(width) / 72
+
+
+def fitted(text: str, inches: float, *, bold: bool = False) -> list[str]:
+    """`text` in lines of 7 points that are at most `inches` wide; longer words are broken."""
+    lines, line, used = [], "", 0.0
+    space = _inches("n", bold) / 2
+    for word in text.split():
+        room = sum(_inches(letter, bold) for letter in word)
+        if line and used + space + room > inches:
+            lines.append(line)
+            line, used = "", 0.0
+        if line:
+            line, used = f"{line} {word}", used + space + room
+            continue
+        for letter in word:
+            if used + _inches(letter, bold) > inches:
+                lines.append(line)
+                line, used = "", 0.0
+            line, used = line + letter, used + _inches(letter, bold)
+    return [*lines, line] if line else lines
 
 
 def wrapped(text: str, width: int) -> str:

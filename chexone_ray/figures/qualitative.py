@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from chexone_ray.figures.answered import Asked, Film, choose, film
+from chexone_ray.figures.answered import Asked, Film, choose, films
 from chexone_ray.figures.grounded import PREDICTED, REFERENCE, outline, show
-from chexone_ray.figures.plates import DOUBLE, TALLEST, Drawn, Skip, page, wrapped
+from chexone_ray.figures.plates import DOUBLE, TALLEST, Drawn, Skip, fitted, page
 from chexone_ray.figures.runs import Runs
 from chexone_ray.kinds import spoken
 
 NUM_CARDS = 6
 FILM_WIDTH = 1.75
-LETTERS = 96
-"""In a line of text beside the film."""
+TEXT_WIDTH = DOUBLE - FILM_WIDTH - 0.2
+"""Inches."""
 LINE = 0.132
 """Inches."""
 MOST_LINES = {"question": 3, "options": 2, "reference": 3}
@@ -40,7 +40,8 @@ def draw(runs: Runs) -> Drawn:
     if not asked:
         raise Skip("the rows hold no question")
     chosen = some(asked, NUM_CARDS)
-    films = [film(item.images[0]) if item.images else Film(None, "", "no film") for item in chosen]
+    read = iter(films(item.images[0] for item in chosen if item.images))
+    pictures = [next(read) if item.images else Film(None, "", "no film") for item in chosen]
     texts = [lines(item) for item in chosen]
     heights = [
         max(_films_height(item), LINE * len(found) + 0.15)
@@ -52,9 +53,9 @@ def draw(runs: Runs) -> Drawn:
         stop = start + 1
         while stop < len(chosen) and sum(heights[start : stop + 1]) < TALLEST:
             stop += 1
-        pages.append(_page(list(zip(chosen, films, texts, heights, strict=True))[start:stop]))
+        pages.append(_page(list(zip(chosen, pictures, texts, heights, strict=True))[start:stop]))
         start = stop
-    digests = tuple(item.digest for item in films if item.digest)
+    digests = tuple(item.digest for item in pictures if item.digest)
     return Drawn(tuple(pages), files, digests)
 
 
@@ -72,8 +73,8 @@ def lines(item: Asked) -> list[Line]:
     """The text of a card, cut to what a card has room for."""
     where = ", ".join(part for part in (item.setting, spoken(item.kind), item.topic) if part)
     found = [Line(where, italic=True)]
-    found += [Line(text, bold=True) for text in _cut(item.question, MOST_LINES["question"])]
-    if item.options:
+    found += [Line(text, bold=True) for text in _cut(item.question, MOST_LINES["question"], True)]
+    if item.options and item.options[0] not in item.question:
         found += [Line(text) for text in _cut("; ".join(item.options), MOST_LINES["options"])]
     reference = f"Reference: {item.reference or '(none)'}"
     found += [Line(text) for text in _cut(reference, MOST_LINES["reference"])]
@@ -87,12 +88,13 @@ def lines(item: Asked) -> list[Line]:
     return found
 
 
-def _cut(text: str, most: int) -> list[str]:
-    if not text:
-        return []
-    found = wrapped(" ".join(text.split()), LETTERS).splitlines()
+def _cut(text: str, most: int, bold: bool = False) -> list[str]:
+    found = fitted(text, TEXT_WIDTH, bold=bold)
     if len(found) > most:
-        found = [*found[: most - 1], f"{found[most - 1][: LETTERS - 4]} ..."]
+        found = [
+            *found[: most - 1],
+            fitted(found[most - 1], TEXT_WIDTH - 0.2, bold=bold)[0] + " ...",
+        ]
     return found
 
 

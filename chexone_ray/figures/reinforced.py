@@ -10,6 +10,7 @@ from typing import Any
 from chexone_ray.figures.charts import BLUE, GREY, Spread, dropped, smooth
 from chexone_ray.figures.plates import (
     DOUBLE,
+    SINGLE,
     Drawn,
     Look,
     line_handles,
@@ -27,6 +28,7 @@ FIRST_PAGE, LATER_PAGE = 12, 24
 REPORT = "report.json"
 KIND = "grpo/reward/kind/"
 MOST_KINDS = 7
+BAR_0 = "Bar 0: all samples of a prompt got one reward. Curves: running mean over the raw line."
 Panel = tuple[str, Spread, float]
 """Title, histogram, cut."""
 
@@ -59,20 +61,36 @@ def _panels(run: Run, runs: Runs) -> list[Panel]:
 
 
 def _page(panels: Sequence[Panel], trained: Sequence[Run]) -> Mapping[str, bytes]:
-    num_rows = -(-len(panels) // COLUMNS)
-    heights = [ROW_HEIGHT] * num_rows + ([CURVE_HEIGHT] if trained else [])
-    title = "Variance filter and GRPO" if panels and trained else "GRPO"
-    title = title if trained else "Variance filter"
+    title = "Variance filter and GRPO" if panels and trained else "Variance filter"
+    title = title if panels else "GRPO"
+    if len(panels) == 1:
+        return _one_row(panels[0], trained, title)
+    columns = min(COLUMNS, max(len(panels), 1))
+    num_rows = -(-len(panels) // columns)
+    heights = [ROW_HEIGHT * num_rows] * bool(panels) + [CURVE_HEIGHT] * bool(trained)
     with page(DOUBLE, sum(heights), title) as made:
-        grid = made.figure.add_gridspec(len(heights), COLUMNS, height_ratios=heights)
-        for at, panel in enumerate(panels):
-            axis = made.figure.add_subplot(grid[at // COLUMNS, at % COLUMNS])
-            _histogram(axis, panel, at % COLUMNS == 0, at + COLUMNS >= len(panels))
-        if trained:
-            _curves(made.figure, grid, trained)
+        parts = made.figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
         if panels:
-            made.handles = _histogram_handles()
-            made.note = "Bar 0: all samples of a prompt got one reward."
+            axes = parts[0].subplots(num_rows, columns, squeeze=False).ravel()
+            for at, axis in enumerate(axes):
+                if at < len(panels):
+                    _histogram(axis, panels[at], at % columns == 0, at + columns >= len(panels))
+                else:
+                    axis.set_axis_off()
+            made.handles, made.note = _histogram_handles(), BAR_0
+        if trained:
+            _curves(*parts[-1].subplots(1, 2), trained)
+    return made.formats
+
+
+def _one_row(panel: Panel, trained: Sequence[Run], title: str) -> Mapping[str, bytes]:
+    """A single histogram beside the curves, or alone in one column."""
+    with page(DOUBLE if trained else SINGLE, CURVE_HEIGHT, title) as made:
+        axes = made.figure.subplots(1, 3 if trained else 1, squeeze=False)[0]
+        _histogram(axes[0], panel, True, True)
+        if trained:
+            _curves(axes[1], axes[2], trained)
+        made.handles, made.note = _histogram_handles(), BAR_0
     return made.formats
 
 
@@ -116,9 +134,7 @@ def _histogram_handles() -> list[Any]:
     ]
 
 
-def _curves(figure: Any, grid: Any, trained: Sequence[Run]) -> None:
-    reward = figure.add_subplot(grid[-1, : COLUMNS // 2])
-    kl = figure.add_subplot(grid[-1, COLUMNS // 2 :])
+def _curves(reward: Any, kl: Any, trained: Sequence[Run]) -> None:
     rows = {run.name: run.metrics() for run in trained}
     series = {name: _points(found, "grpo/reward") for name, found in rows.items()}
     if len(trained) == 1:
@@ -169,7 +185,7 @@ def _lines(axis: Any, series: Mapping[str, Sequence[tuple[float, float]]], ylabe
             markevery=max(1, len(x) // 6),
             markersize=3,
         )
-    axis.set_xlabel("optimizer step (running mean over the raw line)")
+    axis.set_xlabel("optimizer step")
     axis.set_ylabel(ylabel)
     if len(series) > 1:
         axis.legend(

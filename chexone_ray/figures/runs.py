@@ -189,7 +189,13 @@ def _scores(rows: Sequence[Mapping[str, Any]], place: str) -> Iterator[Score]:
 
 
 def rows(run: Run, columns: Sequence[str], where: Any = None) -> list[dict[str, Any]]:
-    """Some columns of an evaluation's rows, of all or those of the Arrow expression `where`.
+    """Some columns of an evaluation's rows, of all or those of the Arrow expression `where`."""
+    found: list[dict[str, Any]] = row_table(run, columns, where).to_pylist()
+    return found
+
+
+def row_table(run: Run, columns: Sequence[str], where: Any = None) -> Any:
+    """The same as an Arrow table.
 
     Skip where the file has not all of the columns.
     """
@@ -204,11 +210,9 @@ def rows(run: Run, columns: Sequence[str], where: Any = None) -> list[dict[str, 
     lacking = [name for name in columns if name not in known]
     if lacking:
         raise Skip(f"{ROWS} of {run.uri} has no column {', '.join(lacking)}: evaluate again")
-    table = pq.read_table(
+    return pq.read_table(
         path, filesystem=system, columns=list(columns), filters=where, partitioning=None
     )
-    found: list[dict[str, Any]] = table.to_pylist()
-    return found
 
 
 def in_order(names: Iterable[str]) -> list[str]:
