@@ -138,7 +138,7 @@ def _picture(
         return f"<p class='nofilm'>{escape(one.problem)}</p>"
     height, width = one.pixels.shape[:2]
     drawn = [_rect(box, width, height, REFERENCE, "") for box in reference]
-    dash = f"stroke-dasharray='{width / 40:.1f}'"
+    dash = "stroke-dasharray='8 6'"
     drawn += [_rect(box, width, height, PREDICTED, dash) for box in predicted]
     return (
         f"<svg viewBox='0 0 {width} {height}' role='img' aria-label='film'>"
@@ -151,5 +151,6 @@ def _rect(box: Box, width: int, height: int, colour: str, dash: str) -> str:
     return (
         f"<rect x='{x1 * width:.1f}' y='{y1 * height:.1f}' width='{(x2 - x1) * width:.1f}' "
         f"height='{(y2 - y1) * height:.1f}' fill='none' stroke='{colour}' "
-        f"stroke-width='{width / 110:.2f}' {dash}><title>{escape(box.label)}</title></rect>"
+        f"stroke-width='2.5' vector-effect='non-scaling-stroke' {dash}>"
+        f"<title>{escape(box.label)}</title></rect>"
     )

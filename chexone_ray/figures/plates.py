@@ -22,12 +22,9 @@ TITLE_LINE, LEGEND_LINE, FOOT_LINE = 0.16, 0.165, 0.11
 """Inches a line of each."""
 STYLE = Path(__file__).with_name("print.mplstyle")
 FOOT = "Research use only: not for diagnosis or treatment."
-FORMATS: Mapping[str, Mapping[str, Any]] = {
-    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
-}
-"""Format -> metadata that would tell one drawing from the next, left out."""
+DPI = 300
+DIGITS = 5
+"""Of places on the page, whose sides are 1."""
 LOOKS = (
     (BLUE, "", "o", "-"),
     (ORANGE, "////", "s", "--"),
@@ -158,15 +155,43 @@ def _columns(handles: Sequence[Any], width: float) -> int:
 
 
 def _formats(figure: Any) -> dict[str, bytes]:
-    """The same layout in every format."""
-    figure.canvas.draw()
+    """The same layout in every format.
+
+    The canvases are asked by themselves: `savefig` draws everything twice a format.
+    """
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from PIL import Image
+
+    figure.dpi = DPI
+    _lay_out(figure)
+    canvas = figure.canvas
+    canvas.draw()
+    png, pdf, svg = io.BytesIO(), io.BytesIO(), io.StringIO()
+    # Opaque, without what would tell one drawing from the next.
+    picture = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
+    picture.convert("RGB").save(png, "PNG", dpi=(DPI, DPI))
+    times = {"CreationDate": None, "Producer": None, "Creator": None}
+    FigureCanvasPdf(figure).print_pdf(pdf, metadata=times)
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+    return {"pdf": pdf.getvalue(), "svg": svg.getvalue().encode(), "png": png.getvalue()}
+
+
+def _lay_out(figure: Any) -> None:
+    """Let the panels find their places, then hold them there, rounded.
+
+    The solver adds its terms in no fixed order: the last digits differ from run to run.
+    """
+    figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    found = {}
-    for name, metadata in FORMATS.items():
-        sink = io.BytesIO()
-        figure.savefig(sink, format=name, metadata=metadata)
-        found[name] = sink.getvalue()
-    return found
+    parts = list(figure.subfigs)
+    for part in parts:
+        parts += part.subfigs
+        box = part.bbox_relative
+        box.p0, box.p1 = (tuple(round(v, DIGITS) for v in corner) for corner in (box.p0, box.p1))
+    for axis in figure.axes:
+        place = axis.get_position(original=True)
+        axis.set_position([round(value, DIGITS) for value in place.bounds])
 
 
 def bar_handles(found: Mapping[str, Look]) -> list[Any]:

@@ -79,7 +79,8 @@ def _page(panels: Sequence[Panel], trained: Sequence[Run]) -> Mapping[str, bytes
                     axis.set_axis_off()
             made.handles, made.note = _histogram_handles(), BAR_0
         if trained:
-            _curves(*parts[-1].subplots(1, 2), trained)
+            reward, kl = parts[-1].subplots(1, 2)
+            _curves(reward, kl, trained)
     return made.formats
 
 

@@ -69,7 +69,7 @@ class Size:
     rows: int = 60
     models: int = 2
     settings: int = 0
-    kinds: tuple[str, ...] = ("presence", "side", "view", "closed_vqa", "findings", "grounding")
+    kinds: tuple[str, ...] = ("presence", "side", "view", "findings", "grounding")
     steps: int = 30
 
 
