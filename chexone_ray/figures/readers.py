@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chexone_ray import storage
 from chexone_ray.figures import reader_study
 from chexone_ray.figures.plates import (
     DOUBLE,
+    TALLEST,
     Drawn,
     Look,
     bar_handles,
@@ -36,6 +37,10 @@ REASONS = {
     "style": "style",
     "both": "content and style",
 }
+NOTE = (
+    "Numbers in bars: responses. Boxes: quartiles and median; thin lines join the same reader and "
+    "case, solid where the right one is faster, dotted where it is slower."
+)
 Stacked = Mapping[str, Mapping[str, int]]
 """Row -> part -> count."""
 
@@ -47,23 +52,37 @@ def draw(runs: Runs) -> Drawn:
     banner = SIMULATED if reader_study.any_simulated(responses) else ""
     choices, reasons = preferences(responses), edit_reasons(responses)
     rated = ratings(responses)
-    top = 1.15 + 0.2 * max(len(choices), len(reasons), 1)
-    heights = [top, 2.5, 0.85 + 0.3 * max(len(rated), 1)]
-    with page(DOUBLE, sum(heights), "Reader study", banner=banner) as made:
-        rows = made.figure.subfigures(3, 1, height_ratios=heights)
-        left, right = rows[0].subfigures(1, 2)
-        parts = in_order(name for row in choices.values() for name in row)
-        _stack(left, choices, _choice_looks(parts), "preferred report, blind")
-        look = {REASONS[reason]: look for reason, look in looks(EDIT_REASONS).items()}
-        told = {row: {REASONS[r]: n for r, n in of.items()} for row, of in reasons.items()}
-        _stack(right, told, look, "why the draft was edited")
-        _durations(rows[1].subplots(), responses)
-        _likert(rows[2], rated)
-        made.note = (
-            "Numbers in bars: responses. Boxes: quartiles and median; thin lines join the same "
-            "reader and case, solid where the right one is faster, dotted where it is slower."
-        )
-    return Drawn((made.formats,), tuple(_place(run) for run in given))
+    parts: list[tuple[float, Callable[[Any], None]]] = [
+        (
+            1.15 + 0.2 * max(len(choices), len(reasons), 1),
+            lambda panel: _shares(panel, choices, reasons),
+        ),
+        (2.5, lambda panel: _durations(panel.subplots(), responses)),
+        (0.85 + 0.3 * max(len(rated), 1), lambda panel: _likert(panel, rated)),
+    ]
+    pages = []
+    while parts:
+        size = 1
+        while size < len(parts) and sum(height for height, _ in parts[: size + 1]) <= TALLEST:
+            size += 1
+        here, parts = parts[:size], parts[size:]
+        heights = [height for height, _ in here]
+        with page(DOUBLE, sum(heights), "Reader study", banner=banner) as made:
+            panels = made.figure.subfigures(size, 1, height_ratios=heights, squeeze=False)[:, 0]
+            for panel, (_, drawing) in zip(panels, here, strict=True):
+                drawing(panel)
+            made.note = NOTE
+        pages.append(made.formats)
+    return Drawn(tuple(pages), tuple(_place(run) for run in given))
+
+
+def _shares(panel: Any, choices: Stacked, reasons: Stacked) -> None:
+    left, right = panel.subfigures(1, 2)
+    parts = in_order(name for row in choices.values() for name in row)
+    _stack(left, choices, _choice_looks(parts), "preferred report, blind")
+    look = {REASONS[reason]: look for reason, look in looks(EDIT_REASONS).items()}
+    told = {row: {REASONS[r]: n for r, n in of.items()} for row, of in reasons.items()}
+    _stack(right, told, look, "why the draft was edited")
 
 
 def _choice_looks(parts: Sequence[str]) -> dict[str, Look]:

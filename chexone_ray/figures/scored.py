@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chexone_ray import kinds
 from chexone_ray.figures import bars
@@ -24,7 +24,9 @@ from chexone_ray.figures.runs import TABLE, Runs, Score, in_order, scores
 
 NO_EVALUATION = "no evaluation is given: run `chexone evaluate` and give its output_uri"
 ROW_HEIGHT, RADAR_HEIGHT = 1.75, 3.5
-ROWS_A_PAGE = 3
+ROWS_A_PAGE, ROWS_BESIDE_RADAR = 3, 2
+PANEL_FRAME = 0.55
+"""Inches of a panel of dots besides its rows."""
 RADAR_SPOKES = (3, 16)
 """Fewer make no area, more leave no room for their names."""
 INTERVAL = "95 % interval over patients"
@@ -39,13 +41,15 @@ def vqa(runs: Runs) -> Drawn:
     found = bars.groups(chosen, bars.labels(chosen))
     look = looks(bars.models(found))
     rows = bars.rows_of(found)
-    parts = [rows[at : at + ROWS_A_PAGE] for at in range(0, len(rows), ROWS_A_PAGE)]
+    title = "Visual question answering"
     round_ = RADAR_SPOKES[0] <= len(found) <= RADAR_SPOKES[1]
-    pages = []
-    for number, part in enumerate(parts):
-        last = round_ and number == len(parts) - 1
-        spokes = found if last else ()
-        pages.append(_bar_page("Visual question answering", chosen, part, spokes, look, rows))
+    parts = [rows[at : at + ROWS_A_PAGE] for at in range(0, len(rows), ROWS_A_PAGE)]
+    if round_ and len(parts[-1]) > ROWS_BESIDE_RADAR:
+        parts.append([])
+    pages = [
+        _bar_page(title, chosen, part, found if round_ and part is parts[-1] else (), look, rows)
+        for part in parts
+    ]
     return Drawn(tuple(p.formats for p in pages), **_told(runs, chosen))
 
 
@@ -80,43 +84,60 @@ def reports(runs: Runs) -> Drawn:
     chosen = [score for score in chosen if not score.topic]
     if not chosen:
         raise Skip("the evaluations hold no kind that is answered by a report")
-    metrics = in_order(score.metric for score in chosen)
-    # The names of the settings do not depend on the metric of the panel.
     names = bars.labels(chosen, metric=False)
-    by_metric = {
-        metric: bars.groups([s for s in chosen if s.metric == metric], names) for metric in metrics
-    }
-    by_metric = {metric: found for metric, found in by_metric.items() if found}
-    look = looks(in_order(m for found in by_metric.values() for m in bars.models(found)))
-    most = max(len(found) for found in by_metric.values())
-    height = 0.55 + most * max(0.2, 0.085 * len(look) + 0.06)
-    columns = min(3 if most <= 12 else 2, len(by_metric))
-    rows_a_page = max(1, int(TALLEST / height))
-    shown = list(by_metric.items())
-    size = columns * rows_a_page
+    look = looks(in_order(score.model for score in chosen if not score.baseline))
+    each = max(0.2, 0.085 * len(look) + 0.06)
+    most = max(1, int((TALLEST - PANEL_FRAME) / each))
+    keys = list(names)
+    num_parts = -(-len(keys) // most)
+    size = -(-len(keys) // num_parts)
     pages = []
-    for at in range(0, len(shown), size):
-        part = shown[at : at + size]
-        num_rows = -(-len(part) // columns)
-        with page(DOUBLE, num_rows * height, "Report generation") as made:
-            axes = made.figure.subplots(num_rows, columns, squeeze=False).ravel()
-            for number, axis in enumerate(axes):
-                if number >= len(part):
-                    axis.set_axis_off()
-                    continue
-                _, found = part[number]
-                first = number % columns == 0
-                bars.interval_dots(axis, found, look, _named(found), names=first, letters=24)
-            made.handles = line_handles(look, line=False)
-            _note(made, any(g.baseline is not None for _, found in part for g in found))
-        pages.append(made)
+    for at in range(0, len(keys), size):
+        panels = _report_panels(chosen, {key: names[key] for key in keys[at : at + size]})
+        height = PANEL_FRAME + min(size, len(keys)) * each
+        columns = min(3 if size <= 12 else 2, len(panels))
+        on_page = columns * max(1, int(TALLEST / height))
+        pages += [
+            _report_page(panels[start : start + on_page], look, columns, height)
+            for start in range(0, len(panels), on_page)
+        ]
     return Drawn(tuple(p.formats for p in pages), **_told(runs, chosen))
 
 
-def _named(found: Sequence[bars.Group]) -> str:
-    """The metric of these groups, and its direction where less is better."""
-    score = next(iter(found[0].scores.values()))
-    return score.metric if score.higher_is_better else f"{score.metric}\n(lower is better)"
+def _report_panels(
+    chosen: Sequence[Score], names: Mapping[tuple[str, str, str], str]
+) -> list[tuple[str, list[bars.Group]]]:
+    """(axis label, groups) of every metric; all have the same groups, some of them empty."""
+    found = []
+    for metric in in_order(score.metric for score in chosen):
+        here = [score for score in chosen if score.metric == metric]
+        by_label = {group.label: group for group in bars.groups(here, names)}
+        if by_label:
+            direction = "" if here[0].higher_is_better else "\n(lower is better)"
+            groups = [by_label.get(text, bars.Group(text, {})) for text in names.values()]
+            found.append((f"{metric}{direction}", groups))
+    return found
+
+
+def _report_page(
+    panels: Sequence[tuple[str, list[bars.Group]]],
+    look: dict[str, Look],
+    columns: int,
+    height: float,
+) -> Page:
+    num_rows = -(-len(panels) // columns)
+    with page(DOUBLE, num_rows * height, "Report generation") as made:
+        axes = made.figure.subplots(num_rows, columns, squeeze=False).ravel()
+        for number, axis in enumerate(axes):
+            if number >= len(panels):
+                axis.set_axis_off()
+                continue
+            xlabel, found = panels[number]
+            first = number % columns == 0
+            bars.interval_dots(axis, found, look, xlabel, names=first, letters=24)
+        made.handles = line_handles(look, line=False)
+        _note(made, any(g.baseline is not None for _, found in panels for g in found))
+    return made
 
 
 def _table(runs: Runs) -> list[Score]:

@@ -40,6 +40,11 @@ SETTINGS = {
     "CheXpert classification": ("multi_choice",),
     "MS-CXR phrase grounding": ("phrase_grounding",),
     "VinDr-CXR abnormality detection and localisation": ("detection",),
+    "PadChest-GR": ("phrase_grounding", "impression"),
+    "CheXpert views": ("view",),
+    "RSNA": ("presence", "side"),
+    "PMC-VQA": ("open_vqa", "closed_vqa"),
+    "a setting with a name that is longer than that of any other": ("choice", "heart_size"),
 }
 TOPICS = {
     "ReXVQA": (
@@ -57,6 +62,10 @@ MODELS = (
     "MedGemma-4B-it",
     "NV-Reason-CXR-3B",
     "ChestX-Reasoner",
+    "MAIRA-2",
+    "Lingshu-7B",
+    "RadVLM",
+    "an endpoint under a name that is longer than any other",
 )
 REPORT_METRICS = ("label F1-14 (micro)", "RadCliQ-v1 (1/x)", "BLEU-4 (corpus)", "RadGraph F1")
 
