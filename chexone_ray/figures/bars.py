@@ -138,7 +138,7 @@ def interval_dots(
             y = at - 0.4 + (i + 0.5) * step
             drawn = look[name]
             axis.plot([score.low, score.high], [y, y], color=drawn.colour, linewidth=1.0)
-            axis.plot(score.value, y, drawn.marker, color=drawn.colour, markersize=3.5)
+            axis.plot(score.value, y, linestyle="none", markersize=3.5, **drawn.dot)
         if group.baseline is not None:
             axis.plot([group.baseline] * 2, [at - 0.44, at + 0.44], "k:", linewidth=1.0)
     for at in range(1, len(found)):
@@ -169,9 +169,8 @@ def radar(axis: Any, found: Sequence[Group], look: Mapping[str, Look]) -> None:
         axis.plot(
             [*angles, angles[0]],
             [*values, values[0]],
-            drawn.line,
-            marker=drawn.marker,
-            color=drawn.colour,
+            linestyle=drawn.line,
+            **drawn.dot,
             markersize=2.8,
             linewidth=0.9,
             clip_on=False,

@@ -92,9 +92,8 @@ def _shares(axis: Any, by_model: Mapping[str, Sequence[float]], look: Mapping[st
         axis.plot(
             THRESHOLDS,
             share,
-            drawn.line,
-            color=drawn.colour,
-            marker=drawn.marker,
+            linestyle=drawn.line,
+            **drawn.dot,
             markevery=(0.1, 0.2),
             markersize=3.5,
         )

@@ -35,7 +35,9 @@ LOOKS = (
     ("#000000", "++++", "X", "-."),
     ("#B0B0B0", "||||", "*", ":"),
 )
-"""Colour, hatch, marker and line of the first systems: each by itself tells them apart."""
+"""Colour, hatch, marker and line of the first systems: hatch and marker tell them apart in grey."""
+SECOND = ("oooo", "****", "//..", "\\\\..", "++..", "xx..", "OO", "--||")
+"""Hatches of the next, whose markers are hollow."""
 
 
 class Skip(Exception):
@@ -50,6 +52,13 @@ class Look:
     hatch: str
     marker: str
     line: str
+    hollow: bool = False
+
+    @property
+    def dot(self) -> dict[str, Any]:
+        """Keywords of a marker."""
+        face = "white" if self.hollow else self.colour
+        return {"marker": self.marker, "color": self.colour, "markerfacecolor": face}
 
     @property
     def bar(self) -> dict[str, Any]:
@@ -76,12 +85,14 @@ class Drawn:
 
 
 def looks(names: Sequence[str]) -> dict[str, Look]:
-    """A look a name, in order; the ninth looks like the first with another hatch."""
+    """A look a name, in order; sixteen differ."""
     found = {}
     for at, name in enumerate(names):
-        colour, hatch, marker, line = LOOKS[at % len(LOOKS)]
-        again = at // len(LOOKS)
-        found[name] = Look(colour, hatch + "o" * again, marker, line)
+        again, place = divmod(at, len(LOOKS))
+        colour, hatch, marker, line = LOOKS[place]
+        # The line of another colour: the same colour twice is then told apart by it.
+        line = LOOKS[(place + again) % len(LOOKS)][3]
+        found[name] = Look(colour, SECOND[place] if again % 2 else hatch, marker, line, again > 0)
     return found
 
 
@@ -118,6 +129,8 @@ def page(width: float, height: float, title: str = "", *, banner: str = "") -> I
 
 def _frame(made: Page, width: float, height: float, title: str, banner: str) -> None:
     """Put banner, title and legend above the panels and the foot below, each in its own room."""
+    from matplotlib.legend_handler import HandlerTuple
+
     figure = made.figure
     title = "\n".join(wrapped(line, int(width / 0.082)) for line in title.splitlines())
     foot = wrapped(f"{FOOT} {made.note}".strip(), int(width / 0.047))
@@ -144,14 +157,35 @@ def _frame(made: Page, width: float, height: float, title: str, banner: str) -> 
         y -= parts[1] / total
         place = {"loc": "upper left", "bbox_to_anchor": (left, y)}
         room = {"borderpad": 0, "borderaxespad": 0, "labelspacing": 0.45}
-        figure.legend(handles=list(made.handles), ncols=columns, **place, **room)
+        paired = isinstance(made.handles[0], tuple)
+        figure.legend(
+            handles=list(made.handles),
+            labels=[_label(handle) for handle in made.handles],
+            handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)},
+            handlelength=4.0 if paired else None,
+            ncols=columns,
+            **place,
+            **room,
+        )
     figure.text(left, 0.04 / total, foot, fontsize=6, color="#555555", ha="left", va="bottom")
 
 
+def _label(handle: Any) -> str:
+    """Of a pair of marks, both have the name."""
+    first = handle[0] if isinstance(handle, tuple) else handle
+    return str(first.get_label())
+
+
 def _columns(handles: Sequence[Any], width: float) -> int:
-    """In as many columns as the longest name leaves room for."""
-    longest = max((len(handle.get_label()) for handle in handles), default=0)
-    return max(1, min(len(handles), int(width / (0.058 * longest + 0.5))))
+    """As many columns, filled one after the other, as their names leave room for."""
+    names = [sum(_inches(letter, False) for letter in _label(handle)) for handle in handles]
+    sign = 0.65 if handles and isinstance(handles[0], tuple) else 0.45
+    for columns in range(len(names), 1, -1):
+        size = -(-len(names) // columns)
+        longest = [max(names[at : at + size]) + sign for at in range(0, len(names), size)]
+        if sum(longest) <= width - 0.1:
+            return columns
+    return 1
 
 
 def _formats(figure: Any) -> dict[str, bytes]:
@@ -209,14 +243,7 @@ def line_handles(found: Mapping[str, Look], *, line: bool = True) -> list[Any]:
     from matplotlib.lines import Line2D
 
     return [
-        Line2D(
-            [],
-            [],
-            color=look.colour,
-            marker=look.marker,
-            linestyle=look.line if line else "none",
-            label=name,
-        )
+        Line2D([], [], linestyle=look.line if line else "none", label=name, **look.dot)
         for name, look in found.items()
     ]
 

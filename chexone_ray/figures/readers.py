@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -78,11 +79,12 @@ def draw(runs: Runs) -> Drawn:
 
 def _shares(panel: Any, choices: Stacked, reasons: Stacked) -> None:
     left, right = panel.subfigures(1, 2)
+    num_rows = max(len(choices), len(reasons))
     parts = in_order(name for row in choices.values() for name in row)
-    _stack(left, choices, _choice_looks(parts), "preferred report, blind")
+    _stack(left, choices, _choice_looks(parts), "preferred report, blind", num_rows)
     look = {REASONS[reason]: look for reason, look in looks(EDIT_REASONS).items()}
     told = {row: {REASONS[r]: n for r, n in of.items()} for row, of in reasons.items()}
-    _stack(right, told, look, "why the draft was edited")
+    _stack(right, told, look, "why the draft was edited", num_rows)
 
 
 def _choice_looks(parts: Sequence[str]) -> dict[str, Look]:
@@ -106,10 +108,17 @@ def preferences(responses: Sequence[Response]) -> dict[str, Counter[str]]:
     blind = [response for response in responses if response.study == "blind"]
     names = sorted({str(r.choice) for r in blind}, key=lambda name: (name != "model", name))
     found: dict[str, Counter[str]] = {}
-    for row in [ALL, *sorted({response.reader for response in blind})] if blind else ():
+    readers = sorted({response.reader for response in blind}, key=_natural)
+    for row in [ALL, *readers] if blind else ():
         counted = Counter(str(r.choice) for r in blind if row in (ALL, r.reader))
         found[row] = Counter({name: counted[name] for name in names})
     return found
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """resident-2 before resident-10."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
 
 def edit_reasons(responses: Sequence[Response]) -> dict[str, Counter[str]]:
@@ -135,8 +144,8 @@ def _where(response: Response) -> str:
     return f"{response.role} on {response.source} {what}" if response.source else response.role
 
 
-def _stack(panel: Any, found: Stacked, look: Mapping[str, Look], title: str) -> None:
-    """Shares of each row, with counts where they fit."""
+def _stack(panel: Any, found: Stacked, look: Mapping[str, Look], title: str, num_rows: int) -> None:
+    """Shares of each row, with counts where they fit; room for `num_rows`."""
     axis = panel.subplots()
     axis.set_title(title)
     if not found:
@@ -151,7 +160,7 @@ def _stack(panel: Any, found: Stacked, look: Mapping[str, Look], title: str) -> 
                 _count(axis, start + share / 2, at, counts[part])
             start += share
     axis.set_yticks(range(len(found)), [wrapped(name, 22) for name in found])
-    axis.set_ylim(len(found) - 0.4, -0.6)
+    axis.set_ylim(num_rows - 0.4, -0.6)
     axis.set_xlim(0, 100)
     axis.set_xlabel("% of responses")
     axis.tick_params(axis="y", length=0)

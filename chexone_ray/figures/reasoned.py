@@ -24,7 +24,8 @@ from chexone_ray.kinds import spoken
 
 PREFIX = "reasoning:"
 MODES = {"reasoning": "with reasoning", "instruct": "without reasoning", "": "all rows"}
-PANEL_HEIGHT = 1.9
+PANEL_HEIGHT, LINE = 1.5, 0.125
+"""Inches: of a panel without the names under it, and of a line of those."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,20 @@ def draw(runs: Runs) -> Drawn:
     look = looks([MODES.get(mode, mode) for mode in modes])
     wide = len(systems) * (0.12 * len(modes) + 0.25) + 0.7 > SINGLE
     columns = 1 if wide or len(metrics) == 1 else 2
-    size = columns * int(TALLEST / PANEL_HEIGHT)
+    width = SINGLE if columns == 1 and not wide else DOUBLE
+    names = _names(systems, width / columns)
+    height = PANEL_HEIGHT + LINE * max(len(name.splitlines()) for name in names)
+    size = columns * int(TALLEST / height)
     pages = []
     for start in range(0, len(metrics), size):
         part = metrics[start : start + size]
         num_rows = -(-len(part) // columns)
-        width = DOUBLE if wide or columns == 2 else SINGLE
-        with page(width, num_rows * PANEL_HEIGHT, "Reasoning") as made:
+        with page(width, num_rows * height, "Reasoning") as made:
             axes = made.figure.subplots(num_rows, columns, squeeze=False).ravel()
             for axis, metric in zip(axes, part, strict=False):
                 here = [item for item in found if item.metric == metric]
-                _panel(axis, here, systems, modes, width / columns)
+                _panel(axis, here, systems, modes)
+                axis.set_xticks(range(len(systems)), names)
                 axis.set_title(wrapped(metric, int(width / columns / 0.075)))
             for axis in axes[len(part) :]:
                 axis.set_axis_off()
@@ -113,8 +117,13 @@ def _quality(row: Mapping[str, Any], place: str) -> Quality:
         raise ChexoneError(f"{place}: a row lacks {error}: evaluate again") from None
 
 
+def _names(systems: Sequence[str], width: float) -> list[str]:
+    letters = max(6, int((width - 0.7) / len(systems) / 0.062) - 1)
+    return [wrapped(name, letters) for name in systems]
+
+
 def _panel(
-    axis: Any, found: Sequence[Quality], systems: Sequence[str], modes: Sequence[str], width: float
+    axis: Any, found: Sequence[Quality], systems: Sequence[str], modes: Sequence[str]
 ) -> None:
     look = looks([MODES.get(mode, mode) for mode in modes])
     present = [mode for mode in modes if any(item.mode == mode for item in found)]
@@ -127,8 +136,6 @@ def _panel(
                 x = at + (i - (len(present) - 1) / 2) * bar
                 axis.bar(x, item.value, bar * 0.94, **look[MODES.get(mode, mode)].bar)
                 axis.plot([x, x], [item.low, item.high], color="black", linewidth=0.8)
-    letters = max(6, int((width - 0.7) / len(systems) / 0.062) - 1)
-    axis.set_xticks(range(len(systems)), [wrapped(name, letters) for name in systems])
     axis.set_xlim(-0.6, len(systems) - 0.4)
     highs = [item.high for item in found if math.isfinite(item.high)]
     axis.set_ylim(0, max([1.0, *highs]) * 1.02)

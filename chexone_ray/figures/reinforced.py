@@ -180,9 +180,8 @@ def _lines(axis: Any, series: Mapping[str, Sequence[tuple[float, float]]], ylabe
         axis.plot(
             x,
             smooth(y, window),
-            drawn.line,
-            color=drawn.colour,
-            marker=drawn.marker,
+            linestyle=drawn.line,
+            **drawn.dot,
             markevery=max(1, len(x) // 6),
             markersize=3,
         )

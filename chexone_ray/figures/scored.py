@@ -29,6 +29,8 @@ PANEL_FRAME = 0.55
 """Inches of a panel of dots besides its rows."""
 RADAR_SPOKES = (3, 16)
 """Fewer make no area, more leave no room for their names."""
+RADAR_SYSTEMS = 8
+"""More hide each other."""
 INTERVAL = "95 % interval over patients"
 
 
@@ -42,7 +44,7 @@ def vqa(runs: Runs) -> Drawn:
     look = looks(bars.models(found))
     rows = bars.rows_of(found)
     title = "Visual question answering"
-    round_ = RADAR_SPOKES[0] <= len(found) <= RADAR_SPOKES[1]
+    round_ = RADAR_SPOKES[0] <= len(found) <= RADAR_SPOKES[1] and len(look) <= RADAR_SYSTEMS
     parts = [rows[at : at + ROWS_A_PAGE] for at in range(0, len(rows), ROWS_A_PAGE)]
     if round_ and len(parts[-1]) > ROWS_BESIDE_RADAR:
         parts.append([])
@@ -182,6 +184,9 @@ def _bar_page(
             axis = made.figure.add_subplot(grid[len(rows)], projection="polar")
             bars.radar(axis, spokes, look)
         made.handles = bar_handles(look)
+        if spokes:
+            lines = line_handles(look)
+            made.handles = list(zip(made.handles, lines, strict=True)) if rows else lines
         _note(made, any(group.baseline is not None for row in rows for group in row))
     return made
 
