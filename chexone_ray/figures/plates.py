@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -177,13 +178,14 @@ def _label(handle: Any) -> str:
 
 
 def _columns(handles: Sequence[Any], width: float) -> int:
-    """As many columns, filled one after the other, as their names leave room for."""
+    """The fewest columns of the fewest rows that their names leave room for."""
     names = [sum(_inches(letter, False) for letter in _label(handle)) for handle in handles]
     sign = 0.65 if handles and isinstance(handles[0], tuple) else 0.45
-    for columns in range(len(names), 1, -1):
-        size = -(-len(names) // columns)
-        longest = [max(names[at : at + size]) + sign for at in range(0, len(names), size)]
-        if sum(longest) <= width - 0.1:
+    for rows in range(1, len(names)):
+        columns = -(-len(names) // rows)
+        size, longer = divmod(len(names), columns)  # As matplotlib fills them.
+        ends = [0, *accumulate(size + (at < longer) for at in range(columns))]
+        if sum(max(names[a:b]) + sign for a, b in pairwise(ends)) <= width - 0.1:
             return columns
     return 1
 

@@ -31,6 +31,8 @@ DIVERGING = (
     Look("#0072B2", "\\\\\\\\", "", ""),
 )
 ALL = "all readers"
+NAME = 28
+"""Letters in a line of a row's name."""
 LEVELS = ("strongly disagree", "disagree", "neutral", "agree", "strongly agree")
 REASONS = {
     "none": "no edit needed",
@@ -55,7 +57,7 @@ def draw(runs: Runs) -> Drawn:
     rated = ratings(responses)
     parts: list[tuple[float, Callable[[Any], None]]] = [
         (
-            1.15 + 0.2 * max(len(choices), len(reasons), 1),
+            1.15 + _line(choices, reasons) * max(len(choices), len(reasons), 1),
             lambda panel: _shares(panel, choices, reasons),
         ),
         (2.5, lambda panel: _durations(panel.subplots(), responses)),
@@ -75,6 +77,12 @@ def draw(runs: Runs) -> Drawn:
             made.note = NOTE
         pages.append(made.formats)
     return Drawn(tuple(pages), tuple(_place(run) for run in given))
+
+
+def _line(*found: Stacked) -> float:
+    """Inches of a row, by the lines that its name takes."""
+    names = [wrapped(name, NAME) for rows in found for name in rows]
+    return 0.12 * max((len(name.splitlines()) for name in names), default=1) + 0.08
 
 
 def _shares(panel: Any, choices: Stacked, reasons: Stacked) -> None:
@@ -159,7 +167,7 @@ def _stack(panel: Any, found: Stacked, look: Mapping[str, Look], title: str, num
             if share >= 8:
                 _count(axis, start + share / 2, at, counts[part])
             start += share
-    axis.set_yticks(range(len(found)), [wrapped(name, 22) for name in found])
+    axis.set_yticks(range(len(found)), [wrapped(name, NAME) for name in found])
     axis.set_ylim(num_rows - 0.4, -0.6)
     axis.set_xlim(0, 100)
     axis.set_xlabel("% of responses")
