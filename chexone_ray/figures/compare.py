@@ -12,6 +12,7 @@ from pathlib import Path
 
 from chexone_ray import images
 from chexone_ray.figures.answered import Answer, Asked, Film, choose, films
+from chexone_ray.figures.grounded import PREDICTED, REFERENCE
 from chexone_ray.figures.page import document, escape
 from chexone_ray.figures.plates import Drawn, Skip
 from chexone_ray.figures.runs import Runs, in_order
@@ -20,7 +21,6 @@ from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.records import Box
 
 TITLE = "Answers by system"
-REFERENCE, PREDICTED = "#56B4E9", "#E69F00"
 _TOLD = (
     "Of every setting and kind, questions on which systems differ, all wrong and all right in "
     "turn. Correct is the option of the reference, or boxes of a mean IoU of 0.5 or more; reports "

@@ -14,6 +14,7 @@ from typing import Any
 
 from chexone_ray import __version__, storage
 from chexone_ray.config import FiguresConfig
+from chexone_ray.errors import ChexoneError
 from chexone_ray.figures import (
     compare,
     grounded,
@@ -26,7 +27,7 @@ from chexone_ray.figures import (
     scored,
 )
 from chexone_ray.figures.plates import Drawn, Skip
-from chexone_ray.figures.runs import Runs, find
+from chexone_ray.figures.runs import Runs, find, sort_of
 from chexone_ray.log import RESEARCH_USE_ONLY
 
 logger = logging.getLogger(__name__)
@@ -62,10 +63,14 @@ def draw(config: FiguresConfig) -> str:
     figures.json lists what each was made from, with digests, and what was skipped and why.
 
     Raises:
-        ChexoneError: a URI is no result, or a result file cannot be read.
+        ChexoneError: a URI is no result, a result file cannot be read, or `output_uri` holds the
+            result of another stage.
     """
     runs = find(config.runs_uri)
     out = config.output_uri
+    other = sort_of(out)
+    if other:
+        raise ChexoneError(f"output_uri {out} holds {other} results: give a folder of its own")
     _clear(out)
     storage.record_settings(out, config)
     done: list[Listed] = []

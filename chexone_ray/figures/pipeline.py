@@ -85,16 +85,11 @@ def _rows(runs: Runs, settings: Mapping[str, Any]) -> str:
     """The rows of the manifest that a stage was given, where that is among the runs."""
     wanted, split = settings.get("manifest_uri"), settings.get("split", "train")
     for run in runs.of("manifest", "filter"):
-        if _recorded(run) in (wanted, None) or run.uri == wanted:
+        # A copy of a run keeps the place that the run itself wrote to.
+        if wanted in (run.uri, run.settings().get("output_uri")):
             number = run.json("manifest.json")["counts"]["split"].get(split, 0)
             return f"in: {number:,} {split} rows"
     return f"in: rows of {_end(wanted)}" if wanted else "in: not recorded"
-
-
-def _recorded(run: Run) -> str | None:
-    """Where the run itself says that it wrote, which a copy keeps."""
-    place = run.settings().get("output_uri")
-    return str(place) if place else run.uri
 
 
 def _end(uri: object) -> str:

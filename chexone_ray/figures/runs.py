@@ -109,6 +109,17 @@ def _sort(uri: str) -> Sort:
         if not storage.exists(uri):
             raise ChexoneError(f"{uri} does not exist: check the URI")
         return "responses"
+    found = sort_of(uri)
+    if found is None:
+        raise ChexoneError(
+            f"runs_uri {uri}: no result of prepare, trace, sft, filter, grpo, predict or evaluate "
+            f"and no {RESPONSES} of a reader study is there; give the output_uri of such a run"
+        )
+    return found
+
+
+def sort_of(uri: str) -> Sort | None:
+    """Which stage's result a folder is; None for none."""
     for sort, files in _MARKS:
         if all(storage.exists(storage.join(uri, name)) for name in files):
             return sort
@@ -119,10 +130,7 @@ def _sort(uri: str) -> Sort:
             return "grpo"
         if '"sft/' in first:
             return "sft"
-    raise ChexoneError(
-        f"runs_uri {uri}: no result of prepare, trace, sft, filter, grpo, predict or evaluate and "
-        f"no {RESPONSES} of a reader study is there; give the output_uri of such a run"
-    )
+    return None
 
 
 def _names(uris: Sequence[str]) -> dict[str, str]:

@@ -109,6 +109,15 @@ def test_a_folder_that_is_no_result_is_refused(given: list[str], tmp_path: Path)
         runs.find([str(tmp_path / "absent.jsonl")])
 
 
+def test_results_of_another_stage_are_not_written_over(given: list[str]) -> None:
+    before = [Path(given[1], "config.json").read_bytes(), Path(given[5], "table.json").read_bytes()]
+    for uri in (given[1], given[5]):
+        with pytest.raises(ChexoneError, match=r"holds (sft|evaluation) results"):
+            draw.draw(FiguresConfig(runs_uri=tuple(given), output_uri=uri))
+    after = [Path(given[1], "config.json").read_bytes(), Path(given[5], "table.json").read_bytes()]
+    assert before == after
+
+
 def test_runs_are_told_by_their_files_and_named_by_what_differs(given: list[str]) -> None:
     found = runs.find([*given, given[0] + "/"])
     assert [run.sort for run in found.items] == [
