@@ -1,10 +1,12 @@
 r"""Completion -> reasoning and answer, answer -> chosen options: the one parser for all stages.
 
-Rewards, metrics, prediction and serving read completions through this module only. Two rule sets:
+Rewards, metrics, prediction and serving read completions through this module only. Rule sets:
 
 - `strict` (ours): the last well-formed `\boxed{}` with balanced braces.
 - `original`: what the published reward code of CheXOne does, quirks included, so that its numbers
   can be compared with: the first `\boxed{`, up to the first closing brace.
+- `tags`: of models that think between `<think>` tags and answer between `<answer>` tags, in a box,
+  after "Final Answer:" or in what follows the thinking. For baselines; none of it counts elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Literal
 
 from chexone_ray.records import Mode
 
-Rules = Literal["strict", "original"]
+Rules = Literal["strict", "original", "tags"]
 
 _TOKEN = re.compile(r"\\boxed\s*\{|\\[{}]|[{}]")
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mathsf)\s*\{([^{}]*)\}")
@@ -30,19 +32,42 @@ _KEY_LIST = re.compile(rf"(?:{_MARKED_KEY})(?:(?:{_SEPARATOR})(?:{_MARKED_KEY}))
 _ONE_KEY = re.compile(rf"\b(?:{_KEY})\b")
 _BRACKETED_KEY = re.compile(rf"(?<!\w)\(\s*({_KEY})\s*\)")
 _LEADING_KEY = re.compile(
-    rf"(?:^|[,;\n]|\band\s)[ \t]*({_KEY})\s*(?:[.:)](?=\s|$)|\s-\s)", re.MULTILINE
+    rf"(?:^|[,;\n]|\band\s)[ \t]*({_KEY})\s*(?:[.:)](?=\s|$|[A-Za-z(\"'](?!\.))|\s-\s)",
+    re.MULTILINE,
 )
 _PREFIX = re.compile(
-    r"^(?:the\s+)?(?:(?:correct|final|best)\s+)*(?:answers?|options?|choices?)\b\s*(?:(?:is|are)\b|:)?\s*"
-    r"(?:options?\b|choices?\b)?\s*",
+    r"^(?:(?:so|thus|therefore|hence|i\s+(?:think|believe|choose|pick|select))\b[,:]?\s*)*"
+    r"(?:(?:the\s+)?(?:(?:correct|final|best|right)\s+)*(?:answers?|options?|choices?)\b\s*"
+    r"|it(?=\s+is\b)\s*)?(?:(?:is|are)\b)?\s*:?\s*(?:(?:both|options?|choices?)\b\s*)*",
     re.IGNORECASE,
 )
+_STATED = re.compile(
+    r"^(?:the\s+)?(?:(?:correct|final|best|right)\s+)*answer(?:\s+is\b|\s*:)\s*", re.IGNORECASE
+)
+_SUFFIX = re.compile(
+    r"(?<!\s)\s+(?:(?:is|are)\s+(?:the\s+)?(?:correct|right|best)\b(?:\s+(?:answers?|options?|choices?))?"
+    r"|(?:because|since)\b.*)[.!]?$",
+    re.IGNORECASE | re.DOTALL,
+)
+_BULLET = re.compile(r"^[ \t]*[-\u2022\u2013][ \t]+", re.MULTILINE)
+_WRITTEN = str.maketrans(
+    {"*": None, "`": None, "[": "(", "]": ")", "{": "(", "}": ")", "\u3002": ".", "\u3001": ","}
+)
+"""Emphasis, other brackets and East Asian stops, as `unicodedata` leaves them."""
+_OWN_TEXT = re.compile(rf"({_KEY})\s*[\s=:(\-]\s*(\S.*)", re.DOTALL)
 _OPTION = re.compile(rf"\s*(?:\(\s*({_KEY})\s*\)[.:]?|({_KEY})\s*[.):])\s*(.*)", re.DOTALL)
 _SPLIT = re.compile(r"[,;\n/&+]|\band\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:an?|the)\s+(?=\S)")
 _SPACE = re.compile(r"\s+")
 _MAX_UNWRAP = 8
-_EDGE = " \t\r\n.,;:!?\"'`*_$"
+_EDGE = " \t\r\n.,;:!?\"'`*_$\u201c\u201d\u2018\u2019"
+
+_THINK = re.compile(r"<(?:/?think(?:ing)?|unused9[45])>", re.IGNORECASE)
+_THINK_END = re.compile(r"</think(?:ing)?>|<unused95>", re.IGNORECASE)
+_ANSWER_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
+_FINAL = re.compile(r"^[ \t#*_]*final answer\b[ \t*_]*:?[ \t*_]*", re.IGNORECASE | re.MULTILINE)
+_BLANK = " \t\r\n*_"
+_OPEN_BOX = re.compile(r"\\boxed\s*\{\s*$")
 
 _ORIGINAL_BRACKETED = re.compile(r"\(([A-Za-z0-9])\)")
 _ORIGINAL_MARKED = re.compile(r"\b([A-Za-z0-9])[.:\uff1a,\s]")
@@ -55,7 +80,8 @@ class Answer:
 
     `reasoning` is the text before the box ("" for none); `answer` is None where nothing could be
     parsed. `num_boxed` counts every `\boxed{` opening under the strict rules (malformed and nested
-    ones too) and the pattern's matches under the original rules.
+    ones too), the pattern's matches under the original rules, and under those of tags the openings
+    of `<answer>` or, without any, of boxes.
     """
 
     reasoning: str
@@ -67,10 +93,13 @@ def parse(text: str, mode: Mode, rules: Rules = "strict") -> Answer:
     """Read one completion. Instruct mode without a box: the whole text is the answer.
 
     Without a box in reasoning mode the whole text is reasoning and the answer is None. The original
-    rules know one mode only and treat both the same.
+    rules know one mode only and treat both the same. Under the rules of tags the text after closed
+    thinking is an answer in both modes; thinking that was cut off has none.
     """
     if rules == "original":
         return _parse_original(text)
+    if rules == "tags":
+        return _parse_tags(text, mode)
     spans, num_boxed = _boxes(text)
     for start, content in reversed(spans):
         answer = _unwrap(content)
@@ -196,6 +225,49 @@ def _parse_original(text: str) -> Answer:
     return Answer(text[:start].strip(), answer or None, len(spans))
 
 
+def _parse_tags(text: str, mode: Mode) -> Answer:
+    """The answer tag before the box, the box before "Final Answer:", that before the plain text."""
+    ends = [mark.end() for mark in _THINK_END.finditer(text)]
+    if ends and text[ends[-1] :].strip():
+        thought, rest = text[: ends[-1]], text[ends[-1] :]
+    else:
+        thought, rest = "", text
+    openings, span = _answer_tags(rest)
+    spans, num_boxed = _boxes(rest)
+    if span is None:
+        read = [(start, _unwrap(content)) for start, content in spans]
+        span = next((box for box in reversed(read) if box[1]), None)
+    count = openings or num_boxed
+    if span is None and not count:
+        final = list(_FINAL.finditer(rest))
+        if final:
+            span = (final[-1].start(), rest[final[-1].end() :].strip(_BLANK))
+        elif thought or (mode == "instruct" and not _THINK.search(rest)):
+            span = (0, rest.strip())
+    if span is None or not span[1]:
+        return Answer(_THINK.sub("", text).strip(), None, count)
+    before = _OPEN_BOX.sub("", thought + rest[: span[0]])
+    return Answer(_THINK.sub("", before).strip(), span[1], count)
+
+
+def _answer_tags(text: str) -> tuple[int, tuple[int, str] | None]:
+    """Number of openings, and start and content of the last closed tag that holds something; of a
+    box in it the content."""
+    openings, begin = 0, None
+    found = None
+    for tag in _ANSWER_TAG.finditer(text):
+        if not tag.group(1):
+            openings, begin = openings + 1, tag
+        elif begin is not None:
+            content = text[begin.end() : tag.start()]
+            inner = [box for _, part in _boxes(content)[0] if (box := _unwrap(part))]
+            answer = inner[-1] if inner else _unwrap(content)
+            if answer:
+                found = (begin.start(), answer)
+            begin = None
+    return openings, found
+
+
 @lru_cache(maxsize=4_096)
 def _keyed(options: tuple[str, ...]) -> dict[str, str] | None:
     """Key -> normalised text; None where not every option carries a key of its own."""
@@ -213,20 +285,29 @@ def _chosen(answer: str, options: tuple[str, ...]) -> frozenset[str]:
     whole = normalise(answer)
     if not whole and not options:
         return frozenset()
+    plain = _BULLET.sub("", unicodedata.normalize("NFKC", answer).translate(_WRITTEN)).strip(_EDGE)
+    bare = _SUFFIX.sub("", _PREFIX.sub("", plain)).strip(_EDGE)
     if not options:
-        return frozenset((whole,))
+        return frozenset((normalise(_STATED.sub("", plain)) or whole,))
     keyed = _keyed(options)
     if keyed is None:
-        return _by_text(answer, {normalise(option): normalise(option) for option in options})
-    answer = unicodedata.normalize("NFKC", answer).strip(_EDGE)
+        by_text = {normalise(option): normalise(option) for option in options}
+        return _by_text(answer, by_text) or _by_text(bare, by_text)
     by_text = {text: key for key, text in keyed.items() if text}
-    if whole in by_text:
-        return frozenset((by_text[whole],))
-    for candidate in (answer, _PREFIX.sub("", answer)):
+    # The whole first: an option may read "2" or "A and B", which are keys too.
+    exact = _part(plain, keyed, by_text) or _part(bare, keyed, by_text)
+    if exact:
+        return frozenset((exact,))
+    for candidate in (plain, bare, bare.removeprefix("(").removesuffix(")")):
         if _KEY_LIST.fullmatch(candidate):
             return frozenset(key.upper() for key in _ONE_KEY.findall(candidate))
-    found = _known(_BRACKETED_KEY, answer, keyed) or _known(_LEADING_KEY, answer, keyed)
-    return found or _by_text(answer, by_text) or _key_before_its_text(answer, keyed)
+    return (
+        _known(_BRACKETED_KEY, plain, keyed)
+        or _known(_LEADING_KEY, plain, keyed)
+        or _known(_LEADING_KEY, bare, keyed)
+        or _by_text(answer, by_text)
+        or _by_parts(bare, keyed, by_text)
+    )
 
 
 def _known(pattern: re.Pattern[str], answer: str, keyed: dict[str, str]) -> frozenset[str]:
@@ -244,9 +325,27 @@ def _by_text(answer: str, by_text: dict[str, str]) -> frozenset[str]:
     return frozenset()
 
 
-def _key_before_its_text(answer: str, keyed: dict[str, str]) -> frozenset[str]:
-    """ "B pneumonia" is option B only where option B reads "pneumonia"."""
-    key, _, rest = answer.partition(" ")
-    if rest and keyed.get(key.upper()) == normalise(rest):
-        return frozenset((key.upper(),))
-    return frozenset()
+def _by_parts(answer: str, keyed: dict[str, str], by_text: dict[str, str]) -> frozenset[str]:
+    """Options of a list where every part is a key, a text or a key with its own text: "B pneumonia"
+    is option B only where option B reads "pneumonia"."""
+    found = set()
+    for part in _SPLIT.split(answer):
+        if part.strip(_EDGE):
+            found.add(_part(part.strip(_EDGE), keyed, by_text))
+    return frozenset(key for key in found if key) if None not in found else frozenset()
+
+
+def _part(part: str, keyed: dict[str, str], by_text: dict[str, str]) -> str | None:
+    if part.upper() in keyed:
+        return part.upper()
+    text = normalise(part)
+    if text in by_text:
+        return by_text[text]
+    for written in (_OPTION, _OWN_TEXT):
+        found = written.fullmatch(part)
+        if found:
+            *keys, own = found.groups()
+            key = next(key for key in keys if key).upper()
+            if own and keyed.get(key) in (normalise(own), normalise(own.removesuffix(")"))):
+                return key
+    return None

@@ -1,11 +1,20 @@
 """Boxes: canonical form, geometry, one text codec per model family, IoU and matching.
 
 Canonical boxes are (x1, y1, x2, y2) floats in 0-1 of the displayed original, half-open, origin at
-the upper left. Codecs:
+the upper left. Codecs, each in terms of the image that the model sees:
 
-- `percent`: `<|ref|>name<|/ref|><|box|>(x1,y1),(x2,y2)<|/box|>`, 0-100 (published).
+- `percent`: `<|ref|>name<|/ref|><|box|>(x1,y1),(x2,y2)<|/box|>`, 0-100 (CheXOne, CheXagent-2).
 - `thousand`: a JSON list of {"bbox_2d": [x1, y1, x2, y2], "label": name}, 0-1000 (Qwen3-VL).
 - `pixels`: the same list in pixels of the resized image (Qwen2.5-VL); needs the `Geometry`.
+- `thousand_marks`: `<|object_ref_start|>name<|object_ref_end|><|box_start|>(x1,y1),(x2,y2)
+  <|box_end|>`, 0-1000 (Qwen2-VL).
+- `thousand_yx`: a JSON list of {"box_2d": [y1, x1, y2, x2], "label": name}, 0-1000 of the film
+  padded to a square (MedGemma 1.5).
+- `unit`: `[x1, y1, x2, y2]`, floats of 0-1, without names (RadVLM).
+- `bins`: `<obj>name<box><x1><y1><x2><y2></box></obj>`, 100 bins, read at their middle, of the film
+  cropped to a square (MAIRA-2).
+
+A `Geometry` with a crop or a padding acts on every codec; without one the model sees all.
 """
 
 from __future__ import annotations
@@ -13,22 +22,39 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Literal
+from typing import Any, Literal
 
 from chexone_ray.records import Box
 
-Codec = Literal["percent", "thousand", "pixels"]
+Codec = Literal["percent", "thousand", "pixels", "thousand_marks", "thousand_yx", "unit", "bins"]
 Corners = tuple[float, float, float, float]
+Whole = tuple[int, int, int, int]
 
 _NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"
 _MARKED = re.compile(r"<\|ref\|>([^<|]*)<\|/ref\|>|<\|box\|>([^<|]*)<\|/box\|>")
+_QWEN_MARKED = re.compile(
+    r"<\|object_ref_start\|>([^<|]*)<\|object_ref_end\|>|<\|box_start\|>([^<|]*)<\|box_end\|>"
+)
 _MARKS = re.compile(r"[<>|]")
-_PERCENT = re.compile(
+_PAIRS = re.compile(
     rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)\s*,?\s*\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)"
 )
+_BRACKETS = re.compile(
+    rf"\[\s*({_NUMBER})\s*,\s*({_NUMBER})\s*,\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\]"
+)
+_BINNED = re.compile(
+    r"<obj>([^<]*)|<box>\s*<x(\d{1,2})>\s*<y(\d{1,2})>\s*<x(\d{1,2})>\s*<y(\d{1,2})>\s*</box>"
+)
+_BINS = 100
+_FORMS = {
+    "percent": "<|ref|>{label}<|/ref|><|box|>({x1},{y1}),({x2},{y2})<|/box|>",
+    "thousand_marks": "<|object_ref_start|>{label}<|object_ref_end|>"
+    "<|box_start|>({x1},{y1}),({x2},{y2})<|box_end|>",
+    "bins": "<obj>{label}<box><x{x1}><y{y1}><x{x2}><y{y2}></box></obj>",
+}
 _FEW = 3
 _OBJECT = re.compile(r"\{[^{}]*\}")
 _NEGATIVE = re.compile(r"\s*no\s+([^.]{1,80}?)\s+detected\.?\s*", re.IGNORECASE)
@@ -36,23 +62,46 @@ _NEGATIVE = re.compile(r"\s*no\s+([^.]{1,80}?)\s+detected\.?\s*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Geometry:
-    """Sizes in pixels of the displayed original and of the resized image that the model sees.
-
-    The resize keeps the whole picture, so canonical coordinates are the same in both.
-    """
+    """How a model sees a film: sizes in pixels of the displayed original and of the image that the
+    model gets, and the part of the original that this image shows."""
 
     original_width: int
     original_height: int
     resized_width: int
     resized_height: int
+    crop: Corners = (0.0, 0.0, 1.0, 1.0)
+    """Canonical corners of the part that is shown; beyond 0-1 where the film is padded."""
+
+    @classmethod
+    def cropped(cls, width: int, height: int, side: int) -> Geometry:
+        """The square in the middle of the film, as long as its shorter side, shown at `side`."""
+        return cls(width, height, side, side, _square(width, height, min(width, height)))
+
+    @classmethod
+    def padded(cls, width: int, height: int, side: int) -> Geometry:
+        """The film in the middle of a square as long as its longer side, shown at `side`."""
+        return cls(width, height, side, side, _square(width, height, max(width, height)))
+
+    def to_seen(self, xyxy: Corners) -> Corners:
+        """Canonical corners -> fractions of the image that the model sees."""
+        x, y, right, bottom = self.crop
+        width, height = right - x, bottom - y
+        x1, y1, x2, y2 = xyxy
+        return ((x1 - x) / width, (y1 - y) / height, (x2 - x) / width, (y2 - y) / height)
+
+    def from_seen(self, xyxy: Corners) -> Corners:
+        """Fractions of the image that the model sees -> canonical corners."""
+        x, y, right, bottom = self.crop
+        scaled = _scale(xyxy, right - x, bottom - y)
+        return (scaled[0] + x, scaled[1] + y, scaled[2] + x, scaled[3] + y)
 
     def to_resized(self, xyxy: Corners) -> Corners:
         """Canonical corners -> pixels of the resized image."""
-        return _scale(xyxy, self.resized_width, self.resized_height)
+        return _scale(self.to_seen(xyxy), self.resized_width, self.resized_height)
 
     def from_resized(self, xyxy: Corners) -> Corners:
         """Pixels of the resized image -> canonical corners."""
-        return _scale(xyxy, 1 / self.resized_width, 1 / self.resized_height)
+        return self.from_seen(_scale(xyxy, 1 / self.resized_width, 1 / self.resized_height))
 
     def to_original(self, xyxy: Corners) -> Corners:
         """Canonical corners -> pixels of the displayed original."""
@@ -64,44 +113,44 @@ class Geometry:
 
 
 def encode(boxes: Iterable[Box], codec: Codec = "percent", geometry: Geometry | None = None) -> str:
-    """Boxes as text, sorted by (x1, y1). Reversed corners are swapped and the rest clipped to the
-    image; a side that rounds to nothing is widened to one step, which the original does not do,
-    because such a box could never be hit. Raises ValueError for corners that are not finite."""
+    """Boxes as text, sorted by (x1, y1). Reversed corners are swapped and the rest clipped to what
+    the model sees; a side that rounds to nothing is widened to one step, which the original does
+    not do, because such a box could never be hit. Raises ValueError for corners that are not
+    finite."""
     ordered = sorted(
         ((_tidy(box.xyxy), clean_label(box.label)) for box in boxes),
         key=lambda item: (int(item[0][0] * 1000), int(item[0][1] * 1000)),
     )
-    if codec == "percent":
-        return "".join(
-            f"<|ref|>{label}<|/ref|><|box|>({x1},{y1}),({x2},{y2})<|/box|>"
-            for (x1, y1, x2, y2), label in (
-                (_steps(tuple(_percent(v) for v in xyxy), 100, 100), label)  # type: ignore[arg-type]
-                for xyxy, label in ordered
-            )
-        )
     width, height = _extent(codec, geometry)
     items = []
     for xyxy, label in ordered:
-        x1, y1, x2, y2 = (round(v) for v in _scale(xyxy, width, height))
-        items.append({"bbox_2d": list(_steps((x1, y1, x2, y2), width, height)), "label": label})
-    return json.dumps(items, ensure_ascii=False)
+        seen = _tidy(geometry.to_seen(xyxy)) if geometry else xyxy
+        items.append((label, _quantised(seen, codec, width, height)))
+    return _written(items, codec)
 
 
-def decode(text: str, codec: Codec = "percent", geometry: Geometry | None = None) -> list[Box]:
-    """Boxes in the order of the text. What is not a box is passed over; reversed corners are
-    swapped and the rest clipped, so a box outside the image stays as a box of no area."""
-    if codec == "percent":
-        return _decode_percent(text)
+def decode(
+    text: str, codec: Codec = "percent", geometry: Geometry | None = None, label: str = ""
+) -> list[Box]:
+    """Boxes in the order of the text, those without a name under `label`. What is not a box is
+    passed over; reversed corners are swapped and the rest clipped to what the model sees, so a box
+    outside it stays as a box of no area."""
     width, height = _extent(codec, geometry)
+    shift = 0.5 if codec == "bins" else 0.0
     found = []
-    for match in _OBJECT.finditer(text):
+    for name, (x1, y1, x2, y2) in _read(text, codec):
         try:
-            item = json.loads(match.group())
-            x1, y1, x2, y2 = (float(v) for v in item["bbox_2d"])
-            corners = _tidy((x1 / width, y1 / height, x2 / width, y2 / height))
-        except (ValueError, TypeError, KeyError):
+            xyxy = _tidy(
+                (
+                    (x1 + shift) / width,
+                    (y1 + shift) / height,
+                    (x2 + shift) / width,
+                    (y2 + shift) / height,
+                )
+            )
+        except ValueError:
             continue
-        found.append(Box(str(item.get("label", "")), corners))
+        found.append(Box(name or label, _tidy(geometry.from_seen(xyxy)) if geometry else xyxy))
     return found
 
 
@@ -196,14 +245,45 @@ def _tidy(xyxy: Corners) -> Corners:
     return (min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
 
 
+def _square(width: int, height: int, side: int) -> Corners:
+    """Canonical corners of the square of `side` pixels in the middle of a film."""
+    x, y = (width - side) // 2, (height - side) // 2
+    return (x / width, y / height, (x + side) / width, (y + side) / height)
+
+
+# --- codecs --------------------------------------------------------------------------------------
+
+
+def _extent(codec: Codec, geometry: Geometry | None) -> tuple[int, int]:
+    """The numbers of a codec that stand for the right and the lower edge."""
+    if codec == "pixels":
+        if geometry is None:
+            raise ValueError('codec "pixels" needs the geometry of the image')
+        return geometry.resized_width, geometry.resized_height
+    edge = {"percent": 100, "unit": 1, "bins": _BINS}.get(codec, 1000)
+    return edge, edge
+
+
+def _quantised(seen: Corners, codec: Codec, width: int, height: int) -> Whole:
+    if codec == "percent":
+        x1, y1, x2, y2 = (_percent(v) for v in seen)
+    elif codec == "bins":
+        x1, y1, x2, y2 = (min(int(v * _BINS), _BINS - 1) for v in seen)
+        width = height = _BINS - 1
+    elif codec == "unit":  # in hundredths
+        x1, y1, x2, y2 = (round(v * 100) for v in seen)
+        width = height = 100
+    else:
+        x1, y1, x2, y2 = (round(v) for v in _scale(seen, width, height))
+    return _steps((x1, y1, x2, y2), width, height)
+
+
 def _percent(value: float) -> int:
     """The published quantisation: 1,000 bins, 999 the last, a tenth of it, rounded half to even."""
     return round(min(int(value * 1000), 999) / 10)
 
 
-def _steps(
-    corners: tuple[int, int, int, int], width: int, height: int
-) -> tuple[int, int, int, int]:
+def _steps(corners: Whole, width: int, height: int) -> Whole:
     """Integer corners whose sides are at least one step long."""
     x1, y1, x2, y2 = corners
     if x1 == x2:
@@ -213,22 +293,58 @@ def _steps(
     return x1, y1, x2, y2
 
 
-def _extent(codec: Codec, geometry: Geometry | None) -> tuple[int, int]:
-    if codec == "thousand":
-        return 1000, 1000
-    if geometry is None:
-        raise ValueError('codec "pixels" needs the geometry of the image')
-    return geometry.resized_width, geometry.resized_height
+def _written(items: Sequence[tuple[str, Whole]], codec: Codec) -> str:
+    if codec in ("thousand", "pixels"):
+        rows = [{"bbox_2d": list(corners), "label": label} for label, corners in items]
+        return json.dumps(rows, ensure_ascii=False)
+    if codec == "thousand_yx":
+        turned = [{"box_2d": [y1, x1, y2, x2], "label": label} for label, (x1, y1, x2, y2) in items]
+        return json.dumps(turned, ensure_ascii=False)
+    if codec == "unit":
+        return ", ".join(
+            f"[{', '.join(f'{v / 100:.2f}' for v in corners)}]" for _, corners in items
+        )
+    form = _FORMS[codec]
+    return "".join(
+        form.format(label=label, x1=x1, y1=y1, x2=x2, y2=y2) for label, (x1, y1, x2, y2) in items
+    )
 
 
-def _decode_percent(text: str) -> list[Box]:
-    found = []
-    label = ""
-    for mark in _MARKED.finditer(text):
-        if mark.group(2) is None:
-            label = mark.group(1).strip()
+def _read(text: str, codec: Codec) -> Iterator[tuple[str, Corners]]:
+    """(name, corners in the codec's own numbers) of all that has the form of a box."""
+    if codec in ("thousand", "pixels", "thousand_yx"):
+        yield from _read_objects(text, codec == "thousand_yx")
+    elif codec == "unit":
+        for numbers in _BRACKETS.findall(text):
+            yield "", _floats(numbers)
+    elif codec == "bins":
+        label = ""
+        for mark in _BINNED.finditer(text):
+            if mark.group(2) is None:
+                label = mark.group(1).strip()
+            else:
+                yield label, _floats(mark.groups()[1:])
+    else:
+        label = ""
+        for mark in (_MARKED if codec == "percent" else _QWEN_MARKED).finditer(text):
+            if mark.group(2) is None:
+                label = mark.group(1).strip()
+                continue
+            for numbers in _PAIRS.findall(mark.group(2)):
+                yield label, _floats(numbers)
+
+
+def _read_objects(text: str, y_first: bool) -> Iterator[tuple[str, Corners]]:
+    for match in _OBJECT.finditer(text):
+        try:
+            item = json.loads(match.group())
+            corners = _floats(item["box_2d" if y_first else "bbox_2d"])
+        except (ValueError, TypeError, KeyError, OverflowError):
             continue
-        for numbers in _PERCENT.findall(mark.group(2)):
-            x1, y1, x2, y2 = (float(v) / 100 for v in numbers)
-            found.append(Box(label, _tidy((x1, y1, x2, y2))))
-    return found
+        x1, y1, x2, y2 = corners
+        yield str(item.get("label", "")), (y1, x1, y2, x2) if y_first else corners
+
+
+def _floats(numbers: Iterable[Any]) -> Corners:
+    x1, y1, x2, y2 = (float(v) for v in numbers)
+    return (x1, y1, x2, y2)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from chexone_ray import dicom_codecs, dicom_header, grayscale
 from chexone_ray.dicom_header import BodyPart
 from chexone_ray.errors import ImageError
+from chexone_ray.grayscale import NoWindow
 
-NoWindow = Literal["percentile", "full_range"]
 Enough = Callable[[int, int], tuple[int, int]]
 ALL = (1 << 30, 1 << 30)
 """As large as it is."""

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values: TypeAlias = NDArray[np.float64]
+NoWindow: TypeAlias = Literal["percentile", "full_range"]
+"""What happens to more than 8 bits without a window: stretch the percentiles, or the full range."""
 PERCENTILES = (0.5, 99.5)
 """Share of the pixels, in percent, below black and up to white where the file has no window."""
 _LARGEST = 1e9
@@ -119,7 +121,7 @@ class Grayscale:
         values: Values,
         counts: NDArray[np.intp],
         low: int,
-        policy: Literal["percentile", "full_range"],
+        policy: NoWindow,
     ) -> tuple[Values, str]:
         """0-1 and the name of what was done. `values` and `counts` are the modality value and the
         number of pixels of each stored value from `low` on. 8-bit files keep their values."""
@@ -133,14 +135,20 @@ class Grayscale:
             weights[self.padding - low] = 0
         if not weights.any():
             weights = counts
-        order = np.argsort(values, kind="stable")
-        reached = np.cumsum(weights[order])
-        marks = np.searchsorted(reached, np.array(PERCENTILES) / 100 * reached[-1])
-        black, white = values[order][np.minimum(marks, len(order) - 1)]
-        if white <= black:
-            held = values[weights > 0]
-            black, white = float(held.min()), float(held.max())
-        return _stretch(values, float(black), float(white)), "percentile"
+        return percentile_stretch(values, weights), "percentile"
+
+
+def percentile_stretch(values: Values, weights: NDArray[np.intp]) -> Values:
+    """`values` to 0-1 between their `PERCENTILES`, each counted as often as `weights` says; between
+    the lowest and the highest that occur where those are one value. Some weight is above 0."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    marks = np.searchsorted(reached, np.array(PERCENTILES) / 100 * reached[-1])
+    black, white = values[order][np.minimum(marks, len(order) - 1)]
+    if white <= black:
+        held = values[weights > 0]
+        black, white = float(held.min()), float(held.max())
+    return _stretch(values, float(black), float(white))
 
 
 def _stored_ends(bits: int, signed: bool) -> Values:

@@ -23,6 +23,7 @@ from chexone_ray import grayscale, jpeg_stream
 from chexone_ray.boxes import Geometry
 from chexone_ray.config import ImageConfig
 from chexone_ray.errors import ChexoneError, ImageError
+from chexone_ray.grayscale import NoWindow
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -143,7 +144,7 @@ def to_png(pixels: Pixels) -> bytes:
 
 def from_png(data: bytes) -> Pixels:
     """The inverse of `to_png`. Raises ImageError."""
-    return _to_rgb(_loaded(_open(data, "PNG"))[0])
+    return _to_rgb(_loaded(_open(data, "PNG"), "full_range")[0])
 
 
 # --- formats -------------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ def _open_png(data: bytes, config: ImageConfig) -> _Opened:
     if getattr(picture, "n_frames", 1) > 1:
         raise ImageError("multi_frame", f"animated PNG of {picture.n_frames} frames")  # type: ignore[attr-defined]
     provenance: dict[str, Any] = {"format": "PNG", "mode": picture.mode}
-    shown, more = _loaded(picture)
+    shown, more = _loaded(picture, config.no_window)
     return shown, original, provenance | more
 
 
@@ -186,7 +187,7 @@ def _open_jpeg(data: bytes, config: ImageConfig) -> _Opened:
     full = picture.size
     picture.draft(None, (2 * stored_width, 2 * stored_height))
     provenance = {"format": "JPEG", "mode": picture.mode, "decoded": picture.size, "full": full}
-    shown, more = _loaded(picture)
+    shown, more = _loaded(picture, config.no_window)
     if rotation is not None:
         shown = shown.transpose(pillow.Transpose(rotation))
     return shown, original, provenance | more | {"rotated": rotation is not None}
@@ -238,11 +239,11 @@ def _open(data: bytes, kind: str) -> Pillow.Image:
         return pillow.open(io.BytesIO(data), formats=(kind,))
 
 
-def _loaded(picture: Pillow.Image) -> tuple[Pillow.Image, dict[str, Any]]:
+def _loaded(picture: Pillow.Image, no_window: NoWindow) -> tuple[Pillow.Image, dict[str, Any]]:
     """The decoded picture in mode L or RGB, and how it came about."""
     with _as_image_error(picture.format or "image", "pixels"):
         picture.load()
-        return _eight_bit(picture)
+        return _eight_bit(picture, no_window)
 
 
 @contextmanager
@@ -292,18 +293,28 @@ def _displayed_size(picture: Pillow.Image) -> tuple[int, int]:
 # --- pixels --------------------------------------------------------------------------------------
 
 
-def _eight_bit(picture: Pillow.Image) -> tuple[Pillow.Image, dict[str, Any]]:
-    """Mode L or RGB. 16-bit grey is divided by the range of the bits in use, which Pillow's own
-    conversion would clip; transparency is laid on white, as the model family's own code does."""
+def _eight_bit(picture: Pillow.Image, no_window: NoWindow) -> tuple[Pillow.Image, dict[str, Any]]:
+    """Mode L or RGB. 16-bit grey has no window, so it is shown as a DICOM without one, which
+    Pillow's own conversion would clip; transparency is laid on white, as the model family's own
+    code does."""
     from PIL import Image as pillow
 
     if picture.mode in ("L", "RGB"):
         return picture, {}
     if picture.mode == "I" or picture.mode.startswith("I;16"):
-        values = np.asarray(picture)
-        bits = max(8, int(values.max()).bit_length())
-        table = np.rint(np.arange(2**bits) * (255 / (2**bits - 1))).astype(np.uint8)
-        return pillow.fromarray(grayscale.looked_up(table, values)), {"bits": bits}
+        stored = np.asarray(picture)
+        counts = grayscale.counts(stored, 0, int(stored.max()) + 1)
+        bits = max(8, (len(counts) - 1).bit_length())
+        values = np.arange(len(counts), dtype=np.float64)
+        if no_window == "percentile":
+            shown = grayscale.percentile_stretch(values, counts)
+        else:
+            shown = values / (2**bits - 1)
+        table = np.rint(shown * 255).astype(np.uint8)
+        return pillow.fromarray(grayscale.looked_up(table, stored)), {
+            "bits": bits,
+            "voi": no_window,
+        }
     if picture.mode == "1":
         return picture.convert("L"), {}
     if picture.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in picture.info:

@@ -13,6 +13,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chexone_ray import storage
@@ -104,6 +105,16 @@ def to_parquet(table: pa.Table) -> bytes:
 def cut(items: Sequence[T], size: int) -> list[Sequence[T]]:
     """Consecutive parts of `size` items, the last one shorter."""
     return [items[i : i + size] for i in range(0, len(items), size)]
+
+
+def numbered(items: Iterable[T], size: int) -> Iterator[tuple[int, tuple[T, ...]]]:
+    """(number, consecutive part of `size` items), the last part shorter; one part is held."""
+    source = iter(items)
+    for number in count():
+        part = tuple(islice(source, size))
+        if not part:
+            return
+        yield number, part
 
 
 def ahead(items: Iterable[T], work: Callable[[T], R], num_ahead: int = 2) -> Iterator[R]:

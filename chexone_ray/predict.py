@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -27,7 +27,7 @@ from chexone_ray.engine.lease import leased_pool
 from chexone_ray.engine.scaling import parts_in_flight
 from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.log import RESEARCH_USE_ONLY
-from chexone_ray.parts import PartFolder, ahead, cut, digest
+from chexone_ray.parts import PartFolder, ahead, digest, numbered
 from chexone_ray.records import (
     Completion,
     ImageRef,
@@ -85,25 +85,26 @@ def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
         ChexoneError: no rows, more failures than `max_failure_rate`, or results of other settings.
     """
     config = checkpoints.as_trained(config)
-    samples = _samples(config)
-    settings = _settings(config, samples)
+    settings = _settings(config)
     folder = PartFolder(config.output_uri, "part", settings)
     if folder.is_complete():
         logger.info("predict: %s is complete", config.output_uri)
         return config.output_uri
     start = time.monotonic()
+    total = _count(config)
+    num_parts = -(-total // config.rows_per_part)
     tally = Tally()
     done = folder.open()
     storage.record_settings(config.output_uri, config)
-    parts = list(enumerate(cut(samples, config.rows_per_part)))
     for number in sorted(done):
         tally.add(folder.read(number))
-    missing = [(number, part) for number, part in parts if number not in done]
     if done:
-        logger.info("predict: %d of %d parts are there, going on", len(done), len(parts))
-    if missing:
-        _fill(config, missing, folder, tally, len(samples), pool)
-    summary = _summary(config, samples, tally, len(parts)) | {
+        logger.info("predict: %d of %d parts are there, going on", len(done), num_parts)
+    if len(done) < num_parts:
+        parts = numbered(_samples(config), config.rows_per_part)
+        missing = ((number, part) for number, part in parts if number not in done)
+        _fill(config, missing, folder, tally, total, pool)
+    summary = _summary(config, total, tally, num_parts) | {
         "model_digest": settings["model_digest"],
         "seconds": round(time.monotonic() - start, 1),
         "resumed_parts": len(done),
@@ -117,7 +118,7 @@ def check(config: PredictConfig) -> None:
     """What can be wrong before Ray is joined: no model there, no image in the folder."""
     checkpoints.read_config(config.model_uri)
     if config.images_uri is not None:
-        _samples(config)
+        _count(config)
 
 
 def result_schema() -> Any:
@@ -175,7 +176,7 @@ def failed_row(sample: Sample, error: str) -> dict[str, Any]:
 
 def _fill(
     config: PredictConfig,
-    missing: Sequence[tuple[int, Sequence[Sample]]],
+    missing: Iterable[tuple[int, Sequence[Sample]]],
     folder: PartFolder,
     tally: Tally,
     total: int,
@@ -240,27 +241,39 @@ def _check_failures(config: PredictConfig, tally: Tally, total: int) -> None:
         )
 
 
-def _samples(config: PredictConfig) -> list[Sample]:
+def _samples(config: PredictConfig) -> Iterator[Sample]:
+    """The rows in order; memory holds a row group of a manifest at a time."""
     if config.images_uri is not None:
-        found = folder_samples(config.images_uri, config.question, config.mode)
-    else:
-        assert config.manifest_uri is not None
-        rows = stream.read_samples(
-            config.manifest_uri, config.split, config.kinds, config.max_per_kind
-        )
-        found = [replace(sample, mode=config.mode) for sample in rows]
-    if not found:
-        if config.images_uri is not None:
+        yield from folder_samples(config.images_uri, config.question, config.mode)
+        return
+    assert config.manifest_uri is not None
+    for sample in stream.iter_samples(
+        config.manifest_uri, config.split, config.kinds, config.max_per_kind
+    ):
+        yield replace(sample, mode=config.mode)
+
+
+def _count(config: PredictConfig) -> int:
+    """How many rows there are. Raises ChexoneError for none."""
+    if config.images_uri is not None:
+        total = len(folder_samples(config.images_uri, config.question, config.mode))
+        if not total:
             names = ", ".join(sorted(IMAGE_SUFFIXES - {""}))
             raise ChexoneError(
                 f"predict: no image in {config.images_uri}: give a folder with files that end in "
                 f"{names} or have no suffix"
             )
+        return total
+    assert config.manifest_uri is not None
+    total = stream.count_samples(
+        config.manifest_uri, config.split, config.kinds, config.max_per_kind
+    )
+    if not total:
         raise ChexoneError(
             f"predict: nothing to answer in {config.manifest_uri}: check the URI, predict.split "
             "and predict.kinds"
         )
-    return found
+    return total
 
 
 def folder_samples(images_uri: str, question: str | None, mode: Mode) -> list[Sample]:
@@ -289,7 +302,7 @@ def folder_samples(images_uri: str, question: str | None, mode: Mode) -> list[Sa
     return found
 
 
-def _settings(config: PredictConfig, samples: Sequence[Sample]) -> dict[str, Any]:
+def _settings(config: PredictConfig) -> dict[str, Any]:
     """What the rows depend on: not where they are made and how fast."""
     chosen = config.model_dump(
         mode="json", exclude={"output_uri", "ray", "engine", "max_failure_rate"}
@@ -298,20 +311,14 @@ def _settings(config: PredictConfig, samples: Sequence[Sample]) -> dict[str, Any
         given: dict[str, Any] = {"manifest": storage.committed(config.manifest_uri)}
     else:
         assert config.images_uri is not None
+        samples = folder_samples(config.images_uri, config.question, config.mode)
         names = {sample.id for sample in samples}
         files = [f for f in storage.describe_files(config.images_uri) if f[0] in names]
         given = {"files": digest(files)}
-    return (
-        chosen
-        | {"model_digest": checkpoints.model_digest(config.model_uri)}
-        | {"samples": digest([sample.id for sample in samples])}
-        | given
-    )
+    return chosen | {"model_digest": checkpoints.model_digest(config.model_uri)} | given
 
 
-def _summary(
-    config: PredictConfig, samples: Sequence[Sample], tally: Tally, num_parts: int
-) -> dict[str, Any]:
+def _summary(config: PredictConfig, total: int, tally: Tally, num_parts: int) -> dict[str, Any]:
     kinds: dict[str, dict[str, int]] = defaultdict(dict)
     for kind in sorted(tally.rows):
         kinds[kind] = {"rows": tally.rows[kind], "unparsed": tally.unparsed[kind]}
@@ -319,7 +326,7 @@ def _summary(
         "notice": RESEARCH_USE_ONLY,
         "model_uri": config.model_uri,
         "mode": config.mode,
-        "samples": len(samples),
+        "samples": total,
         "rows": sum(tally.rows.values()),
         "parts": num_parts,
         "failed": tally.failed_samples,

@@ -68,6 +68,8 @@ class Question:
     """Which images of the study are shown, by number; all for none."""
     reasoning: str = ""
     """The data set's own explanation of the answer, or empty."""
+    topic: str = ""
+    """The data set's own category of the question as it writes it, or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ class Sample:
     boxes: tuple[Box, ...] = ()
     reference: str = ""
     """The reference report text that rewards and metrics compare with, or empty."""
+    topic: str = ""
+    """The data set's own category of the question, such as a skill of ReXVQA, or empty."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,7 @@ def sample_schema() -> Any:
             ("options", pa.list_(pa.string())),
             ("boxes", pa.list_(box)),
             ("reference", pa.string()),
+            ("topic", pa.string()),
         ]
     )
 
@@ -212,4 +217,5 @@ def sample_from_row(row: Mapping[str, Any]) -> Sample:
         for box in (() if row["boxes"] is None else row["boxes"])
     )
     values["options"] = tuple(() if row["options"] is None else row["options"])
+    values["topic"] = row.get("topic") or ""  # not in tables of before there were topics
     return Sample(**values)

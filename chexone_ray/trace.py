@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from itertools import chain, count, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from chexone_ray import checkpoints, storage
@@ -24,7 +24,7 @@ from chexone_ray.data import manifest, stream
 from chexone_ray.data.traces import best, has_reference, judge, teacher_prompt
 from chexone_ray.engine.scaling import parts_in_flight
 from chexone_ray.errors import ChexoneError
-from chexone_ray.parts import PartFolder, ahead, digest
+from chexone_ray.parts import PartFolder, ahead, digest, numbered
 from chexone_ray.records import Sample
 from chexone_ray.teachers import Asked, Teacher, teacher_of
 from chexone_ray.trace_yield import Yield, page, summary
@@ -149,11 +149,7 @@ def _count(config: TraceConfig) -> tuple[int, int]:
 def _parts(config: TraceConfig) -> Iterator[Part]:
     """The rows with a reference, cut into parts; read as they are needed."""
     rows = filter(has_reference, _rows(config))
-    for number in count():
-        samples = tuple(islice(rows, config.rows_per_part))
-        if not samples:
-            return
-        yield Part(number, samples)
+    return (Part(*part) for part in numbered(rows, config.rows_per_part))
 
 
 def _written(

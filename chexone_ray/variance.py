@@ -12,7 +12,7 @@ import logging
 import statistics
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,9 @@ from chexone_ray.engine.lease import leased_pool
 from chexone_ray.engine.scaling import parts_in_flight
 from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.log import RESEARCH_USE_ONLY
-from chexone_ray.parts import PartFolder, ahead, cut, to_parquet
+from chexone_ray.parts import PartFolder, ahead, numbered, to_parquet
 from chexone_ray.records import Sample
-from chexone_ray.rewards.score import score
+from chexone_ray.rewards.score import Scored, part_means, refuse_unscored, score_group
 
 if TYPE_CHECKING:
     from chexone_ray.engine.pool import EnginePool
@@ -51,14 +51,18 @@ class Group:
     variance: float
     rewards: tuple[float, ...]
     error: str = ""
+    parts: tuple[tuple[str, float], ...] = ()
+    """Mean of each part of the reward."""
 
 
-def group_of(sample: Sample, rewards_G: Sequence[float]) -> Group:
+def group_of(sample: Sample, scores_G: Sequence[Scored]) -> Group:
     """Mean and population variance; exactly 0 where all rewards are equal."""
+    rewards_G = [scored.total for scored in scores_G]
     mean = statistics.fmean(rewards_G)
     equal = min(rewards_G) == max(rewards_G)
     variance = 0.0 if equal else statistics.fmean((r - mean) ** 2 for r in rewards_G)
-    return Group(sample.id, sample.kind, mean, variance, tuple(rewards_G))
+    parts = tuple(part_means(scores_G).items())
+    return Group(sample.id, sample.kind, mean, variance, tuple(rewards_G), parts=parts)
 
 
 def keep(groups: Sequence[Group], min_std: float, quota: Mapping[str, int]) -> set[str]:
@@ -97,9 +101,19 @@ def histogram(groups: Sequence[Group], kept: set[str]) -> dict[str, dict[str, An
             "kept": sum(g.id in kept for g in good),
             "mean_reward": statistics.fmean(g.mean for g in good) if good else None,
             "mean_std": statistics.fmean(g.variance**0.5 for g in good) if good else None,
+            "mean_parts": _mean_parts(good),
             "bins": bins,
         }
     return table
+
+
+def _mean_parts(groups: Sequence[Group]) -> dict[str, float]:
+    """Mean of each part of the reward over the groups that it applies to."""
+    values: dict[str, list[float]] = defaultdict(list)
+    for group in groups:
+        for name, value in group.parts:
+            values[name].append(value)
+    return {name: statistics.fmean(numbers) for name, numbers in sorted(values.items())}
 
 
 def select(config: FilterConfig, pool: EnginePool | None = None) -> str:
@@ -122,24 +136,28 @@ def select(config: FilterConfig, pool: EnginePool | None = None) -> str:
     ):
         logger.info("filter: %s is complete", config.output_uri)
         return config.output_uri
-    samples = stream.read_samples(
-        config.manifest_uri, config.split, config.kinds, config.max_candidates_per_kind
-    )
-    if not samples:
+    total = stream.count_samples(*_rows(config))
+    if not total:
         raise ChexoneError(
             f"{config.manifest_uri} has no rows of filter.split={config.split} "
             f"and filter.kinds={list(config.kinds) or 'all'}: check them"
         )
-    groups = _sample_groups(config, samples, folder, pool)
+    refuse_unscored(stream.iter_samples(*_rows(config)), config.rewards)
+    groups = _sample_groups(config, total, folder, pool)
     kept = keep(groups, config.min_std, config.quota_per_kind)
     if not kept:
         raise ChexoneError(
             f"filter: none of {len(groups)} prompts has a reward std above "
             f"min_std={config.min_std}: lower it, raise sampling.temperature or sampling.n"
         )
-    _write(config, samples, groups, kept, folder.settings_digest)
+    _write(config, groups, kept, folder.settings_digest)
     storage.delete(folder.uri)
     return config.output_uri
+
+
+def _rows(config: FilterConfig) -> tuple[str, str, Sequence[str], int | None]:
+    """The candidates, as `stream` is asked for them."""
+    return config.manifest_uri, config.split, config.kinds, config.max_candidates_per_kind
 
 
 def _settings(config: FilterConfig) -> dict[str, Any]:
@@ -155,7 +173,7 @@ def _settings(config: FilterConfig) -> dict[str, Any]:
 
 def _sample_groups(
     config: FilterConfig,
-    samples: Sequence[Sample],
+    total: int,
     folder: PartFolder,
     pool: EnginePool | None,
 ) -> list[Group]:
@@ -164,20 +182,21 @@ def _sample_groups(
 
     done = folder.open()
     storage.record_settings(config.output_uri, config)
-    parts = list(enumerate(cut(samples, PROMPTS_PER_PART)))
-    missing = [(number, part) for number, part in parts if number not in done]
-    if missing:
+    num_parts = -(-total // PROMPTS_PER_PART)
+    if len(done) < num_parts:
+        parts = numbered(stream.iter_samples(*_rows(config)), PROMPTS_PER_PART)
+        missing = ((number, part) for number, part in parts if number not in done)
         with (
             leased_pool(config, pool) as engines,
             closing(RequestMaker(config.model_uri, config.images, config.prompts)) as maker,
         ):
-            _fill(config, missing, folder, engines, maker, len(samples))
+            _fill(config, missing, folder, engines, maker, total)
     groups = [
-        Group(**{**row, "rewards": tuple(row["rewards"])})
-        for number, _ in parts
+        Group(**{**row, "rewards": tuple(row["rewards"]), "parts": tuple(row.get("parts") or ())})
+        for number in range(num_parts)
         for row in folder.read(number).to_pylist()
     ]
-    _check_failures(config, Counter(g.error for g in groups if g.error), len(samples))
+    _check_failures(config, Counter(g.error for g in groups if g.error), total)
     return groups
 
 
@@ -191,7 +210,7 @@ def _check_failures(config: FilterConfig, reasons: Counter[str], total: int) -> 
 
 def _fill(
     config: FilterConfig,
-    missing: Sequence[tuple[int, Sequence[Sample]]],
+    missing: Iterable[tuple[int, Sequence[Sample]]],
     folder: PartFolder,
     pool: EnginePool,
     maker: RequestMaker,
@@ -234,8 +253,8 @@ def _groups(
         if rollout.error or not rollout.completions:
             groups.append(_failed(sample, rollout.error or "no completion"))
             continue
-        rewards = [score(c.text, sample, config.rewards).total for c in rollout.completions]
-        groups.append(group_of(sample, rewards))
+        texts = [completion.text for completion in rollout.completions]
+        groups.append(group_of(sample, score_group(texts, sample, config.rewards)))
     return groups
 
 
@@ -245,7 +264,6 @@ def _failed(sample: Sample, reason: str) -> Group:
 
 def _write(
     config: FilterConfig,
-    samples: Sequence[Sample],
     groups: Sequence[Group],
     kept: set[str],
     settings_digest: str,
@@ -265,10 +283,10 @@ def _write(
         "kinds": histogram(groups, kept),
     }
     storage.write_json(storage.join(config.output_uri, REPORT_FILE), report)
-    chosen = [sample for sample in samples if sample.id in kept]
     writer = manifest.SampleWriter(config.output_uri)
-    for sample in chosen:
-        writer.add(sample)
+    for sample in stream.iter_samples(*_rows(config)):
+        if sample.id in kept:
+            writer.add(sample)
     info = manifest.selection_info(config.manifest_uri, writer.units) | {
         "config_digest": settings_digest,
         "selected_from": config.manifest_uri,
@@ -288,5 +306,6 @@ def _group_schema(kept: bool = False) -> Any:
         ("variance", pa.float64()),
         ("rewards", pa.list_(pa.float64())),
         ("error", pa.string()),
+        ("parts", pa.map_(pa.string(), pa.float64())),
     ]
     return pa.schema([*fields, ("kept", pa.bool_())] if kept else fields)

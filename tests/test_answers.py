@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
@@ -69,6 +70,61 @@ def test_original(text: str, reasoning: str, answer: str | None) -> None:
         assert (parsed.reasoning, parsed.answer) == (reasoning, answer)
 
 
+TAGGED = [
+    ("<think>a rim</think><answer>B</answer>", Answer("a rim", "B", 1)),
+    ("<think>a rim</think>\n<answer>\n(B) edema\n</answer>\n", Answer("a rim", "(B) edema", 1)),
+    ("<THINK>a</THINK><Answer>B</Answer>", Answer("a", "B", 1)),
+    # Thinking that the template opened, or that was never closed.
+    ("a rim</think><answer>B</answer>", Answer("a rim", "B", 1)),
+    ("<think>a rim <answer>B</answer>", Answer("a rim", "B", 1)),
+    ("<think>a rim, so it might", Answer("a rim, so it might", None, 0)),
+    ("<think>a rim</think> It is B.", Answer("a rim", "It is B.", 0)),
+    ("<think>a</think>x<think>b</think>C", Answer("axb", "C", 0)),
+    ("<think>a rim</think>  ", Answer("a rim", None, 0)),
+    ("<unused94>thought a<unused95>B", Answer("thought a", "B", 0)),
+    # Tags and boxes inside each other, and both side by side.
+    (r"<think>a</think><answer>\boxed{B}</answer>", Answer("a", "B", 1)),
+    (r"<think>a</think><answer>It is \boxed{\text{B}}.</answer>", Answer("a", "B", 1)),
+    (r"a \boxed{<answer>B</answer>}", Answer("a", "B", 1)),
+    (r"a \boxed{C} <answer>B</answer>", Answer(r"a \boxed{C}", "B", 1)),
+    (r"<think>first \boxed{A}</think> so \boxed{B}", Answer(r"first \boxed{A} so", "B", 1)),
+    # The last tag that is closed and holds something.
+    ("<answer>A</answer> no, <answer>B</answer>", Answer("<answer>A</answer> no,", "B", 2)),
+    ("<answer>A</answer><answer> </answer>", Answer("", "A", 2)),
+    ("r <answer>A <answer>B</answer></answer>", Answer("r <answer>A", "B", 2)),
+    ("r <answer>cut off", Answer("r <answer>cut off", None, 1)),
+    ("<answer></answer>", Answer("<answer></answer>", None, 1)),
+    # A comma list of labels.
+    ("<think>a</think><answer>Edema, Pleural Effusion</answer>",
+     Answer("a", "Edema, Pleural Effusion", 1)),
+    # "Final Answer:" counts under these rules alone, and after any tag or box.
+    ("Steps.\n**Final Answer:** B", Answer("Steps.", "B", 0)),
+    ("Steps.\nFinal answer:\nClear lungs.\nNormal heart.\n",
+     Answer("Steps.", "Clear lungs.\nNormal heart.", 0)),
+    ("Final Answer: A\nFinal Answer: B", Answer("Final Answer: A", "B", 0)),
+    (r"Steps. \boxed{C} Final Answer: B", Answer("Steps.", "C", 1)),
+    ("no mark", Answer("no mark", None, 0)),
+    ("", Answer("", None, 0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), TAGGED)
+def test_tags(text: str, expected: Answer) -> None:
+    assert parse(text, "reasoning", "tags") == expected
+
+
+def test_tags_in_instruct_mode_take_plain_text() -> None:
+    assert parse(" Clear lungs. ", "instruct", "tags") == Answer("", "Clear lungs.", 0)
+    assert parse("<think>cut", "instruct", "tags") == Answer("cut", None, 0)
+    assert parse("<think>a</think><answer>B</answer>", "instruct", "tags") == Answer("a", "B", 1)
+
+
+@pytest.mark.parametrize("text", ["<think>a</think><answer>B</answer>", "So.\nFinal Answer: B"])
+def test_strict_and_original_know_no_tags(text: str) -> None:
+    assert parse(text, "reasoning") == Answer(text, None, 0)
+    assert parse(text, "reasoning", "original") == Answer(text, None, 0)
+
+
 def test_original_counts_boxes_by_its_pattern() -> None:
     assert parse(r"r \boxed{A} \boxed{B}", "reasoning", "original").num_boxed == 2
     assert parse(r"\boxed{\boxed{A}}", "reasoning", "original").num_boxed == 1
@@ -88,6 +144,12 @@ def test_original_counts_boxes_by_its_pattern() -> None:
         ("A", {"A"}),
         ("A\uff1aleft", {"A"}),
         ("A. B. A. x", {"A", "B"}),
+        ("A; C", {"A", "C"}),
+        ("a", {"a"}),
+        ("{A", {"A"}),
+        ("A and (C)", {"C"}),
+        ("chest X-ray(s)", {"s"}),
+        ("", {""}),
         ("no effusion", {"no effusion"}),
     ],
 )
@@ -114,6 +176,38 @@ def test_original_options(answer: str, keys: set[str]) -> None:
             (form, {"A", "B"})
             for form in ("A & B", "A; B", "A.\nB.", "Options A and B", "(B) and (A)")
         ],
+        *[
+            (form, {"A"})
+            for form in ("a)", "A:", "\uff08A\uff09", "\uff21\uff0e", "A\u3002", "[A]")
+        ],
+        *[(form, {"A"}) for form in ('"A"', "\u201cA\u201d", "`A`", "__A__", "{A}", "- A")],
+        *[(form, {"A"}) for form in ("**A.** pleural effusion", "**Answer:** A", "[A] effusion")],
+        *[(form, {"A"}) for form in ("The answer is **A**", "answer is (a)", "The answer is a.")],
+        *[
+            (form, {"A"})
+            for form in ("A\uff1apleural effusion", "A.pleural effusion", "A:effusion")
+        ],
+        *[
+            (form, {"A"})
+            for form in ("The correct option is: A", "A=pleural effusion", "A because")
+        ],
+        *[(form, {"B"}) for form in ("B is correct", "Option B is the best answer.", "It is B.")],
+        *[
+            (form, {"B"})
+            for form in ("B (pneumonia)", "The answer is B, pneumonia.", "pneumonia (B)")
+        ],
+        *[
+            (form, {"B"})
+            for form in ("The answer is pneumonia", "Option B: pneumonia", "I think B")
+        ],
+        *[
+            (form, {"A", "C"})
+            for form in ("A and C", "A, C", "A; C", "A,C", "A\u3001C", "A\uff0cC")
+        ],
+        *[(form, {"A", "C"}) for form in ("A and (C)", "both A and C", "A and C are correct")],
+        *[(form, {"A", "C"}) for form in ("- A\n- C", "[A, C]", "A (pleural effusion), C (edema)")],
+        *[(form, {"A", "C"}) for form in ("The correct answers are A and C.", "a) and c)")],
+        ("pneumonia and C", {"B", "C"}),
         ("A, B and C", {"A", "B", "C"}),
         ("A. pleural effusion, C. edema", {"A", "C"}),
         ("(A) pleural effusion\n(C) edema", {"A", "C"}),
@@ -128,6 +222,11 @@ def test_original_options(answer: str, keys: set[str]) -> None:
         ("a right-sided pneumonia", set()),
         ("Acute edema", set()),
         ("opacity(s)", set()),
+        ("A.P. view", set()),
+        ("A left effusion is seen", set()),
+        ("A or C", set()),
+        ("A, e.g. a large one", set()),
+        ("3 cm nodule", set()),
         ("AB", set()),
         ("", set()),
     ],
@@ -140,7 +239,77 @@ def test_options_in_other_written_forms() -> None:
     for options in (("A. left", "B. right"), ("A) left", "B) right"), ("(a) left", "(b) right")):
         assert chosen_options("B", options) == {"B"}
         assert chosen_options("right", options) == {"B"}
-    assert chosen_options("2", ("(1) left", "(2) right")) == {"2"}
+    numbered = ("(1) left", "(2) right", "(3) both")
+    for text in ("2", "2.", "(2)", "Option 2", "2) right", "The answer is 2: right"):
+        assert chosen_options(text, numbered) == {"2"}
+    assert chosen_options("1, 3", numbered) == chosen_options("1 and 3", numbered) == {"1", "3"}
+    assert chosen_options("3 cm", numbered) == chosen_options("3.5 cm", numbered) == frozenset()
+
+
+TEXTS = (
+    "Right lower lobe consolidation, and effusion",
+    "A small left effusion",
+    "Increased since prior (better)",
+    "Option of surgery",
+    "The answer is unclear",
+    "Cardiomegaly and edema",
+    "Is normal",
+    "Pneumonia is the best answer",
+    "None of the above",
+    "Left-sided line; tip in the SVC",
+    "3 cm mass",
+    "C. difficile colitis",
+    "Grade B",
+    "(S) shape",
+    "a and b",
+    "5",
+)
+WRITTEN = (
+    "({k})", "{k}", "{k}.", "({k}) {x}", "({k}) {x}.", "{k}. {x}", "{k}) {x}", "{k}: {x}", "{x}",
+    "The answer is ({k}) {x}.", "The answer is {k}.", "Option {k}", "**{k}. {x}**",
+)  # fmt: skip
+
+
+def test_every_written_form_of_awkward_options() -> None:
+    draw = random.Random(0)
+    for _ in range(60):
+        texts = draw.sample(TEXTS, draw.randint(2, 6))
+        for style in ("({}) {}", "{}. {}", "{}) {}"):
+            pairs = list(zip("ABCDEF", texts, strict=False))
+            options = tuple(style.format(key, text) for key, text in pairs)
+            for key, text in pairs:
+                for form in WRITTEN:
+                    answer = form.format(k=key, x=text)
+                    assert chosen_options(answer, options) == {key}, (answer, options)
+
+
+def test_words_of_an_option_are_not_taken_for_a_preamble() -> None:
+    assert chosen_options("right", ("(A) right", "(B) left")) == {"A"}
+    assert chosen_options("the right lung", ("(A) right lung", "(B) lung")) == {"A"}
+    assert chosen_options("The answer is left", ("left", "right")) == {"left"}
+
+
+# Where the two rule sets part (facts 5.4, 5.5 and 10.2): text, original, strict.
+PARTED = [
+    (r"reason \boxed{(A)} then \boxed{(B)}", {"A"}, {"B"}),
+    (r"r \boxed{A, B}", {"A"}, {"A", "B"}),
+    (r"r \boxed{A and B}", {"A"}, {"A", "B"}),
+    (r"r \boxed{A small effusion}", {"A"}, set()),
+    (r"r \boxed{3 cm nodule}", {"3"}, set()),
+    (r"r \boxed{(a) worsening}", {"a"}, {"A"}),
+    (r"r \boxed{pneumonia}", {"pneumonia"}, {"B"}),
+    (r"r \boxed{opacity(s)}", {"s"}, set()),
+    (r"r \boxed{\boxed{A}}", {"A"}, {"A"}),
+    (r"r \boxed{{A}}", {"A"}, {"A"}),
+]
+
+
+@pytest.mark.parametrize(("text", "original", "strict"), PARTED)
+def test_where_the_rules_part(text: str, original: set[str], strict: set[str]) -> None:
+    published = parse(text, "reasoning", "original").answer or ""
+    ours = parse(text, "reasoning").answer or ""
+    assert chosen_options(published, OPTIONS, "original") == original
+    assert chosen_options(ours, OPTIONS) == strict
 
 
 def test_options_without_keys_are_chosen_by_text() -> None:
@@ -152,6 +321,8 @@ def test_options_without_keys_are_chosen_by_text() -> None:
 def test_free_answers_are_normalised() -> None:
     assert chosen_options("Yes.", ()) == chosen_options(" yes", ()) == {"yes"}
     assert chosen_options("A small effusion", ()) == {"small effusion"}
+    assert chosen_options("The answer is yes.", ()) == {"yes"}
+    assert chosen_options("It is right", ()) == {"it is right"}
     assert chosen_options("yes and no", ()) != chosen_options("yes", ())
     assert chosen_options(" . ", ()) == frozenset()
     assert normalise("  The  Left\nlung! ") == "left lung"
@@ -174,12 +345,20 @@ def test_boxed_can_always_be_read_back() -> None:
         "\n" * 20_000,
         "A,\n" * 5000,
         "(" * 20_000,
+        "<answer>" * 5000,
+        "<think>" * 5000 + "</think>",
+        "<answer>" + r"\boxed{" * 4000 + "</answer>",
+        "A" + " " * 20_000 + "is",
+        "the answer " * 3000,
+        "final answer\n" * 3000,
+        "B (" * 5000,
     ],
 )
 def test_no_text_makes_the_parser_slow(text: str) -> None:
     start = time.process_time()
     parse(text, "reasoning")
     parse(text, "reasoning", "original")
+    parse(text, "reasoning", "tags")
     chosen_options(text, OPTIONS)
     chosen_options(text, ())
     assert time.process_time() - start < 1.0

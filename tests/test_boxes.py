@@ -96,6 +96,97 @@ def test_geometry_both_ways() -> None:
     assert geometry.from_original((500, 500, 1000, 1000)) == pytest.approx(canonical)
 
 
+def test_geometry_of_a_crop_and_of_a_padding() -> None:
+    # 2000 x 1000: the middle square begins at 500 of 2000; padding adds 500 rows above and below.
+    cropped, padded = Geometry.cropped(2000, 1000, 518), Geometry.padded(2000, 1000, 896)
+    assert cropped.crop == (0.25, 0.0, 0.75, 1.0)
+    assert padded.crop == (0.0, -0.5, 1.0, 1.5)
+    assert cropped.to_seen((0.375, 0.5, 0.75, 1.0)) == (0.25, 0.5, 1.0, 1.0)
+    assert padded.to_seen((0.5, 0.0, 1.0, 1.0)) == (0.5, 0.25, 1.0, 0.75)
+    assert padded.to_resized((0.5, 0.0, 1.0, 1.0)) == (448, 224, 896, 672)
+    for geometry in (cropped, padded, Geometry.cropped(701, 1003, 518)):
+        for corners in ((0.25, 0.5, 0.5, 1.0), (0.4, 0.1, 0.6, 0.3)):
+            assert geometry.from_seen(geometry.to_seen(corners)) == pytest.approx(corners)
+            assert geometry.from_resized(geometry.to_resized(corners)) == pytest.approx(corners)
+
+
+def test_qwen2_marks() -> None:
+    text = encode([box(0.12, 0.6, 0.1804, 0.87)], "thousand_marks")
+    assert text == (
+        "<|object_ref_start|>nodule<|object_ref_end|><|box_start|>(120,600),(180,870)<|box_end|>"
+    )
+    assert decode(text, "thousand_marks") == [box(0.12, 0.6, 0.18, 0.87)]
+    assert decode(text) == decode(encode([box(0.1, 0.1, 0.2, 0.2)]), "thousand_marks") == []
+
+
+def test_medgemma_lists_y_first_of_the_padded_square() -> None:
+    geometry = Geometry.padded(2000, 1000, 896)
+    text = encode([box(0.5, 0.0, 0.75, 1.0)], "thousand_yx", geometry)
+    assert json.loads(text) == [{"box_2d": [250, 500, 750, 750], "label": "nodule"}]
+    fenced = f"Final Answer:\n```json\n{text}\n```"
+    assert decode(fenced, "thousand_yx", geometry) == [box(0.5, 0.0, 0.75, 1.0)]
+    # In the black above the film there is nothing: a box of no area.
+    above = decode('[{"box_2d": [0, 100, 200, 300], "label": "x"}]', "thousand_yx", geometry)
+    assert above == [box(0.1, 0.0, 0.3, 0.0, label="x")]
+    assert decode('{"box_2d": [1' + "0" * 400 + ", 1, 1, 1]}", "thousand_yx") == []
+
+
+def test_radvlm_brackets_carry_no_name() -> None:
+    text = encode([box(0.12, 0.6, 0.184, 0.87), box(0.5, 0.1, 0.6, 0.2)], "unit")
+    assert text == "[0.12, 0.60, 0.18, 0.87], [0.50, 0.10, 0.60, 0.20]"
+    assert decode(f"The nodules are at {text}.", "unit", label="nodule") == [
+        box(0.12, 0.6, 0.18, 0.87),
+        box(0.5, 0.1, 0.6, 0.2),
+    ]
+    assert decode("[0.1, 0.2, 0.3] and [a, b, c, d]", "unit") == []
+
+
+def test_maira_bins_are_of_the_cropped_square_and_read_at_their_middle() -> None:
+    geometry = Geometry.cropped(2000, 1000, 518)
+    # 0.375 is a quarter of the square that begins at 0.25; bin 25 is read as 0.255 of it.
+    text = encode([box(0.375, 0.5, 0.698, 0.905)], "bins", geometry)
+    assert text == "<obj>nodule<box><x25><y50><x89><y90></box></obj>"
+    read = decode(text.replace("<box>", " <box>"), "bins", geometry)
+    assert read[0].label == "nodule"
+    assert read[0].xyxy == pytest.approx((0.25 + 0.1275, 0.505, 0.25 + 0.4475, 0.905))
+    many = "<obj>a <box><x1><y2><x3><y4></box><box><x5><y6><x7><y8></box></obj><obj>clear</obj>"
+    assert [b.label for b in decode(many, "bins")] == ["a", "a"]
+    assert decode("<obj>a <box><x1><y2><x3></box></obj>", "bins") == []
+
+
+@pytest.mark.parametrize(
+    ("codec", "step"),
+    [
+        ("percent", 0.006),
+        ("thousand", 0.001),
+        ("pixels", 1 / 448),
+        ("thousand_marks", 0.001),
+        ("thousand_yx", 0.001),
+        ("unit", 0.0051),
+        ("bins", 0.0051),
+    ],
+)
+def test_every_codec_there_and_back(codec: boxes.Codec, step: float) -> None:
+    draw = np.random.default_rng(7)
+    for geometry in (
+        Geometry(2000, 1000, 896, 448),
+        Geometry.cropped(2000, 1600, 518),
+        Geometry.padded(1000, 1700, 896),
+    ):
+        x, y, right, bottom = (min(max(v, 0.0), 1.0) for v in geometry.crop)
+        reach = max(geometry.crop[2] - geometry.crop[0], geometry.crop[3] - geometry.crop[1])
+        for x1, y1, x2, y2 in draw.random((50, 4)).tolist():
+            corners = (
+                x + (right - x) * 0.5 * x1,
+                y + (bottom - y) * 0.5 * y1,
+                x + (right - x) * (0.6 + 0.4 * x2),
+                y + (bottom - y) * (0.6 + 0.4 * y2),
+            )
+            (back,) = decode(encode([box(*corners)], codec, geometry), codec, geometry, "nodule")
+            assert back.label == "nodule"
+            assert back.xyxy == pytest.approx(corners, abs=step * reach)
+
+
 def test_negatives() -> None:
     assert negative("nodule") == "No nodule detected."
     assert negative_label(" no Nodule  detected") == "Nodule"

@@ -19,6 +19,7 @@ from chexone_ray.images import decode, fit_to_grid, from_png, size, to_png
 from tests.memory import peak_mib, reset_peak
 
 CONFIG = ImageConfig()
+FULL_RANGE = CONFIG.model_copy(update={"no_window": "full_range"})
 BICUBIC = pillow.Resampling.BICUBIC
 
 
@@ -137,7 +138,7 @@ def test_geometry_of_a_decoded_image() -> None:
 def test_16_bit_grey_is_rescaled_not_clipped() -> None:
     ramp = np.arange(65_536, dtype=np.uint32).reshape(256, 256)[:252, :252].astype(np.uint16)
     ramp[-1, -1] = 65_535
-    shown = decode(png16(ramp, 0), CONFIG).pixels[..., 0]
+    shown = decode(png16(ramp, 0), FULL_RANGE).pixels[..., 0]
     np.testing.assert_array_equal(shown, np.rint(ramp / 257).astype(np.uint8))
     assert len(np.unique(shown)) == 253
 
@@ -145,11 +146,26 @@ def test_16_bit_grey_is_rescaled_not_clipped() -> None:
 def test_12_bits_in_16_use_the_whole_range() -> None:
     values = (picture(112, 112).astype(np.uint16) * 16) | 15
     values[0, 0] = 4095
-    image = decode(png16(values, 0), CONFIG)
+    image = decode(png16(values, 0), FULL_RANGE)
     np.testing.assert_array_equal(
         image.pixels[..., 1], np.rint(values / 4095 * 255).astype(np.uint8)
     )
-    assert image.provenance["bits"] == 12
+    assert (image.provenance["bits"], image.provenance["voi"]) == (12, "full_range")
+
+
+def test_a_burned_in_marker_does_not_darken_a_16_bit_film() -> None:
+    """A ramp of 12,544 values from 0 to 4095; 0.5 % of 12,544 pixels are 62.7."""
+    ramp = np.rint(np.linspace(0, 4095, 112 * 112)).astype(np.uint16).reshape(112, 112)
+    marked = ramp.copy()
+    marked[0, :40] = 65_535
+    plain, shown = (decode(png16(values, 0), CONFIG) for values in (ramp, marked))
+    assert (shown.provenance["bits"], shown.provenance["voi"]) == (16, "percentile")
+    black, white = (float(np.sort(ramp, axis=None)[n]) for n in (62, 12_481))
+    expected = np.rint(np.clip((ramp - black) / (white - black), 0, 1) * 255).astype(np.uint8)
+    np.testing.assert_array_equal(plain.pixels[..., 0], expected)
+    assert abs(float(shown.pixels.mean()) - float(plain.pixels.mean())) < 1.5
+    dark = decode(png16(marked, 0), FULL_RANGE)
+    assert dark.pixels.mean() < 10 < 120 < shown.pixels.mean()
 
 
 @pytest.mark.parametrize(("colour_type", "channels"), [(2, 3), (6, 4), (4, 2)])

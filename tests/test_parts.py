@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,13 +12,27 @@ import pytest
 
 from chexone_ray import storage
 from chexone_ray.errors import ChexoneError
-from chexone_ray.parts import PartFolder, ahead, cut, digest
+from chexone_ray.parts import PartFolder, ahead, cut, digest, numbered
 
 
 def test_cut_and_digest() -> None:
     assert [list(part) for part in cut([1, 2, 3, 4, 5], 2)] == [[1, 2], [3, 4], [5]]
     assert cut([], 2) == []
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 1, "b": 3})
+
+
+def test_numbered_reads_no_further_than_the_part_it_gives() -> None:
+    read: list[int] = []
+
+    def source() -> Iterator[int]:
+        for item in range(5):
+            read.append(item)
+            yield item
+
+    parts = numbered(source(), 2)
+    assert next(parts) == (0, (0, 1)) and read == [0, 1]
+    assert list(parts) == [(1, (2, 3)), (2, (4,))]
+    assert list(numbered([], 2)) == []
 
 
 def test_a_second_run_finds_the_parts_of_the_first(tmp_path: Path) -> None:

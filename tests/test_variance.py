@@ -16,6 +16,7 @@ from chexone_ray.config import (
     EngineConfig,
     FilterConfig,
     ImageConfig,
+    RewardConfig,
     SamplingConfig,
     TinyModelConfig,
 )
@@ -23,6 +24,7 @@ from chexone_ray.data import manifest, stream
 from chexone_ray.engine.pool import EnginePool
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Completion, ImageRef, Request, Rollout, Sample
+from chexone_ray.rewards.score import Scored
 from chexone_ray.variance import Group, group_of, histogram, keep, select
 
 
@@ -42,13 +44,24 @@ def sample(number: int, kind: str = "presence") -> Sample:
 
 
 def group(number: int, kind: str, rewards: tuple[float, ...]) -> Group:
-    return group_of(sample(number, kind), rewards)
+    return group_of(
+        sample(number, kind), [Scored(reward, {"format": reward}) for reward in rewards]
+    )
 
 
 def test_population_variance() -> None:
     found = group(1, "presence", (1.0, 0.0, 0.0, 0.0))
     assert (found.mean, found.variance) == (0.25, 0.1875)
     assert group(2, "presence", (0.5, 1.0)).variance == 0.0625
+
+
+def test_the_parts_of_a_reward_are_averaged_over_those_they_apply_to() -> None:
+    scores = [Scored(0.5, {"format": 1.0, "options": 0.0}), Scored(1.0, {"format": 0.5})]
+    first = group_of(sample(1, "presence"), scores)
+    assert first.parts == (("format", 0.75), ("options", 0.0))
+    second = group(2, "presence", (0.25, 0.25))
+    table = histogram([first, second], set())
+    assert table["presence"]["mean_parts"] == {"format": 0.5, "options": 0.0}
 
 
 def test_equal_rewards_have_exactly_no_variance() -> None:
@@ -219,6 +232,23 @@ def test_select_writes_the_smaller_manifest_once(tmp_path: Path) -> None:
         report = storage.read_json(storage.join(config.output_uri, "report.json"))
         assert (report["prompts"], report["failed"], report["kept"]) == (6, 1, 2)
         assert report["kinds"]["presence"]["zero"] == 1
+        # presence-0, -1 and -2 have one, four and two of four right.
+        assert report["kinds"]["presence"]["mean_parts"] == {
+            "format": 1.0,
+            "options": pytest.approx(7 / 12),
+        }
+        parts = {g["id"]: dict(g["parts"]) for g in groups}
+        assert parts["side-0"] == {"format": 1.0, "options": 0.75} and parts["presence-9"] == {}
+        published = config.model_copy(
+            update={
+                "output_uri": str(tmp_path / "published"),
+                "rewards": RewardConfig(rules="original", report=0),
+            }
+        )
+        num_asked = len(ScriptedEngine.asked)
+        with pytest.raises(ChexoneError, match=r"6 rows of the tasks \{'t': 6\}"):
+            select(published, pool)
+        assert len(ScriptedEngine.asked) == num_asked
         assert not storage.exists(storage.join(config.output_uri, "progress"))
 
         assert select(config, pool) == config.output_uri

@@ -286,6 +286,9 @@ class EvaluateConfig(Stage):
     manifest_uri: Uri = Field(description="The manifest that was answered.")
     baselines: bool = Field(True, description="Add what a system could answer without the image.")
     bootstrap: PositiveInt = Field(1000, description="Bootstrap draws over patients.")
+    randomisations: int = Field(
+        10_000, ge=0, description="Draws of each test between two systems; 0 for no tests."
+    )
 
 
 class FiguresConfig(Settings):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 PositiveInt = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Uri = Annotated[str, Field(min_length=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseModel):
@@ -32,7 +33,8 @@ class ImageConfig(Settings):
     )
     no_window: Literal["percentile", "full_range"] = Field(
         "percentile",
-        description="DICOM without VOI LUT or window: stretch percentiles or full range.",
+        description="DICOM without VOI LUT or window, and 16-bit PNG: stretch percentiles or full "
+        "range.",
     )
     body_part: Literal["chest", "any"] = Field(
         "chest", description="DICOM whose header names another part of the body: refuse or read."
@@ -272,21 +274,68 @@ class TrainerConfig(Settings):
 
 
 class RewardConfig(Settings):
-    """Weights of the reward functions; 0 leaves one out."""
+    """Weights of the reward functions; 0 leaves one out. docs/rewards.md has their formulas."""
 
-    format: Annotated[float, Field(ge=0)] = Field(
-        1.0, description="One non-empty box after a trace."
+    rules: Literal["strict", "original"] = Field(
+        "strict", description="Our rewards, or the published formulas by task name."
     )
-    options: Annotated[float, Field(ge=0)] = Field(
-        1.0, description="Jaccard of the options chosen."
+    format: Weight = Field(1.0, description="One non-empty box after a trace.")
+    options: Weight = Field(1.0, description="Jaccard of the options chosen.")
+    boxes: Weight = Field(1.0, description="Matched IoU of the boxes.")
+    report: Weight = Field(
+        1.0, description="Label, finding and text agreement of reports; exact entities."
     )
-    boxes: Annotated[float, Field(ge=0)] = Field(1.0, description="Matched IoU of the boxes.")
-    report: Annotated[float, Field(ge=0)] = Field(
-        1.0, description="Label and text agreement of reports; exact entities."
+    trace_agreement: Weight = Field(0.0, description="The trace says what the boxed answer says.")
+    trace_factuality: Weight = Field(
+        0.0, description="Findings of the trace that the reference bears out."
     )
+    trace_repetition: Weight = Field(0.0, description="Distinct four-word runs of the trace.")
+    trace_length: Weight = Field(0.0, description="The trace is within trace_words.")
+    trace_words: tuple[PositiveInt, PositiveInt] = Field(
+        (20, 400), description="Fewest and most words of a trace that earn all of trace_length."
+    )
+    report_by: Literal["rules", "radcliq"] | None = Field(
+        None, description="Report reward; by default rules, under the original rules radcliq."
+    )
+    radcliq_scorer: str | None = Field(
+        None,
+        description="module:function that gives (RadGraph, BERTScore, CheXbert) of two texts.",
+    )
+
+    @property
+    def uses_radcliq(self) -> bool:
+        """True where reports are scored by RadCliQ."""
+        return self.report > 0 and "radcliq" in (
+            self.report_by or ("radcliq" if self.rules == "original" else "rules")
+        )
 
     @model_validator(mode="after")
     def _some(self) -> RewardConfig:
-        if not any((self.format, self.options, self.boxes, self.report)):
-            raise ValueError("rewards: all four weights are 0; set at least one above 0")
+        if not any((self.format, self.options, self.boxes, self.report, *self._traces())):
+            raise ValueError("rewards: all weights are 0; set at least one above 0")
+        if self.rules == "original" and any(self._traces()):
+            raise ValueError("rewards.trace_*: the original rules reward no trace; set them to 0")
+        if self.rules == "original" and self.report_by == "rules":
+            raise ValueError('rewards.report_by="rules" is no original rule: drop it')
+        low, high = self.trace_words
+        if low > high:
+            raise ValueError(f"rewards.trace_words={self.trace_words}: put the smaller first")
+        if self.uses_radcliq and self.radcliq_scorer is None:
+            raise ValueError(
+                "rewards.radcliq_scorer is not set, but reports are scored by RadCliQ: name a "
+                'function of three installed models, or set rewards.report=0 or report_by="rules"'
+            )
+        if self.radcliq_scorer is not None and not self.uses_radcliq:
+            raise ValueError(
+                "rewards.radcliq_scorer has no effect unless reports are scored by RadCliQ: drop "
+                'it or set rewards.report_by="radcliq"'
+            )
         return self
+
+    def _traces(self) -> tuple[float, ...]:
+        return (
+            self.trace_agreement,
+            self.trace_factuality,
+            self.trace_repetition,
+            self.trace_length,
+        )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pickle
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePosixPath
-from pickle import loads as unpickle
 from typing import Any
 
 from chexone_ray import images, storage
@@ -34,17 +36,28 @@ MISSING = "image_missing"
 AMBIGUOUS = "image_ambiguous"
 
 
+def pack(chunks: Sequence[Sequence[Sequence[PendingStudy]]]) -> bytes:
+    """Chunks of patients for `ask_block`."""
+    return zlib.compress(pickle.dumps(chunks, pickle.HIGHEST_PROTOCOL), 1)
+
+
+def digest_of(packed: bytes) -> str:
+    """Tells packed chunks apart, in `Block.asked_of`."""
+    return hashlib.sha256(packed).hexdigest()[:16]
+
+
 def ask_block(batch: Any, config: PrepareConfig, folder: str) -> Any:
-    """Dataset step. Needs `number` and `chunks` (pickled: chunks of patients, each patient a list
+    """Dataset step. Needs `number` and `chunks` (packed: chunks of patients, each patient a list
     of `PendingStudy`); writes each block into `folder` and gives `number` and `block` (JSON).
     """
     import pyarrow as pa
 
     numbers = batch["number"].to_pylist()
-    chunks = map(unpickle, batch["chunks"].to_pylist())
     written = []
-    for number, patients in zip(numbers, chunks, strict=True):
+    for number, packed in zip(numbers, batch["chunks"].to_pylist(), strict=True):
+        patients = pickle.loads(zlib.decompress(packed))
         rows, films, block = ask(patients, number, blocks.rows_uri(folder, number), config)
+        block = replace(block, asked_of=digest_of(packed))
         blocks.write(folder, block, rows, films)
         written.append(json.dumps(asdict(block)))
     return pa.table({"number": numbers, "block": written})
@@ -67,12 +80,12 @@ def ask(
         opened = [[[_open(s, config, pool) for s in studies] for studies in p] for p in chunks]
         for patients in opened:
             whole = [
-                [study for item in studies if (study := _complete(item, tally))]
+                [(item.pending.study, _complete(item, tally)) for item in studies]
                 for studies in patients
             ]
             found = list(_chunk_rows(whole, config))
             asked = {(row["dataset"], row["study"]) for row in found}
-            for study in (study for studies in whole for study in studies):
+            for study in (study for studies in whole for _, study in studies if study):
                 if (study.dataset, study.study) not in asked:
                     tally.lose(study, "study_without_question", study.study)
             rows += found
@@ -122,17 +135,24 @@ def asked_schema() -> Any:
     return pa.schema([*sample_schema(), *(pa.field(*item) for item in extra)])
 
 
+Read = tuple[Study, Study | None]
+"""A study as the tables have it, and whole, or None where it has no usable image."""
+
+
 def _chunk_rows(
-    patients: Sequence[Sequence[Study]], config: PrepareConfig
+    patients: Sequence[Sequence[Read]], config: PrepareConfig
 ) -> Iterator[dict[str, Any]]:
     """Rows of the patients of one chunk, each beside the studies of the others of its data set and
     split; the studies of a patient in the order of time."""
     beside: dict[tuple[str, str], list[Study]] = defaultdict(list)
     for studies in patients:
-        for study in studies:
-            beside[_apart(study, config)].append(study)
+        for _, study in studies:
+            if study:
+                beside[_apart(study, config)].append(study)
     for studies in patients:
-        for number, study in enumerate(studies):
+        for number, (_, study) in enumerate(studies):
+            if not study:
+                continue
             others = [o for o in beside[_apart(study, config)] if o.patient != study.patient]
             prior = _prior(studies[:number], study)
             for sample in samples(study, prior, config.seed, config, others):
@@ -148,9 +168,14 @@ def _apart(study: Study, config: PrepareConfig) -> tuple[str, str]:
     return study.dataset, assign(study.patient, study.archive_split, config.seed, config)
 
 
-def _prior(before: Sequence[Study], study: Study) -> Study | None:
-    """The latest of the studies with an earlier date in the same data set."""
-    earlier = [b for b in before if b.dataset == study.dataset and b.date and b.date < study.date]
+def _prior(before: Sequence[Read], study: Study) -> Study | None:
+    """The latest of the studies with an earlier date in the same data set. None where there is none
+    or its films are lost: a report compares with that one, not with the one before it."""
+    earlier = [
+        whole
+        for told, whole in before
+        if told.dataset == study.dataset and told.date and told.date < study.date
+    ]
     return earlier[-1] if earlier else None
 
 
@@ -206,8 +231,11 @@ class _Tally:
         self.letters.append(Letter(study.dataset, reason, place, count))
 
     def lose_thinned(self, rows: Sequence[dict[str, Any]], kept: Sequence[dict[str, Any]]) -> None:
-        thinned = Counter(r["dataset"] for r in rows) - Counter(r["dataset"] for r in kept)
-        self.letters += [Letter(name, "question_thinned", "", n) for name, n in thinned.items()]
+        before, after = (Counter((r["dataset"], r["kind"]) for r in some) for some in (rows, kept))
+        self.letters += [
+            Letter(dataset, "question_thinned", kind, count)
+            for (dataset, kind), count in (before - after).items()
+        ]
 
 
 def _complete(opened: _Opened, tally: _Tally) -> Study | None:

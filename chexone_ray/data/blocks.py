@@ -34,8 +34,8 @@ class Letter:
     rows."""
     place: str
     """The file, the row of a table as `<uri>:<line>`, the entry of a JSON file as `<uri>:<index or
-    key>`, the study, a question or phrase as `<study>/<name>`, or the archive for what is too much
-    to tell one by one."""
+    key>`, the study, a question or phrase as `<study>/<name>`, or the kind of the questions or the
+    archive for what is too much to tell one by one."""
     count: int = 1
 
 
@@ -55,13 +55,12 @@ class Block:
     """ "data set/images" and "data set/reports" that could be read, and "data set/boxes" on those
     images, also those that reach outside."""
     letters: tuple[Letter, ...] = field(default=())
+    asked_of: str = ""
+    """Digest of what the tables say of its patients: a block of others is not gone on with."""
 
     def read(self, columns: Sequence[str] | None = None) -> Any:
         """Arrow table of the block's rows with those columns, all by default."""
-        import pyarrow.parquet as pq
-
-        data = io.BytesIO(storage.read_bytes(self.uri))
-        return pq.read_table(data, columns=None if columns is None else list(columns))
+        return read_rows(self.uri, columns)
 
     def read_films(self, columns: Sequence[str]) -> Any:
         """Arrow table of some columns of `films_schema()`, one row a film that could be read."""
@@ -69,6 +68,14 @@ class Block:
 
         data = storage.read_bytes(f"{self.uri.removesuffix('.parquet')}{FILMS_SUFFIX}")
         return pq.read_table(io.BytesIO(data), columns=list(columns))
+
+
+def read_rows(uri: str, columns: Sequence[str] | None = None) -> Any:
+    """Arrow table of the rows of the block that lies there."""
+    import pyarrow.parquet as pq
+
+    data = io.BytesIO(storage.read_bytes(uri))
+    return pq.read_table(data, columns=None if columns is None else list(columns))
 
 
 def films_schema() -> Any:
@@ -108,6 +115,12 @@ def finished(folder: str) -> dict[int, Block]:
             block = from_json(storage.read_json(uri))
             found[block.number] = block
     return found
+
+
+def discard(folder: str, numbers: Iterable[int]) -> None:
+    """Make blocks count as missing, so that the next run asks them again."""
+    for number in numbers:
+        storage.delete(_json_uri(folder, number))
 
 
 def from_json(value: dict[str, Any]) -> Block:

@@ -4,8 +4,9 @@
 
 An image is decoded once for each study of a data set that shows it; what cannot be used is counted
 by reason and ends the run when too much of a source is damaged. What has been asked waits in
-blocks beside the manifest, so a run that was killed goes on. The driver holds what the tables say
-of the studies, and of the questions what choosing needs (`choose.COLUMNS`), but no texts of theirs.
+blocks beside the manifest, so a run that was killed goes on. What the tables say of the studies
+waits on the driver's disk; its memory holds one source at a time, of every study where it lies, and
+of the questions what choosing needs (`choose.COLUMNS`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import pickle
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -22,26 +21,21 @@ from typing import Any
 from chexone_ray import runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import blocks, choose, drops, duplicates, leaks, manifest, shuffle
-from chexone_ray.data.ask import ask_block
 from chexone_ray.data.blocks import Letter
-from chexone_ray.data.chunks import chunked
 from chexone_ray.data.packed_images import locate
 from chexone_ray.data.preflight import preflight
 from chexone_ray.data.refuse import idle_settings, refuse
+from chexone_ray.data.shelf import Entry, Patients, Shelf
 from chexone_ray.data.sources import tables
-from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.vindr_boxes import box_files
+from chexone_ray.data.waves import ask_all
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import timed
-from chexone_ray.parts import ahead, cut, to_parquet
+from chexone_ray.parts import ahead, to_parquet
 
 logger = logging.getLogger(__name__)
 
-PATIENTS_PER_CHUNK = 32
-"""Patients whose studies are put beside one another; fixed, so that no result depends on CPUs."""
-CHUNKS_PER_BLOCK = 8
-"""What is done again where a run is killed, times the CPUs."""
 READS_AHEAD = 8
 NOT_CONTENT = {"ray", "output_uri", "check", "preview"}
 """Settings that change nothing in the manifest."""
@@ -66,17 +60,17 @@ def prepare(config: PrepareConfig) -> str:
         return _with_pictures(config)
     refuse(config)
     preflight(config)
+    runtime.join(config.ray)
     tables_digest = archive_digest(config)
     with timed(logger, "reading the tables of the archives"):
         patients, letters, moves = read_sources(config)
-    runtime.join(config.ray)
     manifest.clear(config.output_uri)
     storage.record_settings(config.output_uri, config)
     digests = {"config_digest": digest, "tables_digest": tables_digest}
     folder = blocks.open_folder(config.output_uri, digests)
     with timed(logger, f"reading images and reports of {len(patients)} patients"):
-        asked = _ask(patients, folder, config)
-    drops.check_read(asked, config)
+        asked = ask_all(patients, folder, config)
+    del patients
     letters += [letter for block in asked for letter in block.letters]
     _write(config, asked, letters, digests | {"moved": leaks.report(moves)})
     blocks.remove(config.output_uri)
@@ -90,9 +84,10 @@ def _write(
     info: dict[str, Any],
 ) -> None:
     """The parts and everything beside them, the commit file last."""
-    twice = duplicates.report(asked)
+    twice, num_twice = duplicates.report(asked)
     with timed(logger, "shuffling and writing"):
-        parts, removed, phases = _shuffle(asked, config)
+        parts, not_chosen, phases = _shuffle(asked, config)
+    letters = [*letters, *not_chosen]
     for name, table in (
         (manifest.DUPLICATES_FILE, twice),
         (manifest.LETTERS_FILE, blocks.letters_table(letters)),
@@ -105,8 +100,8 @@ def _write(
         "num_patients": sum(block.num_patients for block in asked),
         "num_studies": sum(block.num_studies for block in asked),
         "num_images": sum(block.num_images for block in asked),
-        "dropped": dict(sorted((blocks.by_reason(letters) + removed).items())),
-        "duplicates": duplicates.counts(twice),
+        "dropped": dict(sorted(blocks.by_reason(letters).items())),
+        "duplicates": num_twice,
         "curriculum": phases if config.curriculum else [],
     }
     written = manifest.write_manifest(config.output_uri, parts, info)
@@ -127,16 +122,16 @@ def _with_pictures(config: PrepareConfig) -> str:
 
 def _shuffle(
     asked: Sequence[blocks.Block], config: PrepareConfig
-) -> tuple[list[manifest.Part], Counter[str], list[dict[str, Any]]]:
-    """Choose, shuffle and write; the parts, reason -> questions that were not chosen, and the
-    phases of training."""
+) -> tuple[list[manifest.Part], list[Letter], list[dict[str, Any]]]:
+    """Choose, shuffle and write; the parts, the questions that were not chosen by data set, kind
+    and reason, and the phases of training."""
     rows = _index(asked, config)
     limits = choose.choose(rows, config)
     gone: Counter[str] = Counter()
-    reasons: Counter[str] = Counter()
-    for (split, kind, reason), number in choose.removed(rows, limits).items():
-        gone[f"{split}/{kind}"] += number
-        reasons[reason] += number
+    lost: Counter[tuple[str, str, str]] = Counter()
+    for item, number in choose.removed(rows, limits).items():
+        gone[f"{item.split}/{item.kind}"] += number
+        lost[item.dataset, item.reason, item.kind] += number
     counts: Counter[str] = Counter()
     for block in asked:
         counts.update(block.rows)
@@ -148,7 +143,8 @@ def _shuffle(
         for number, kinds in enumerate((*map(list, config.curriculum), ["all others"]))
         if ("train", number) in parts
     ]
-    return shuffle.write(asked, parts, limits, config), reasons, phases
+    letters = [Letter(*key, count) for key, count in lost.items()]
+    return shuffle.write(asked, parts, limits, config), letters, phases
 
 
 def archive_digest(config: PrepareConfig) -> str:
@@ -186,7 +182,7 @@ def config_digest(config: PrepareConfig) -> str:
 
 def read_sources(
     config: PrepareConfig,
-) -> tuple[list[list[PendingStudy]], list[Letter], Counter[leaks.Move]]:
+) -> tuple[Patients, list[Letter], Counter[leaks.Move]]:
     """Studies of all sources by patient and time, what their tables lost, and the studies that are
     in another split than their archive's own.
 
@@ -195,29 +191,30 @@ def read_sources(
     a setting of a source has no effect.
     """
     letters: list[Letter] = []
-    by_patient: dict[leaks.Patient, list[PendingStudy]] = defaultdict(list)
+    shelf = Shelf()
+    by_patient: dict[leaks.Patient, list[Entry]] = defaultdict(list)
     first_uri: dict[tuple[str, str], str] = {}
     for source in config.sources:
         for problem in idle_settings(source):
             raise ChexoneError(problem)
         found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
         drops.check_rows(source, found, lost, config.max_drop_share)
-        found = [item.with_uncertain(source.uncertain) for item in locate(source, found)]
         letters += [Letter(source.adapter, *letter) for letter in lost.letters(source.uri)]
         repeated: Counter[str] = Counter()
-        for item in found:
-            study = item.study
-            key = (study.dataset, study.study)
+        for item in locate(source, found):
+            entry = shelf.put(item.with_uncertain(source.uncertain))
+            key = (entry.dataset, entry.study)
             if key in first_uri:
                 repeated[first_uri[key]] += 1
             first_uri.setdefault(key, source.uri)
-            by_patient[leaks.numbers_of(source.adapter), study.patient].append(item)
+            by_patient[leaks.numbers_of(source.adapter), entry.patient].append(entry)
         if repeated:
             raise ChexoneError(_told_twice(source, repeated))
+        del found
     for studies in by_patient.values():
-        studies[:] = in_order(studies)
-    patients, moves = leaks.settle(by_patient, leaks.held_out(config))
-    return patients, letters, moves
+        studies.sort(key=lambda entry: (entry.date, entry.study))
+    shelved, moves = leaks.settle(by_patient, leaks.held_out(config))
+    return Patients(shelf, shelved), letters, moves
 
 
 def _told_twice(source: SourceConfig, repeated: Counter[str]) -> str:
@@ -232,45 +229,6 @@ def _told_twice(source: SourceConfig, repeated: Counter[str]) -> str:
         f"{count} studies of the {source.adapter} archive {source.uri} are in {earlier} too: keep "
         "one of the two in sources"
     )
-
-
-def _ask(
-    patients: list[list[PendingStudy]], folder: str, config: PrepareConfig
-) -> list[blocks.Block]:
-    """Ask all questions, block by block, into `folder`; what an interrupted run finished is not
-    done again."""
-    import ray
-
-    done = blocks.finished(folder)
-    parts = cut(chunked(patients, PATIENTS_PER_CHUNK, config), CHUNKS_PER_BLOCK)
-    todo = [
-        {"number": number, "chunks": pickle.dumps(part)}
-        for number, part in enumerate(parts)
-        if number not in done
-    ]
-    if done:
-        logger.info("going on: %d of %d blocks are there already", len(done), len(parts))
-    if todo:
-        asked = ray.data.from_items(todo, override_num_blocks=len(todo)).map_batches(
-            ask_block,
-            batch_size=None,
-            batch_format="pyarrow",
-            fn_kwargs={"config": config, "folder": folder},
-            compute=ray.data.TaskPoolStrategy(size=min(_num_cpus(), len(todo))),
-        )
-        for row in asked.iter_rows():
-            block = blocks.from_json(json.loads(row["block"]))
-            done[block.number] = block
-    return [done[number] for number in range(len(parts))]
-
-
-def _num_cpus() -> int:
-    """CPUs to use: what Ray has, on one machine no more than there really are."""
-    import ray
-
-    cluster = int(ray.cluster_resources().get("CPU", 1))
-    alone = sum(node["Alive"] for node in ray.nodes()) == 1
-    return max(1, min(cluster, len(os.sched_getaffinity(0))) if alone else cluster)
 
 
 def _index(asked: Sequence[blocks.Block], config: PrepareConfig) -> Any:

@@ -7,14 +7,15 @@ Pure functions on Arrow columns. Both rules keep the lowest ranks, so a limit is
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from chexone_ray.config import PrepareConfig
 
 NO_LIMIT = 2**63 - 1
-COLUMNS = ("split", "kind", "group", "cls", "rank")
+COLUMNS = ("split", "kind", "dataset", "group", "cls", "rank")
 """What choosing reads of a row; `group` and `cls` as `tasks.balance_group` gives them."""
 Limits = dict[str, int]
 """Choice group -> highest rank that stays; groups without an entry stay whole."""
@@ -37,7 +38,7 @@ def undecided(rows: Any, config: PrepareConfig) -> Any:
 def choose(rows: Any, config: PrepareConfig) -> Limits:
     """Which rows stay: evened classes in every split, then at most `max_per_kind` training rows.
 
-    `rows` is an Arrow table with split, kind, group, cls (empty for no class) and rank. Both rules
+    `rows` is an Arrow table with `COLUMNS`; cls is empty for no class. Both rules
     keep the lowest ranks, so a limit is one number. Keys: "split/group/cls", "kind/KIND". A group
     with one class only goes: its wording would tell the answer.
     """
@@ -102,18 +103,30 @@ def _ranks(rows: Any, keys_of: Callable[[Any], Any]) -> Iterator[tuple[str, Any]
         at += count
 
 
-def removed(rows: Any, limits: Limits) -> Counter[tuple[str, str, str]]:
-    """(split, kind, reason) -> how many of the rows go."""
+@dataclass(frozen=True)
+class Removed:
+    """What a row that is not chosen is counted by."""
+
+    split: str
+    kind: str
+    dataset: str
+    reason: str
+
+
+def removed(rows: Any, limits: Limits) -> dict[Removed, int]:
+    """How many of the rows go, by what they are and why."""
     import pyarrow.compute as pc
 
     even = _inside(rows, limits, _class_keys)
     few = _inside(rows, limits, _kind_keys)
-    found: Counter[tuple[str, str, str]] = Counter()
+    found = {}
     for reason, gone in (
         ("question_balanced_away", pc.invert(even)),
         ("question_over_max_per_kind", pc.and_(even, pc.invert(few))),
     ):
-        table = rows.filter(gone)
-        places = zip(table["split"].to_pylist(), table["kind"].to_pylist(), strict=True)
-        found.update((split, kind, reason) for split, kind in places)
+        names = ("split", "kind", "dataset")
+        table = rows.filter(gone).group_by(names).aggregate([([], "count_all")])
+        for row in table.to_pylist():
+            item = Removed(row["split"], row["kind"], row["dataset"], reason)
+            found[item] = row["count_all"]
     return found

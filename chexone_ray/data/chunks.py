@@ -10,27 +10,25 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from chexone_ray.config import PrepareConfig
-from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.shelf import ShelvedPatient
 from chexone_ray.data.splits import SPLITS, assign
 from chexone_ray.parts import cut
 
-Patient = Sequence[PendingStudy]
-
 
 def chunked(
-    patients: Sequence[Patient], size: int, config: PrepareConfig
-) -> list[Sequence[Patient]]:
-    """All patients in chunks of at most `size`, in their own order within a data set and split.
+    patients: Sequence[ShelvedPatient], size: int, config: PrepareConfig
+) -> list[Sequence[int]]:
+    """The numbers of all patients in chunks of at most `size`, in their own order within a data set
+    and split.
 
     A patient counts by the data set of the first study. The chunks of one group are as even as can
     be, so that none is left with a single patient. Nothing but the patients tells the result.
     """
-    groups: dict[tuple[str, int], list[Patient]] = defaultdict(list)
-    for studies in patients:
-        first = studies[0].study
-        split = assign(first.patient, first.archive_split, config.seed, config)
-        groups[first.dataset, SPLITS.index(split)].append(studies)
-    found: list[Sequence[Patient]] = []
-    for _, group in sorted(groups.items(), key=lambda item: item[0]):
+    groups: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for number, one in enumerate(patients):
+        split = assign(one.patient, one.split, config.seed, config)
+        groups[one.dataset, SPLITS.index(split)].append(number)
+    found: list[Sequence[int]] = []
+    for _, group in sorted(groups.items()):
         found += cut(group, -(-len(group) // -(-len(group) // size)))
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,13 @@ from chexone_ray.fingerprints import SIDE
 
 MAX_DISTANCE = 10
 """Bits in which two fingerprints of one picture differ at most."""
+GROUPS = 5
+"""Of 16 words, 10 bits spoil 10 at most, so 6 are equal, and of 6 in five groups two share one:
+such a pair of words is a key of 32 bits that few other films have."""
 MAX_RUN = 64
-"""Films that share 16 bits in the same place are compared while they are no more than these: black
-borders are alike in hundreds. A copy shares most of its 16 places, so it is found by another."""
+"""Films that share a key are compared while they are no more than these: borders are alike in
+thousands. Rows next to each other are in different groups, so a border spoils few keys."""
+_PAIRS_AT_ONCE = 1 << 20
 COLUMNS = (
     *("first", "second", "distance", "exact"),
     *("same_patient", "first_split", "second_split"),
@@ -36,15 +41,17 @@ class Pair:
     exact: bool
 
 
-def report(blocks: Sequence[Block]) -> Any:
-    """Arrow table of the pairs among the films of all blocks, with their places and splits."""
+def report(blocks: Sequence[Block]) -> tuple[Any, dict[str, int]]:
+    """Arrow table of the pairs among the films of all blocks, with their places and splits, and how
+    many there are of equal files, of alike films, over two splits; and of films `not_compared`."""
     import pyarrow as pa
 
     columns = ("place", "split", "patient", "fingerprint", "digest")
     films = pa.concat_tables([block.read_films(columns) for block in blocks])
     numbers = _first_seen(films)
     films = films.take(numbers)
-    found = pairs(_bytes(films["fingerprint"]), _bytes(films["digest"]))
+    prints = _bytes(films["fingerprint"])
+    found = pairs(prints, _bytes(films["digest"]))
     ends = np.cumsum([block.num_images for block in blocks])
     uris = _Uris(blocks, ends)
     splits, patients = films["split"], films["patient"]
@@ -61,9 +68,10 @@ def report(blocks: Sequence[Block]) -> Any:
         for pair in found
     ]
     types = {"distance": pa.int32(), "exact": pa.bool_(), "same_patient": pa.bool_()}
-    return pa.Table.from_pylist(
+    table = pa.Table.from_pylist(
         rows, schema=pa.schema([(name, types.get(name, pa.string())) for name in COLUMNS])
     )
+    return table, _counts(table) | {"not_compared": not_compared(prints)}
 
 
 def _first_seen(films: Any) -> NDArray[np.int64]:
@@ -74,8 +82,7 @@ def _first_seen(films: Any) -> NDArray[np.int64]:
     return np.sort(numbers)
 
 
-def counts(table: Any) -> dict[str, int]:
-    """How many pairs `report` found: of equal files, of alike films, and those over two splits."""
+def _counts(table: Any) -> dict[str, int]:
     import pyarrow.compute as pc
 
     exact = pc.sum(table["exact"]).as_py() or 0
@@ -90,31 +97,64 @@ def counts(table: Any) -> dict[str, int]:
 def pairs(
     fingerprints: NDArray[np.uint8], digests: NDArray[np.uint8], max_distance: int = MAX_DISTANCE
 ) -> list[Pair]:
-    """All pairs found among N films, by number: `fingerprints` (N, 32), `digests` (N, 16).
+    """All pairs among N films, by number: `fingerprints` (N, 32), `digests` (N, 16).
 
-    Of k equal files the first is paired with each other one. Two fingerprints that differ in up to
-    15 bits agree in one of 16 places of 16 bits (pigeonhole), so every such pair is a candidate,
-    but for places that more than `MAX_RUN` films share.
+    Of k equal files the first is paired with each other one. Every pair of fingerprints that differ
+    in up to 10 bits has one of the 18 keys in common (see `GROUPS`), so it is found unless more
+    than `MAX_RUN` films share each key that the two share; `not_compared` counts such films.
     """
-    if len(fingerprints) < 2:
-        return []
-    same = {pair for run in _runs(_as_keys(digests)) for pair in _to_first(run)}
-    copies = {second for _, second in same}
+    same = [pair for run in _runs(_as_keys(digests)) for pair in _to_first(run)]
     found = {pair: Pair(*pair, 0, True) for pair in same}
-    words = fingerprints.view(np.uint64)
-    for place in range(SIDE):
-        keys = fingerprints.view(np.uint16)[:, place]
-        for run in _runs(keys):
-            if len(run) > MAX_RUN:
-                continue
-            run = np.array([number for number in run if number not in copies])
-            rows, columns = np.triu_indices(len(run), 1)
-            first, second = run[rows], run[columns]
-            distances = np.bitwise_count(words[first] ^ words[second]).sum(axis=1)
+    numbers = _unlike(len(fingerprints), same)
+    words = np.ascontiguousarray(fingerprints).view(np.uint64)
+    for keys in _keys(fingerprints[numbers]):
+        for first, second in _candidates(keys):
+            one, other = numbers[first], numbers[second]
+            distances = np.bitwise_count(words[one] ^ words[other]).sum(axis=1)
             for at in np.flatnonzero(distances <= max_distance):
-                pair = (int(first[at]), int(second[at]))
+                pair = (int(one[at]), int(other[at]))
                 found.setdefault(pair, Pair(*pair, int(distances[at]), False))
     return sorted(found.values(), key=lambda pair: (pair.first, pair.second))
+
+
+def not_compared(fingerprints: NDArray[np.uint8]) -> int:
+    """How many films look so much like others in every part that `pairs` compares none of them."""
+    crowded = np.ones(len(fingerprints), dtype=bool)
+    for keys in _keys(fingerprints):
+        _, inverse, sizes = np.unique(keys, return_inverse=True, return_counts=True)
+        crowded &= sizes[inverse] > MAX_RUN
+    return int(crowded.sum())
+
+
+def _unlike(count: int, same: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """The numbers of the films without those that are copies of an earlier file."""
+    keep = np.ones(count, dtype=bool)
+    keep[[second for _, second in same]] = False
+    return np.flatnonzero(keep)
+
+
+def _keys(fingerprints: NDArray[np.uint8]) -> Iterator[NDArray[np.uint32]]:
+    """Two words of every film as one number, for every two of a group."""
+    words = np.ascontiguousarray(fingerprints).view(np.uint16).astype(np.uint32)
+    for group in range(GROUPS):
+        for one, other in combinations(range(group, SIDE, GROUPS), 2):
+            yield words[:, one] << 16 | words[:, other]
+
+
+def _candidates(
+    keys: NDArray[np.uint32],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """(smaller numbers, larger numbers) of the films with one key, all runs of a length at once."""
+    order = np.argsort(keys, kind="stable")
+    starts = np.flatnonzero(np.r_[True, keys[order][1:] != keys[order][:-1]])
+    sizes = np.diff(np.r_[starts, len(keys)])
+    for size in np.unique(sizes[(sizes > 1) & (sizes <= MAX_RUN)]):
+        rows, columns = np.triu_indices(size, 1)
+        at_once = max(1, _PAIRS_AT_ONCE // len(rows))
+        of_size = starts[sizes == size]
+        for some in np.split(of_size, range(at_once, len(of_size), at_once)):
+            runs = order[some[:, None] + np.arange(size)]
+            yield runs[:, rows].ravel(), runs[:, columns].ravel()
 
 
 def _as_keys(digests: NDArray[np.uint8]) -> NDArray[Any]:

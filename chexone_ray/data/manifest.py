@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -33,6 +34,7 @@ COUNTED = ("dataset", "kind", "task")
 _OWN_FILES = frozenset(
     {MANIFEST_FILE, CARD_FILE, LETTERS_FILE, DUPLICATES_FILE, PICTURE_FILE, storage.COMMIT_FILE}
 )
+_PART_NAME = re.compile(rf"part-(?:{'|'.join(SPLITS)})-\d{{5}}\.parquet")
 
 
 @dataclass(frozen=True)
@@ -208,12 +210,14 @@ def selection_info(uri: str, units: Units) -> dict[str, Any]:
 
 
 def clear(uri: str) -> None:
-    """Remove what an interrupted writer left, so that no stale part stays beside the new ones."""
+    """Remove what an interrupted writer left, so that no stale part stays beside the new ones.
+
+    Only files of a manifest that lie in the folder itself: others may be somebody's data.
+    """
+    folder = storage.join(uri).rstrip("/") + "/"
     for file in storage.list_files(uri):
-        name = file.rsplit("/", 1)[1]
-        if name in (MANIFEST_FILE, CARD_FILE, LETTERS_FILE, storage.COMMIT_FILE) or name.startswith(
-            "part-"
-        ):
+        name = file.removeprefix(folder)
+        if name in _OWN_FILES or _PART_NAME.fullmatch(name):
             storage.delete(file)
 
 

@@ -6,6 +6,7 @@ tables of the first.
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from chexone_ray import storage
@@ -15,6 +16,7 @@ from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.spec import Table
 from chexone_ray.errors import ChexoneError
 
+_JSON = re.compile(r"\.json(l|lines)?(\.(gz|zip))?$")
 REMEDY = "is it the release that docs/data.md describes?"
 
 
@@ -34,7 +36,7 @@ def preflight(config: PrepareConfig) -> None:
 def table_uri(root: str, table: Table) -> str | None:
     """Where a table is, None where it is not. Raises ChexoneError where it lacks a column."""
     uri = tables.find(root, table.names)
-    if uri is not None and ".csv" in uri:  # in JSON each entry names its own columns
+    if uri is not None and table.columns and not _JSON.search(uri):  # there each entry names them
         tables.refuse_missing(uri, tables.header(uri), table.columns, REMEDY)
     return uri
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from difflib import get_close_matches
 
-from chexone_ray import packed
+from chexone_ray import packed, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.leaks import numbers_of
 from chexone_ray.data.questions import places
@@ -24,7 +25,9 @@ def problems(config: PrepareConfig) -> Iterator[str]:
     """One line for each setting that is wrong or cannot take effect."""
     phased = [kind for phase in config.curriculum for kind in phase]
     for kind in sorted({*config.kinds, *config.max_per_kind, *phased} - set(KINDS)):
-        yield f'kind "{kind}" is not known: use {", ".join(KINDS)}'
+        near = get_close_matches(kind, KINDS, 1, 0.5)
+        meant = f"did you mean {near[0]}? " if near else ""
+        yield f'kind "{kind}" is not known: {meant}There are {", ".join(KINDS)}'
     for kind, count in Counter(phased).items():
         if count > 1:
             yield f'kind "{kind}" is in {count} phases of the curriculum: keep one'
@@ -39,6 +42,16 @@ def problems(config: PrepareConfig) -> Iterator[str]:
         )
     for source in (*config.sources, *config.held_out):
         yield from idle_settings(source)
+        if storage.join(source.uri).rstrip("/") == storage.join(config.output_uri).rstrip("/"):
+            yield (
+                f"output_uri is the {source.adapter} archive {source.uri} itself: give the "
+                "manifest a folder of its own"
+            )
+        if SOURCES[source.adapter].images_elsewhere and source.images_uri is None:
+            yield (
+                f"{source.adapter} has no images of its own: set images_uri to the root of the "
+                "data set that has them (see docs/data.md)"
+            )
     ours = {numbers_of(source.adapter) for source in config.sources}
     for source in config.held_out:
         if numbers_of(source.adapter) not in ours:

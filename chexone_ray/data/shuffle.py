@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chexone_ray import runtime
 from chexone_ray.config import PrepareConfig
 from chexone_ray.data import manifest
-from chexone_ray.data.blocks import Block, from_json
+from chexone_ray.data.blocks import Block, read_rows
 from chexone_ray.data.choose import Limits, kept
 
 KEY_BITS = 63
@@ -65,7 +66,8 @@ def write(
     """Route every row to its part and write the parts; returns what was written."""
     import ray
 
-    items = [{"block": json.dumps(dataclasses.asdict(block))} for block in blocks]
+    runtime.quiet_data()
+    items = [{"uri": block.uri} for block in blocks]
     grouped = (
         ray.data.from_items(items, override_num_blocks=len(items))
         .map_batches(
@@ -85,12 +87,12 @@ def write(
 
 
 def _route(batch: Any, parts: Plan, limits: Limits, phases: Phases) -> Any:
-    """Dataset step. Needs `block` (JSON); gives the block's chosen rows with `part` added."""
+    """Dataset step. Needs `uri`, of a block; gives its chosen rows with `part` added."""
     import pyarrow as pa
 
     routed = []
-    for text in batch["block"].to_pylist():
-        table = from_json(json.loads(text)).read()
+    for uri in batch["uri"].to_pylist():
+        table = read_rows(uri)
         table = table.filter(kept(table, limits))
         names = []
         columns = (table[name].to_pylist() for name in ("split", "kind", "key"))

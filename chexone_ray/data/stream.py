@@ -31,14 +31,22 @@ def read_row_group(uri: str, number: int, kinds: Sequence[str] = ()) -> Any:
     """Arrow table of one row group with the columns of `sample_schema()`: the rows of those kinds
     (all for none)."""
     import pyarrow as pa
+
+    table = _read(uri, number)
+    if "topic" not in table.column_names:  # a manifest of before there were topics
+        table = table.append_column("topic", pa.array([""] * len(table), pa.string()))
+    table = table.cast(sample_schema())
+    if kinds:
+        table = table.filter(pa.compute.is_in(table["kind"], pa.array(kinds)))
+    return table
+
+
+def _read(uri: str, number: int, columns: list[str] | None = None) -> Any:
     import pyarrow.parquet as pq
 
     system, path = storage.filesystem(uri)
     with system.open_input_file(path) as file:
-        table = pq.ParquetFile(file).read_row_group(number).cast(sample_schema())
-    if kinds:
-        table = table.filter(pa.compute.is_in(table["kind"], pa.array(kinds)))
-    return table
+        return pq.ParquetFile(file).read_row_group(number, columns=columns)
 
 
 def iter_samples(
@@ -57,6 +65,23 @@ def iter_samples(
             counts[row["kind"]] += 1
             if max_per_kind is None or counts[row["kind"]] <= max_per_kind:
                 yield sample_from_row(row)
+
+
+def count_samples(
+    uri: str,
+    split: str,
+    kinds: Sequence[str] = (),
+    max_per_kind: int | None = None,
+) -> int:
+    """How many samples `iter_samples` gives; reads the column of kinds only."""
+    counts: Counter[str] = Counter()
+    for place, number in row_groups(uri, split):
+        counts.update(_read(place, number, ["kind"])["kind"].to_pylist())
+    return sum(
+        count if max_per_kind is None else min(count, max_per_kind)
+        for kind, count in counts.items()
+        if not kinds or kind in kinds
+    )
 
 
 def read_samples(

@@ -100,12 +100,14 @@ def samples(
 def balance_group(sample_id: str, kind: str, answer: str) -> tuple[str, str] | None:
     """(group, class) of a row whose classes `prepare` evens out within its split, or None.
 
-    Yes and no are as many for every finding, so the wording alone tells nothing.
+    Yes and no are as many for every finding of every data set, so neither the wording alone nor
+    what a scanner's films look like tells anything.
     """
+    dataset = sample_id.partition("/")[0]
     if kind == "presence":
-        return f"presence/{sample_id.rsplit('/', 1)[1]}", answer
+        return f"presence/{dataset}/{sample_id.rsplit('/', 1)[1]}", answer
     if kind in ("image_text_matching", "view_matching"):
-        return kind, answer
+        return f"{kind}/{dataset}", answer
     return None
 
 
@@ -139,4 +141,5 @@ def _sample(draft: Draft, study: Study, kind: str, split: Split, instruct: bool)
         options=draft.options,
         boxes=draft.boxes,
         reference=draft.reference,
+        topic=draft.topic,
     )

@@ -44,7 +44,8 @@ def write(
     `total_s` is the wall time of this call and of the interrupted ones before it.
     """
     evaluation_uri = configs.evaluate().output_uri
-    figures = storage.read_json(storage.join(evaluation_uri, "table.json"))
+    table = storage.read_json(storage.join(evaluation_uri, "table.json"))
+    figures = [figure for figure in table if not figure["topic"]]
     differences = storage.read_json(storage.join(evaluation_uri, "differences.json"))
     seconds: dict[str, Any] = {
         "total": total_s,

@@ -8,6 +8,7 @@ parser and the same metrics as every model.
 
 from __future__ import annotations
 
+import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
@@ -22,6 +23,8 @@ from chexone_ray.records import Box, Sample
 
 Answerer = Callable[[Sample], str]
 
+MAJORITY, RANDOM = "majority", "random"
+"""The two that every kind has."""
 SIDES_TOLD = "best fixed box a label, sides told"
 """The one baseline that is told a part of the answer."""
 
@@ -33,6 +36,24 @@ def majority(train: Sequence[Sample]) -> Answerer:
     counts = Counter(sample.answer for sample in train)
     answer = min(counts, key=lambda text: (-counts[text], text))
     return lambda sample: answer
+
+
+def random_choice(train: Sequence[Sample], seed: int) -> Answerer:
+    """A choice by chance that is the same for the same seed and sample, whatever the order.
+
+    Of the options shown, one; of a closed question without options one of the different answers in
+    training; of all other kinds the answer of one training row.
+    """
+    closed = all(form(sample.kind) == "options" for sample in train)
+    pool = sorted({s.answer for s in train}) if closed else [s.answer for s in train]
+
+    def answer(sample: Sample) -> str:
+        rng = random.Random(f"{seed}/{sample.id}")
+        if sample.options:
+            return rng.choice(sample.options).partition(" ")[0]
+        return rng.choice(pool)
+
+    return answer
 
 
 def all_positive(train: Sequence[Sample]) -> Answerer:
@@ -134,23 +155,22 @@ def pairwise_iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDA
     return common / np.maximum(area[0][:, None] + area[1][None, :] - common, 1e-12)
 
 
-def baselines_of(kind: str, train: Sequence[Sample]) -> dict[str, Answerer]:
-    """The baselines that make sense for a kind, by the name that the table shows."""
+def baselines_of(kind: str, train: Sequence[Sample], seed: int = 0) -> dict[str, Answerer]:
+    """The baselines that make sense for a kind, by the name that the table shows; `MAJORITY` and
+    `RANDOM` for every kind. Empty where there is no training row."""
     if not train:
         return {}
+    found = {MAJORITY: majority(train), RANDOM: random_choice(train, seed)}
     if form(kind) == "report":
-        return {"all positive": all_positive(train), "majority": majority(train)}
+        return found | {"all positive": all_positive(train)}
     if form(kind) == "boxes":
-        if not any(sample.boxes for sample in train):
-            return {}
-        return {
-            "best fixed box": best_fixed_box(train),
-            "best fixed box a label": best_fixed_box_a_label(train),
-            SIDES_TOLD: best_fixed_box_side_told(train),
-        }
+        if any(sample.boxes for sample in train):
+            found |= {
+                "best fixed box": best_fixed_box(train),
+                "best fixed box a label": best_fixed_box_a_label(train),
+                SIDES_TOLD: best_fixed_box_side_told(train),
+            }
+        return found
     if any(sample.options for sample in train):
-        return {"majority": majority(train), "likeliest option": likeliest_option(train)}
-    return {
-        "majority": majority(train),
-        "majority of the question": majority_of_question(train),
-    }
+        return found | {"likeliest option": likeliest_option(train)}
+    return found | {"majority of the question": majority_of_question(train)}

@@ -6,8 +6,11 @@ could be parsed: counted as wrong, never left out).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from chexone_ray import boxes
 from chexone_ray.answers import chosen_options, normalise
@@ -16,6 +19,7 @@ from chexone_ray.evaluation.statistics import Value
 from chexone_ray.kinds import KINDS, Form
 from chexone_ray.metrics.entities import entity_f1
 from chexone_ray.metrics.labeller import read_report
+from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import mean_recall_value, mean_value, micro_f1_value
 from chexone_ray.metrics.tokens import exact_match, rouge_l, token_f1, token_recall
 from chexone_ray.records import Box, Sample
@@ -31,6 +35,20 @@ class Metric:
     name: str
     row: RowStatistics
     value: Value
+    signature: str
+    """All that the number depends on; see `metrics/signature.py`."""
+    has_row_values: bool = True
+    """False where one row by itself has no value that means something, as with a corpus score."""
+    higher_is_better: bool = True
+
+
+def row_value(metric: Metric, statistics: Sequence[float] | None) -> float | None:
+    """The metric of one row by itself, or None where it has none: a metric of pooled counts says
+    nothing of a row that adds no count."""
+    if not metric.has_row_values or statistics is None or not any(statistics):
+        return None
+    value = float(metric.value(np.asarray(statistics, dtype=float)))
+    return value if math.isfinite(value) else None
 
 
 def is_correct(sample: Sample, answer: str | None) -> bool:
@@ -126,39 +144,77 @@ def _phrase_iou(sample: Sample, answer: str | None) -> Sequence[float]:
     return (mean_iou(said, [replace(box, label="") for box in sample.boxes]), 1.0)
 
 
-_ACCURACY = Metric("accuracy", _accuracy, mean_value)
-_ROUGE_L = Metric("ROUGE-L F1 (no stemming)", _over_reference(rouge_l), mean_value)
+def _metric(
+    name: str,
+    row: RowStatistics,
+    value: Value = mean_value,
+    /,
+    **settings: str | int | float | bool,
+) -> Metric:
+    """A metric whose signature is its name and `settings`."""
+    return Metric(name, row, value, signature(name, **settings))
+
+
+_ROWS = {"average": "mean of rows", "unparsed": "wrong"}
+_MATCHED = {"match": "hungarian", "over": "larger number of boxes", "empty_reference": "left out"}
+_WORDS = {"tok": "letters and digits", "case": "lower", "level": "mean of rows"}
+_ACCURACY = _metric("accuracy", _accuracy, match="exact set of options", **_ROWS)
+_ROUGE_L = _metric(
+    "ROUGE-L F1 (no stemming)", _over_reference(rouge_l), **_WORDS, stem=False, beta=1
+)
 _OF_FORM: dict[Form, tuple[Metric, ...]] = {
     "options": (_ACCURACY,),
     "boxes": (
-        Metric("mean IoU (matched)", _iou, mean_value),
-        Metric("IoU >= 0.5", _over_half(_iou), mean_value),
-        Metric("specificity", _specificity, mean_value),
+        _metric("mean IoU (matched)", _iou, **_MATCHED, labels="equal", **_ROWS),
+        _metric("IoU >= 0.5", _over_half(_iou), **_MATCHED, labels="equal", **_ROWS),
+        _metric("specificity", _specificity, rows="without a box", **_ROWS),
     ),
-    "report": (Metric("label F1 (micro)", _label_counts, micro_f1_value), _ROUGE_L),
+    "report": (
+        _metric(
+            "label F1 (micro)",
+            _label_counts,
+            micro_f1_value,
+            labels="CheXpert 14 without No Finding",
+            labeller="rules",
+            uncertain="absent",
+            average="micro",
+            zero_division=0,
+        ),
+        _ROUGE_L,
+    ),
     "text": (
-        Metric("token F1", _over_reference(token_f1), mean_value),
-        Metric("token recall", _over_reference(token_recall), mean_value),
-        Metric("exact match", _over_reference(exact_match), mean_value),
+        _metric("token F1", _over_reference(token_f1), **_WORDS, articles="kept"),
+        _metric("token recall", _over_reference(token_recall), **_WORDS, articles="kept"),
+        _metric("exact match", _over_reference(exact_match), normalise="case, space, edges"),
     ),
 }
 _OF_KIND: dict[str, tuple[Metric, ...]] = {
     "multi_choice": (
-        Metric("accuracy (exact set)", _accuracy, mean_value),
-        Metric("Jaccard of the options", _jaccard, mean_value),
+        _metric("accuracy (exact set)", _accuracy, match="exact set of options", **_ROWS),
+        _metric("Jaccard of the options", _jaccard, **_ROWS),
     ),
     "phrase_grounding": (
-        Metric("mean IoU (matched)", _phrase_iou, mean_value),
-        Metric("IoU >= 0.5", _over_half(_phrase_iou), mean_value),
+        _metric("mean IoU (matched)", _phrase_iou, **_MATCHED, labels="ignored", **_ROWS),
+        _metric("IoU >= 0.5", _over_half(_phrase_iou), **_MATCHED, labels="ignored", **_ROWS),
     ),
     "grounded_caption": (_ROUGE_L,),
-    "entities": (Metric("entity F1 (exact)", _over_reference(entity_f1), mean_value),),
+    "entities": (
+        _metric("entity F1 (exact)", _over_reference(entity_f1), pair="words and type", **_ROWS),
+    ),
 }
 
 
 def _recall_metric(classes: Sequence[str]) -> Metric:
     name = "balanced accuracy" if len(classes) == 2 else "macro accuracy"
-    return Metric(name, _recalls(classes), mean_recall_value)
+    return _metric(
+        name,
+        _recalls(classes),
+        mean_recall_value,
+        classes=", ".join(classes),
+        average="macro of recalls",
+        absent_class="left out",
+        unparsed="wrong",
+    )
 
 
 METRICS: dict[str, tuple[Metric, ...]] = {

@@ -1,12 +1,52 @@
-"""Reading what `predict` wrote."""
+"""Reading what `predict` wrote, and what became of each row.
+
+Whatever is not "answered" counts as wrong: it has no answer that a metric could reward.
+"""
 
 from __future__ import annotations
 
 import io
-from typing import Any
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from chexone_ray import storage
+from chexone_ray.answers import parse
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation.kinds import METRICS
+from chexone_ray.records import Sample, sample_from_row
+
+Status = Literal["answered", "unparsed", "refused", "failed"]
+"""`unparsed`: no answer could be read. `refused`: the model declined. `failed`: there was no
+completion, as the image or the engine failed."""
+
+_UNABLE = (
+    r"(?:\bI(?:'m| am| was) (?:sorry,? (?:but )?I(?:'m| am) )?(?:unable|not able|not qualified) to"
+    r"|\bI (?:cannot|can't|can not|could not|couldn't|won't|will not|must decline to)"
+    r"|^(?:sorry,? )?(?:cannot|can't|unable to|not able to))"
+)
+_TO_ANSWER = (
+    r"(?:provide|give|offer|make|render|answer|assist|help|interpret|analy[sz]e|diagnose|determine"
+    r"|comply|fulfil+|complete|generate|(?:view|see|access|process|open) (?:\w+ ){0,3}?"
+    r"(?:images?|x-rays?|radiographs?|films?))"
+)
+_REFUSAL = re.compile(
+    rf"{_UNABLE}(?: \w+)? {_TO_ANSWER}\b"
+    r"|\bunable to provide (?:an? )?(?:\w+ )?(?:diagnos[ie]s|interpretation|medical advice|report)"
+    r"|\bas an AI\b|\bI(?:'m| am) (?:just |only )?an AI\b"
+    r"|\bI do not have (?:the ability|access) to\b|\bI don't have (?:the ability|access) to\b",
+    re.IGNORECASE,
+)
+
+
+def refused(text: str) -> bool:
+    """True where a completion says that it will not or cannot answer.
+
+    To be asked only where no box was found. "I cannot exclude a small effusion" is an answer.
+    """
+    return bool(_REFUSAL.search(" ".join(text.replace("\u2019", "'").split())))
 
 
 def read_rows(uri: str) -> list[dict[str, Any]]:
@@ -25,3 +65,66 @@ def read_rows(uri: str) -> list[dict[str, Any]]:
     for part in storage.list_files(uri, ".parquet"):
         rows += pq.read_table(io.BytesIO(storage.read_bytes(part))).to_pylist()
     return rows
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The rows of one system and kind. `answers[i]` is None unless the row was answered."""
+
+    samples: tuple[Sample, ...]
+    answers: tuple[str | None, ...]
+    statuses: tuple[Status, ...]
+    reasonings: tuple[str, ...]
+
+
+def all_answered(samples: Sequence[Sample], answers: Sequence[str]) -> Judged:
+    """The rows of a system that cannot fail, such as a baseline."""
+    statuses: list[Status] = ["answered"] * len(samples)
+    return Judged(tuple(samples), tuple(answers), tuple(statuses), ("",) * len(samples))
+
+
+def read_predictions(uri: str) -> dict[str, Judged]:
+    """Rows of a committed predictions folder by kind, sorted by id, first completion only.
+
+    Raises:
+        ChexoneError: the folder is not committed, or holds a kind without a metric.
+    """
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in read_rows(uri):
+        if row["kind"] not in METRICS:
+            raise ChexoneError(
+                f"predictions {uri}: kind {row['kind']!r} has no metric; "
+                f"known: {', '.join(METRICS)}"
+            )
+        if row["completion"] == 0:
+            found[row["kind"]].append(row)
+    return {kind: _judged(rows) for kind, rows in found.items()}
+
+
+def _judged(rows: Sequence[Mapping[str, Any]]) -> Judged:
+    rows = sorted(rows, key=lambda row: str(row["id"]))
+    statuses = tuple(map(status_of, rows))
+    return Judged(
+        tuple(sample_from_row(row) for row in rows),
+        tuple(
+            row["predicted_answer"] if status == "answered" else None
+            for row, status in zip(rows, statuses, strict=True)
+        ),
+        statuses,
+        tuple(row["predicted_reasoning"] or "" for row in rows),
+    )
+
+
+def status_of(row: Mapping[str, Any]) -> Status:
+    """What became of one row of predictions.
+
+    In instruct mode a text without a box is read as the answer as a whole, which a refusal is not.
+    A text that was cut off has not come to its answer yet, whatever its reasoning says.
+    """
+    if row["error"]:
+        return "failed"
+    text, answer = row["text"] or "", row["predicted_answer"]
+    without_box = answer is None or not parse(text, row["mode"]).num_boxed
+    if without_box and row["finish_reason"] != "length" and refused(text):
+        return "refused"
+    return "unparsed" if answer is None else "answered"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ from chexone_ray.grpo.ledger import TrainerReport
 from chexone_ray.grpo.progress import step_metrics
 from chexone_ray.grpo.rollouts import Haul, Position, Roller
 from chexone_ray.grpo.workers import Workers
+from chexone_ray.records import Sample
+from chexone_ray.rewards.score import refuse_unscored
 from chexone_ray.training import checkpoint
 from chexone_ray.training.launch import Fit, fit
 
@@ -62,11 +64,11 @@ def train(
             warm.stop()
         return uri
     storage.record_settings(config.output_uri, config)
-    run = warm or start_workers(config)
+    samples, run = _samples(config), warm or start_workers(config)
     with (
         _engines(config, pool) as engines,
         Workers(config, own, run) as workers,
-        closing(_roller(config, engines)) as roller,
+        closing(_roller(config, samples, engines)) as roller,
     ):
         report = workers.next_report()
         with closing(checkpoint.MetricLog(config.output_uri, report.step, on_row)) as rows:
@@ -165,11 +167,19 @@ def _engines(config: GrpoConfig, pool: EnginePool | None) -> Iterator[EnginePool
         yield own
 
 
-def _roller(config: GrpoConfig, engines: EnginePool) -> Roller:
+def _samples(config: GrpoConfig) -> list[Sample]:
+    """The rows to train on. Raises ChexoneError before anything is started for those without a
+    reward."""
     from chexone_ray.data.stream import read_samples
-    from chexone_ray.engine.requests import RequestMaker
 
     samples = read_samples(config.manifest_uri, config.split, (), None)
+    refuse_unscored(samples, config.rewards)
+    return samples
+
+
+def _roller(config: GrpoConfig, samples: Sequence[Sample], engines: EnginePool) -> Roller:
+    from chexone_ray.engine.requests import RequestMaker
+
     maker = RequestMaker(config.model_uri, config.images, config.prompts)
     return Roller(config, samples, maker, engines)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from chexone_ray.grpo.advantages import mean
 from chexone_ray.grpo.batches import PackCounts
 from chexone_ray.grpo.rollouts import Haul, RolloutGroup
+from chexone_ray.rewards.score import part_means
 
 
 def step_metrics(
@@ -56,6 +57,6 @@ def reward_means(groups: Sequence[RolloutGroup]) -> dict[str, float]:
         for scored in group.scores:
             values["grpo/reward"].append(scored.total)
             values[f"grpo/reward/kind/{group.sample.kind}"].append(scored.total)
-            for part, value in scored.parts.items():
-                values[f"grpo/reward/part/{part}"].append(value)
-    return {name: mean(numbers) for name, numbers in sorted(values.items())}
+    parts = part_means(scored for group in groups for scored in group.scores)
+    means = {name: mean(numbers) for name, numbers in sorted(values.items())}
+    return means | {f"grpo/reward/part/{part}": value for part, value in parts.items()}

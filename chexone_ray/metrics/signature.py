@@ -1,7 +1,7 @@
 """The signature printed with every figure: what the number depends on, in one line.
 
-After sacrebleu (Post 2018, "A call for clarity in reporting BLEU scores"): two figures with the same
-signature were computed alike, two with different ones are not to be compared.
+After sacrebleu (Post 2018, "A call for clarity in reporting BLEU scores"): figures with the same
+signature were computed alike, those with different ones are not to be compared.
 """
 
 from __future__ import annotations

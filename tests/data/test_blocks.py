@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import gzip
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chexone_ray import storage
-from chexone_ray.config import RayConfig
-from chexone_ray.data import blocks, build, manifest
+from chexone_ray import images, storage
+from chexone_ray.config import PrepareConfig, RayConfig, SourceConfig
+from chexone_ray.data import blocks, manifest, waves
+from chexone_ray.data.ask import ask
 from chexone_ray.data.blocks import Block, Letter
 from chexone_ray.data.build import prepare, read_sources
+from chexone_ray.errors import ChexoneError
 from tests.data.test_build import everything, settings
 
 WAIT_S = 120.0
@@ -94,9 +99,10 @@ def test_everything_of_the_archive_is_in_the_manifest_or_a_dead_letter(
     patients, *_ = read_sources(config)
     studies = [item.study for found in patients for item in found]
     table = storage.read_bytes(f"{config.sources[0].uri}/mimic-cxr-2.0.0-metadata.csv.gz")
+    twice = sum("metadata" in letter["place"] for letter in letters)
     num_rows = len(gzip.decompress(table).decode().strip().splitlines()) - 1
     images = sum(len(study.images) for study in studies)
-    assert num_rows == images + lost["duplicate_row"] + lost["row_without_id"]
+    assert num_rows == images + twice and twice > 0
     dropped_images = sum(n for reason, n in lost.items() if reason.startswith("image_"))
     assert images == info["num_images"] + dropped_images and dropped_images == 2
     without = lost["study_without_image"] + lost["study_without_question"]
@@ -115,8 +121,8 @@ def test_everything_of_the_archive_is_in_the_manifest_or_a_dead_letter(
 
 
 def small_blocks(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(build, "PATIENTS_PER_CHUNK", 2)
-    patch.setattr(build, "CHUNKS_PER_BLOCK", 1)
+    patch.setattr(waves, "PATIENTS_PER_CHUNK", 2)
+    patch.setattr(waves, "CHUNKS_PER_BLOCK", 1)
 
 
 @pytest.fixture(scope="module")
@@ -164,8 +170,8 @@ def test_a_killed_prepare_goes_on_and_gives_the_same_bytes(
     program = (
         "import sys, time\n"
         "from chexone_ray.config import PrepareConfig\n"
-        "from chexone_ray.data import build, manifest\n"
-        "build.PATIENTS_PER_CHUNK, build.CHUNKS_PER_BLOCK = 2, 1\n"
+        "from chexone_ray.data import build, manifest, waves\n"
+        "waves.PATIENTS_PER_CHUNK, waves.CHUNKS_PER_BLOCK = 2, 1\n"
         f"{hold}"
         "build.prepare(PrepareConfig.model_validate_json(sys.argv[1]))\n"
     )
@@ -184,18 +190,85 @@ def test_a_killed_prepare_goes_on_and_gives_the_same_bytes(
     folder = storage.join(uri, blocks.FOLDER)
     there = set(blocks.finished(folder))
     assert there
-    counts: list[int] = []
-    original = blocks.finished
+    again: set[int] = set()
+    original = waves._ask
 
-    def finished(place: str) -> dict[int, Block]:
-        found = original(place)
-        counts.append(len(found))
-        return found
+    def counted(todo: Any, *others: Any) -> Any:
+        again.update(item["number"] for item in todo)
+        return original(todo, *others)
 
-    monkeypatch.setattr(blocks, "finished", finished)
+    monkeypatch.setattr(waves, "_ask", counted)
     assert prepare(config) == uri
-    assert counts[0] >= len(there), "what was there is not asked again"
+    assert not again & there, "what was there is not asked again"
     loaded = manifest.load(uri)
     assert {part.name: part.sha256 for part in loaded.parts} == whole
     assert len({sample.id for sample in everything(uri)}) == loaded.info["counts"]["rows"]
     assert not storage.exists(folder)
+
+
+@pytest.mark.slow
+def test_a_mended_archive_is_read_again_where_it_was_damaged(
+    ray_local: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_blocks(monkeypatch)
+    rows = [f"{n}.png,s{n},p{n},{('PA', 'lateral')[n % 2]},train" for n in range(8)]
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    table = archive / "studies.csv"
+    table.write_text("\n".join(["image,study,patient,view,split", *rows]) + "\n")
+    for number in range(5):
+        write_film(archive, number)
+    source = SourceConfig(adapter="own_table", uri=str(archive))
+    config = PrepareConfig(
+        output_uri=str(tmp_path / "out"), sources=(source,), kinds=("view",), max_drop_share=0.1
+    )
+    with pytest.raises(ChexoneError, match=r"3 of 8 images are unusable \(image_missing 3"):
+        prepare(config)
+    kept = blocks.finished(storage.join(config.output_uri, blocks.FOLDER))
+    assert {tuple(letter.reason for letter in item.letters) for item in kept.values()} == {()}
+    assert len(kept) == 2, "the two pairs of patients that lost nothing"
+    for number in range(5, 8):
+        write_film(archive, number)
+    again: list[int] = []
+    original = waves._ask
+
+    def counted(todo: Any, *others: Any) -> Any:
+        again.extend(item["number"] for item in todo)
+        return original(todo, *others)
+
+    monkeypatch.setattr(waves, "_ask", counted)
+    uri = prepare(config)
+    assert len(again) == 2 and not set(again) & kept.keys()
+    assert manifest.load(uri).info["num_images"] == 8
+
+
+def write_film(folder: Path, number: int) -> None:
+    pixels = (np.arange(64 * 64).reshape(64, 64) * (number + 1) % 251).astype(np.uint8)
+    (folder / f"{number}.png").write_bytes(images.to_png(pixels))
+
+
+def test_a_wrong_folder_is_told_after_the_first_wave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waves, "num_cpus", lambda: 1)
+    monkeypatch.setattr(waves, "BLOCKS_PER_WAVE", 2)
+    monkeypatch.setattr(waves, "ROUNDS_PER_WAVE", 1)
+    small_blocks(monkeypatch)
+    table = tmp_path / "studies.csv"
+    rows = [f"{n}.png,s{n},p{n},PA,train" for n in range(40)]
+    table.write_text("\n".join(["image,study,patient,view,split", *rows]) + "\n")
+    source = SourceConfig(adapter="own_table", uri=str(tmp_path))
+    config = PrepareConfig(output_uri=str(tmp_path / "out"), sources=(source,))
+    patients, *_ = read_sources(config)
+    looked_at: list[int] = []
+
+    def here(todo: Any, folder: str, *_: Any) -> Any:
+        for item in todo:
+            looked_at.append(item["number"])
+            chunks = pickle.loads(zlib.decompress(item["chunks"]))
+            yield ask(chunks, item["number"], "unused", config)[2]
+
+    monkeypatch.setattr(waves, "_ask", here)
+    with pytest.raises(ChexoneError, match=r"^own_table: 4 of 4 images are unusable"):
+        waves.ask_all(patients, str(tmp_path / "blocks"), config)
+    assert looked_at == [0, 1]

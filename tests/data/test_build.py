@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -10,10 +11,11 @@ import pytest
 
 from chexone_ray import images, storage
 from chexone_ray.config import ImageConfig, PrepareConfig, RayConfig, SourceConfig
-from chexone_ray.data import manifest
+from chexone_ray.data import manifest, waves
 from chexone_ray.data.build import prepare, read_sources
-from chexone_ray.data.choose import choose, kept, removed, undecided
+from chexone_ray.data.choose import COLUMNS, Removed, choose, kept, removed, undecided
 from chexone_ray.data.phantom import random_phantom
+from chexone_ray.data.refuse import problems
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.data.stream import read_samples
 from chexone_ray.errors import ChexoneError
@@ -43,7 +45,9 @@ def everything(uri: str) -> list[Sample]:
 
 def groups(rows: list[tuple[str, str, str, str, int]]) -> Any:
     names = ("split", "kind", "group", "cls", "rank")
-    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
+    return pa.Table.from_pylist(
+        [dict(zip(names, row, strict=True)) | {"dataset": "d"} for row in rows]
+    )
 
 
 PURE = settings("unused", "unused")
@@ -99,15 +103,13 @@ def test_only_what_a_rule_may_remove_is_held_and_removals_are_told_by_reason() -
     held = undecided(groups(rows), config)
     assert held["kind"].to_pylist() == ["presence"] * 3 + ["view"] * 3
     assert removed(held, choose(held, config)) == {
-        ("train", "presence", "question_balanced_away"): 1,
-        ("train", "view", "question_over_max_per_kind"): 1,
+        Removed("train", "presence", "d", "question_balanced_away"): 1,
+        Removed("train", "view", "d", "question_over_max_per_kind"): 1,
     }
 
 
 def test_choose_of_nothing_keeps_no_limit() -> None:
-    schema = pa.schema(
-        [(n, pa.string()) for n in ("split", "kind", "group", "cls")] + [("rank", pa.int64())]
-    )
+    schema = pa.schema([(name, pa.int64() if name == "rank" else pa.string()) for name in COLUMNS])
     assert choose(schema.empty_table(), PURE) == {}
 
 
@@ -129,14 +131,20 @@ def prepared(s3: Any, ray_local: None, archive_uri: str) -> tuple[PrepareConfig,
 
 
 @pytest.mark.slow
-def test_same_settings_give_the_same_bytes(prepared: tuple[PrepareConfig, str], s3: Any) -> None:
+def test_same_settings_give_the_same_bytes_on_one_cpu_and_in_waves(
+    prepared: tuple[PrepareConfig, str], s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config, uri = prepared
+    monkeypatch.setattr(waves, "num_cpus", lambda: 1)
+    monkeypatch.setattr(waves, "BLOCKS_PER_WAVE", 1)
+    monkeypatch.setattr(waves, "ROUNDS_PER_WAVE", 1)
     again = prepare(config.model_copy(update={"output_uri": s3.folder("build/second")}))
-    first = {part.name: part.sha256 for part in manifest.load(uri).parts}
-    assert {part.name: part.sha256 for part in manifest.load(again).parts} == first
-    for name in first:
+    names = [file.removeprefix(f"{uri}/") for file in storage.list_files(uri)]
+    assert {file.removeprefix(f"{again}/") for file in storage.list_files(again)} == set(names)
+    assert {"dropped.parquet", "duplicates.parquet", "manifest.json", "CARD.md"} <= set(names)
+    for name in set(names) - {"config.json"}:  # which names the output
         data = storage.read_bytes(storage.join(uri, name))
-        assert data == storage.read_bytes(storage.join(again, name))
+        assert data == storage.read_bytes(storage.join(again, name)), name
 
 
 @pytest.mark.slow
@@ -165,7 +173,7 @@ def test_counts_of_the_manifest_are_those_of_its_rows(
     assert info["counts"]["split"] == Counter(sample.split for sample in found)
     assert info["dropped"]["image_truncated"] == 1
     assert info["dropped"]["image_missing"] == 1
-    assert info["dropped"]["duplicate_row"] == 1
+    assert info["dropped"]["duplicate_row"] == 3, "a film that is there twice, and its boxes"
     assert len({sample.id for sample in found}) == len(found)
 
 
@@ -278,3 +286,30 @@ def test_a_table_of_ones_own_becomes_questions(s3: Any, ray_local: None) -> None
         prepare(config)
     storage.delete(f"{root}/studies.csv")
     assert prepare(config) == uri, "an archive may go once its manifest is there"
+
+
+def test_only_a_manifests_own_files_are_cleared(tmp_path: Path) -> None:
+    own = ("part-train-00000.parquet", "manifest.json", "CARD.md", "duplicates.parquet")
+    others = (
+        *("part-1.zip", "part-train.csv", "prepared/manifest.json", "notes.txt"),
+        *("prepared/part-train-00000.parquet", "archive/part-test-00001.parquet"),
+    )
+    for name in (*own, *others):
+        place = tmp_path / "out" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"x")
+    manifest.clear(str(tmp_path / "out"))
+    left = {str(f.relative_to(tmp_path / "out")) for f in tmp_path.rglob("*") if f.is_file()}
+    assert left == set(others)
+
+
+def test_a_manifest_in_its_archive_and_a_set_without_its_images_are_refused() -> None:
+    sources = (
+        SourceConfig(adapter="own_table", uri="s3://b/archive"),
+        SourceConfig(adapter="ms_cxr", uri="s3://b/ms-cxr"),
+    )
+    found = list(problems(PrepareConfig(output_uri="s3://b/archive/", sources=sources)))
+    assert [problem.partition(":")[0] for problem in found] == [
+        "output_uri is the own_table archive s3",
+        "ms_cxr has no images of its own",
+    ]

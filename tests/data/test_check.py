@@ -22,7 +22,7 @@ def write(path: Path, *lines: str) -> None:
 
 
 def settings(*sources: SourceConfig, **changes: Any) -> PrepareConfig:
-    return PrepareConfig(output_uri="unused", sources=sources, check=True, **changes)
+    return PrepareConfig(output_uri="unused-output", sources=sources, check=True, **changes)
 
 
 def own(root: Path, **changes: Any) -> SourceConfig:

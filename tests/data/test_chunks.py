@@ -11,35 +11,31 @@ from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.ask import ask
 from chexone_ray.data.build import read_sources
 from chexone_ray.data.chunks import chunked
-from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.shelf import Entry, ShelvedPatient
 from chexone_ray.data.splits import assign
-from chexone_ray.records import ImageRef, Study
 
 CONFIG = PrepareConfig(
-    output_uri="unused", sources=(SourceConfig(adapter="own_table", uri="unused"),)
+    output_uri="unused-output", sources=(SourceConfig(adapter="own_table", uri="unused"),)
 )
 
 
-def patient(number: int, dataset: str = "own_table", split: str = "") -> list[PendingStudy]:
-    refs = (ImageRef(f"{number}.png"),)
-    return [PendingStudy(Study(dataset, f"p{number}", f"s{number}", refs, archive_split=split))]
+def patient(number: int, dataset: str = "own_table", split: str = "") -> ShelvedPatient:
+    entry = Entry(f"p{number}", "", f"s{number}", dataset, split, 0, 0)
+    return ShelvedPatient((entry,), split)
 
 
-def split_of(studies: list[PendingStudy]) -> str:
-    study = studies[0].study
-    return assign(study.patient, study.archive_split, CONFIG.seed, CONFIG)
+def split_of(one: ShelvedPatient) -> str:
+    return assign(one.patient, one.split, CONFIG.seed, CONFIG)
 
 
 def test_a_held_out_patient_has_company() -> None:
     patients = [patient(n, ("own_table", "padchest")[n % 5 == 0]) for n in range(1000)]
     chunks = chunked(patients, 32, CONFIG)
-    found = [studies for chunk in chunks for studies in chunk]
-    assert len(found) == 1000 and {id(item) for item in found} == set(map(id, patients))
+    assert sorted(number for chunk in chunks for number in chunk) == list(range(1000))
     for chunk in chunks:
-        assert len({(studies[0].study.dataset, split_of(list(studies))) for studies in chunk}) == 1
-        numbers = [int(studies[0].study.patient[1:]) for studies in chunk]
-        assert numbers == sorted(numbers), "in the order of the tables"
-    test = [chunk for chunk in chunks if split_of(list(chunk[0])) == "test"]
+        assert len({(patients[n].dataset, split_of(patients[n])) for n in chunk}) == 1
+        assert list(chunk) == sorted(chunk), "in the order of the tables"
+    test = [chunk for chunk in chunks if split_of(patients[chunk[0]]) == "test"]
     assert 10 < sum(map(len, test)) < 35 and all(len(chunk) > 1 for chunk in test)
 
 
@@ -68,6 +64,7 @@ def test_pairs_are_asked_in_a_split_of_two_in_a_hundred(tmp_path: Path) -> None:
         update={"sources": (source,), "kinds": ("image_text_matching", "image_text_selection")}
     )
     patients, *_ = read_sources(config)
-    rows_found, *_ = ask(chunked(patients, 32, config), 0, "unused", config)
+    chunks = [[patients[n] for n in chunk] for chunk in chunked(patients.shelved, 32, config)]
+    rows_found, *_ = ask(chunks, 0, "unused", config)
     held_out = [row for row in rows_found.to_pylist() if row["split"] == "test"]
     assert {row["patient"] for row in held_out} == {"p7", "p57"}

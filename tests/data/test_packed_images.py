@@ -52,7 +52,7 @@ def write(path: Path, *lines: str) -> None:
 
 def settings(adapter: Any, root: Path, *packed: str, **changes: Any) -> PrepareConfig:
     source = SourceConfig(adapter=adapter, uri=str(root), packed=packed)
-    return PrepareConfig(output_uri="unused", sources=(source,), **changes)
+    return PrepareConfig(output_uri="unused-output", sources=(source,), **changes)
 
 
 def places(config: PrepareConfig) -> dict[str, str]:

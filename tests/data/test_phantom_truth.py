@@ -13,7 +13,7 @@ from chexone_ray.metrics.labeller import heart_size
 from chexone_ray.records import ImageRef, Study
 
 CONFIG = PrepareConfig(
-    output_uri="unused", sources=(SourceConfig(adapter="mimic_cxr_jpg", uri="unused"),)
+    output_uri="unused-output", sources=(SourceConfig(adapter="mimic_cxr_jpg", uri="unused"),)
 )
 NAMES = ("pleural effusion", "pneumothorax", "consolidation", "nodule", "pacemaker", "tube")
 

@@ -47,6 +47,15 @@ def test_the_last_source_is_looked_at_before_the_first_is_read(
     assert list(out.iterdir()) == [], "the probe is deleted again"
 
 
+def test_the_columns_of_tables_with_tabs_are_looked_at(tmp_path: Path) -> None:
+    table = tmp_path / "derivatives" / "labels" / "labels_covid19_posi.tsv"
+    table.parent.mkdir(parents=True)
+    table.write_text("PatientID\tReportID\tStudy\np\tr\ts\n")
+    source = SourceConfig(adapter="bimcv_covid19", uri=str(tmp_path))
+    with pytest.raises(ChexoneError, match=r'posi\.tsv has no column "Labels"'):
+        preflight(PrepareConfig(output_uri=str(tmp_path / "out"), sources=(source,)))
+
+
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     source = own(tmp_path / "first", "image,study\na.png,s\n")
     (tmp_path / "file").write_text("no folder")

@@ -18,7 +18,7 @@ from chexone_ray.evaluation.kinds import is_correct
 from chexone_ray.records import Box, ImageRef, Phrase, Question, Sample, Study
 
 SOURCE = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
-CONFIG = PrepareConfig(output_uri="unused", sources=(SOURCE,), instruct_share=0.0)
+CONFIG = PrepareConfig(output_uri="unused-output", sources=(SOURCE,), instruct_share=0.0)
 PA = ImageRef("pa.jpg", "PA", "current", 100, 100)
 SIDE = ImageRef("side.jpg", "lateral", "current", 100, 100)
 EFFUSION = Study(
@@ -319,9 +319,11 @@ def test_the_data_sets_own_questions() -> None:
     study = replace(
         EFFUSION,
         questions=(
-            Question("q1", "closed_vqa", "Which?", ("edema",), ("mass", "edema"), (1,), "Seen."),
+            Question(
+                "q1", "closed_vqa", "Which?", ("edema",), ("mass", "edema"), (1,), "Seen.", "skill"
+            ),
             Question("q2", "closed_vqa", "Is it large?", ("no",)),
-            Question("q3", "open_vqa", "Where is it?", ("left",)),
+            Question("q3", "open_vqa", "Where is it?", ("left",), topic="place"),
             Question("q4", "text_qa", "Text: all well. Who is ill?", ("nobody",)),
         ),
         caption="Chest radiograph with an effusion.",
@@ -332,7 +334,8 @@ def test_the_data_sets_own_questions() -> None:
     assert sorted(o[4:] for o in option.options) == ["edema", "mass"]
     assert is_correct(option, "edema") and (option.reasoning, option.mode) == ("Seen.", "reasoning")
     assert (plain.answer, plain.images, plain.mode) == ("no", (SIDE, PA), "instruct")
-    assert [s.answer for s in ask("open_vqa", study)] == ["left"]
+    assert [(s.answer, s.topic) for s in ask("open_vqa", study)] == [("left", "place")]
+    assert (option.topic, plain.topic) == ("skill", "")
     assert [(s.answer, s.images) for s in ask("text_qa", study)] == [("nobody", ())]
     (caption,) = ask("caption", study, max_views=1)
     assert (caption.answer, caption.images) == (study.caption, (SIDE,))
@@ -373,7 +376,22 @@ def test_others_are_of_the_same_data_set_and_split_and_priors_of_the_same_data_s
     compared = replace(EFFUSION, findings=EFFUSION.findings + " The effusion is larger.")
     elsewhere = replace(EFFUSION, dataset="other", study="s0", date="1")
     held_out = replace(CLEAR, archive_split="test")
-    assert not list(_chunk_rows([[elsewhere, compared], [held_out]], config))
-    rows = list(_chunk_rows([[compared], [CLEAR]], config))
+    assert not list(_chunk_rows([[read(elsewhere), read(compared)], [read(held_out)]], config))
+    rows = list(_chunk_rows([[read(compared)], [read(CLEAR)]], config))
     assert [row["kind"] for row in rows] == ["image_text_matching"] * 2
-    assert {row["group"] for row in rows} == {"image_text_matching"}
+    assert {row["group"] for row in rows} == {f"image_text_matching/{EFFUSION.dataset}"}
+
+
+def read(study: Study) -> tuple[Study, Study | None]:
+    return study, study
+
+
+def test_a_lost_prior_is_not_replaced_by_the_one_before_it() -> None:
+    config = CONFIG.model_copy(update={"kinds": ("progression_findings",)})
+    now = replace(EFFUSION, findings=EFFUSION.findings + " The effusion is larger.", date="3")
+    first, second = (
+        replace(CLEAR, patient=now.patient, study=f"before {date}", date=date) for date in "12"
+    )
+    (row,) = _chunk_rows([[read(first), read(second), read(now)]], config)
+    assert row["images"][0]["uri"] == second.images[0].uri
+    assert not list(_chunk_rows([[read(first), (second, None), read(now)]], config))

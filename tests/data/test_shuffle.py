@@ -8,13 +8,13 @@ import pytest
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import blocks
 from chexone_ray.data.ask import _is_mixed_in, _Tally
-from chexone_ray.data.blocks import Block
+from chexone_ray.data.blocks import Block, Letter
 from chexone_ray.data.choose import share_of
 from chexone_ray.data.refuse import problems
 from chexone_ray.data.shuffle import Stretch, _route, phase_of, plan
 
 SOURCE = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
-CONFIG = PrepareConfig(output_uri="unused", sources=(SOURCE,))
+CONFIG = PrepareConfig(output_uri="unused-output", sources=(SOURCE,))
 PHASES = (("view", "presence"), ("findings",))
 
 
@@ -68,11 +68,7 @@ def test_rows_go_to_the_parts_of_their_phase_by_their_key(tmp_path: object) -> N
         ("train", 2): Stretch(1, 2, 2),
         ("test", 0): Stretch(0, 1, 1),
     }
-    import dataclasses
-    import json
-
-    batch = pa.table({"block": [json.dumps(dataclasses.asdict(block))]})
-    routed = _route(batch, parts, {}, PHASES)
+    routed = _route(pa.table({"uri": [block.uri]}), parts, {}, PHASES)
     assert routed["part"].to_pylist() == ["train-0", "train-1", "train-2", "test-0"]
 
 
@@ -87,7 +83,7 @@ def test_mixing_multiplies_and_thins_training_rows_by_their_rank() -> None:
     assert not _is_mixed_in({**low, "rank": 0}, config(mix={"side": 0.0}))
     tally = _Tally()
     tally.lose_thinned([low, high], [low])
-    assert [(letter.reason, letter.count) for letter in tally.letters] == [("question_thinned", 1)]
+    assert tally.letters == [Letter("mimic_cxr_jpg", "question_thinned", "side", 1)]
 
 
 def test_names_that_mean_nothing_are_refused() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from chexone_ray import images
 from chexone_ray.config import ImageConfig
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError, ImageError
-from chexone_ray.records import Box, ImageRef, Sample
+from chexone_ray.records import Box, ImageRef, Sample, sample_from_row, sample_to_row
 
 CONFIG = ImageConfig(max_pixels=12_544)
 
@@ -48,10 +49,28 @@ def test_samples_come_back_in_order(uri: str) -> None:
     assert stream.read_samples(uri, "test") == [sample(99, split="test")]
 
 
+def test_a_manifest_of_before_there_were_topics(uri: str) -> None:
+    (part,) = (part for part in manifest.load(uri).parts if part.split == "test")
+    place = Path(uri) / part.name
+    pq.write_table(pq.read_table(place).drop_columns("topic"), place)
+    assert stream.read_samples(uri, "test") == [sample(99, split="test")]
+    row = sample_to_row(sample(99, split="test"))
+    assert sample_from_row(row | {"topic": None}) == sample(99, split="test")
+
+
 def test_kinds_and_limits(uri: str) -> None:
     assert [s.study for s in stream.read_samples(uri, "train", ("view",), 3)] == ["s1", "s3", "s5"]
     found = stream.read_samples(uri, "train", max_per_kind=2)
     assert [s.study for s in found] == ["s0", "s1", "s2", "s3"]
+
+
+@pytest.mark.parametrize("kinds", [(), ("view",), ("side",), ("view", "side"), ("choice",)])
+@pytest.mark.parametrize("most", [None, 1, 12, 99])
+def test_rows_are_counted_as_they_are_read(
+    uri: str, kinds: tuple[str, ...], most: int | None
+) -> None:
+    found = stream.read_samples(uri, "train", kinds, most)
+    assert stream.count_samples(uri, "train", kinds, most) == len(found)
 
 
 def test_an_empty_split_and_a_missing_manifest_are_told(uri: str, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from chexone_ray.kinds import KINDS
 from chexone_ray.records import Box, ImageRef, Sample, Study
 
 SOURCE = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
-CONFIG = PrepareConfig(output_uri="unused", sources=(SOURCE,), instruct_share=0.0)
+CONFIG = PrepareConfig(output_uri="unused-output", sources=(SOURCE,), instruct_share=0.0)
 EFFUSION = Box("pleural effusion", (0.6, 0.55, 0.9, 0.75))
 FINDINGS = (
     "The heart is normal in size. There is a small left pleural effusion. No pneumothorax. "
@@ -213,9 +213,13 @@ def test_kinds_are_limited_by_the_configuration() -> None:
 
 
 def test_balance_groups() -> None:
-    assert balance_group("d/s/presence/nodule", "presence", "yes") == ("presence/nodule", "yes")
+    assert balance_group("d/s/presence/nodule", "presence", "yes") == ("presence/d/nodule", "yes")
+    assert balance_group("e/s/presence/nodule", "presence", "no") == ("presence/e/nodule", "no")
     assert balance_group("d/s/view/0", "view", "PA") is None
-    assert balance_group("d/s/view_matching/pair", "view_matching", "no") == ("view_matching", "no")
+    assert balance_group("d/s/view_matching/pair", "view_matching", "no") == (
+        "view_matching/d",
+        "no",
+    )
 
 
 def test_every_kind_has_a_maker_and_five_wordings_of_its_own() -> None:

@@ -19,14 +19,12 @@ from chexone_ray.data.traces import (
     TEXT_SHOWN,
     Verdict,
     best,
-    borne_out,
-    entity_precision,
     has_reference,
     judge,
-    repetition,
     teacher_prompt,
 )
 from chexone_ray.kinds import KINDS
+from chexone_ray.metrics.factuality import borne_out, entity_precision, repetition
 from chexone_ray.records import Box, ImageRef, Sample, Study
 
 FILTERS = TraceFilters()
@@ -305,7 +303,7 @@ def test_best_agrees_most_then_states_least_that_is_not_borne_out_then_comes_fir
 
 def test_the_traces_that_prepare_writes_and_reports_as_their_own_trace_pass() -> None:
     config = PrepareConfig(
-        output_uri="unused",
+        output_uri="unused-output",
         sources=(SourceConfig(adapter="own_table", uri="unused"),),
         instruct_share=0.0,
         archive_splits=True,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -14,10 +16,13 @@ import pytest
 
 from chexone_ray import boxes, storage
 from chexone_ray.config import EvaluateConfig
+from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation import harness
-from chexone_ray.evaluation.harness import evaluate
-from chexone_ray.evaluation.kinds import METRICS
+from chexone_ray.evaluation.harness import SettingRuns, evaluate, evaluate_settings
+from chexone_ray.evaluation.kinds import METRICS, row_value
+from chexone_ray.evaluation.measures import counted, row_statistics
+from chexone_ray.evaluation.predictions import Judged, all_answered
+from chexone_ray.evaluation.rows import rows_schema, rows_table
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.predict import result_schema
 from chexone_ray.records import Box, ImageRef, Sample, sample_to_row
@@ -36,23 +41,31 @@ SAMPLE = Sample(
 )
 
 
-def write(folder: Path, answers: list[str | None], errors: dict[int, str] | None = None) -> str:
-    """A committed predictions folder: row i of patient i // 2 with answer i (None: unparsed)."""
+def write(
+    folder: Path,
+    answers: Sequence[str | None],
+    errors: Mapping[int, str] = MappingProxyType({}),
+    unparsed: str = "",
+    topics: Sequence[str] = ("",),
+) -> str:
+    """A committed predictions folder: row i of patient i // 2 with answer i (None: `unparsed` was
+    said), topics in turn."""
     rows: list[dict[str, Any]] = []
     for i, answer in enumerate(answers):
-        sample = replace(SAMPLE, id=str(i), patient=f"p{i // 2}")
+        topic = topics[i % len(topics)]
+        sample = replace(SAMPLE, id=f"{i:03}", patient=f"p{i // 2}", topic=topic)
         rows.append(
             sample_to_row(sample)
             | {
                 "completion": 0,
-                "text": answer or "",
+                "text": unparsed if answer is None else f"\\boxed{{{answer}}}",
                 "predicted_reasoning": "",
                 "predicted_answer": answer,
                 "parsed": answer is not None,
                 "finish_reason": "stop",
                 "num_tokens": 1,
                 "mean_logprob": 0.0,
-                "error": (errors or {}).get(i, ""),
+                "error": errors.get(i, ""),
             }
         )
     sink = io.BytesIO()
@@ -85,25 +98,122 @@ def test_table_counts_what_failed_as_wrong(tmp_path: Path) -> None:
     assert (a["num_unparsed"], a["num_failed"]) == (1, 1)
     # Each patient has one right row of two, so no draw differs.
     assert (a["low"], a["high"]) == (0.5, 0.5)
+    assert (a["setting"], a["topic"], a["headline"], a["baseline"]) == ("", "", True, False)
+    assert a["signature"].startswith("accuracy|match:exact set of options|")
     assert (b["value"], b["num_unparsed"]) == (1.0, 0)
     (difference,) = json.loads((out / "differences.json").read_text())
     assert (difference["first"], difference["second"], difference["value"]) == ("a", "b", 0.5)
-    assert RESEARCH_USE_ONLY in (out / "table.md").read_text()
+    # Both patients gain one row: all or none of the swaps are as large, 2 of 4.
+    assert difference["p_value"] == pytest.approx(0.5, abs=0.03)
+    assert difference["p_holm"] == difference["p_value"], "one test is a family of one"
+    assert (difference["mcnemar_p"], difference["mcnemar_test"]) == (0.5, "McNemar, exact binomial")
+    for name in ("table.md", "table.tex", "table.html"):
+        assert RESEARCH_USE_ONLY in (out / name).read_text()
+
+
+def test_rows_hold_what_was_said_and_scored(tmp_path: Path) -> None:
+    declined = "I'm sorry, but I cannot provide a diagnosis."
+    first = write(tmp_path / "a", ["normal", None, None, "Normal."], {2: "engine: x"}, declined)
+    out = run(tmp_path, {"a": first})
     rows = pq.read_table(out / "rows.parquet").to_pylist()
-    assert [r["statistics"] for r in rows if r["model"] == "a"] == [[1, 1], [0, 1], [0, 1], [1, 1]]
+    assert [row["status"] for row in rows] == ["answered", "refused", "failed", "answered"]
+    assert [row["predicted_answer"] for row in rows] == ["normal", None, None, "Normal."]
+    assert [dict(row["scores"]) for row in rows] == [
+        {"accuracy": score} for score in (1.0, 0.0, 0.0, 1.0)
+    ]
+    assert rows[0]["question"] == SAMPLE.question and rows[0]["answer"] == "normal"
+    assert rows[0]["images"][0]["uri"] == "x" and rows[0]["setting"] == ""
+    (figure,) = json.loads((out / "table.json").read_text())
+    assert (figure["num_refused"], figure["num_unparsed"], figure["num_failed"]) == (1, 0, 1)
+    (outcome,) = json.loads((out / "outcomes.json").read_text())
+    assert outcome == {
+        "setting": "", "model": "a", "num_rows": 4, "num_unparsed": 0, "num_refused": 1,
+        "num_failed": 1,
+    }  # fmt: skip
+
+
+def test_boxes_are_in_the_rows(tmp_path: Path) -> None:
+    box = Box("nodule", (0.1, 0.1, 0.3, 0.3))
+    sample = replace(SAMPLE, kind="grounding", boxes=(box,), answer=boxes.encode([box]))
+    judged = all_answered([sample, sample], [boxes.encode([box]), "No nodule detected."])
+    table = pq.read_table(io.BytesIO(rows_table({"s": {"m": {"grounding": judged}}})))
+    first, second = table.to_pylist()
+    assert first["predicted_boxes"] == first["boxes"] and second["predicted_boxes"] == []
+    assert first["boxes"][0]["xyxy"] == pytest.approx([0.1, 0.1, 0.3, 0.3])
+    assert dict(first["scores"]) == {"mean IoU (matched)": 1.0, "IoU >= 0.5": 1.0}
+    assert table.schema.names == rows_schema().names
+
+
+def test_a_report_without_a_label_has_no_f1_of_its_own() -> None:
+    f1, rouge = METRICS["findings"]
+    sample = replace(SAMPLE, kind="findings", answer="The lungs are clear.")
+    assert row_value(f1, f1.row(sample, sample.answer)) is None
+    assert row_value(rouge, rouge.row(sample, sample.answer)) == 1.0
+    assert row_value(f1, f1.row(sample, "There is a pneumothorax.")) == 0.0
+
+
+def test_settings_topics_baselines_and_families(tmp_path: Path) -> None:
+    """Two settings; topics "x" and "y" take turns; 40 patients with two rows each."""
+    right, wrong = ["normal"] * 80, ["enlarged"] * 80
+    half = ["normal", "enlarged"] * 40
+    uris = {
+        name: write(tmp_path / name, answers, topics=("x", "y"))
+        for name, answers in (("right", right), ("wrong", wrong), ("half", half))
+    }
+    manifest_uri = str(tmp_path / "manifest")
+    train = [replace(SAMPLE, id=f"t{i}", split="train", answer=a) for i, a in enumerate("nnm")]
+    manifest.write_samples(manifest_uri, train, {"seed": 0})
+    settings = {
+        "first": SettingRuns(manifest_uri, {"wrong": uris["wrong"], "right": uris["right"]}),
+        "second": SettingRuns(manifest_uri, {"wrong": uris["wrong"], "half": uris["half"]}),
+    }
+    out = tmp_path / "out"
+    evaluate_settings(str(out), settings, bootstrap=100, randomisations=999)
+    figures = json.loads((out / "table.json").read_text())
+    assert [f["topic"] for f in figures if f["setting"] == "second" and f["model"] == "half"] == [
+        "", "x", "y",
+    ]  # fmt: skip
+    values = {(f["setting"], f["topic"], f["model"]): f["value"] for f in figures}
+    assert values["second", "x", "half"] == 1.0 and values["second", "y", "half"] == 0.0
+    assert values["second", "", "half"] == 0.5 and values["first", "y", "right"] == 1.0
+    blind = {f["model"] for f in figures if f["baseline"]}
+    assert blind == {"majority", "random", "majority of the question"}
+    found = json.loads((out / "differences.json").read_text())
+    models = [d for d in found if not d["baseline"]]
+    assert [(d["setting"], d["first"], d["second"]) for d in models] == [
+        ("first", "wrong", "right"),
+        ("second", "wrong", "half"),
+    ]
+    # Two tests at the smallest p of 999 draws: both corrected by 2.
+    assert [d["p_value"] for d in models] == [0.001, 0.001]
+    assert [d["p_holm"] for d in models] == pytest.approx([0.002, 0.002])
+    against = {(d["first"], d["second"]) for d in found if d["baseline"]}
+    assert against == {(b, m) for b in ("majority", "random") for m in ("wrong", "right", "half")}
+    assert "family of all 2 headline tests" in (out / "table.md").read_text()
+
+
+def test_tests_can_be_left_out(tmp_path: Path) -> None:
+    first, second = (write(tmp_path / name, ["normal"] * 4) for name in "ab")
+    out = tmp_path / "out"
+    runs = SettingRuns("", {"a": first, "b": second})
+    evaluate_settings(str(out), {"": runs}, bootstrap=10, baselines=False, randomisations=0)
+    (difference,) = json.loads((out / "differences.json").read_text())
+    assert (difference["p_value"], difference["p_holm"], difference["test"]) == (None, None, "")
+    assert "McNemar" not in (out / "table.md").read_text()
 
 
 def test_unparsed_and_failed_are_counted_among_the_rows_of_the_metric() -> None:
     box = Box("nodule", (0.1, 0.1, 0.3, 0.3))
     boxed = replace(SAMPLE, kind="grounding", boxes=(box,))
     empty = replace(SAMPLE, kind="grounding", boxes=())
-    rows = harness.Judged(
+    rows = Judged(
         (boxed, boxed, boxed, empty, empty),
         (None, None, boxes.encode([box]), None, "No nodule detected."),
-        (False, True, False, False, False),
+        ("unparsed", "failed", "answered", "unparsed", "answered"),
+        ("",) * 5,
     )
-    found = {m.name: harness._counted(m, rows) for m in METRICS["grounding"]}
-    counts = {name: (c.num_rows, c.num_unparsed, c.num_failed) for name, c in found.items()}
+    found = {m.name: counted(rows, row_statistics(m, rows)) for m in METRICS["grounding"]}
+    counts = {name: (len(c.rows), c.num_unparsed, c.num_failed) for name, c in found.items()}
     assert counts == {
         "mean IoU (matched)": (3, 1, 1),
         "IoU >= 0.5": (3, 1, 1),
@@ -121,3 +231,20 @@ def test_models_must_have_answered_the_same_rows(tmp_path: Path) -> None:
 def test_an_unfinished_prediction_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ChexoneError, match="not complete"):
         run(tmp_path, {"a": str(tmp_path / "nothing")})
+
+
+def test_a_model_cannot_be_called_like_a_baseline(tmp_path: Path) -> None:
+    manifest_uri = str(tmp_path / "manifest")
+    manifest.write_samples(manifest_uri, [replace(SAMPLE, split="train")], {"seed": 0})
+    runs = SettingRuns(manifest_uri, {"random": write(tmp_path / "a", ["normal"])})
+    with pytest.raises(ChexoneError, match="'random' like a baseline"):
+        evaluate_settings(str(tmp_path / "out"), {"": runs})
+
+
+def test_a_manifest_without_a_train_split_has_no_baselines(tmp_path: Path) -> None:
+    manifest_uri = str(tmp_path / "manifest")
+    manifest.write_samples(manifest_uri, [SAMPLE], {"seed": 0})
+    runs = SettingRuns(manifest_uri, {"a": write(tmp_path / "a", ["normal"])})
+    evaluate_settings(str(tmp_path / "out"), {"": runs}, bootstrap=10)
+    figures = json.loads((tmp_path / "out" / "table.json").read_text())
+    assert [figure["model"] for figure in figures] == ["a"]

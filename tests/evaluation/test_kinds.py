@@ -137,3 +137,31 @@ def test_baselines_that_know_the_question() -> None:
     assert pick(choice("(A)", "mass", "edema")) == "(B)"
     assert pick(choice("(A)", "nodule", "edema")) == "(A)"
     assert pick(choice("(B)", "mass", "never seen")) == "(A)"
+
+
+@pytest.mark.parametrize("kind", ["presence", "choice", "grounding", "findings", "open_vqa"])
+def test_majority_and_random_exist_for_every_kind(kind: str) -> None:
+    answers = ["b", "b", "a"]
+    train = [replace(SAMPLE, id=f"t{i}", kind=kind, answer=a) for i, a in enumerate(answers)]
+    found = baselines_of(kind, train)
+    assert found["majority"](SAMPLE) == "b"
+    said = {found["random"](replace(SAMPLE, id=str(i), kind=kind)) for i in range(40)}
+    assert said == {"a", "b"}
+
+
+def test_random_is_uniform_and_seeded() -> None:
+    options = ("(A) one", "(B) two", "(C) three", "(D) four")
+    samples = [replace(SAMPLE, id=str(i), kind="choice", options=options) for i in range(2000)]
+    train = [replace(SAMPLE, kind="choice", answer="(A)", options=options)] * 5
+    pick = baselines_of("choice", train, seed=1)["random"]
+    said = [pick(sample) for sample in samples]
+    for letter in "ABCD":
+        # 500 expected, standard deviation 19
+        assert said.count(f"({letter})") == pytest.approx(500, abs=80)
+    assert [pick(sample) for sample in reversed(samples)] == said[::-1], "whatever the order"
+    assert [baselines_of("choice", train, seed=2)["random"](s) for s in samples] != said
+    # A closed question is guessed by chance however uneven its training answers are.
+    uneven = [replace(SAMPLE, answer=a) for a in ["yes"] * 99 + ["no"]]
+    guess = baselines_of("presence", uneven)["random"]
+    no = [guess(replace(SAMPLE, id=str(i))) for i in range(1000)].count("no")
+    assert no == pytest.approx(500, abs=80)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from chexone_ray.evaluation.statistics import bootstrap, paired_difference, patient_totals
+from chexone_ray.evaluation.statistics import (
+    bootstrap,
+    paired_difference,
+    patient_totals,
+    wilson,
+)
 from chexone_ray.metrics.summable import mean_recall_value, mean_value, micro_f1_value
 
 
@@ -62,3 +68,12 @@ def test_paired_difference_uses_the_same_patients() -> None:
     assert (interval.value, interval.low, interval.high) == (1.0, 1.0, 1.0)
     with pytest.raises(ValueError, match="shape"):
         paired_difference(first, second[:2], mean_value, draws=10, seed=0)
+
+
+def test_wilson_agrees_with_scipy() -> None:
+    for hits, num_rows in ((0, 10), (3, 10), (10, 10), (417, 2000)):
+        found = wilson(hits, num_rows)
+        expected = stats.binomtest(hits, num_rows).proportion_ci(0.95, method="wilson")
+        assert found.value == hits / num_rows
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert np.isnan(wilson(0, 0).low)

@@ -21,11 +21,14 @@ from chexone_ray.config import (
     OptimConfig,
     PromptConfig,
     RayConfig,
+    RewardConfig,
     SamplingConfig,
     TrainerConfig,
 )
+from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
 from chexone_ray.grpo import driver
+from chexone_ray.records import Sample
 from chexone_ray.training import checkpoint
 
 PROMPTS = PromptConfig(system="", suffix="Reason step by step.")
@@ -78,6 +81,27 @@ def test_settings_that_cannot_work_are_refused(changes: dict[str, Any], match: s
     config = GrpoConfig(output_uri="o", model_uri="m", manifest_uri="n", **changes)
     with pytest.raises(ChexoneError, match=match):
         driver.check(config)
+
+
+def test_rows_without_a_reward_are_refused_before_anything_starts(tmp_path: Path) -> None:
+    row = Sample(
+        id="s",
+        dataset="d",
+        task="View Matching",
+        kind="view_matching",
+        split="train",
+        patient="p",
+        study="s",
+        images=(),
+        question="q",
+        answer="yes",
+    )
+    manifest.write_samples(str(tmp_path), [row], {"seed": 1})
+    config = GrpoConfig(output_uri="o", model_uri="m", manifest_uri=str(tmp_path))
+    assert driver._samples(config) == [row]
+    published = config.model_copy(update={"rewards": RewardConfig(rules="original", report=0)})
+    with pytest.raises(ChexoneError, match=r"1 rows of the tasks \{'View Matching': 1\}"):
+        driver._samples(published)
 
 
 class Interrupted(Exception):

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chexone_ray.boxes import encode, negative
 from chexone_ray.config import RewardConfig
+from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box, Sample
-from chexone_ray.rewards.score import Scored, applicable, score, score_group, score_rollouts
+from chexone_ray.rewards import score as scoring
+from chexone_ray.rewards.score import (
+    Scored,
+    applicable,
+    load_scorer,
+    part_means,
+    refuse_unscored,
+    score,
+    score_group,
+    score_rollouts,
+)
 
 
 def sample(kind: str, answer: str, mode: str = "reasoning") -> Sample:
@@ -111,6 +125,130 @@ def test_rewards_need_neither_torch_nor_ray() -> None:
         cwd=Path(__file__).parents[2],
     )
     assert run.stdout.strip() == "[]"
+
+
+# --- the original rules, RadCliQ and rows without a reward ----------------------------------------
+
+ORIGINAL = RewardConfig(rules="original", report=0)
+
+
+def radcliq_components(said: str, meant: str) -> tuple[float, float, float]:
+    return (1.0, 1.0, 1.0) if said == meant else (0.0, 0.0, 0.0)
+
+
+SCORER = f"{__name__}:radcliq_components"
+
+
+def test_the_original_rules_go_by_task_and_read_the_first_box() -> None:
+    row = replace(sample("choice", "(A)"), task="Image Classification")
+    text = r"Seen. \boxed{(A)} or \boxed{(B)}"
+    assert score(text, row, ORIGINAL) == Scored(0.5, {"format": 0.0, "options": 1.0})
+    strict = replace(row, options=("(A) edema", "(B) mass"))
+    assert score(text, strict, EQUAL) == Scored(0.0, {"format": 0.0, "options": 0.0})
+    boxes = replace(GROUNDING, task="Abnormality Grounding")
+    renamed = GROUNDING.answer.replace("nodule", "mass")
+    assert score(rf"a \boxed{{{renamed}}}", boxes, ORIGINAL).parts["boxes"] == 0.95
+    assert score(rf"a \boxed{{{renamed}}}", boxes, EQUAL).parts["boxes"] == 0.0
+
+
+def test_reports_by_radcliq() -> None:
+    row = replace(sample("findings", "Clear lungs."), task="Findings Generation")
+    text = r"Seen. \boxed{Clear lungs.}"
+    published = RewardConfig(rules="original", format=0, radcliq_scorer=SCORER)
+    assert score(text, row, published).total == pytest.approx(1.617, abs=1e-3)
+    bounded = RewardConfig(format=0, report_by="radcliq", radcliq_scorer=SCORER)
+    assert score(text, row, bounded).total == 1.0
+
+
+@pytest.mark.parametrize(
+    "path", ["no_such_module:f", f"{__name__}:no_such_function", "", ":", "chexone_ray"]
+)
+def test_a_scorer_that_is_not_installed_is_refused(path: str) -> None:
+    with pytest.raises(ChexoneError, match=r"rewards\.radcliq_scorer=.*module:function"):
+        load_scorer(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"rules": "original"}, "radcliq_scorer is not set"),
+        ({"report_by": "radcliq"}, "radcliq_scorer is not set"),
+        ({"radcliq_scorer": SCORER}, "has no effect"),
+        ({"rules": "original", "report": 0, "radcliq_scorer": SCORER}, "has no effect"),
+        ({"rules": "original", "report_by": "rules"}, "no original rule"),
+        ({"rules": "original", "report": 0, "trace_length": 1}, "reward no trace"),
+        ({"format": 0, "options": 0, "boxes": 0, "report": 0}, "all weights are 0"),
+        ({"trace_words": (9, 3)}, "smaller first"),
+        ({"format": math.inf}, "finite"),
+    ],
+)
+def test_settings_without_effect_are_refused(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        RewardConfig(**values)
+
+
+def test_trace_terms_count_where_they_have_a_weight() -> None:
+    row = replace(PRESENCE, question="Is there a pleural effusion?")
+    weights = RewardConfig(
+        format=0, trace_agreement=1, trace_factuality=1, trace_repetition=1, trace_length=1
+    )
+    trace = "The left angle is blunted. There is a small effusion."
+    scored = score(rf"{trace} \boxed{{yes}}", row, weights)
+    assert scored.parts == {
+        "options": 1.0,
+        "trace_agreement": 1.0,
+        "trace_factuality": 1.0,
+        "trace_repetition": 1.0,
+        "trace_length": pytest.approx(10 / 20),
+    }
+    assert scored.total == pytest.approx(4.5 / 5)
+    assert score(r"\boxed{yes}", row, weights).total == pytest.approx(1 / 5)
+    assert set(applicable(row, EQUAL)) == {"format", "options"}
+
+
+def test_rows_without_a_reward_are_refused_before_a_run() -> None:
+    refuse_unscored([PRESENCE, GROUNDING, sample("findings", "Clear.")], EQUAL)
+    refuse_unscored([], EQUAL)
+    foreign = [sample("of_another_program", "yes")] * 3
+    with pytest.raises(ChexoneError, match=r"3 rows of the kinds {'of_another_program': 3}"):
+        refuse_unscored([PRESENCE, *foreign], EQUAL)
+    plain = sample("findings", "Clear.", mode="instruct")
+    with pytest.raises(ChexoneError, match="'findings': 1"):
+        refuse_unscored([plain, PRESENCE], RewardConfig(report=0))
+    known = replace(PRESENCE, task="Close-Ended VQA")
+    refuse_unscored([known], ORIGINAL)
+    with pytest.raises(ChexoneError, match=r"rules=original .* tasks {'View Matching': 1}"):
+        refuse_unscored([known, replace(PRESENCE, task="View Matching")], ORIGINAL)
+
+
+def test_means_of_the_parts() -> None:
+    scored = [Scored(0.5, {"format": 1.0, "options": 0.0}), Scored(1.0, {"format": 0.5})]
+    assert part_means(scored) == {"format": 0.75, "options": 0.0}
+    assert part_means([]) == {}
+
+
+@pytest.mark.slow
+def test_a_wait_for_ray_says_what_it_waits_for_and_ends(
+    ray_local: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    monkeypatch.setattr(scoring, "LOG_EVERY_S", 0.5)
+
+    def hold_all(seconds: float) -> None:
+        time.sleep(seconds)
+
+    held = ray.remote(num_cpus=ray.cluster_resources()["CPU"])(hold_all).remote(6)
+    ray.wait([held], timeout=2)
+    groups = [(PRESENCE, [r"a \boxed{yes}"])] * 30
+    with (
+        caplog.at_level("INFO", "chexone_ray.rewards.score"),
+        pytest.raises(ChexoneError, match=r"3 of 3 scoring tasks are not done after 1\.2 s"),
+    ):
+        score_rollouts(groups, EQUAL, groups_per_task=10, timeout_s=1.2)
+    assert "waiting for 3 of 3 tasks" in caplog.text
+    assert len(score_rollouts(groups, EQUAL, groups_per_task=10, timeout_s=60)) == 30
+    ray.get(held)
 
 
 @pytest.mark.slow

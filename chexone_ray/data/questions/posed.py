@@ -44,6 +44,14 @@ def _draft(scene: Scene, question: Question) -> Draft:
         texts = list(question.options)
         scene.rng.shuffle(texts)
         draft = lettered(question.name, question.text, texts, set(question.answers))
-        return replace(draft, reasoning=question.reasoning, images=images)
+        return replace(draft, reasoning=question.reasoning, images=images, topic=question.topic)
     answer = ", ".join(question.answers)
-    return Draft(question.name, question.text, answer, question.reasoning, images, reference=answer)
+    return Draft(
+        question.name,
+        question.text,
+        answer,
+        question.reasoning,
+        images,
+        reference=answer,
+        topic=question.topic,
+    )

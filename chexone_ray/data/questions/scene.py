@@ -75,6 +75,8 @@ class Draft:
     reference: str = ""
     task: str = ""
     """Where it is not the task of the kind."""
+    topic: str = ""
+    """The data set's own category of the question, or empty."""
 
 
 Drafts = Iterator[Draft]

@@ -75,15 +75,15 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
 
 def _question(name: str, row: Mapping[str, Any]) -> Question:
     """Yes or no; a choice among what its template was filled with; or a list in words."""
-    text = text_of(row, "question")
+    text, topic = text_of(row, "question"), text_of(row, "content_type")
     told = tuple(dict.fromkeys(" ".join(str(answer).split()) for answer in row["answer"]))
     if len(told) == 1 and yes_or_no(told[0]):
-        return Question(name, "closed_vqa", text, (yes_or_no(told[0]),))
+        return Question(name, "closed_vqa", text, (yes_or_no(told[0]),), topic=topic)
     if text_of(row, "semantic_type") == "choose":
         options = (*_filled_in(row), NONE)
         if len(options) > 2 and set(told) <= set(options):
-            return Question(name, "closed_vqa", text, told or (NONE,), options)
-    return Question(name, "open_vqa", text, (", ".join(told) or NONE,))
+            return Question(name, "closed_vqa", text, told or (NONE,), options, topic=topic)
+    return Question(name, "open_vqa", text, (", ".join(told) or NONE,), topic=topic)
 
 
 def _filled_in(row: Mapping[str, Any]) -> tuple[str, ...]:

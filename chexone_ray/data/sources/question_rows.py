@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources.losses import Losses
@@ -52,12 +53,15 @@ class QuestionBook:
             yield study, split, tuple(kept)
 
 
-def answered(name: str, text: str, answer: str, closed: bool = False) -> Question | None:
+def answered(
+    name: str, text: str, answer: str, closed: bool = False, topic: str = ""
+) -> Question | None:
     """A question with one answer: closed where the set says so or the answer is yes or no."""
     told = yes_or_no(answer)
     if not answer:
         return None
-    return Question(name, "closed_vqa" if closed or told else "open_vqa", text, (told or answer,))
+    kind: Literal["closed_vqa", "open_vqa"] = "closed_vqa" if closed or told else "open_vqa"
+    return Question(name, kind, text, (told or answer,), topic=topic)
 
 
 def chosen(

@@ -46,7 +46,13 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 study = image.partition("/")[0]
                 image_of.setdefault(study, image)
                 closed = text_of(row, "answer_type").upper() == "CLOSED"
-                question = answered(name, text_of(row, "question"), text_of(row, "answer"), closed)
+                question = answered(
+                    name,
+                    text_of(row, "question"),
+                    text_of(row, "answer"),
+                    closed,
+                    text_of(row, "content_type"),
+                )
                 book.add(study, part if archive_splits else "", question, row.place)
     found = [
         PendingStudy(

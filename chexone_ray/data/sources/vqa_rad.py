@@ -39,7 +39,13 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         else:
             part = "test" if text_of(row, "phrase_type").startswith("test") else "train"
             closed = text_of(row, "answer_type").upper() == "CLOSED"
-            question = answered(name, text_of(row, "question"), text_of(row, "answer"), closed)
+            question = answered(
+                name,
+                text_of(row, "question"),
+                text_of(row, "answer"),
+                closed,
+                text_of(row, "question_type"),
+            )
             book.add(image, part if archive_splits else "", question, row.place)
     found = [
         PendingStudy(

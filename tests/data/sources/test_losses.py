@@ -169,7 +169,7 @@ def test_what_several_rows_lose_is_told_one_by_one(tmp_path: Path) -> None:
     assert told(read("nih_chestxray14", tmp_path)[1]) == expected
     source = SourceConfig(adapter="nih_chestxray14", uri=str(tmp_path))
     _, letters, _ = read_sources(
-        PrepareConfig(output_uri="unused", sources=(source,), max_drop_share=0.5)
+        PrepareConfig(output_uri="unused-output", sources=(source,), max_drop_share=0.7)
     )
     assert letters == [Letter("nih_chestxray14", *item) for item in expected]
 
@@ -197,7 +197,7 @@ def test_check_still_tells_counts(tmp_path: Path, capsys: pytest.CaptureFixture[
     write(tmp_path / "studies.csv", "image,study", "a.png,s", "a.png,s", ",s", "b.png,")
     write(tmp_path / "a.png")
     source = SourceConfig(adapter="own_table", uri=str(tmp_path))
-    config = PrepareConfig(output_uri="unused", sources=(source,), check=True)
+    config = PrepareConfig(output_uri="unused-output", sources=(source,), check=True)
     assert answer(config) == 0
     said = capsys.readouterr().out
     assert "1 studies; left out: 1 duplicate_row, 2 row_without_id" in said

@@ -64,7 +64,7 @@ def test_a_study_that_is_there_twice_is_refused(mimic_jpg: Path, tmp_path: Path)
 )
 def test_policies_for_uncertain_labels(stanford: Path, policy: str, edema: int | None) -> None:
     source = SourceConfig(adapter="chexpert", uri=str(stanford), uncertain=policy)  # type: ignore[arg-type]
-    config = PrepareConfig(output_uri="unused", sources=(source,), max_drop_share=1.0)
+    config = PrepareConfig(output_uri="unused-output", sources=(source,), max_drop_share=1.0)
     ((study,), *_) = [p for p in read_sources(config)[0] if p[0].study.patient == "patient00001"]
     assert study.study.labels["edema"] == edema
     assert study.study.labels["pleural effusion"] == 1 and study.study.labels["fracture"] == 0

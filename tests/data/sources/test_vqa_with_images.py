@@ -71,7 +71,9 @@ def test_slake_takes_english_questions_about_chest_films(tmp_path: Path) -> None
     assert splits(studies) == {"xmlab10": "validate", "xmlab11": "test", "xmlab7": "train"}
     study = studies[2]
     assert study.images[0].uri == str(tmp_path / "imgs/xmlab7/source.jpg")
-    assert study.questions[0] == Question("0", "closed_vqa", "Is one lung smaller?", ("yes",))
+    assert study.questions[0] == Question(
+        "0", "closed_vqa", "Is one lung smaller?", ("yes",), topic="Abnormality"
+    )
     assert study.questions[1].text == "Wo liegt der Größe nach mehr?"
     assert [kind for _, kind, _ in asked(study)] == ["closed_vqa", "closed_vqa", "open_vqa"]
     assert asked(studies[0]) == [("20", "closed_vqa", ("no",))], "yes or no is closed in any case"
@@ -109,7 +111,7 @@ def test_vqa_rad_parts_numbers_and_blanks(tmp_path: Path) -> None:
     write_json(
         tmp_path / "VQA_RAD Dataset Public.json",
         [
-            rad_row("0", "synpic2.jpg", "Yes", answer_type="CLOSED "),
+            rad_row("0", "synpic2.jpg", "Yes", answer_type="CLOSED ", question_type="PRES, POS"),
             rad_row(1, "synpic2.jpg", 2),
             rad_row("1", "synpic2.jpg", 2),
             rad_row("2", "synpic1.jpg", "rechts, größer"),
@@ -134,6 +136,7 @@ def test_vqa_rad_parts_numbers_and_blanks(tmp_path: Path) -> None:
     assert asked(studies[0]) == [("3", "closed_vqa", ("no",)), ("4", "open_vqa", ("PA",))]
     assert asked(studies[1]) == [("0", "closed_vqa", ("yes",)), ("1", "open_vqa", ("2",))]
     assert studies[0].images[0].uri == str(tmp_path / "VQA_RAD Image Folder/synpic1.jpg")
+    assert [question.topic for question in studies[1].questions] == ["PRES, POS", ""]
     whole, dropped = read_questions("vqa_rad", tmp_path, archive_splits=False)
     assert [len(study.questions) for study in whole] == [3, 2]
     assert "question_of_held_out_image" not in dropped
@@ -251,7 +254,7 @@ def test_sources_give_each_set_its_own_studies(tmp_path: Path) -> None:
         SourceConfig(adapter="vqa_rad", uri=str(tmp_path / "vqa")),
         SourceConfig(adapter="medvqa_2019", uri=str(tmp_path / "med")),
     )
-    patients, dropped, _ = read_sources(PrepareConfig(output_uri="unused", sources=sources))
+    patients, dropped, _ = read_sources(PrepareConfig(output_uri="unused-output", sources=sources))
     assert not dropped
     assert sorted(item.study.dataset for group in patients for item in group) == [
         "medvqa_2019",

@@ -1,0 +1,85 @@
+"""`rows.parquet`: what every model said to every sample, with what each metric makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from chexone_ray import boxes
+from chexone_ray.evaluation.kinds import METRICS, row_value
+from chexone_ray.evaluation.predictions import Judged
+from chexone_ray.kinds import form
+from chexone_ray.log import RESEARCH_USE_ONLY
+from chexone_ray.parts import to_parquet
+from chexone_ray.records import Sample, sample_schema
+
+OF_SAMPLE = ("dataset", "task", "kind", "topic", "id", "patient", "study")
+TEXTS = ("model", "setting", *OF_SAMPLE, "status", "question")
+
+
+def rows_schema() -> Any:
+    """Arrow schema of the file: one row a model and sample."""
+    import pyarrow as pa
+
+    of_sample = sample_schema()
+    box, image = of_sample.field("boxes").type, of_sample.field("images").type
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in TEXTS),
+            ("options", pa.list_(pa.string())),
+            ("answer", pa.string()),
+            ("predicted_answer", pa.string()),
+            ("predicted_reasoning", pa.string()),
+            ("boxes", box),
+            ("predicted_boxes", box),
+            ("images", image),
+            ("scores", pa.map_(pa.string(), pa.float64())),
+        ],
+        metadata={"notice": RESEARCH_USE_ONLY},
+    )
+
+
+def rows_table(settings: Mapping[str, Mapping[str, Mapping[str, Judged]]]) -> bytes:
+    """Parquet of setting -> model -> kind -> rows."""
+    import pyarrow as pa
+
+    schema = rows_schema()
+    tables = [  # one by one, as rows are far larger as Python objects
+        pa.Table.from_pylist(list(_rows(setting, model, judged)), schema=schema)
+        for setting, models in settings.items()
+        for model, kinds in models.items()
+        for _, judged in sorted(kinds.items())
+    ]
+    return to_parquet(pa.concat_tables(tables) if tables else schema.empty_table())
+
+
+def _rows(setting: str, model: str, judged: Judged) -> Iterator[dict[str, Any]]:
+    for sample, answer, status, reasoning in zip(
+        judged.samples, judged.answers, judged.statuses, judged.reasonings, strict=True
+    ):
+        with_boxes = answer is not None and form(sample.kind) == "boxes"
+        yield {
+            "model": model,
+            "setting": setting,
+            **{name: getattr(sample, name) for name in OF_SAMPLE},
+            "status": status,
+            "question": sample.question,
+            "options": list(sample.options),
+            "answer": sample.answer,
+            "predicted_answer": answer,
+            "predicted_reasoning": reasoning,
+            "boxes": [asdict(box) for box in sample.boxes],
+            "predicted_boxes": [asdict(b) for b in boxes.decode(answer)]
+            if with_boxes and answer
+            else [],
+            "images": [asdict(image) for image in sample.images],
+            "scores": list(_scores(sample, answer)),
+        }
+
+
+def _scores(sample: Sample, answer: str | None) -> Iterator[tuple[str, float]]:
+    for metric in METRICS[sample.kind]:
+        value = row_value(metric, metric.row(sample, answer))
+        if value is not None:
+            yield metric.name, value

@@ -1,0 +1,304 @@
+"""Figures, differences and outcomes -> what a results page says, whatever its format.
+
+`table_formats.py` writes a `Document` as Markdown, LaTeX or HTML.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from chexone_ray.evaluation.constant import MAJORITY, RANDOM
+from chexone_ray.evaluation.measures import Difference, Draws, Figure, family
+from chexone_ray.evaluation.significance import MCNEMAR_EXACT_BELOW
+from chexone_ray.evaluation.statistics import wilson
+from chexone_ray.kinds import spoken
+from chexone_ray.log import RESEARCH_USE_ONLY
+
+LEVEL = 0.05
+MAX_TEST_LINES = 60
+COLUMN_BASELINES = (RANDOM, MAJORITY)
+"""Those that every kind has and that have a column; the others are in a table of their own."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the rows of one setting and model came out; what is left was answered."""
+
+    setting: str
+    model: str
+    num_rows: int
+    num_unparsed: int
+    num_refused: int
+    num_failed: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`note` stands smaller beside the text, `mark` is raised behind it, `footnote` is a number."""
+
+    text: str = ""
+    note: str = ""
+    mark: str = ""
+    footnote: int | None = None
+    is_bold: bool = False
+    is_italic: bool = False
+    is_number: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One table. A line of a single cell is a heading over the lines after it."""
+
+    title: str
+    head: tuple[Cell, ...]
+    lines: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A results page. `signatures[i]` is footnote i + 1."""
+
+    title: str
+    grids: tuple[Grid, ...]
+    notes: tuple[str, ...]
+    signatures: tuple[str, ...]
+    notice: str = RESEARCH_USE_ONLY
+
+
+def document(
+    figures: Sequence[Figure],
+    differences: Sequence[Difference],
+    outcomes: Sequence[Outcome],
+    draws: Draws,
+) -> Document:
+    """The page of one evaluation. The first model is the one that others are marked against."""
+    signatures = tuple(dict.fromkeys(figure.signature for figure in figures))
+    reference = next((figure.model for figure in figures if not figure.baseline), "")
+    grids = (
+        _results(figures, differences, signatures, reference),
+        _failures(outcomes),
+        _tests(differences, reference, baseline=False),
+        _tests(differences, reference, baseline=True),
+        _other_baselines(figures, signatures),
+    )
+    return Document(
+        "Results",
+        tuple(grid for grid in grids if grid.lines),
+        tuple(_notes(figures, differences, reference, draws)),
+        signatures,
+    )
+
+
+def _results(
+    figures: Sequence[Figure],
+    differences: Sequence[Difference],
+    signatures: Sequence[str],
+    reference: str,
+) -> Grid:
+    """Systems as columns; of topics the headline metric alone."""
+    blind = [name for name in COLUMN_BASELINES if any(f.model == name for f in figures)]
+    models = list(dict.fromkeys(f.model for f in figures if not f.baseline))
+    by_line: dict[tuple[str, str, str, str], dict[str, Figure]] = {}
+    for figure in figures:
+        if not figure.topic or figure.headline:
+            line = (figure.setting, figure.kind, figure.topic, figure.metric)
+            by_line.setdefault(line, {})[figure.model] = figure
+    marked = {
+        (d.setting, d.kind, d.metric, d.second)
+        for d in differences
+        if d.first == reference and not d.baseline and d.p_holm is not None and d.p_holm < LEVEL
+    }
+    lines: list[tuple[Cell, ...]] = []
+    before = ("", "")
+    for (setting, kind, topic, metric), cells in by_line.items():
+        if setting != before[0]:
+            lines.append((Cell(setting, is_bold=True),))
+        name = f"\u2013 {topic}" if topic else "" if (setting, kind) == before else spoken(kind)
+        before = (setting, kind)
+        some = next((f for f in cells.values() if not f.baseline), next(iter(cells.values())))
+        best = _best([cells[model] for model in models if model in cells])
+        shown = [_value(cells.get(system), is_italic=True) for system in blind]
+        for system in models:
+            own = cells.get(system)
+            mark = "*" if not topic and (setting, kind, metric, system) in marked else ""
+            shown.append(_value(own, mark, bool(own and _shown(own.value) == best)))
+        lines.append(
+            (
+                Cell(name),
+                Cell(metric, footnote=signatures.index(some.signature) + 1),
+                _count(some.num_rows),
+                _count(some.num_patients),
+                *shown,
+            )
+        )
+    head = (
+        Cell("kind"),
+        Cell("metric"),
+        Cell("rows", is_number=True),
+        Cell("patients", is_number=True),
+        *(Cell(name, is_number=True, is_italic=True) for name in blind),
+        *(Cell(name, is_number=True) for name in models),
+    )
+    return Grid("Systems", head, tuple(lines))
+
+
+def _best(figures: Sequence[Figure]) -> str:
+    """The best value as it is printed, so that equal looks are equal; none of a single model."""
+    values = [figure.value for figure in figures if math.isfinite(figure.value)]
+    if len(values) < 2:
+        return ""
+    return _shown(max(values) if figures[0].higher_is_better else min(values))
+
+
+def _tests(differences: Sequence[Difference], reference: str, baseline: bool) -> Grid:
+    """Headline tests between models, or of models against baselines: all of them where they are
+    few, else those against the reference model, or none. The rest is in differences.json."""
+    chosen = [
+        d for d in differences if d.headline and d.baseline == baseline and d.p_value is not None
+    ]
+    if len(chosen) > MAX_TEST_LINES:
+        chosen = [d for d in chosen if d.first == reference]
+    lines = tuple(
+        (
+            Cell(d.setting),
+            Cell(spoken(d.kind)),
+            Cell(d.metric),
+            Cell(f"{d.second} against {d.first}"),
+            Cell(_signed(d.value), f"{_signed(d.low)} to {_signed(d.high)}", is_number=True),
+            Cell(_p(d.p_value), is_number=True),
+            Cell(_p(d.p_holm), is_number=True),
+            Cell(_p(d.mcnemar_p), is_number=True),
+        )
+        for d in chosen
+    )
+    names = ("setting", "kind", "metric", "systems")
+    numbers = ("difference", "p", "p (Holm)", "p (McNemar, by row)")
+    head = [*map(Cell, names), *(Cell(name, is_number=True) for name in numbers)]
+    title = "Models against baselines" if baseline else "Models against models"
+    return _without_empty(title, head, lines)
+
+
+def _other_baselines(figures: Sequence[Figure], signatures: Sequence[str]) -> Grid:
+    lines = tuple(
+        (
+            Cell(f.setting),
+            Cell(spoken(f.kind)),
+            Cell(f.metric, footnote=signatures.index(f.signature) + 1),
+            Cell(f.model, is_italic=True),
+            _value(f, is_italic=True),
+        )
+        for f in figures
+        if f.baseline and not f.topic and f.model not in COLUMN_BASELINES
+    )
+    head = [*map(Cell, ("setting", "kind", "metric", "baseline")), Cell("value", is_number=True)]
+    return _without_empty("Other baselines", head, lines)
+
+
+def _failures(outcomes: Sequence[Outcome]) -> Grid:
+    lines = []
+    for o in outcomes:
+        lost = o.num_unparsed + o.num_refused + o.num_failed
+        share = wilson(lost, o.num_rows)
+        lines.append(
+            (
+                Cell(o.setting),
+                Cell(o.model),
+                *map(_count, (o.num_rows, o.num_unparsed, o.num_refused, o.num_failed)),
+                Cell(_shown(share.value), _range(share.low, share.high), is_number=True),
+            )
+        )
+    numbers = ("rows", "unparsed", "refused", "failed", "share without an answer")
+    head = [Cell("setting"), Cell("system"), *(Cell(name, is_number=True) for name in numbers)]
+    return _without_empty("Rows without an answer", head, tuple(lines))
+
+
+def _without_empty(title: str, head: Sequence[Cell], lines: Sequence[tuple[Cell, ...]]) -> Grid:
+    """The grid without its first column where that is empty, as in an evaluation of one setting."""
+    if any(line[0].text for line in lines):
+        return Grid(title, tuple(head), tuple(lines))
+    return Grid(title, tuple(head[1:]), tuple(line[1:] for line in lines))
+
+
+def _notes(
+    figures: Sequence[Figure], differences: Sequence[Difference], reference: str, draws: Draws
+) -> Iterator[str]:
+    yield (
+        "Values with 95 % intervals: percentile bootstrap over patients "
+        f"({draws.bootstrap} draws, seed {draws.seed})."
+    )
+    yield (
+        "Rows that were unparsed, refused or failed count as wrong; the interval of their share is "
+        "Wilson's, over rows."
+    )
+    if len({figure.model for figure in figures if not figure.baseline}) > 1:
+        yield "Bold: the best model of a line."
+    if any(figure.baseline for figure in figures):
+        yield (
+            "Italic: baselines without the image; what one is told of the answer is in its name."
+        )
+    size = family(differences, baseline=False)
+    if size:
+        yield (
+            f"* differs from {reference} in the headline metric of the kind: p < {LEVEL:.2f} in "
+            f"the paired approximate randomisation test by patient ({draws.randomisations} draws, "
+            f"two-sided), Holm-corrected over the family of all {size} headline tests between two "
+            "models in this evaluation."
+        )
+        yield (
+            "McNemar's test is shown where the metric is a share of right rows (exact below "
+            f"{MCNEMAR_EXACT_BELOW} discordant rows, else chi-square with continuity correction). "
+            "It takes rows as independent, which those of one patient are not: the randomisation "
+            "test decides."
+        )
+    blind = family(differences, baseline=True)
+    if blind:
+        yield (
+            f"The {blind} headline tests of a model against {MAJORITY} or {RANDOM} are a family of "
+            "their own. All tests are in differences.json."
+        )
+    for count in (size, blind):
+        least = count / (1 + draws.randomisations)
+        if count and least >= LEVEL:
+            yield (
+                f"A family of {count} tests of {draws.randomisations} draws cannot reach a "
+                f"corrected p below {least:.3f}: raise randomisations."
+            )
+
+
+def _value(
+    figure: Figure | None, mark: str = "", is_bold: bool = False, is_italic: bool = False
+) -> Cell:
+    if figure is None:
+        return Cell(is_number=True)
+    return Cell(
+        _shown(figure.value),
+        _range(figure.low, figure.high),
+        mark,
+        is_bold=is_bold,
+        is_italic=is_italic,
+        is_number=True,
+    )
+
+
+def _count(number: int) -> Cell:
+    return Cell(f"{number:,}", is_number=True)
+
+
+def _shown(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "n/a"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}" if math.isfinite(value) else "n/a"
+
+
+def _range(low: float, high: float) -> str:
+    return f"{_shown(low)} to {_shown(high)}" if math.isfinite(low) else ""
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,126 @@
+"""Findings as (name, side, severity, region), their soft F1, and comma lists of labels."""
+
+from __future__ import annotations
+
+import pytest
+
+from chexone_ray.metrics.findings import Finding, finding_f1, findings, likeness, listed_labels
+
+EFFUSION = Finding("pleural effusion", "left", "mild")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "There is a small left pleural effusion. The heart is enlarged. No pneumothorax.",
+            {EFFUSION, Finding("cardiomegaly")},
+        ),
+        (
+            "A consolidation is seen in the right upper zone. A left lower zone nodule is seen.",
+            {
+                Finding("consolidation", "right", region="upper"),
+                Finding("nodule", "left", region="lower"),
+            },
+        ),
+        (
+            "Right lower lobe pneumonia and left upper lobe mass.",
+            {
+                Finding("pneumonia", "right", region="lower"),
+                Finding("mass", "left", region="upper"),
+            },
+        ),
+        # A region is that of one finding, before or behind it.
+        (
+            "A mass in the right upper lobe, and atelectasis.",
+            {Finding("mass", "right", region="upper"), Finding("atelectasis")},
+        ),
+        (
+            "Edema and a nodule in the left upper zone.",
+            {Finding("edema", "left"), Finding("nodule", "left", region="upper")},
+        ),
+        # A finding on both sides is two, each with its own severity where it has one.
+        (
+            "There is a small right and a large left pleural effusion.",
+            {
+                Finding("pleural effusion", "right", "mild"),
+                Finding("pleural effusion", "left", "severe"),
+            },
+        ),
+        (
+            "Pleural effusions on both sides, small on the right and large on the left.",
+            {
+                Finding("pleural effusion", "right", "mild"),
+                Finding("pleural effusion", "left", "severe"),
+            },
+        ),
+        (
+            "Bibasilar atelectasis.",
+            {
+                Finding("atelectasis", "left", region="lower"),
+                Finding("atelectasis", "right", region="lower"),
+            },
+        ),
+        # Saying it again, or more of it, is the same finding.
+        ("Left effusion. The effusion is small. There is a left pleural effusion.", {EFFUSION}),
+        ("Severe cardiomegaly.", {Finding("cardiomegaly", "", "severe")}),
+        ("The lungs are clear. The heart is normal. No effusion.", set()),
+        ("Possible pneumonia.", set()),
+        ("", set()),
+    ],
+)
+def test_findings(text: str, expected: set[Finding]) -> None:
+    assert findings(text) == expected
+
+
+def test_likeness_by_hand() -> None:
+    assert likeness(EFFUSION, EFFUSION) == 1.0
+    assert likeness(Finding("nodule"), Finding("nodule")) == 1.0
+    assert likeness(EFFUSION, Finding("edema")) == 0.0
+    # The other side is another finding.
+    assert likeness(EFFUSION, Finding("pleural effusion", "right", "mild")) == 0.0
+    # 1 + 1/3 for the side + nothing for the severity, of 1 + 2/3.
+    other_size = Finding("pleural effusion", "left", "severe")
+    assert likeness(EFFUSION, other_size) == pytest.approx((4 / 3) / (5 / 3))
+    # 1 + 1/6 + 1/6 of 5/3 where only one says where and how large.
+    assert likeness(EFFUSION, Finding("pleural effusion")) == pytest.approx((4 / 3) / (5 / 3))
+
+
+def test_f1_by_hand() -> None:
+    two = [EFFUSION, Finding("cardiomegaly")]
+    assert finding_f1(two, two) == 1.0
+    assert finding_f1([EFFUSION], two) == pytest.approx(2 / 3)
+    assert finding_f1([Finding("pleural effusion")], two) == pytest.approx(2 * 0.8 / 3)
+    assert finding_f1([], two) == finding_f1(two, []) == 0.0
+    assert finding_f1([], []) is None
+    # One to one: the second effusion has no partner left.
+    both = [EFFUSION, Finding("pleural effusion", "right")]
+    assert finding_f1(both, [EFFUSION]) == pytest.approx(2 / 3)
+
+
+def test_f1_is_symmetric_and_bounded() -> None:
+    sets = [
+        [],
+        [EFFUSION],
+        [EFFUSION, Finding("pleural effusion", "right", "severe")],
+        [Finding("nodule", "left", region="upper"), Finding("nodule", region="lower")],
+        [Finding("nodule", "left"), Finding("nodule", "right", region="upper"), EFFUSION],
+    ]
+    for a in sets:
+        for b in sets:
+            value = finding_f1(a, b)
+            assert value == finding_f1(b, a)
+            assert value is None or 0.0 <= value <= 1.0
+
+
+def test_lists_of_labels() -> None:
+    assert listed_labels("Cardiomegaly, Pleural Effusion") == {"cardiomegaly", "pleural effusion"}
+    assert listed_labels("Lung opacity and effusions; Support Devices.") == {
+        "lung opacity",
+        "pleural effusion",
+        "support devices",
+    }
+    assert listed_labels("effusion, Pulmonary Edema") == {"pleural effusion", "edema"}
+    assert listed_labels("Normal") == listed_labels("no finding") == {"no finding"}
+    assert listed_labels("hiatal hernia") == {"hiatal hernia"}
+    assert listed_labels(" , ") == frozenset()
