@@ -20,11 +20,13 @@ from chexone_ray import boxes, images, storage, variance
 from chexone_ray.config import FilterConfig, GrpoConfig, SftConfig
 from chexone_ray.data import manifest, phantom
 from chexone_ray.evaluation.kinds import METRICS, mean_iou
+from chexone_ray.evaluation.rows import rows_schema
 from chexone_ray.kinds import KINDS, form
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.parts import to_parquet
 from chexone_ray.predict import completed_row, result_schema
 from chexone_ray.records import Box, Completion, ImageRef, Sample
+from chexone_ray.rewards.score import Scored
 
 DATASETS = ("mimic_cxr_jpg", "chexpert_plus", "vindr_cxr", "padchest_gr", "rexgradient", "openi")
 SETTINGS = {
@@ -177,7 +179,7 @@ def write_filter(uri: str, manifest_uri: str, size: Size) -> str:
                 rng.beta(1 + at % 4, 2, 8).round(2) if number % 4 else [float(number % 8 > 0)] * 8
             )
             shown = sample(number, kind, MadeFilm(ImageRef(""), ()))
-            groups.append(variance.group_of(shown, [float(r) for r in rewards]))
+            groups.append(variance.group_of(shown, [Scored(float(r), {}) for r in rewards]))
     config = FilterConfig(output_uri=uri, model_uri="m", manifest_uri=manifest_uri, min_std=0.1)
     kept = variance.keep(groups, config.min_std, {})
     report = {
@@ -244,7 +246,9 @@ def write_evaluation(uri: str, shown: Sequence[MadeFilm], size: Size) -> str:
                 table += _figures(setting, kind, topic, size, rng)
             rows += _rows(setting, kind, shown, size, rng)
     storage.write_json(f"{uri}/table.json", table)
-    storage.write_bytes(f"{uri}/rows.parquet", to_parquet(pa.Table.from_pylist(rows, row_schema())))
+    storage.write_bytes(
+        f"{uri}/rows.parquet", to_parquet(pa.Table.from_pylist(rows, rows_schema()))
+    )
     quality = [
         _quality(model, mode, metric, rng)
         for metric in ("factuality", "self-consistency (1 - H / log 8)")
@@ -364,33 +368,6 @@ def _moved(box: Box, shift: Any) -> Box:
 
 def _plain(box: Box) -> dict[str, Any]:
     return {"label": box.label, "xyxy": list(box.xyxy), "image": box.image}
-
-
-def row_schema() -> Any:
-    """The columns of rows.parquet."""
-    box = pa.list_(
-        pa.struct(
-            [("label", pa.string()), ("xyxy", pa.list_(pa.float32(), 4)), ("image", pa.int32())]
-        )
-    )
-    image = pa.struct(
-        [
-            *((name, pa.string()) for name in ("uri", "view", "role")),
-            *((name, pa.int32()) for name in ("width", "height")),
-        ]
-    )
-    texts = ("model", "setting", "dataset", "task", "kind", "topic", "id", "patient", "study")
-    said = ("status", "question", "answer", "predicted_answer", "predicted_reasoning")
-    return pa.schema(
-        [
-            *((name, pa.string()) for name in (*texts, *said)),
-            ("options", pa.list_(pa.string())),
-            ("boxes", box),
-            ("predicted_boxes", box),
-            ("images", pa.list_(image)),
-            ("scores", pa.map_(pa.string(), pa.float64())),
-        ]
-    )
 
 
 def write_predictions(uri: str, shown: Sequence[MadeFilm], size: Size) -> str:
