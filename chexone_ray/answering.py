@@ -163,7 +163,7 @@ def rows_of(adapter: Adapter, one: Prepared, rollout: Rollout) -> list[Row]:
         return [failed_row(one.sample, f"engine: {rollout.error or 'no completion'}")]
     size = len(rollout.prompt_token_ids)
     return [
-        completed_row(one, number, completion, adapter, size)
+        completed_row(one.sample, number, completion, adapter, one.geometry, size)
         for number, completion in enumerate(rollout.completions)
     ]
 
@@ -175,20 +175,24 @@ def _asked_rows(adapter: Adapter, one: Prepared, asked: Asked) -> list[Row]:
     share, rest = divmod(asked.completion_tokens, len(asked.texts))
     rows = []
     for number, (text, reason) in enumerate(zip(asked.texts, asked.finish_reasons, strict=True)):
-        row = completed_row(one, number, Completion(text, (), (), reason, 0), adapter)
-        row["num_tokens"] = share + (number < rest)
-        row["num_prompt_tokens"] = asked.prompt_tokens
-        rows.append(row)
+        said = Completion(text, (), (), reason, 0)
+        row = completed_row(one.sample, number, said, adapter, one.geometry, asked.prompt_tokens)
+        rows.append(row | {"num_tokens": share + (number < rest)})
     return rows
 
 
 def completed_row(
-    one: Prepared, number: int, completion: Completion, adapter: Adapter, num_prompt_tokens: int = 0
+    sample: Sample,
+    number: int,
+    completion: Completion,
+    adapter: Adapter = ADAPTERS["chexone"],
+    geometry: Geometry | None = None,
+    num_prompt_tokens: int = 0,
 ) -> Row:
     """One completion as a row; `predicted_answer` is null and `parsed` false without an answer."""
-    found = reading.read(adapter, one.posed, completion.text, one.geometry)
+    found = reading.read(adapter, posed(sample), completion.text, geometry)
     logprobs = completion.logprobs
-    return sample_to_row(one.sample) | {
+    return sample_to_row(sample) | {
         "completion": number,
         "text": completion.text,
         "predicted_reasoning": found.reasoning,

@@ -18,14 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from chexone_ray import answering, checkpoints, images, storage
-from chexone_ray.answering import Prepared, failed_row
+from chexone_ray.answering import completed_row, failed_row
 from chexone_ray.config import EngineConfig, ImageConfig, PredictConfig, SamplingConfig
 from chexone_ray.errors import ChexoneError, StorageError
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.predict import Tally, folder_samples, predict, result_schema
 from chexone_ray.records import Completion, ImageRef, Sample, sample_from_row
-from chexone_ray.systems.adapter import posed
-from chexone_ray.systems.table import ADAPTERS
 
 SCRIPT = Path(__file__).parent / "engine" / "fake_predict.py"
 NUM_FILMS, ROWS_PER_PART = 26, 4
@@ -50,11 +48,6 @@ def sample(mode: Any = "reasoning") -> Sample:
 
 def completion(text: str, logprobs: tuple[float, ...] = (-0.5, -1.5)) -> Completion:
     return Completion(text, tuple(range(len(logprobs))), logprobs, "stop", 3)
-
-
-def completed_row(sample: Sample, number: int, completion: Completion) -> dict[str, Any]:
-    one = Prepared(sample, posed(sample), [], (), None)
-    return answering.completed_row(one, number, completion, ADAPTERS["chexone"], 7)
 
 
 def test_row_keeps_the_reference_beside_the_answer() -> None:
@@ -82,8 +75,8 @@ def test_rows_fit_the_schema_and_are_counted() -> None:
     import pyarrow as pa
 
     rows = [
-        completed_row(sample(), 0, completion("\\boxed{no}")),
-        completed_row(sample(), 1, completion("no")),
+        completed_row(sample(), 0, completion("\\boxed{no}"), num_prompt_tokens=7),
+        completed_row(sample(), 1, completion("no"), num_prompt_tokens=7),
         failed_row(sample(), "image: truncated"),
     ]
     table = pa.Table.from_pylist(rows, result_schema())
