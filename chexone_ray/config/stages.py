@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.tables import (
     EngineConfig,
     ImageConfig,
@@ -336,6 +337,7 @@ STAGES: dict[str, type[Settings]] = {
     "grpo": GrpoConfig,
     "predict": PredictConfig,
     "evaluate": EvaluateConfig,
+    "probe": ProbeConfig,
     "serve": ServeConfig,
     "demo": DemoConfig,
 }
