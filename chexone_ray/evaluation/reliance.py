@@ -1,4 +1,4 @@
-"""`chexone probe`: what a checkpoint's reasoning is worth, and whether its answers rest on the film.
+"""`chexone probe`: what a checkpoint's reasoning is worth, and if its answers rest on the film.
 
 Each chosen row is asked greedily as it is, without reasoning, with its films blank, with those of
 another patient, with the lesion or a control region occluded, and with its own trace cut short;
@@ -21,7 +21,7 @@ from chexone_ray.data import stream
 from chexone_ray.engine.lease import leased_pool
 from chexone_ray.engine.scaling import parts_in_flight
 from chexone_ray.errors import ChexoneError, ImageError
-from chexone_ray.evaluation import perturbations, probes, reasoning
+from chexone_ray.evaluation import perturbations, probes, reasoning, reasoning_page
 from chexone_ray.evaluation.probed import Said, failure, plain_row, probe_row, read, schema
 from chexone_ray.evaluation.probes import Case
 from chexone_ray.log import RESEARCH_USE_ONLY
@@ -72,11 +72,13 @@ def probe(config: ProbeConfig, pool: EnginePool | None = None) -> str:
     if missing:
         _fill(config, missing, folder, len(cases), pool)
     rows = [
-        row for number, _ in parts for row in folder.read(number, reasoning.COLUMNS).to_pylist()
+        row
+        for number, _ in parts
+        for row in folder.read(number, list(reasoning.COLUMNS)).to_pylist()
     ]
-    _check_failures(config, _failed(rows), len(cases))
+    _check_failures(config, rows, len(cases))
     model = config.model_name or _model_name(config.model_uri)
-    reasoning.write(config.output_uri, rows, model, config)
+    reasoning_page.write(config.output_uri, rows, model, config)
     folder.commit(
         {
             "notice": RESEARCH_USE_ONLY,
@@ -147,26 +149,26 @@ def _fill(
             number, cases = item
             return number, len(cases), list(_part(config, cases, engines, maker))
 
-        asked = failed = answers = 0
+        asked = answers = 0
+        failed: list[dict[str, Any]] = []
         start = time.monotonic()
-        for number, size, rows in ahead(
-            missing, work, parts_in_flight(config.engine, _wave(config))
-        ):
+        in_flight = parts_in_flight(config.engine, wave(config))
+        for number, size, rows in ahead(missing, work, in_flight):
             folder.write(number, pa.Table.from_pylist(rows, schema()))
             asked += size
             answers += len(rows)
-            failed += _failed(rows)
+            failed += [row for row in rows if row["status"] == "failed"]
             logger.info(
                 "probe: %d of %d rows asked, %.1f answers a second, %d failed",
                 asked,
                 total,
                 answers / (time.monotonic() - start),
-                failed,
+                len(failed),
             )
             _check_failures(config, failed, total)
 
 
-def _wave(config: ProbeConfig) -> int:
+def wave(config: ProbeConfig) -> int:
     """Sequences of a part that run together at the least."""
     sizes = [1 + sum(name in config.probes for name in ("instruct", "blank", "swap"))]
     sizes += [config.sampling.n] if "samples" in config.probes else []
@@ -174,17 +176,14 @@ def _wave(config: ProbeConfig) -> int:
     return config.rows_per_part * min(sizes)
 
 
-def _failed(rows: Iterable[dict[str, Any]]) -> int:
-    """Rows of the manifest of which an answer failed."""
-    return len({row["id"] for row in rows if row["status"] == "failed"})
-
-
-def _check_failures(config: ProbeConfig, failed: int, total: int) -> None:
-    if failed > config.max_failure_rate * total:
+def _check_failures(config: ProbeConfig, rows: Iterable[dict[str, Any]], total: int) -> None:
+    failed = [row for row in rows if row["status"] == "failed"]
+    num = len({row["id"] for row in failed})
+    if num > config.max_failure_rate * total:
+        reasons = Counter(row["error"] for row in failed)
         raise ChexoneError(
-            f"probe: {failed} of {total} rows have an answer that failed, above "
-            f"probe.max_failure_rate={config.max_failure_rate}: see the column error of the parts "
-            f"in {config.output_uri}"
+            f"probe: {num} of {total} rows have an answer that failed, above "
+            f"probe.max_failure_rate={config.max_failure_rate}: {dict(reasons.most_common(3))}"
         )
 
 
@@ -277,8 +276,3 @@ def _answers(
             )
         answered.append(tuple(read(one, ask.mode) for one in said))
     return answered
-
-
-def failures(rows: Iterable[dict[str, Any]]) -> Counter[str]:
-    """Failed answers by reason."""
-    return Counter(row["error"] for row in rows if row["status"] == "failed")
