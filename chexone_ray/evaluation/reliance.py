@@ -77,7 +77,7 @@ def probe(config: ProbeConfig, pool: EnginePool | None = None) -> str:
         for row in folder.read(number, list(reasoning.COLUMNS)).to_pylist()
     ]
     _check_failures(config, rows, len(cases))
-    model = config.model_name or _model_name(config.model_uri)
+    model = config.model_name or model_name(config.model_uri)
     reasoning_page.write(config.output_uri, rows, model, config)
     folder.commit(
         {
@@ -91,7 +91,7 @@ def probe(config: ProbeConfig, pool: EnginePool | None = None) -> str:
     return config.output_uri
 
 
-def _model_name(uri: str) -> str:
+def model_name(uri: str) -> str:
     """The last part of the URI that says something: "grpo" of "runs/grpo/model"."""
     parts = [part for part in uri.split("/") if part]
     return parts[-2] if len(parts) > 1 and parts[-1] == "model" else parts[-1]

@@ -98,7 +98,11 @@ def test_outdated_engines_go_first_and_the_minimum_that_works_stays() -> None:
 
 @pytest.mark.parametrize(
     "stage",
-    [f"{stage}{kind}" for stage in ("predict", "filter", "trace", "probe") for kind in ("", ".debug")],
+    [
+        f"{stage}{kind}"
+        for stage in ("predict", "filter", "trace", "probe")
+        for kind in ("", ".debug")
+    ],
 )
 def test_a_stage_has_enough_under_way_to_grow_to_the_maximum(stage: str) -> None:
     given = loader.Arguments(config=(CONFIGS / f"{stage}.toml",))

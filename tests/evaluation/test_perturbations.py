@@ -78,7 +78,7 @@ def test_control_regions_are_of_the_size_free_and_inside() -> None:
         assert found is not None
         for (x1, y1, x2, y2), lesion in zip(found, lesions, strict=True):
             assert (x2 - x1, y2 - y1) == (lesion[2] - lesion[0], lesion[3] - lesion[1])
-            assert 0 <= x1 and x2 <= 60 and 0 <= y1 and y2 <= 40
+            assert x1 >= 0 and x2 <= 60 and y1 >= 0 and y2 <= 40
             assert not any(overlap((x1, y1, x2, y2), box) for box in (*lesions, *others))
         assert not overlap(*found)
         assert found == control_regions(film, lesions, others, np.random.default_rng(seed))
