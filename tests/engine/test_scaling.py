@@ -22,6 +22,8 @@ from chexone_ray.evaluation import reliance
 
 CONFIGS = Path(__file__).parents[2] / "jobs" / "configs"
 
+STAGES = ("predict", "filter", "trace", "probe")
+
 POLICY = PoolPolicy(grow_backlog=1.0, grow_after_s=10, idle_s=60)
 
 
@@ -98,11 +100,7 @@ def test_outdated_engines_go_first_and_the_minimum_that_works_stays() -> None:
 
 @pytest.mark.parametrize(
     "stage",
-    [
-        f"{stage}{kind}"
-        for stage in ("predict", "filter", "trace", "probe")
-        for kind in ("", ".debug")
-    ],
+    [f"{stage}{kind}" for stage in STAGES for kind in ("", ".debug")],
 )
 def test_a_stage_has_enough_under_way_to_grow_to_the_maximum(stage: str) -> None:
     given = loader.Arguments(config=(CONFIGS / f"{stage}.toml",))

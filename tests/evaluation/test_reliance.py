@@ -177,7 +177,7 @@ def test_the_figures_are_those_of_an_engine_that_looks(tmp_path: Path, tiny_mode
         )
         with pytest.raises(ChexoneError, match=r"1 of 7 rows .*'image: truncated': 1"):
             probe(strict, pool)
-        none = config.model_copy(update={"output_uri": str(tmp_path / "none"), "split": "train"})
+        none = config.model_copy(update={"output_uri": str(tmp_path / "none"), "kinds": ("view",)})
         with pytest.raises(ChexoneError, match="nothing to ask"):
             probe(none, pool)
 
