@@ -60,10 +60,10 @@ def prepare(config: PrepareConfig) -> str:
         return _with_pictures(config)
     refuse(config)
     preflight(config)
+    runtime.join(config.ray)
     tables_digest = archive_digest(config)
     with timed(logger, "reading the tables of the archives"):
         patients, letters, moves = read_sources(config)
-    runtime.join(config.ray)
     manifest.clear(config.output_uri)
     storage.record_settings(config.output_uri, config)
     digests = {"config_digest": digest, "tables_digest": tables_digest}
