@@ -32,6 +32,7 @@ FUNCTIONS = {
     "predict": "chexone_ray.predict:predict",
     "evaluate": "chexone_ray.evaluation.harness:evaluate",
     "figures": "chexone_ray.figures.draw:draw",
+    "probe": "chexone_ray.evaluation.reliance:probe",
     "serve": "chexone_ray.serving.openai:serve",
     "demo": "chexone_ray.demo:run",
 }
@@ -41,6 +42,7 @@ CHECKS = {
     "filter": "chexone_ray.checkpoints:check",
     "grpo": "chexone_ray.checkpoints:check",
     "predict": "chexone_ray.predict:check",
+    "probe": "chexone_ray.checkpoints:check",
     "serve": "chexone_ray.serving.openai:check",
 }
 """Functions of the settings; a number ends the command with that exit code."""

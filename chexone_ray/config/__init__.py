@@ -3,6 +3,7 @@
 Imports neither torch nor Ray. Unknown keys are refused; nothing is read from the environment.
 """
 
+from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.stages import (
     STAGES,
     Adapter,
@@ -49,6 +50,7 @@ __all__ = [
     "OptimConfig",
     "PredictConfig",
     "PrepareConfig",
+    "ProbeConfig",
     "PromptConfig",
     "RayConfig",
     "RewardConfig",

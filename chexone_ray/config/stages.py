@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.tables import (
     EngineConfig,
     ImageConfig,
@@ -399,6 +400,7 @@ STAGES: dict[str, type[Settings]] = {
     "predict": PredictConfig,
     "evaluate": EvaluateConfig,
     "figures": FiguresConfig,
+    "probe": ProbeConfig,
     "serve": ServeConfig,
     "demo": DemoConfig,
 }

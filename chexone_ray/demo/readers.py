@@ -65,7 +65,8 @@ def _case(sample: Sample, row: Mapping[str, Any], seed: int) -> Iterator[Respons
     }
     for reader, role in READERS:
         rng = random.Random(f"{seed}/{sample.id}/{reader}")
-        told: dict[str, Any] = {"reader": reader, "role": role, "case": sample.id, "simulated": True}
+        told: dict[str, Any] = {"reader": reader, "role": role, "case": sample.id}
+        told["simulated"] = True
         difference = worth["model"] - worth["resident"] + rng.gauss(0, _TASTE)
         better = "model" if difference > 0 else "resident"
         choice = better if abs(difference) > _NOTICED else COMPARABLE

@@ -11,7 +11,13 @@ from chexone_ray.engine.resources import require_gpus
 from chexone_ray.errors import ChexoneError
 
 if TYPE_CHECKING:
-    from chexone_ray.config import FilterConfig, ImageConfig, PredictConfig, TraceConfig
+    from chexone_ray.config import (
+        FilterConfig,
+        ImageConfig,
+        PredictConfig,
+        ProbeConfig,
+        TraceConfig,
+    )
     from chexone_ray.engine.handle import Factory
     from chexone_ray.engine.pool import EnginePool
     from chexone_ray.engine.scaling import PoolPolicy
@@ -28,7 +34,7 @@ def refuse_other_images(images: ImageConfig, pool: EnginePool) -> None:
 
 @contextmanager
 def leased_pool(
-    config: FilterConfig | PredictConfig | TraceConfig,
+    config: FilterConfig | PredictConfig | ProbeConfig | TraceConfig,
     pool: EnginePool | None,
     factory: Factory | None = None,
     policy: PoolPolicy | None = None,
