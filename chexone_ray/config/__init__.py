@@ -3,6 +3,7 @@
 Imports neither torch nor Ray. Unknown keys are refused; nothing is read from the environment.
 """
 
+from chexone_ray.config.predicting import ModelAdapter, PredictConfig
 from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.stages import (
     STAGES,
@@ -12,8 +13,6 @@ from chexone_ray.config.stages import (
     FiguresConfig,
     FilterConfig,
     GrpoConfig,
-    ModelAdapter,
-    PredictConfig,
     PrepareConfig,
     ServeConfig,
     SftConfig,
