@@ -46,14 +46,17 @@ class Prepared:
 
 
 @contextmanager
-def answerer(config: PredictConfig, pool: EnginePool | None) -> Iterator[Answerer]:
+def answerer(
+    config: PredictConfig, pool: EnginePool | None, num_samples: int
+) -> Iterator[Answerer]:
     """What `config`, once settled, answers with; engines and connections end with the block.
 
     A given `pool` gets the checkpoint loaded and stays up.
     """
     adapter = ADAPTERS[config.adapter]
     if config.endpoint is not None:
-        if config.rows_per_part > SAMPLES_PER_TASK:  # Ray tasks decode larger parts' films
+        largest = min(config.rows_per_part, num_samples)
+        if largest > SAMPLES_PER_TASK:  # Ray tasks decode the films of larger parts
             runtime.join(config.ray)
         sampling = config.sampling.seeded(config.seed)
         with ChatClient(config.endpoint, sampling) as client, _stopping() as stopped:

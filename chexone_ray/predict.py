@@ -150,7 +150,7 @@ def _fill(
 ) -> None:
     import pyarrow as pa
 
-    with answerer(config, pool) as answer:
+    with answerer(config, pool, total) as answer:
 
         def work(item: tuple[int, Sequence[Sample]]) -> tuple[int, int, list[dict[str, Any]]]:
             number, samples = item

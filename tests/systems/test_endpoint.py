@@ -43,7 +43,6 @@ def config(tmp_path: Path, server: ChatServer, uri: str, **given: Any) -> Predic
             "question": "Row 1. Describe the film.",
             "images": {"max_pixels": 12_544},
             "max_failure_rate": 1.0,
-            "rows_per_part": 4,
             **given,
         },
         endpoint=endpoint,
@@ -145,7 +144,14 @@ def test_a_run_goes_on_where_it_failed(tmp_path: Path) -> None:
 
     uri = films(tmp_path, 8)
     with ChatServer(script) as server:
-        settings = config(tmp_path, server, uri, max_failure_rate=0.1, endpoint={"max_retries": 0})
+        settings = config(
+            tmp_path,
+            server,
+            uri,
+            max_failure_rate=0.1,
+            rows_per_part=4,
+            endpoint={"max_retries": 0},
+        )
         with pytest.raises(ChexoneError, match=r"above predict\.max_failure_rate=0\.1"):
             predict(settings)
         assert storage.committed(settings.output_uri) is None
