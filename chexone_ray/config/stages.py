@@ -65,6 +65,7 @@ Adapter = Literal[
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]
+View = Literal["", "PA", "AP", "frontal", "lateral"]
 
 
 class SourceConfig(Settings):
@@ -87,6 +88,9 @@ class SourceConfig(Settings):
     )
     packed: tuple[str, ...] = Field(
         (), description="Archives that hold the images: names under uri, or URIs; zip or tar."
+    )
+    default_view: View = Field(
+        "", description="Of own_table: view of the images of which table and header tell none."
     )
 
 

@@ -106,6 +106,8 @@ def _write(
     }
     written = manifest.write_manifest(config.output_uri, parts, info)
     logger.info("manifest %s: %s", config.output_uri, json.dumps(written.info["counts"]["split"]))
+    if unseen := info["dropped"].get(drops.VIEW_UNKNOWN):
+        logger.warning("%s", drops.views_unknown(unseen))
 
 
 def _with_pictures(config: PrepareConfig) -> str:
@@ -137,7 +139,10 @@ def _shuffle(
         counts.update(block.rows)
     parts = shuffle.plan(counts, gone, config.curriculum)
     if not parts:
-        raise ChexoneError("the archives gave no question: check kinds and the archives' reports")
+        raise ChexoneError(
+            "the archives gave no question: check kinds, the archives' reports, and whether their "
+            "films are known to be frontal"
+        )
     phases = [
         {"kinds": kinds, "rows": parts["train", number].rows}
         for number, kinds in enumerate((*map(list, config.curriculum), ["all others"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chexone_ray.data.drops import VIEW_UNKNOWN, views_unknown
 from chexone_ray.data.leaks import untold
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.splits import SPLITS
@@ -130,6 +131,10 @@ def _dropped(dropped: Mapping[str, int]) -> Iterator[str]:
     if not dropped:
         yield "Nothing."
         return
+    if unseen := dropped.get(VIEW_UNKNOWN):
+        told = views_unknown(unseen)
+        yield f"**{told[0].upper()}{told[1:]}.**"
+        yield ""
     yield "| reason | count |"
     yield "|---|---:|"
     for reason, count in sorted(dropped.items(), key=lambda item: (-item[1], item[0])):

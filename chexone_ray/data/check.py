@@ -74,6 +74,8 @@ def check_lines(source: SourceConfig, spec: Spec, archive_splits: bool) -> Itera
         yield CheckLine("studies", "FAIL", no_study(dropped))
         return
     yield CheckLine("studies", "ok", f"{len(studies)} studies; left out: {lost or 'nothing'}")
+    if spec.look:
+        yield from spec.look(source, studies)
     try:
         yield _images(source, locate(source, studies))
     except ChexoneError as error:

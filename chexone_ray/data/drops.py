@@ -21,6 +21,7 @@ OTHER_IMAGES = frozenset({"image_body_part", "image_modality", "image_document"}
 """Images that are whole, but no chest films; every other image_* is damage."""
 BOX_OUTSIDE = "box_outside_image"
 REPORT_MISSING = "report_missing"
+VIEW_UNKNOWN = "view_unknown"
 _TOLD = 5
 
 
@@ -28,6 +29,14 @@ def no_study(lost: Mapping[str, int]) -> str:
     """What is to be said of a source whose tables gave no study."""
     reasons = (f"mostly {reason} ({n} times)" for reason, n in Counter(lost).most_common(1))
     return f"no study: {next(reasons, 'the tables have no row')}; see docs/data.md"
+
+
+def views_unknown(count: int) -> str:
+    """What is to be said of studies without a film that is known to be frontal."""
+    return (
+        f"nothing is asked of the films of {count} studies, as none of them is known to be frontal "
+        f"({VIEW_UNKNOWN}): fill the column view of a table of your own, or set its default_view"
+    )
 
 
 def check_rows(

@@ -9,6 +9,7 @@ from chexone_ray import packed, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.leaks import numbers_of
 from chexone_ray.data.questions import places
+from chexone_ray.data.sources import own_table
 from chexone_ray.data.sources.registry import SOURCES, overlapping
 from chexone_ray.errors import ChexoneError
 from chexone_ray.kinds import KINDS
@@ -75,6 +76,8 @@ def idle_settings(source: SourceConfig) -> Iterator[str]:
             f"packed has no effect on {name}, which has no images or takes those in its folders: "
             "remove it, and unpack what you have"
         )
+    if source.default_view and source.adapter != own_table.DATASET:
+        yield f"default_view has no effect on {name}, which tells its views itself: remove it"
     for archive, count in Counter(source.packed).items():
         if problem := packed.refusal(archive):
             yield problem

@@ -159,6 +159,8 @@ DEVICE_CHANGE_SIGNS: dict[str, tuple[str, ...]] = {
     "same": ("The {name} is in place on both films.",),
     "worse": ("The {name} is new on the second film.",),
 }
+NAMES = frozenset(_SIGNS) | _UNCOUNTED
+"""Findings that are worded in a way of their own."""
 NORMAL_SIGN = "Both lungs are clear."
 
 

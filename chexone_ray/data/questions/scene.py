@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chexone_ray.data.facts import FRONTAL, Fact, facts
+from chexone_ray.data.facts import FRONTAL, Fact, facts, is_frontal
 from chexone_ray.data.questions import wordings
 from chexone_ray.records import Box, ImageRef, Study
 
@@ -89,6 +89,15 @@ def film_of(study: Study) -> Film | None:
             if image.view == view and image.role == "current":
                 return Film(image, index, facts(study, index))
     return None
+
+
+def lacks_view(study: Study) -> bool:
+    """True where something is known of a study and not asked of its films, as none is known to be
+    frontal and one is of an unknown view."""
+    views = {image.view for image in current(study)}
+    known = study.boxes or study.findings or study.impression
+    known = known or any(state is not None for state in study.labels.values())
+    return bool(known) and "" in views and not any(map(is_frontal, views))
 
 
 def current(study: Study) -> tuple[ImageRef, ...]:
