@@ -95,9 +95,9 @@ def lacks_view(study: Study) -> bool:
     """True where something is known of a study and not asked of its films, as none is known to be
     frontal and one is of an unknown view."""
     views = {image.view for image in current(study)}
-    known = study.boxes or study.findings or study.impression
-    known = known or any(state is not None for state in study.labels.values())
-    return bool(known) and "" in views and not any(map(is_frontal, views))
+    labelled = any(state is not None for state in study.labels.values())
+    known = labelled or bool(study.boxes or study.findings or study.impression)
+    return known and "" in views and not any(map(is_frontal, views))
 
 
 def current(study: Study) -> tuple[ImageRef, ...]:

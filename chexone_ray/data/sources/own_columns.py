@@ -49,8 +49,9 @@ def column_lines(columns: Iterable[str], is_csv: bool) -> Iterator[CheckLine]:
     ignored = [name for name in columns if name and not is_read(name)]
     if ignored:
         meant = {name: _meant_column(name, readable, is_csv) for name in ignored}
-        state = "warn" if any(meant.values()) else "ok"
-        yield CheckLine("columns", state, f"not read: {_with_guesses(meant)}")
+        mistyped = any(meant.values())
+        told = f"not read: {_with_guesses(meant)}"
+        yield CheckLine("columns", "warn" if mistyped else "ok", told)
 
 
 def finding_line(studies: Sequence[PendingStudy]) -> CheckLine | None:

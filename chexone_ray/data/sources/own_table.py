@@ -2,10 +2,11 @@
 
 `studies.csv` or `studies.jsonl` at the root. Needed: `image` (a path under the root, or a URI) and
 `study`. Known besides: `patient` (the study by default), `date` (text that sorts), `view` (PA, AP,
-frontal, lateral; `SourceConfig.default_view` where table and header tell none), `split`, and of the study's first row `report`, or `findings`, `impression`,
-`indication`, `comparison`. A label is a column `label:<finding>` with 1, 0, -1 or nothing; boxes
-are a column `boxes` with a JSON list of {"label", "xyxy"} in pixels of the image. In JSON lines
-`labels` is a table, whose values may be true and false too, and `boxes` a list.
+frontal, lateral; `SourceConfig.default_view` where table and header tell none), `split`, and of the
+study's first row `report`, or `findings`, `impression`, `indication`, `comparison`. A label is a
+column `label:<finding>` with 1, 0, -1 or nothing; boxes are a column `boxes` with a JSON list of
+{"label", "xyxy"} in pixels of the image. In JSON lines `labels` is a table, whose values may be
+true and false too, and `boxes` a list.
 """
 
 from __future__ import annotations
