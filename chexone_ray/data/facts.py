@@ -48,6 +48,8 @@ class Fact:
     sides: frozenset[str] = frozenset()
     """Patient's "left" and "right"."""
     boxes: tuple[Box, ...] = field(default=())
+    lost_box: bool = False
+    """True where a further box of it is lost, so that neither its boxes nor its sides are all."""
 
     @property
     def side(self) -> str:
@@ -57,7 +59,7 @@ class Fact:
     @property
     def zone(self) -> str:
         """ "upper", "mid" or "lower" where one box tells it."""
-        return zone_of(self.boxes[0]) if len(self.boxes) == 1 else ""
+        return zone_of(self.boxes[0]) if len(self.boxes) == 1 and not self.lost_box else ""
 
 
 def side_of(box: Box) -> str:
@@ -87,7 +89,8 @@ def facts(study: Study, image: int) -> dict[str, Fact]:
     """Name -> fact for image number `image` of the study, in a fixed order.
 
     Sides come from boxes on a frontal film where there are any, else from the report. A coarse
-    label gives way to its finer names where one of them is known.
+    label gives way to its finer names where one of them is known. A finding that lost a box on the
+    image is there, and has no side.
     """
     reported = _decided(_from_report(" ".join((study.findings, study.impression))), study.uncertain)
     labelled = {name: state for name, state in study.labels.items() if state is not None}
@@ -95,11 +98,14 @@ def facts(study: Study, image: int) -> dict[str, Fact]:
     for box in study.boxes:
         if box.image == image:
             boxed.setdefault(_finer_name(box.label, reported), []).append(box)
+    gone = [label for label, at in study.lost_boxes if at == image]
+    lost = {name for label in gone for name in (label, *FINER.get(label, ()))}
+    unseen = {_finer_name(label, reported) for label in gone}
     names = {*reported, *labelled, *boxed} - NOT_ASKED
     names -= {coarse for coarse, finer in (FINER | VAGUE).items() if names & set(finer)}
     known: dict[str, Fact] = {}
     for name in sorted(names):
-        states = {1} if name in boxed else set()
+        states = {1} if name in boxed or name in unseen else set()
         if name in labelled:
             states.add(labelled[name])
         if name in reported:
@@ -112,7 +118,9 @@ def facts(study: Study, image: int) -> dict[str, Fact]:
         boxes = tuple(boxed.get(name, ()))
         if boxes and is_frontal(study.images[image].view):
             sides = frozenset(side for side in map(side_of, boxes) if side)
-        known[name] = Fact(states.pop(), sides, boxes)
+        if name in lost:
+            sides = frozenset()
+        known[name] = Fact(states.pop(), sides, boxes, name in lost)
     return known
 
 

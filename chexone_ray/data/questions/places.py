@@ -37,8 +37,8 @@ def grounding(scene: Scene) -> Drafts:
         return
     for name in film.present():
         found = sorted(film.known[name].boxes, key=lambda box: box.xyxy)
-        if not found:
-            continue
+        if not found or film.known[name].lost_box:
+            continue  # a part of the boxes would be a wrong answer
         boxes = tuple(replace(box, label=name, image=0) for box in found)
         trace = wording.box_trace(name, [(side_of(box), zone_of(box)) for box in boxes])
         question = scene.ask("grounding", name=name)

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chexone_ray import storage
 from chexone_ray.check_line import CheckLine
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
-from chexone_ray.data.sources.cells import box_of_size, label_state
+from chexone_ray.data.sources.cells import Corners, corners, label_state
 from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.own_columns import (
     LABEL_PREFIX,
@@ -136,7 +136,7 @@ def _study(
     for row in films.values():
         for label, state in _labels(row, losses):
             labels[label] = state if labels.get(label) is None else labels[label]
-    boxes = [box for i, row in enumerate(films.values()) for box in _boxes(row, i, losses)]
+    boxes, lost_boxes = _all_boxes(films.values(), losses)
     return PendingStudy(
         Study(
             dataset=DATASET,
@@ -152,12 +152,13 @@ def _study(
             date=str(first.get("date") or ""),
             archive_split=str(first.get("split") or "") if archive_splits else "",
             labels=labels,
+            lost_boxes=lost_boxes,
             findings=_section(first, "findings"),
             impression=_section(first, "impression"),
             indication=_section(first, "indication"),
             comparison=_section(first, "comparison"),
         ),
-        tuple(boxes),
+        boxes,
         report=broken_at_headers(str(first.get("report") or "")),
         default_view=source.default_view,
     )
@@ -179,22 +180,32 @@ def _section(row: Mapping[str, Any], name: str) -> str:
     return " ".join(str(row.get(name) or "").split())
 
 
-def _boxes(row: Row[Any], image: int, losses: Losses) -> Iterator[Box]:
-    boxes = row.get("boxes") or []
-    if not isinstance(boxes, list):
-        losses.lose("unparsable_row", row.place)
-        return
-    for item in boxes:
-        try:
-            label, (x1, y1, x2, y2) = str(item["label"]).lower(), map(float, item["xyxy"])
-        except (TypeError, ValueError, KeyError):
-            losses.lose("box_row", row.place)
+def _all_boxes(
+    rows: Iterable[Row[Any]], losses: Losses
+) -> tuple[tuple[Box, ...], tuple[tuple[str, int], ...]]:
+    """The boxes of the images of a study, and (label, image) of those that could not be read."""
+    found: list[Box] = []
+    lost: list[tuple[str, int]] = []
+    for image, row in enumerate(rows):
+        boxes = row.get("boxes") or []
+        if not isinstance(boxes, list):
+            losses.lose("unparsable_row", row.place)
             continue
-        box = box_of_size(label, x1, y1, x2 - x1, y2 - y1)
-        if box is None:
+        for item in boxes:
+            label = str(item.get("label") or "").lower() if isinstance(item, dict) else ""
+            place = _corners(item) if label else None
+            if place is not None:
+                found.append(Box(label, place, image))
+                continue
             losses.lose("box_row", row.place)
-        else:
-            yield Box(box.label, (x1, y1, x2, y2), image)
+            if label:
+                lost.append((label, image))
+    return tuple(found), tuple(lost)
+
+
+def _corners(item: Mapping[str, Any]) -> Corners | None:
+    values = item.get("xyxy")
+    return corners(values) if isinstance(values, list) else None
 
 
 SPEC = Spec(
