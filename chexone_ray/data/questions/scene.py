@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from chexone_ray.data.facts import FRONTAL, Fact, facts, is_frontal
+from chexone_ray.data.facts import FRONTAL, Fact, evidence, facts, is_frontal
 from chexone_ray.data.questions import wordings
 from chexone_ray.records import Box, ImageRef, Study
 
@@ -24,6 +24,8 @@ class Film:
     image: ImageRef
     index: int
     known: dict[str, Fact]
+    evidence: Mapping[str, Collection[int]]
+    """Name -> all states that labels, boxes and the report give it."""
 
     def present(self) -> list[str]:
         return [name for name, fact in self.known.items() if fact.state == 1]
@@ -87,7 +89,7 @@ def film_of(study: Study) -> Film | None:
     for view in FRONTAL:
         for index, image in enumerate(study.images):
             if image.view == view and image.role == "current":
-                return Film(image, index, facts(study, index))
+                return Film(image, index, facts(study, index), evidence(study, index))
     return None
 
 
