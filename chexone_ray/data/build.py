@@ -15,7 +15,8 @@ import hashlib
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from chexone_ray import runtime, storage
@@ -61,20 +62,36 @@ def prepare(config: PrepareConfig) -> str:
     refuse(config)
     preflight(config)
     tables_digest = archive_digest(config)
-    with timed(logger, "reading the tables of the archives"):
-        patients, letters, moves = read_sources(config)
+    with timed(logger, "reading the tables of the archives"), _telling(config, letters := []):
+        patients, found, moves = read_sources(config)
+        letters += found
     runtime.join(config.ray)
     manifest.clear(config.output_uri)
     storage.record_settings(config.output_uri, config)
     digests = {"config_digest": digest, "tables_digest": tables_digest}
     folder = blocks.open_folder(config.output_uri, digests)
-    with timed(logger, f"reading images and reports of {len(patients)} patients"):
+    reading = f"reading images and reports of {len(patients)} patients"
+    with timed(logger, reading), _telling(config, letters):
         asked = ask_all(patients, folder, config)
     del patients
     letters += [letter for block in asked for letter in block.letters]
     _write(config, asked, letters, digests | {"moved": leaks.report(moves)})
     blocks.remove(config.output_uri)
     return _with_pictures(config)
+
+
+@contextmanager
+def _telling(config: PrepareConfig, letters: Sequence[Letter]) -> Iterator[None]:
+    """Where too much is lost, write down what, `letters` and that of the block, and say where."""
+    try:
+        yield
+    except drops.TooMuchLost as error:
+        lost = [*letters, *error.letters]
+        if not lost:
+            raise
+        uri = storage.join(config.output_uri, manifest.LETTERS_FILE)
+        storage.write_bytes(uri, to_parquet(blocks.letters_table(lost)))
+        raise drops.TooMuchLost(f"{error}; {uri} names all of them", lost) from error
 
 
 def _write(
@@ -203,8 +220,8 @@ def read_sources(
         for problem in idle_settings(source):
             raise ChexoneError(problem)
         found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
-        drops.check_rows(source, found, lost, config.max_drop_share)
         letters += [Letter(source.adapter, *letter) for letter in lost.letters(source.uri)]
+        drops.check_rows(source, found, lost, config.max_drop_share, letters)
         repeated: Counter[str] = Counter()
         for item in locate(source, found):
             entry = shelf.put(item.with_uncertain(source.uncertain))

@@ -78,7 +78,8 @@ def test_a_box_that_the_table_tells_wrong_is_lost_for_its_label(tmp_path: Path) 
         tmp_path / "studies.jsonl",
         '{"image": "a.png", "study": "s", "view": "PA", "findings": "Two nodules.", '
         '"boxes": [{"label": "Nodule", "xyxy": [10, 70, 20, 80]}, '
-        '{"label": "Nodule", "xyxy": [5]}, {"label": "mass", "xyxy": [9, 9, 9, 12]}, {"xyxy": [1, 2, 3, 4]}, 7]}',
+        '{"label": "Nodule", "xyxy": [5]}, {"label": "mass", "xyxy": [9, 9, 9, 12]}, '
+        '{"xyxy": [1, 2, 3, 4]}, 7]}',
     )
     source = SourceConfig(adapter="own_table", uri=str(tmp_path))
     ((item,), lost) = SOURCES["own_table"].read(source, True)
