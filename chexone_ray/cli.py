@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from chexone_ray import __version__, loader
-from chexone_ray.config import STAGES, RayConfig, Settings
+from chexone_ray.config import STAGES, Settings
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY, configure
 
@@ -89,17 +89,12 @@ def load(stage: str, model: type[S], argv: Sequence[str]) -> S | None:
 
 
 def run(stage: str, config: Settings) -> int:
-    """Join Ray where the stage needs it, run the stage, print its URI."""
+    """Check, run the stage, which joins Ray once it needs it, and print its URI."""
     function = stage_function(stage)
     if stage in CHECKS:
         answer = _imported(CHECKS[stage])(config)
         if isinstance(answer, int):
             return answer
-    ray_config = getattr(config, "ray", None)
-    if isinstance(ray_config, RayConfig):
-        from chexone_ray import runtime
-
-        runtime.join(ray_config)
     result = function(config)
     if isinstance(result, str):
         sys.stdout.write(result + "\n")

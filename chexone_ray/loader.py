@@ -11,6 +11,7 @@ environment. Texts of flags become values by the type of the field: `true`/`fals
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 import types
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ from chexone_ray.errors import ChexoneError
 
 S = TypeVar("S", bound=Settings)
 Table = dict[str, Any]
+MOST_TOLD = 8
+"""Choices that are told without a guess at what was meant."""
 SHORT = {"out": ("output_uri", "output")}
 
 
@@ -58,7 +61,7 @@ def load(model: type[S], arguments: Arguments) -> S:
     try:
         return model.model_validate({key: values[key] for key in values if key in given})
     except ValidationError as error:
-        raise ChexoneError("\n".join(_lines(error))) from None
+        raise ChexoneError("\n".join(_lines(model, error))) from None
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -273,18 +276,48 @@ def _nearest(key: str, known: list[str]) -> str:
 # --- errors and help -----------------------------------------------------------------------------
 
 
-def _lines(error: ValidationError) -> Iterator[str]:
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"])
+def _lines(model: type[Settings], error: ValidationError) -> Iterator[str]:
+    problems = error.errors(include_url=False)
+    places = [problem["loc"] for problem in problems]
+    for problem in problems:
+        here = problem["loc"]
+        if any(place[: len(here)] == here != place for place in places):
+            continue  # a list that is too short because of what is wrong inside it
+        key = ".".join(map(str, here))
         if problem["type"] == "missing":
-            yield f"{key} is required: give --{key} or set it in a TOML file"
+            listed = any(isinstance(part, int) for part in here)
+            yield f"{key} is required: {'' if listed else f'give --{key} or '}set it in a TOML file"
         elif problem["type"] == "value_error":
             yield problem["msg"].removeprefix("Value error, ")
         elif problem["type"] == "extra_forbidden":
-            yield f"unknown key {key}"
+            yield f"unknown key {key}{_nearest(str(here[-1]), _beside(model, here))}"
+        elif problem["type"] == "literal_error":
+            yield f"{key}={problem['input']!r}: {_choice(problem)}"
         else:
             message = problem["msg"][0].lower() + problem["msg"][1:]
             yield f"{key}={problem['input']!r}: {message}"
+
+
+def _beside(model: type[Settings], place: tuple[int | str, ...]) -> list[str]:
+    """The keys that are known where an unknown one stands."""
+    for part in place[:-1]:
+        if isinstance(part, str) and part in model.model_fields:
+            kind = _plain(model.model_fields[part])
+            inner = next(iter(get_args(kind)), None) if get_origin(kind) is tuple else kind
+            model = _table_of(inner) or model
+    return list(model.model_fields)
+
+
+def _choice(problem: Any) -> str:
+    """What to choose from: all names of a short list, the nearest of a long one."""
+    names = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+    if len(names) <= MOST_TOLD:
+        return f"use {' or '.join(names)}"
+    given = str(problem["input"]).lower()
+    near = [name for name in names if name.startswith(given)] if given else []
+    near += difflib.get_close_matches(given, names, 1, 0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"not known; {hint}There are {', '.join(names)}"
 
 
 def describe(model: type[Settings]) -> str:

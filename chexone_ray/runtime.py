@@ -93,6 +93,17 @@ def leave() -> None:
         logger.warning("killed %d Ray workers that did not end within %.0f s", left, LEAVE_S)
 
 
+def quiet_data() -> None:
+    """Keep Ray Data's own progress, many lines every ten seconds, off the console; its log file
+    has it."""
+    import ray.data
+
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.ERROR)
+
+
 @contextmanager
 def own_errors() -> Iterator[None]:
     """Raise a ChexoneError of a task or an actor as itself, not wrapped by Ray."""

@@ -1,4 +1,4 @@
-"""Who writes traces: the engines of a pool, or an OpenAI-compatible endpoint.
+"""Who writes traces: the engines of a pool, or an OpenAI-compatible endpoint; it serves judges too.
 
 A teacher is asked with questions that hold reference text. Nothing of that, and no key, is logged
 or put into an error.
@@ -16,10 +16,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chexone_ray import prompts, runtime
-from chexone_ray.config import EndpointConfig, PromptConfig, TraceConfig
+from chexone_ray.config import (
+    EndpointConfig,
+    ImageConfig,
+    PromptConfig,
+    SamplingConfig,
+    TraceConfig,
+)
 from chexone_ray.data.traces import teacher_prompt
 from chexone_ray.engine.engine import request_seed
 from chexone_ray.engine.lease import leased_pool
@@ -62,6 +69,8 @@ Told = Callable[[int, Asked], None]
 """Called with the place of a sample in the sequence asked about, in the thread that asked."""
 Teacher = Callable[[Sequence[Sample], Told], None]
 """Asks about all samples and returns once it has told of each. Several threads may call it."""
+Messages = Callable[[Sample, Sequence[bytes]], list[dict[str, Any]]]
+"""A sample and its films as PNG -> the turns of the chat API that ask about it."""
 
 
 @contextmanager
@@ -73,7 +82,9 @@ def teacher_of(config: TraceConfig, pool: EnginePool | None) -> Iterator[Teacher
     if config.endpoint is not None:
         if config.rows_per_part > SAMPLES_PER_TASK:  # Ray tasks decode the films of larger parts
             runtime.join(config.ray)
-        with Endpoint(config, config.endpoint) as endpoint:
+        sampling = config.sampling.seeded(config.seed)
+        wording = partial(chat_messages, config=config)
+        with Endpoint(config.endpoint, sampling, config.images, wording) as endpoint:
             yield endpoint.ask
         return
     assert config.model_uri is not None
@@ -128,10 +139,17 @@ class Endpoint:
     says that the settings are wrong raises ChexoneError for the whole call.
     """
 
-    def __init__(self, config: TraceConfig, endpoint: EndpointConfig) -> None:
-        self._config = config
+    def __init__(
+        self,
+        endpoint: EndpointConfig,
+        sampling: SamplingConfig,
+        images: ImageConfig,
+        messages: Messages,
+    ) -> None:
         self._endpoint = endpoint
-        self._sampling = config.sampling.seeded(config.seed)
+        self._sampling = sampling
+        self._images = images
+        self._messages = messages
         self._client: Any = _client(endpoint)
         self._slots = asyncio.Semaphore(endpoint.max_in_flight)
         self._loop = asyncio.new_event_loop()
@@ -152,7 +170,7 @@ class Endpoint:
         """Ask about each sample, `max_in_flight` at a time; see `Teacher`."""
         answers: queue.SimpleQueue[tuple[int, Asked | ChexoneError]] = queue.SimpleQueue()
         futures = []
-        pictures = load_shared(samples, self._config.images)
+        pictures = load_shared(samples, self._images)
         for place, (sample, pngs) in enumerate(zip(samples, pictures, strict=True)):
             if isinstance(pngs, ImageError):
                 told(place, Asked((), error=f"image: {pngs.reason}"))
@@ -231,7 +249,7 @@ class Endpoint:
             more["seed"] = request_seed(sampling.seed, sample.id) % 2**31
         answer = await self._client.chat.completions.create(
             model=self._endpoint.model,
-            messages=chat_messages(sample, pngs, self._config),
+            messages=self._messages(sample, pngs),
             n=sampling.n,
             temperature=sampling.temperature,
             top_p=sampling.top_p,

@@ -86,7 +86,8 @@ def test_user_errors_are_a_line_and_exit_code_2(words: list[str], message: str) 
 
 
 def test_a_stage_without_a_cluster_says_so(tmp_path: Path) -> None:
-    source = "[{adapter = 'vindr_cxr', uri = '/no'}]"
+    (tmp_path / "studies.csv").write_text("image,study\na.png,1\n")
+    source = f"[{{adapter = 'own_table', uri = '{tmp_path}'}}]"
     done = subprocess.run(
         [CHEXONE, "prepare", "--out", "x", "--sources", source, "--ray.address", "127.0.0.1:9"],
         capture_output=True,
@@ -98,7 +99,7 @@ def test_a_stage_without_a_cluster_says_so(tmp_path: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert "no Ray cluster answers at 127.0.0.1:9" in done.stderr
     assert "--ray.address local" in done.stderr and "Traceback" not in done.stderr
-    assert not list(tmp_path.iterdir())
+    assert not list((tmp_path / "x").iterdir()), "nothing was begun"
 
 
 def test_every_stage_has_a_function() -> None:

@@ -182,3 +182,25 @@ def test_the_seed_of_a_stage_is_that_of_its_sampling() -> None:
     own = drawn.model_copy(update={"seed": 0})
     assert own.seeded(7) == own, "a seed of its own stays, 0 too"
     assert SamplingConfig().seeded(7).seed is None, "greedy answers need none"
+
+
+def test_what_is_wrong_inside_a_list_is_told_once_and_with_a_guess(tmp_path: Path) -> None:
+    config = tmp_path / "wrong.toml"
+    config.write_text('output_uri = "x"\n[[sources]]\nadapter = "nih"\nurl = "y"\n')
+    with pytest.raises(ChexoneError) as told:
+        loader.load(PrepareConfig, loader.parse(["--config", str(config)]))
+    lines = str(told.value).splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith(
+        "sources.0.adapter='nih': not known; did you mean nih_chestxray14? There are mimic_cxr_jpg,"
+    )
+    assert lines[1:] == [
+        "sources.0.uri is required: set it in a TOML file",
+        "unknown key sources.0.url; did you mean uri?",
+    ]
+    words = ["--output_uri", "x", "--sources", "[{adapter='slake', uri='y', uncertain='u-one'}]"]
+    with pytest.raises(ChexoneError) as told:
+        loader.load(PrepareConfig, loader.parse(words))
+    assert str(told.value) == (
+        "sources.0.uncertain='u-one': use keep or u-zeros or u-ones or u-ignore"
+    )

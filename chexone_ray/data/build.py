@@ -61,11 +61,11 @@ def prepare(config: PrepareConfig) -> str:
         return _with_pictures(config)
     refuse(config)
     preflight(config)
+    runtime.join(config.ray)
     tables_digest = archive_digest(config)
     with timed(logger, "reading the tables of the archives"), _telling(config, letters := []):
         patients, found, moves = read_sources(config)
         letters += found
-    runtime.join(config.ray)
     manifest.clear(config.output_uri)
     storage.record_settings(config.output_uri, config)
     digests = {"config_digest": digest, "tables_digest": tables_digest}

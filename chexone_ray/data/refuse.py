@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from chexone_ray import packed, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
@@ -25,7 +26,9 @@ def problems(config: PrepareConfig) -> Iterator[str]:
     """One line for each setting that is wrong or cannot take effect."""
     phased = [kind for phase in config.curriculum for kind in phase]
     for kind in sorted({*config.kinds, *config.max_per_kind, *phased} - set(KINDS)):
-        yield f'kind "{kind}" is not known: use {", ".join(KINDS)}'
+        near = get_close_matches(kind, KINDS, 1, 0.5)
+        meant = f"did you mean {near[0]}? " if near else ""
+        yield f'kind "{kind}" is not known: {meant}There are {", ".join(KINDS)}'
     for kind, count in Counter(phased).items():
         if count > 1:
             yield f'kind "{kind}" is in {count} phases of the curriculum: keep one'

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chexone_ray import runtime
 from chexone_ray.config import PrepareConfig
 from chexone_ray.data import manifest
 from chexone_ray.data.blocks import Block, read_rows
@@ -65,6 +66,7 @@ def write(
     """Route every row to its part and write the parts; returns what was written."""
     import ray
 
+    runtime.quiet_data()
     items = [{"uri": block.uri} for block in blocks]
     grouped = (
         ray.data.from_items(items, override_num_blocks=len(items))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from chexone_ray import runtime
 from chexone_ray.config import PrepareConfig
 from chexone_ray.data import blocks, drops
 from chexone_ray.data.ask import ask_block, digest_of, pack
@@ -93,6 +94,7 @@ def _ask(
 
     if not todo:
         return
+    runtime.quiet_data()
     asked = ray.data.from_items(list(todo), override_num_blocks=len(todo)).map_batches(
         ask_block,
         batch_size=None,

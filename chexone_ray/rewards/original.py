@@ -8,12 +8,12 @@ and the total is a weighted mean, by default half of the published sum.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from functools import lru_cache
 
 from chexone_ray.answers import Answer, original_options
+from chexone_ray.metrics.radcliq import bounded, radcliq
 from chexone_ray.records import Sample
 
 OPTION_TASKS = frozenset(
@@ -48,16 +48,6 @@ Components = tuple[float, float, float]
 """RadGraph F1, BERTScore F1 and the cosine of CheXbert's embeddings of a pair of texts."""
 Scorer = Callable[[str, str], Components]
 """(answer, reference) -> components."""
-
-# Each of RadCliQ-v1's components: its mean and scale, and its weight once standardised. The fourth
-# one, BLEU, is fixed at 0 by the published reward; its weight of 4.3e-12 makes no difference.
-_RADCLIQ = (
-    (0.53792312, 0.30282584, -0.377083683),
-    (0.61757256, 0.22430938, -0.3703001),
-    (0.76479421, 0.25394391, -0.252616218),
-    (0.44738335, 0.29892717, 4.31504841e-12),
-)
-_BIAS = 2.46655256e-10
 
 _PAIR = re.compile(r"<\|ref\|>(.*?)<\|/ref\|><\|box\|>(.*?)<\|/box\|>", re.DOTALL)
 _WHOLE = re.compile(r"\d+")
@@ -107,7 +97,7 @@ def report_reward(answer: Answer, sample: Sample, scorer: Scorer) -> float | Non
 def radcliq_reward(components: Components) -> float:
     """2 x sigmoid(-RadCliQ-v1), in 0-2: 0.159 for components of 0, 1 for those of the calibration's
     mean, 1.617 for a perfect text."""
-    return 2.0 / (1.0 + math.exp(_radcliq(components)))
+    return float(bounded(radcliq(*components)))
 
 
 def known(task: str) -> bool:
@@ -118,12 +108,6 @@ def known(task: str) -> bool:
 def is_report(task: str) -> bool:
     """True where the published code takes a task for a report."""
     return any(words in task for words in REPORT_WORDS)
-
-
-def _radcliq(components: Components) -> float:
-    """RadCliQ-v1, lower is better: -1.441 for a perfect text."""
-    terms = zip((*components, 0.0), _RADCLIQ, strict=True)
-    return sum(weight * (value - mean) / scale for value, (mean, scale, weight) in terms) + _BIAS
 
 
 @lru_cache(maxsize=4_096)

@@ -1,0 +1,62 @@
+"""Closed answers: worked numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chexone_ray import __version__
+from chexone_ray.metrics.classes import (
+    PROGRESSION,
+    class_f1_signature,
+    class_row,
+    exact_set_row,
+    jaccard_row,
+    progression_row,
+    progression_signature,
+    progression_value,
+)
+from chexone_ray.metrics.label_f1 import macro_value
+
+BETTER, SAME, WORSE = PROGRESSION
+
+
+def test_worked_answers() -> None:
+    assert exact_set_row({"A", "C"}, {"C", "A"}) == (1, 1)
+    assert exact_set_row({"A"}, {"A", "C"}) == (0, 1)
+    assert exact_set_row(set(), {"A"}) == exact_set_row(set(), set()) == (0, 1)
+    assert jaccard_row({"A", "B"}, {"B", "C"}) == (pytest.approx(1 / 3), 1)
+    assert jaccard_row(set(), {"B"}) == (0, 1)
+    assert jaccard_row(set(), set()) == (1, 1)
+
+
+def test_an_answer_that_is_no_class_costs_the_recall_of_the_right_one() -> None:
+    rows = [class_row({"pa"}, {"pa"}, ("pa", "ap")), class_row(set(), {"pa"}, ("pa", "ap"))]
+    assert class_row({"chest"}, {"pa"}, ("pa", "ap")) == rows[1] == (0, 0, 1, 0, 0, 0)
+    assert macro_value(np.sum(rows, axis=0), "skip") == pytest.approx(2 / 3)
+
+
+def test_progression_is_the_mean_of_recalls_then_of_findings() -> None:
+    findings = ("edema", "effusion", "pneumonia")
+    rows = [
+        progression_row("edema", {BETTER}, BETTER, findings),
+        progression_row("edema", {SAME}, BETTER, findings),
+        progression_row("edema", {WORSE}, WORSE, findings),
+        progression_row("effusion", set(), SAME, findings),
+    ]
+    sums = np.sum(rows, axis=0)
+    # edema: (1/2 + 1/1) / 2 = 3/4, nobody asked about "stable"; effusion 0; pneumonia not asked.
+    assert progression_value(sums) == pytest.approx((0.75 + 0) / 2)
+    assert np.isnan(progression_value(np.zeros(18)))
+    assert progression_value(np.stack([sums, 2 * sums])).tolist() == pytest.approx([0.375] * 2)
+    with pytest.raises(ValueError, match="progression of 'edema' is 'unchanged'"):
+        progression_row("edema", {SAME}, "unchanged", findings)
+
+
+def test_signatures() -> None:
+    assert class_f1_signature("macro", 4) == (
+        f"class F1|average:macro|zero_division:skip|classes:4|v:{__version__}"
+    )
+    assert progression_signature(("edema", "effusion")).startswith(
+        "progression macro accuracy|classes:3|findings:2|mean:classes then findings|"
+    )

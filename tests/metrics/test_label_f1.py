@@ -1,0 +1,97 @@
+"""F1 of labels: worked numbers and the policies for 0/0."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chexone_ray import __version__
+from chexone_ray.metrics.label_f1 import (
+    counts_row,
+    macro_value,
+    micro_value,
+    samples_row,
+    weighted_value,
+)
+from chexone_ray.metrics.labels import (
+    F1_5,
+    F1_14,
+    label_row,
+    label_samples_row,
+    label_signature,
+    report_labels,
+    stated,
+)
+
+A, B, C = "a", "b", "c"
+
+
+def test_a_worked_example() -> None:
+    rows = [
+        counts_row({A, B}, {A}, (A, B, C)),
+        counts_row({A}, {A, B}, (A, B, C)),
+        counts_row(set(), {A}, (A, B, C)),
+    ]
+    assert rows[0] == (1, 0, 0, 0, 1, 0, 0, 0, 0)
+    sums = np.sum(rows, axis=0)
+    # a: 2 right, 1 missed: F1 = 4/5; b: 1 false, 1 missed: 0; c: nothing: 0/0.
+    assert macro_value(sums) == pytest.approx(0.8 / 3)
+    assert macro_value(sums, 1) == pytest.approx(1.8 / 3)
+    assert macro_value(sums, "skip") == pytest.approx(0.4)
+    assert micro_value(sums) == pytest.approx(2 * 2 / (2 * 2 + 1 + 2))
+    assert weighted_value(sums) == pytest.approx(0.8 * 3 / 4)
+
+
+def test_rows_that_are_empty_on_both_sides_follow_the_policy() -> None:
+    assert samples_row({A, B}, {A}, (A, B)) == (pytest.approx(2 / 3), 1)
+    assert samples_row(set(), set(), (A, B)) == (0, 1)
+    assert samples_row(set(), set(), (A, B), 1) == (1, 1)
+    assert samples_row(set(), set(), (A, B), "skip") == (0, 0)
+    assert samples_row({C}, set(), (A, B), 1) == (1, 1), "c is none of the labels"
+
+
+def test_nothing_at_all() -> None:
+    sums = np.zeros(6)
+    for value in (macro_value, micro_value, weighted_value):
+        assert (value(sums), value(sums, 1)) == (0, 1)
+        assert np.isnan(value(sums, "skip"))
+
+
+def test_values_take_many_sums_at_once() -> None:
+    sums = np.random.default_rng(0).integers(0, 9, size=(4, 5, 12)).astype(float)
+    for value in (macro_value, micro_value, weighted_value):
+        whole = value(sums)
+        assert whole.shape == (4, 5)
+        assert whole[3, 2] == pytest.approx(float(value(sums[3, 2])))
+
+
+REPORT = "Possible pneumonia. No pleural effusion. Mild cardiomegaly."
+
+
+def test_uncertain_counts_unless_told_otherwise() -> None:
+    assert report_labels(REPORT) == {"pneumonia", "cardiomegaly"}
+    assert report_labels(REPORT, "positive") == {"cardiomegaly"}
+    assert stated({"edema": -1, "fracture": 0, "pneumonia": 1}) == {"edema", "pneumonia"}
+    assert report_labels("") == frozenset()
+    assert report_labels("The lungs are clear.") == {"no finding"}
+
+
+def test_f1_of_reports() -> None:
+    assert len(F1_14) == 14 and F1_14[0] == "no finding" and set(F1_5) < set(F1_14)
+    predicted = "Cardiomegaly. Small left pleural effusion."
+    fourteen = np.array(label_row(predicted, REPORT))
+    # cardiomegaly right, effusion false, pneumonia missed.
+    assert micro_value(fourteen) == pytest.approx(2 / 4)
+    assert macro_value(fourteen) == pytest.approx(1 / 14)
+    assert macro_value(fourteen, "skip") == pytest.approx(1 / 3)
+    five = np.array(label_row(predicted, REPORT, F1_5))
+    assert micro_value(five) == pytest.approx(2 / 3)
+    assert label_samples_row(predicted, REPORT, F1_5) == (pytest.approx(2 / 3), 1)
+    assert micro_value(np.array(label_row("", REPORT, F1_5, "positive"))) == 0
+
+
+def test_the_signature_says_what_the_number_depends_on() -> None:
+    assert label_signature("weighted", F1_5, "positive", "skip") == (
+        "report F1-5|average:weighted|zero_division:skip|reading:positive|labeller:rules"
+        f"|v:{__version__}"
+    )
