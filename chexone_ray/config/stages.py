@@ -92,6 +92,14 @@ class SourceConfig(Settings):
     default_view: View = Field(
         "", description="Of own_table: view of the images of which table and header tell none."
     )
+    name: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_-]*)?$")] = Field(
+        "", description="Of own_table: what the data set is called; its patients are its own."
+    )
+
+    @property
+    def dataset(self) -> str:
+        """What its rows are told by."""
+        return self.name or self.adapter
 
 
 class PrepareConfig(Stage):

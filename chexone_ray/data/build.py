@@ -27,7 +27,7 @@ from chexone_ray.data.packed_images import locate
 from chexone_ray.data.preflight import preflight
 from chexone_ray.data.refuse import idle_settings, refuse
 from chexone_ray.data.shelf import Entry, Patients, Shelf
-from chexone_ray.data.sources import tables
+from chexone_ray.data.sources import own_table, tables
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.vindr_boxes import box_files
 from chexone_ray.data.waves import ask_all
@@ -220,7 +220,7 @@ def read_sources(
         for problem in idle_settings(source):
             raise ChexoneError(problem)
         found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
-        letters += [Letter(source.adapter, *letter) for letter in lost.letters(source.uri)]
+        letters += [Letter(source.dataset, *letter) for letter in lost.letters(source.uri)]
         drops.check_rows(source, found, lost, config.max_drop_share, letters)
         repeated: Counter[str] = Counter()
         for item in locate(source, found):
@@ -229,7 +229,7 @@ def read_sources(
             if key in first_uri:
                 repeated[first_uri[key]] += 1
             first_uri.setdefault(key, source.uri)
-            by_patient[leaks.numbers_of(source.adapter), entry.patient].append(entry)
+            by_patient[leaks.numbers_of(source.dataset), entry.patient].append(entry)
         if repeated:
             raise ChexoneError(_told_twice(source, repeated))
         del found
@@ -244,13 +244,13 @@ def _told_twice(source: SourceConfig, repeated: Counter[str]) -> str:
     earlier, count = repeated.most_common(1)[0]
     if earlier == source.uri:
         return (
-            f"{count} studies of the {source.adapter} archive {source.uri} are there twice: list "
+            f"{count} studies of the {source.dataset} archive {source.uri} are there twice: list "
             "an archive once in sources, and check that its tables name every study once"
         )
-    return (
-        f"{count} studies of the {source.adapter} archive {source.uri} are in {earlier} too: keep "
-        "one of the two in sources"
-    )
+    told = f"{count} studies of the {source.dataset} archive {source.uri} are in {earlier} too"
+    if source.adapter == own_table.DATASET:
+        return f"{told}: give each source a name of its own, or make their study ids unique"
+    return f"{told}: keep one of the two in sources"
 
 
 def _index(asked: Sequence[blocks.Block], config: PrepareConfig) -> Any:

@@ -71,7 +71,9 @@ def _sources(body: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for source in sources:
         spec = SOURCES[source["adapter"]]
-        cells = (spec.title, spec.access, spec.labels, source["uncertain"], spec.split_unit)
+        name = source.get("name")
+        title = f"{name} ({spec.title[0].lower()}{spec.title[1:]})" if name else spec.title
+        cells = (title, spec.access, spec.labels, source["uncertain"], spec.split_unit)
         yield f"| {' | '.join(cells)} |"
     yield ""
     yield (

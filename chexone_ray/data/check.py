@@ -44,7 +44,7 @@ def check(config: PrepareConfig) -> int:
         spec = SOURCES[source.adapter]
         role = ", held out" if source in config.held_out else ""
         told = f"{spec.title}, {source.uri} (access: {spec.access}{role})"
-        sys.stdout.write(f"{source.adapter}: {told}\n")
+        sys.stdout.write(f"{source.dataset}: {told}\n")
         is_held_out = source in config.held_out
         for line in check_lines(source, spec, config.archive_splits, is_held_out):
             failed |= line.state == "FAIL"

@@ -90,14 +90,14 @@ def check_rows(
     """Raises TooMuchLost where the tables of a source give no study, or too many of their rows
     are damaged: of these and the images, boxes, phrases and questions that came of the others."""
     if not found:
-        said = f"{source.adapter} archive {source.uri}: {no_study(lost)}"
+        said = f"{source.dataset} archive {source.uri}: {no_study(lost)}"
         raise TooMuchLost(said, letters)
     damaged = Counter({reason: n for reason, n in lost.items() if reason not in BY_DESIGN})
     usable = sum(
         len(i.study.images) + len(i.pixel_boxes) + len(i.pixel_phrases) + len(i.study.questions)
         for i in found
     )
-    _refuse(source.adapter, "rows of the tables", damaged, usable, most, letters)
+    _refuse(source.dataset, "rows of the tables", damaged, usable, most, letters)
 
 
 def check_read(asked: Iterable[Block], config: PrepareConfig) -> None:

@@ -76,9 +76,9 @@ def held_out(config: PrepareConfig) -> dict[Patient, tuple[str, str]]:
     for source in config.held_out:
         for number, own in _tested(source):
             split = "validate" if own == "validate" else "test"
-            patient = owner((numbers_of(source.adapter), number))
+            patient = owner((numbers_of(source.dataset), number))
             if found.get(patient, ("",))[0] != "test":
-                found[patient] = (split, source.adapter)
+                found[patient] = (split, source.dataset)
     return found
 
 

@@ -139,7 +139,7 @@ def _study(
     boxes, lost_boxes = _all_boxes(films.values(), losses)
     return PendingStudy(
         Study(
-            dataset=DATASET,
+            dataset=source.dataset,
             patient=str(first.get("patient") or name),
             study=name,
             images=tuple(
