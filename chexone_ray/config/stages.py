@@ -124,6 +124,11 @@ class PrepareConfig(Stage):
         4, description="Most images of a study shown with a question for its report."
     )
     instruct_share: Share = Field(0.25, description="Share of the training rows without a trace.")
+    traces: Literal["stated", "schematic"] = Field(
+        "stated",
+        description="What traces made by rules say: no more than the source states, or the signs "
+        "that phantom films are drawn with.",
+    )
     max_per_kind: dict[str, PositiveInt] = Field({}, description="Most training rows a kind.")
     mix: dict[str, Share] = Field(
         {}, description="Share of the training rows kept, by data set, task or kind (multiplied)."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from chexone_ray.data.facts import FRONTAL, Fact, evidence, facts, is_frontal
 from chexone_ray.data.questions import wordings
+from chexone_ray.data.signs import SIGNS, Signs
 from chexone_ray.records import Box, ImageRef, Study
 
 _VIEW_ORDER = (*FRONTAL, "lateral", "")
@@ -47,6 +48,8 @@ class Scene:
     rng: random.Random
     num_wordings: int | None = None
     max_views: int = 1
+    signs: Signs = SIGNS["stated"]
+    """How a trace is worded."""
 
     def ask(self, kind: str, **fields: str) -> str:
         """One of the wordings of a kind."""
