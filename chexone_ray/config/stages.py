@@ -110,7 +110,9 @@ class PrepareConfig(Stage):
         0, ge=0, description="Examples a kind in preview.html beside the manifest; 0 for none."
     )
     held_out: tuple[SourceConfig, ...] = Field(
-        (), description="Data sets to be tested on later: their patients are not trained on."
+        (),
+        description="Data sets to be tested on later: their patients are not trained on, but "
+        "tested on, or validated on where that is the set's own split.",
     )
     check: bool = Field(False, description="Only tell what is missing in the archives.")
     kinds: tuple[str, ...] = Field((), description="Question kinds to write; all by default.")

@@ -21,7 +21,7 @@ from typing import Any
 
 from chexone_ray import runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
-from chexone_ray.data import blocks, choose, drops, duplicates, leaks, manifest, shuffle
+from chexone_ray.data import blocks, card, choose, drops, duplicates, leaks, manifest, shuffle
 from chexone_ray.data.blocks import Letter
 from chexone_ray.data.packed_images import locate
 from chexone_ray.data.preflight import preflight
@@ -117,12 +117,15 @@ def _write(
         "num_patients": sum(block.num_patients for block in asked),
         "num_studies": sum(block.num_studies for block in asked),
         "num_images": sum(block.num_images for block in asked),
+        "read": drops.read_of(asked),
         "dropped": dict(sorted(blocks.by_reason(letters).items())),
         "duplicates": num_twice,
         "curriculum": phases if config.curriculum else [],
     }
     written = manifest.write_manifest(config.output_uri, parts, info)
     logger.info("manifest %s: %s", config.output_uri, json.dumps(written.info["counts"]["split"]))
+    if empty := card.empty_splits(written.info["counts"]):
+        logger.warning("%s", empty)
     if unseen := info["dropped"].get(drops.VIEW_UNKNOWN):
         logger.warning("%s", drops.views_unknown(unseen))
 

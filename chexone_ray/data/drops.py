@@ -132,6 +132,19 @@ def check_read(asked: Iterable[Block], config: PrepareConfig) -> None:
             )
 
 
+def read_of(asked: Iterable[Block]) -> dict[str, dict[str, int]]:
+    """Data set -> how many of its images, reports and boxes could be used."""
+    found: dict[str, Counter[str]] = {}
+    for block in asked:
+        for name, count in block.usable.items():
+            dataset, _, what = name.rpartition("/")
+            found.setdefault(dataset, Counter())[what] += count
+        for letter in block.letters:
+            if letter.reason == BOX_OUTSIDE:
+                found.setdefault(letter.dataset, Counter())["boxes"] -= letter.count
+    return {dataset: dict(sorted(counts.items())) for dataset, counts in sorted(found.items())}
+
+
 def _refuse(
     dataset: str,
     what: str,

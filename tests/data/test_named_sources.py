@@ -66,6 +66,15 @@ def test_held_out_patients_are_those_of_the_name(tmp_path: Path) -> None:
     assert told.startswith("held_out own_table shares its patients with no source")
 
 
+def test_held_out_patients_are_validated_on_where_their_set_does(tmp_path: Path) -> None:
+    here = own(tmp_path / "here", "here", tuple(f"{n}.png,s{n},{n},train" for n in "123"))
+    rows = ("a.png,s7,1,validate", "b.png,s8,2,train", "c.png,s9,2,validate")
+    later = own(tmp_path / "later", "here", rows)
+    patients, *_ = read_sources(config(here, held_out=(later,)))
+    splits = {patients[n][0].study.patient: patients[n][0].study.archive_split for n in range(3)}
+    assert splits == {"1": "validate", "2": "test", "3": "train"}
+
+
 def test_names_that_would_mean_two_things_are_refused(tmp_path: Path) -> None:
     (told,) = problems(config(own(tmp_path, "padchest")))
     assert told.startswith('name "padchest" of a source is that of another data set')
