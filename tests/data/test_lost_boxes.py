@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.facts import facts
@@ -11,6 +15,8 @@ from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.tasks import samples
 from chexone_ray.records import Box, ImageRef, Study
+from tests.data.sources import replicas_of_films as films
+from tests.data.sources import replicas_of_reports as reports
 from tests.data.sources.replicas import write
 
 SOURCE = SourceConfig(adapter="own_table", uri="unused")
@@ -95,3 +101,38 @@ def test_of_a_coarse_box_that_is_lost_any_finer_name_may_lack_one() -> None:
     known = facts(part, 0)
     assert {name for name in known if known[name].lost_box} == {"nodule", "mass"}
     assert {known["nodule"].state, known["mass"].state} == {1}
+
+
+@pytest.mark.parametrize(
+    ("adapter", "write_replica", "lost"),
+    [
+        ("vindr_cxr", films.write_vindr, {"b": "pleural effusion"}),
+        ("vinbigdata", films.write_vinbigdata, {"b": "interstitial lung disease"}),
+        ("nih_chestxray14", films.write_nih, {"00000002_001": "pleural effusion"}),
+        ("object_cxr", films.write_object_cxr, {"a": "foreign object"}),
+        ("ranzcr_clip", films.write_ranzcr, {"1.3": "nasogastric tube"}),
+        ("mimic_cxr_jpg", reports.write_mimic_cxr_jpg, {"51000005": "nodule or mass"}),
+    ],
+)
+def test_adapters_tell_the_findings_that_lost_a_box_in_their_tables(
+    tmp_path: Path, adapter: Any, write_replica: Callable[[Path], None], lost: dict[str, str]
+) -> None:
+    write_replica(tmp_path)
+    boxes = str(tmp_path / "boxes") if adapter == "mimic_cxr_jpg" else None
+    source = SourceConfig(adapter=adapter, uri=str(tmp_path), boxes_uri=boxes)
+    found, _ = SOURCES[adapter].read(source, False)
+    told = {item.study.study: item.study.lost_boxes for item in found if item.study.lost_boxes}
+    assert told == {study: ((label, 0),) for study, label in lost.items()}
+
+
+def test_a_film_of_rsna_that_lost_one_of_two_boxes(tmp_path: Path) -> None:
+    rows = ("a,1,2,30,40,1", "a,1,2,,40,1", "b,1,2,30,40,1")
+    write(tmp_path / "stage_2_train_labels.csv", "patientId,x,y,width,height,Target", *rows)
+    classes = ("a,Lung Opacity", "b,Lung Opacity")
+    write(tmp_path / "stage_2_detailed_class_info.csv", "patientId,class", *classes)
+    source = SourceConfig(adapter="rsna_pneumonia", uri=str(tmp_path))
+    (part, whole), _ = SOURCES["rsna_pneumonia"].read(source, False)
+    assert part.study.lost_boxes == (("lung opacity", 0),) and whole.study.lost_boxes == ()
+    film = {0: replace(FILM, view="frontal")}
+    assert ("grounding", "lung opacity") in told(whole.complete(film, ""))
+    assert ("grounding", "lung opacity") not in told(part.complete(film, ""))
