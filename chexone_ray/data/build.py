@@ -91,7 +91,7 @@ def _telling(config: PrepareConfig, letters: Sequence[Letter]) -> Iterator[None]
             raise
         uri = storage.join(config.output_uri, manifest.LETTERS_FILE)
         storage.write_bytes(uri, to_parquet(blocks.letters_table(lost)))
-        raise drops.TooMuchLost(f"{error}; {uri} names all of them", lost) from error
+        raise drops.TooMuchLost(f"{error}; {uri} names all of them", lost) from None
 
 
 def _write(

@@ -12,7 +12,7 @@ from chexone_ray.data.splits import SPLITS
 from chexone_ray.log import RESEARCH_USE_ONLY
 
 PICTURE_FILE = "composition.svg"
-READ = ("images", "reports", "boxes")
+READ = {"images": "images", "reports": "report files", "boxes": "boxes"}
 UNITS = ("patients", "studies", "images")
 
 
@@ -122,7 +122,7 @@ def _read(found: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
         return
     yield "## Read"
     yield ""
-    yield f"| data set | {' | '.join(READ)} |"
+    yield f"| data set | {' | '.join(READ.values())} |"
     yield f"|---|{'---:|' * len(READ)}"
     for dataset, counts in found.items():
         yield f"| {dataset} | {' | '.join(str(counts.get(what, 0)) for what in READ)} |"

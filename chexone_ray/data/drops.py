@@ -133,7 +133,7 @@ def check_read(asked: Iterable[Block], config: PrepareConfig) -> None:
 
 
 def read_of(asked: Iterable[Block]) -> dict[str, dict[str, int]]:
-    """Data set -> how many of its images, reports and boxes could be used."""
+    """Data set -> how many of its images, report files and boxes could be used."""
     found: dict[str, Counter[str]] = {}
     for block in asked:
         for name, count in block.usable.items():

@@ -53,7 +53,7 @@ def test_the_card_tells_the_release_from_what_was_read() -> None:
     read = {"nih_chestxray14": {"boxes": 3, "images": 12}}
     card = render(BODY | {"config": {"sources": [source]}, "read": read})
     assert "| labels of the whole release |" in card and "984 boxes" in card
-    assert "| data set | images | reports | boxes |" in card
+    assert "| data set | images | report files | boxes |" in card
     assert "| nih_chestxray14 | 12 | 0 | 3 |" in card
     assert "## Read" not in render(BODY)
 

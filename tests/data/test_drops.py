@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chexone_ray import runtime
+from chexone_ray.cli import user_error
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import build, sources
 from chexone_ray.data.ask import ask
@@ -156,8 +157,9 @@ def test_a_refused_run_leaves_what_was_lost_beside(
     with pytest.raises(
         TooMuchLost,
         match=rf"first {table}:4, {table}:3, {table}:5; {out}/dropped\.parquet names all of them$",
-    ):
+    ) as refused:
         prepare(settings)
+    assert user_error(refused.value) is refused.value, "as the command prints it"
     told = pq.read_table(out / "dropped.parquet").to_pylist()
     assert [(row["reason"], row["place"], row["count"]) for row in told] == [
         ("box_row", f"{table}:4", 1),
