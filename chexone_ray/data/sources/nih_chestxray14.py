@@ -84,7 +84,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 date=row["Follow-up #"].zfill(4),
                 archive_split=split_of.get(name, ""),
                 labels=_labels(row, losses),
-                lost_boxes=tuple((label, 0) for label in lost.get(name, ())),
+                lost_boxes=tuple((label, 0) for label in sorted(lost.get(name, ()))),
             )
             found[name] = PendingStudy(study, tuple(box for box, _ in boxes.get(name, ())))
     for name in sorted(boxes.keys() - found.keys()):
@@ -107,9 +107,9 @@ def _labels(row: Row[str], losses: Losses) -> dict[str, int | None]:
 
 def _boxes(
     root: str, losses: Losses
-) -> tuple[dict[str, list[tuple[Box, str]]], dict[str, list[str]]]:
+) -> tuple[dict[str, list[tuple[Box, str]]], dict[str, set[str]]]:
     """Image -> its boxes and their places; image -> the findings that have lost a box."""
-    lost: dict[str, list[str]] = defaultdict(list)
+    lost: dict[str, set[str]] = defaultdict(set)
     boxes: dict[str, list[tuple[Box, str]]] = defaultdict(list)
     for row in tables.rows_if_there(root, BOXES):
         label = _BOX_NAMES.get(row["Finding Label"])
@@ -117,7 +117,7 @@ def _boxes(
         known = boxes[row["Image Index"]] if box else []
         if not box:
             losses.lose("box_row", row.place)
-            lost[row["Image Index"]] += [label] if label else []
+            lost[row["Image Index"]] |= {label} if label else set()
         elif any(box == other for other, _ in known):
             losses.lose("duplicate_row", row.place)
         else:
