@@ -31,6 +31,8 @@ FUNCTIONS = {
     "grpo": "chexone_ray.grpo.driver:train",
     "predict": "chexone_ray.predict:predict",
     "evaluate": "chexone_ray.evaluation.harness:evaluate",
+    "figures": "chexone_ray.figures.draw:draw",
+    "probe": "chexone_ray.evaluation.reliance:probe",
     "serve": "chexone_ray.serving.openai:serve",
     "demo": "chexone_ray.demo:run",
 }
@@ -40,10 +42,11 @@ CHECKS = {
     "filter": "chexone_ray.checkpoints:check",
     "grpo": "chexone_ray.checkpoints:check",
     "predict": "chexone_ray.predict:check",
+    "probe": "chexone_ray.checkpoints:check",
     "serve": "chexone_ray.serving.openai:check",
 }
 """Functions of the settings; a number ends the command with that exit code."""
-USAGE = "[--config A.toml B.toml ...] [--KEY VALUE ...] [--print-config]"
+FLAGS = "[--config A.toml B.toml ...] [--KEY VALUE ...] [--print-config]"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -156,7 +159,7 @@ def _overview() -> str:
     lines = [f"  {name:<11} {_summary(model)}" for name, model in STAGES.items()]
     lines.append("  doctor      Check this machine: versions, devices, disk, ports, S3, vLLM.")
     return (
-        f"usage: chexone COMMAND {USAGE}\n\n"
+        f"usage: chexone COMMAND {FLAGS}\n\n"
         + "\n".join(lines)
         + "\n\n`chexone COMMAND --help` lists every setting. Order: defaults, TOML files left to "
         f"right, flags.\n{RESEARCH_USE_ONLY}\n"
@@ -164,8 +167,9 @@ def _overview() -> str:
 
 
 def _stage_help(stage: str, model: type[Settings]) -> str:
+    words = f"[{model.positional.upper()} ...] " if model.positional else ""
     return (
-        f"usage: chexone {stage} {USAGE}\n\n"
+        f"usage: chexone {stage} {words}{FLAGS}\n\n"
         f"{_summary(model)}\n\nSettings, as a flag or as a key of a TOML file:\n"
         f"{loader.describe(model)}\n"
     )

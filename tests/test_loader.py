@@ -10,6 +10,7 @@ import pytest
 from chexone_ray import loader
 from chexone_ray.config import (
     STAGES,
+    FiguresConfig,
     FilterConfig,
     PrepareConfig,
     RayConfig,
@@ -94,6 +95,20 @@ def test_flags_of_every_type(tmp_path: Path) -> None:
     assert sft("--config", layer, write(tmp_path, "o.toml", 'max_steps = "none"')).max_steps is None
     short = loader.load(TinyModelConfig, loader.parse(["--out", "x", "--random"]))
     assert (short.output_uri, short.random) == ("x", True)
+
+
+def test_words_before_the_flags_are_the_positional_list(tmp_path: Path) -> None:
+    layer = write(tmp_path, "f.toml", 'runs_uri = ["a"]\noutput_uri = "o"\n')
+    words = ["s3://b/x,y", "runs/sft", "--config", layer, "--cards_per_kind", "2"]
+    config = loader.load(FiguresConfig, loader.parse(words))
+    assert config.runs_uri == ("s3://b/x,y", "runs/sft"), "as flags do, they win over files"
+    assert (config.output_uri, config.cards_per_kind) == ("o", 2)
+    assert loader.load(FiguresConfig, loader.parse(["--config", layer])).runs_uri == ("a",)
+    listed = loader.parse(["--runs", "a,b", "--out", "o"])
+    assert loader.load(FiguresConfig, listed).runs_uri == ("a", "b")
+    assert "runs_uri is required" in refused(FiguresConfig, "--out", "o")
+    assert "stray: not expected here" in refused(FiguresConfig, "a", "--out=o", "stray")
+    assert "a: not expected here" in refused(SftConfig, "a", *NEEDED.split())
 
 
 def test_an_optional_table_is_filled_by_its_keys() -> None:

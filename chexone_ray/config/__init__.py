@@ -3,11 +3,13 @@
 Imports neither torch nor Ray. Unknown keys are refused; nothing is read from the environment.
 """
 
+from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.stages import (
     STAGES,
     Adapter,
     DemoConfig,
     EvaluateConfig,
+    FiguresConfig,
     FilterConfig,
     GrpoConfig,
     PredictConfig,
@@ -39,12 +41,14 @@ __all__ = [
     "EndpointConfig",
     "EngineConfig",
     "EvaluateConfig",
+    "FiguresConfig",
     "FilterConfig",
     "GrpoConfig",
     "ImageConfig",
     "OptimConfig",
     "PredictConfig",
     "PrepareConfig",
+    "ProbeConfig",
     "PromptConfig",
     "RayConfig",
     "RewardConfig",

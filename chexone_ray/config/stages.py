@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.tables import (
     EngineConfig,
     ImageConfig,
@@ -310,6 +311,20 @@ class EvaluateConfig(Stage):
     )
 
 
+class FiguresConfig(Settings):
+    """Result folders of any stages -> figures for print and a page that compares answers."""
+
+    positional: ClassVar[str] = "runs_uri"
+
+    runs_uri: tuple[Uri, ...] = Field(
+        min_length=1,
+        description="Folders of prepare, sft, filter, grpo, predict and evaluate, and responses of "
+        "a reader study; may stand before the first flag.",
+    )
+    output_uri: Uri = Field(description="Where the figures go: s3://, gs:// or a local path.")
+    cards_per_kind: PositiveInt = Field(6, description="Questions a kind in compare.html.")
+
+
 class ServeConfig(Settings):
     """A served model; also the `args` of serve/serve_config.yaml."""
 
@@ -355,6 +370,8 @@ STAGES: dict[str, type[Settings]] = {
     "grpo": GrpoConfig,
     "predict": PredictConfig,
     "evaluate": EvaluateConfig,
+    "figures": FiguresConfig,
+    "probe": ProbeConfig,
     "serve": ServeConfig,
     "demo": DemoConfig,
 }
