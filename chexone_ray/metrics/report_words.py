@@ -1,359 +1,374 @@
-"""Word lists of the rule labeller: how reports in English speak of findings.
+"""Findings of the rule labeller: how reports in English name them.
 
-Our own, written from general knowledge of report language. All patterns match lower-case text.
+Our own, written from general knowledge of report language. All patterns match lower-case text. The
+words that act on findings are in `report_modifiers.py`.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-HEART = "heart"
-"""Pseudo-label of a plain mention of the heart: carries size and change, states no finding."""
-
-
-def _words(*alternatives: str) -> re.Pattern[str]:
-    """Any of the alternatives, between word boundaries."""
-    return re.compile(rf"\b(?:{'|'.join(alternatives)})\b")
+from chexone_ray.metrics.report_phrases import HEART, ONE
 
 
-_IS = r"(?:is|are|appears?|remains?)"
-_ANGLE = r"(?:costophrenic|cp) (?:angles?|sulc\w+|recess\w*)"
+def alternatives(*patterns: str) -> re.Pattern[str]:
+    """Any of the patterns, between word boundaries."""
+    return re.compile(rf"\b(?:{'|'.join(patterns)})\b")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Words for one label. A named group of the pattern that matches stands for the whole: what is
+    said before it ("the mediastinum is not", then "widened") acts on it."""
+
+    label: str
+    name: str
+    """The finer name, or empty."""
+    stems: tuple[str, ...]
+    """The pattern is tried only on texts that hold one of these."""
+    pattern: re.Pattern[str]
+
+
+_IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
+_ANGLE = r"(?:costophrenic|cp|posterior|lateral) (?:angles?|sulc\w+|recess\w*|gutters?)"
 _CARDIAC = r"(?:silhouettes?|contours?|shadow|size|sizes)"
+_MEDIASTINUM = r"(?:cardio)?mediastin(?:um|al (?:silhouettes?|contours?|shadow|borders?|width))"
+_BONE = r"(?:ribs?|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
+_OF_LUNG = r"(?:lung|pulmonary|lobe|lobar|lobes|basal|basilar|bibasal|segment\w*)"
 
-# --- mentions: (label, finer name or empty, pattern); an earlier row wins over a later one --------
+# --- mentions: an earlier row wins over a later one -----------------------------------------------
 
-MENTIONS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
-    (
+MENTIONS: tuple[Row, ...] = (
+    Row(
         "enlarged cardiomediastinum",
         "",
-        _words(
-            r"(?:widened|wide|enlarged) (?:cardio)?mediastin\w+",
-            r"mediastinal (?:widening|enlargement)",
-            rf"(?:cardio)?mediastin\w+(?: \w+)? {_IS} (?:\w+ly )?(?:widened|wide|enlarged)",
+        ("mediastin",),
+        alternatives(
+            r"(?:widened|wide|enlarged|broad(?:ened)?|prominent) (?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement)",
+            r"(?:widening|enlargement|broadening) of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:widens?|broadens?) (?:the |an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?: +(?!normal)[\w-]+){{0,6}}? +"
+            r"(?P<at>widened|wide|wider|enlarged|broad|broadened|large|larger|prominent)(?! range)",
         ),
     ),
-    (
+    Row(
         "cardiomegaly",
         "",
-        _words(
-            r"cardiomegaly",
-            r"cardiac enlargement",
+        ("cardiomeg", "enlarge", "heart"),
+        alternatives(
+            r"cardiomeg\w*",
+            r"(?:cardiac|heart)(?: and mediastinal)? enlargement",
+            r"(?:big|large|enlarged) heart",
             r"enlarge(?:d|ment of the) (?:heart|cardiac (?:silhouette|contour|shadow))",
         ),
     ),
-    (
+    Row(
+        "pleural effusion",
+        "",
+        ("fluid", "thorax", "effus", "empyema", "blunt", "angle", "sulc", "plueral", "thorac", "eff"),
+        alternatives(
+            r"(?:pleural |parapneumonic |subpulmonic )?effusions?",
+            r"(?:pleural|fissural|subpulmonic) (?:fluid|collections?)",
+            r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along|around) (?:\w+ ){0,3}?"
+            r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
+            r"(?:pleural )?effs?",
+            r"(?:hemo|haemo|hydro|pyo|chylo)thora\w+",
+            r"(?P<fluid>hemo|haemo|hydro|pyo|chylo)[- ]?pneumothora\w+",
+            r"empyema",
+            rf"(?:blunt|oblitera|efface)\w+ (?:of )?(?:(?:the|both|a) )?(?:\w+ )?{_ANGLE}",
+            rf"{_ANGLE} (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunted|obliterated|effaced)",
+            rf"{_ANGLE} (?:blunting|effacement)",
+        ),
+    ),
+    Row(
         "lung lesion",
         "nodule",
-        _words(r"(?:micro)?nodul\w+(?: (?:opacit\w+|densit\w+|lesions?))?"),
+        ("nodul",),
+        alternatives(r"(?:micro)?nodul\w+(?: (?:opacit\w+|densit\w+|lesions?))?"),
     ),
-    ("lung lesion", "mass", _words(r"mass(?:es)?(?:[- ]like)?(?: (?:opacit\w+|lesions?))?")),
-    (
+    Row(
+        "lung lesion",
+        "mass",
+        ("mass",),
+        alternatives(r"mass(?:es)?(?:[- ]like)?(?! effect)(?: (?:opacit\w+|lesions?))?"),
+    ),
+    Row(
         "lung lesion",
         "lesion",
-        _words(r"(?:coin|cavitary|pulmonary|lung) lesions?", r"tumou?rs?", r"neoplasms?"),
+        ("lesion", "umo", "neopl", "metasta", "cancer", "carcino", "granulom", "malig"),
+        alternatives(
+            r"(?:space[- ]occupying |coin |cavitary |cavitating |pulmonary |lung |round |focal )*"
+            r"lesions?",
+            r"tumou?rs?",
+            r"neoplasms?",
+            r"metasta(?:sis|ses)",
+            r"metastatic (?:disease|deposits?)",
+            r"(?:lung |bronchial |bronchogenic )?(?:cancers?|carcinomas?)",
+            r"granulomas?",
+            r"granulomata",
+            r"malignanc(?:y|ies)",
+        ),
     ),
-    (
+    Row(
         "lung opacity",
         "",
-        _words(
+        ("opaci", "infiltr", "space", "haz", "interstit", "reticul", "shadowing", "ground", "white"),
+        alternatives(
             r"opacit(?:y|ies)",
             r"opacifi\w+",
             r"infiltrat\w+",
-            r"air-?\s?space disease",
+            r"air-?\s?space (?:disease|shadow\w*|process\w*|chang\w+|filling|densit\w+)",
             r"haze",
             r"haziness",
-            r"hazy density",
-            r"interstitial (?:markings|changes)",
+            r"hazy (?:density|shadow\w*|area\w*|change)",
+            r"(?:reticulo)?(?:interstitial|reticular|reticulonodular|bronchovascular)"
+            r"(?: (?:lung|pulmonary))? (?:markings?|chang\w+|patterns?|disease|thickening"
+            r"|prominence|shadow\w*|abnormalit\w+|process\w*|densit\w+|lines)",
+            r"reticulations?",
+            r"shadowing",
+            r"ground[- ]glass(?: \w*chang\w+| densit\w+| attenuation)?",
+            r"white-?\s?out",
         ),
     ),
-    (
+    Row(
         "edema",
         "",
-        _words(
-            r"o?edema",
-            r"heart failure",
+        ("dema", "failure", "chf", "lvf", "congest", "overload"),
+        alternatives(
+            r"o?edema(?:tous)?",
+            r"(?:heart|cardiac|ventricular|pump) failure",
+            r"(?<!respiratory )(?<!renal )(?<!kidney )(?<!liver )(?<!hepatic )(?<!organ )"
+            r"(?<!multiorgan )failure(?! (?:to|of)\b)",
             r"chf",
+            r"lvf",
             r"(?:pulmonary )?(?:vascular|venous)(?: \w+)? congestion",
+            r"congestion",
+            r"congested",
+            r"congestive (?:chang\w+|failure)",
+            r"(?:fluid|volume) overload",
         ),
     ),
-    ("consolidation", "", _words(r"consolidat\w+")),
-    ("pneumonia", "", _words(r"(?:broncho)?pneumonias?", r"infection", r"infectious process")),
-    ("atelectasis", "", _words(r"atelecta\w+", r"volume loss", r"(?:lobar )?collapse")),
-    ("pneumothorax", "", _words(r"pneumothora\w+", r"ptx")),
-    (
-        "pleural effusion",
+    Row("consolidation", "", ("consol",), alternatives(r"consolidat\w+", r"consols?")),
+    Row(
+        "pneumonia",
         "",
-        _words(
-            r"(?:pleural )?effusions?",
-            r"pleural fluid",
-            r"(?:hemo|hydro|haemo)thorax",
-            rf"blunt\w+ (?:of )?(?:the )?(?:\w+ )?{_ANGLE}",
-            rf"{_ANGLE} {_IS} (?:\w+ly )?blunted",
+        ("pneumoni", "infecti", "pna"),
+        alternatives(
+            r"(?:broncho|pleuro)?pneumonias?", r"infections?", r"infectious process", r"pna",
+            r"infecti(?:ous|ve)(?: (?:\w+ )?(?:process\w*|focus|foci|etiology|infiltrates?|change))?",
+            r"pneumonic(?: \w*chang\w+)?",
         ),
     ),
-    (
+    Row(
+        "atelectasis",
+        "",
+        ("atel", "volume loss", "loss of volume", "collaps", "airless", "atx"),
+        alternatives(
+            r"atelecta\w+",
+            r"atx",
+            r"volume loss",
+            r"loss of volume",
+            r"(?:lobar )?collapse[ds]?",
+            r"airless",
+        ),
+    ),
+    Row(
+        "pneumothorax",
+        "",
+        ("pneumothora", "ptx", "pleural air", "pleural gas", "air in", "gas in"),
+        alternatives(
+            r"(?:hemo|haemo|hydro|pyo|chylo)-?(?P<at>pneumothora\w+)",
+            r"pneumothora\w+",
+            r"ptx",
+            r"(?:free |intra)?pleural (?:air|gas)(?! fluid)",
+            r"(?:air|gas) (?:\w+ )?(?:in|within) (?:\w+ )?(?:\w+ )?pleural (?:space|cavity)s?",
+        ),
+    ),
+    Row(
         "pleural other",
         "",
-        _words(r"(?:bi)?(?:pleural|apical) (?:thickening|plaques?|scar\w*)", r"fibrothorax"),
+        ("pleura", "fibrothorax", "plaque", "apical"),
+        alternatives(
+            r"(?:bi)?(?:pleural|apical|pleuroparenchymal|pleural[- ]based) (?:\w+ )?"
+            r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?|caps?)",
+            r"fibrothorax",
+            r"(?:thickening|scarring|calcification) of (?:the )?(?:\w+ )?pleura",
+            rf"pleurae? (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
+            r"(?:thickened|calcified|scarred) (?:\w+ )?pleura",
+            r"pleural(?: [a-z-]+)?(?:,| and| or)(?: [a-z-]+){0,4}?,? ?(?:and |or )?"
+            r"(?<!septal )(?<!bronchial )(?<!wall )(?P<thick>thickening)",
+            r"(?<!aortic )(?<!atherosclerotic )(?<!coronary )plaques?",
+        ),
     ),
-    ("fracture", "", _words(r"fractur\w+")),
-    (
+    Row(
+        "fracture",
+        "",
+        ("fract", "broken", "break", "fx", "crack"),
+        alternatives(
+            r"(?:micro)?fractur\w+",
+            r"fxs?",
+            rf"(?:broken|cracked) (?:\w+ )?{_BONE}",
+            rf"(?:breaks?|crack) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,3}}?{_BONE}",
+            rf"{_BONE} (?:{_IS} )+(?:not )?(?P<at>broken|cracked)",
+        ),
+    ),
+    Row(
         "support devices",
         "pacemaker",
-        _words(
+        ("pac", "defib", "icd", "generator", "device"),
+        alternatives(
             r"pacemakers?",
             r"pacers?",
-            r"pacing (?:device|system|leads?|wires?)",
-            r"(?:cardiac )?defibrillators?",
-            r"icd",
+            r"pacing (?:device|system|leads?|wires?|electrodes?)",
+            r"(?:cardiac )?(?:cardioverter[- ])?defibrillators?",
+            r"a?icds?",
             r"pulse generator",
             r"cardiac device",
+            r"ppm",
         ),
     ),
-    (
+    Row(
+        "support devices",
+        "chest tube",
+        ("chest", "drain", "thoracostomy", "pigtail", "intercostal"),
+        alternatives(
+            r"(?:chest|thoracostomy|pleural|intercostal|thoracic|mediastinal) "
+            r"(?:tubes?|drain(?:s|age tubes?)?)",
+            r"tube thoracostomy",
+            r"pigtail\w*(?: (?:drains?|catheters?))?",
+            r"drains?(?! (?:into|to))",
+        ),
+    ),
+    Row(
         "support devices",
         "tube",
-        _words(
+        ("tube", "ett", "ngt", "ogt", "cannula", "tracheostomy", "intubat", "dobhoff", "nett"),
+        alternatives(
             r"(?:(?:endotracheal|tracheostomy|nasogastric|orogastric|enteric|feeding|dobhoff"
-            r"|et|ng|og|chest|thoracostomy|gastric|drainage|pleural) )?tubes?",
+            r"|et|ng|og|gastric|drainage|gastrostomy|nasojejunal|tracheal|sump) )?tubes?",
             r"ett",
             r"ngt",
-            r"chest drains?",
-            r"pigtail\w*",
+            r"ogt",
+            r"dobhoff",
+            r"tracheostomy(?: cannula)?",
+            r"(?:tracheal )?cannulae?s?",
+            r"intubated",
         ),
     ),
-    (
+    Row(
         "support devices",
         "line",
-        _words(
-            r"(?:(?:central|venous|jugular|subclavian|arterial|dialysis|picc|iv|ij|midline) )+"
-            r"lines?",
-            r"picc",
+        ("line", "picc", "cathet", "port", "swan", "cvc", "cvl", "hickman", "permcath", "sheath",
+         "venous access", "vascath", "introducer", "mediport", "broviac"),
+        alternatives(
+            r"(?:(?:central|venous|jugular|subclavian|arterial|dialysis|picc|iv|ij|midline|hickman"
+            r"|femoral|pa|monitoring|support) )+lines?",
+            r"piccs?",
             r"lines and tubes",
             r"(?:\w+ )?catheters?",
-            r"port-a-cath",
+            r"port-?\s?a-?\s?cath",
+            r"portacath",
             r"mediport",
+            r"(?:chest|infusion|venous) ports?",
             r"swan-ganz",
+            r"cv[cl]s?",
+            r"hickman",
+            r"broviac",
+            r"perm-?cath",
+            r"vas-?cath",
+            r"central venous access",
+            r"(?:introducer )?sheaths?",
+            r"(?<!pleural )(?<!kerley )(?<!kerley a )(?<!kerley b )(?<!septal )(?<!fracture )"
+            r"(?<!paraspinal )(?<!junction )(?<!stripe )(?<!fissure )(?<!interstitial )"
+            r"(?<!linear )(?<!b )lines",
         ),
     ),
-    (
+    Row(
         "support devices",
         "device",
-        _words(
-            r"support (?:and monitoring )?devices?",
-            r"sternal wires",
+        ("device", "wire", "hardware", "valve", "stent", "pump", "iabp", "lvad", "ecmo", "tav",
+         "impella", "electrode", "recorder", "stimulator", "leads", "sternotomy", "cerclage",
+         "apparatus", "prosthe"),
+        alternatives(
+            r"(?:life[- ])?support (?:and monitoring )?(?:devices?|apparatus)",
+            r"(?:medical|monitoring|assist|implanted|implantable|indwelling|ventricular|foreign) "
+            r"(?:\w+ )?devices?",
+            r"(?:sternal|sternotomy|cerclage|pacing) wires?",
             r"hardware",
-            r"prosthetic valve",
+            r"(?:prosthetic|mechanical|artificial|replaced|bioprosthetic|metallic) "
+            r"(?:(?:heart|cardiac|aortic|mitral|tricuspid) )?valves?",
+            r"(?:(?:aortic|mitral|tricuspid|heart) )?valve (?:replacements?|prosthes[ie]s|ring"
+            r"|repair)",
+            r"(?:valvular|valve|cardiac) prosthes[ie]s",
+            r"stents?",
+            r"(?:intra-?aortic )?(?:balloon )?pumps?",
+            r"iabp",
+            r"lvad",
+            r"(?:tavr|tavi)",
+            r"ecmo",
+            r"impella",
+            r"electrodes?",
+            r"(?:loop|event) recorder",
+            r"(?:nerve |vagal |vagus )?stimulator",
+            r"(?:cardiac |ecg |ekg |pacer )?leads",
         ),
     ),
-    (
+    Row(
         HEART,
         "",
-        _words(
+        ("heart", "cardi"),
+        alternatives(
             rf"(?:heart|cardiac|cardiomediastinal)(?: {_CARDIAC})?",
             r"cardiothoracic ratio",
             r"cardiopericardial silhouette",
         ),
     ),
-)
-
-NOT_A_MENTION = re.compile(
-    r"\bpericardial effusions?|\bpleural lines?\b|\bsoft[- ]tissue (?:edema|mass\w*)"
-    r"|\b(?:history|hx|h/o) of [\w\s]+?(?=[,.;]|$)"
-    r"|\b(?:evaluate|assess|query|rule out|r/o) (?:for )?[\w\s]+?(?=[,.;]|$)"
-    r"|\b(?:right|left) heart border"
-)
-"""Text in which a word of `MENTIONS` does not speak of the finding."""
-
-_NORMAL_IS = rf"(?:{_IS} |both |otherwise |now |well expanded and |grossly |essentially )*"
-NORMAL: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
-    (
-        ("lung opacity",),
-        _words(rf"lungs? (?:fields? )?{_NORMAL_IS}clear(?! of)", r"clear lungs?"),
-    ),
-    (
-        ("pleural effusion",),
-        _words(
-            rf"{_ANGLE} (?:{_IS} )+(?:\w+ly )?(?:sharp|clear|preserved|free)", rf"sharp {_ANGLE}"
-        ),
-    ),
-    (
-        ("pleural effusion", "pneumothorax"),
-        _words(rf"pleural (?:spaces?|surfaces?) (?:{_IS} )+(?:clear|normal|unremarkable)"),
-    ),
-    (
-        ("enlarged cardiomediastinum",),
-        _words(
-            r"(?:cardio)?mediastin\w+(?: and hilar)?(?: (?:silhouettes?|contours?|structures))? "
-            rf"{_NORMAL_IS}(?:\w+ly )?"
-            r"(?:normal|unremarkable|within normal|not (?:widened|enlarged))",
-            r"(?:normal|unremarkable) (?:cardio)?mediastin\w+",
-        ),
-    ),
-    (
-        ("fracture",),
-        _words(
-            r"(?:bon(?:es|y \w+)|osseous structures|ribs|bony thorax) "
-            rf"{_NORMAL_IS}(?:\w+ly )?(?:intact|normal|unremarkable)",
-            r"no (?:acute )?(?:osseous|bony) (?:\w+ )?(?:abnormalit\w+|lesion\w*)",
+    Row(
+        ONE,
+        "",
+        (" one",),
+        re.compile(
+            r"\b(?:the|an?|another|has|have|had|shows?)(?: (?:old|older|known|small|tiny|large|other"
+            r"|previous|prior|earlier|former|pre-existing|existing|little|subtle|thin))* ones?\b"
+            r"(?! (?:of|side|lung|film|at)\b)|\bthe old ones\b"
         ),
     ),
 )
-"""(labels, pattern): sentences that deny labels without naming them."""
 
-# --- words that act on mentions ------------------------------------------------------------------
-
-UNCERTAIN_AFTER = re.compile(
-    r"\b(?:may|might|could)(?: also)?(?: \w+)? "
-    r"(?:be|represent|reflect|indicate|suggest|relate|have|mean|due)\b"
-    r"|\b(?:may|might|could) (?:be|represent|reflect)\b"
-    r"|\b(?:cannot|can ?not|could not|difficult to|not possible to) (?:be )?"
-    r"(?:entirely |completely |fully )?(?:exclude|rule out)"
-    r"|\b(?:concerning|concern|suspicious|suspicion|worrisome) (?:for|of)\b"
-    r"|\bsuggest(?:s|ing|ive(?: of)?|ed)?\b"
-    r"|\b(?:suspected|suspect|probable|probably|likely|presumed|presumably|differential)\b"
-    r"|\bversus\b|\bvs\.?\s"
+TRAPS = re.compile(
+    r"\bpericardial (?:effusions?|fluid|thickening|calcification\w*)|\bpleural lines?\b"
+    r"|\b(?:joint|knee|shoulder|hip|elbow|glenohumeral|middle ear) effusions?(?: of the \w+)?"
+    r"|\beffusion (?:of|in) the (?:\w+ )?(?:shoulder|knee|hip|elbow|joint)"
+    r"|\b(?:soft[- ]tissues?|subcutaneous|chest[- ]wall|ankle|leg|peripheral|facial|skin|cutaneous"
+    r"|periorbital|laryngeal|marrow|bone marrow|lower extremity|pedal|cerebral|pitting) (?:o?edema"
+    r"|mass\w*|infection\w*|nodul\w+|lesions?|tumou?rs?|metasta\w+|congestion|fluid|swelling)"
+    r"|\bo?edema (?:of|in) the (?:\w+ )?(?:soft|skin|chest wall|neck|legs?|ankles?|arms?|face|larynx)"
+    r"|\b(?:breast|mediastinal|thyroid|adrenal|abdominal|hepatic|liver|renal|splenic|neck|axillary"
+    r"|pancreatic|thymic|body|muscle|cardiac|gastric|bony?|osseous|rib|lytic|sclerotic|skeletal|skin"
+    r"|vertebral|spinal|oesophageal|esophageal|cutaneous|bowel|brain|ovarian|atrial|paraspinal"
+    r"|intracardiac)(?: (?!and|or|nor|no)\w+)? (?:mass\w*|nodul\w+|lesions?|tumou?rs?|metasta\w+|cancers?"
+    r"|carcinomas?|neoplasms?|infections?|granulomas?|malignanc\w+)"
+    r"|\b(?:mass|lump|nodule|tumou?r|lesion|cancer|carcinoma) (?:of|in) (?:the |her |his )?"
+    r"(?:(?:left|right|anterior|posterior) )?(?:breast|mediastin\w+|thyroid|liver|neck|spine|bones?"
+    r"|chest wall|skin|axilla|adrenal\w*|kidney|stomach|thymus)"
+    r"|\b(?:mass|masses|lesions?) effect\b|\bmuscle mass\b|\bbody mass\b"
+    r"|\b(?:phantom|pseudo|vanishing)[- ]?tumou?rs?|\bpseudo(?:mass|nodule|tumou?r|fracture"
+    r"|pneumothorax)\b|\blymph nodes?\b"
+    r"|\b(?:wound|urinary|urinary tract|skin|line|bone|joint|ear|viral|fungal)[- ]infections?"
+    r"|\b(?:fractur\w+|broken|break) (?:\w+ )?(?:of )?(?:the |an? )?(?:\w+ )?(?:\w+ )?"
+    r"(?=wires?\b|leads?\b|cathet|tubes?\b|sutures?\b|screws?\b|plates?\b|lines?\b|stents?\b)"
+    r"|(?<=wire )fractur\w+|(?<=wires )fractur\w+|(?<=lead )fractur\w+|(?<=catheter )fractur\w+"
+    r"|(?<=hardware )fractur\w+|(?<=wire is )(?:fractured|broken)|(?<=wires are )(?:fractured|broken)"
+    r"|(?<=wire has )fractured"
+    r"|\b(?:vertebra\w*|tracheal|airway|bronchial|vertebral(?: \w+)?|circulatory|nasal) "
+    r"(?:collapse|congestion)|\bcollapse of (?:the )?(?:\w+ )?(?:vertebra\w*|trachea|t\d+|l\d+)"
+    r"|\bcollapsed (?:vertebra\w*|trachea)"
+    r"|\b(?:right|left) heart border|\bpericardi\w+"
+    r"|\b(?:heart|cardiac) (?:monitor\w*|surgery|rhythm|arrest|rate|sounds?|disease|apex)"
+    r"|\bof (?:this|that) kind\b|\bx-?ray tube\b|\btube (?:voltage|current)\b|\btube shift\b"
+    r"|\bnot only\b|\btubes? of\b"
+    r"|\b(?:nipples?|skin|ecg|ekg|external|oxygen) (?:shadows?|markers?|tubing)\b"
 )
-"""Makes what follows uncertain, to the end of the clause."""
-UNCERTAIN_WORD = _words(
-    "possible",
-    "possibly",
-    "questionable",
-    "borderline",
-    "equivocal",
-    "potential",
-    "potentially",
-    "perhaps",
-    "doubtful",
-)
-"""Makes the next finding uncertain, up to a comma or "and"."""
-UNCERTAIN_BEFORE = re.compile(
-    r"\b(?:cannot|can ?not|could not) be (?:\w+ly )?(?:excluded|ruled out)"
-    r"|\b(?:is|are) not (?:\w+ly )?(?:excluded|ruled out)"
-    r"|\b(?:is|are|remains?) (?:possible|suspected|questioned|questionable|uncertain|equivocal"
-    r"|likely|a possibility|borderline)\b"
-    r"|\bversus\b|\bvs\.?\s"
-)
-"""Makes what stands before it uncertain."""
-NEGATED_AFTER = _words(
-    "no",
-    "not",
-    "without",
-    "neither",
-    "nor",
-    "free of",
-    "free from",
-    "clear of",
-    "negative for",
-    "absence of",
-    "absent",
-    "lack of",
-    "devoid of",
-    "rather than",
-    "(?<!partial )(?<!near )(?<!near-)resolution of",
-    "removal of",
-    "excludes?",
-    "rules out",
-)
-"""Denies what follows, to the end of the clause."""
-NEGATED_BEFORE = re.compile(
-    r"\b(?:is|are|was|were) (?:not|no longer|now absent|absent|excluded|ruled out|none)\b"
-    r"(?! changed| improved| excluded)"
-    r"|\bno longer (?:\w+ )?(?:seen|visible|present|evident|identified|there|apparent|shown)\b"
-    r"|\bnone (?:seen|visible|present)?"
-    r"|\b(?:not|never) (?:seen|visible|present|evident|identified|demonstrated|apparent|shown"
-    r"|detected)\b"
-    r"|(?<!partially )(?<!partly )(?<!almost )(?<!nearly )(?<!incompletely )(?<!not )"
-    r"\b(?:resolved|cleared|disappeared)\b"
-    r"|\b(?:has|have) been (?:removed|taken out|withdrawn)\b|\bwas removed\b"
-    r"|:\s*(?:none|no|absent|nil)\b"
-)
-"""Denies what stands before it."""
-SIDE = re.compile(
-    r"\b(?:(?P<both>bilateral\w*|both|bi-?basilar|bi-?basal|bi-?apical|either side)"
-    r"|(?P<left>left|lingula\w*)|(?P<right>right))(?:-sided)?\b"
-    r"(?! (?:atri|ventric|main|heart|brachio|innominate))"
-)
-SEVERITY = re.compile(
-    r"\b(?:(?P<mild>mild|mildly|minimal|minimally|slight|slightly|trace|tiny|small|little|subtle"
-    r"|thin|faint)"
-    r"|(?P<moderate>moderate|moderately|medium|moderate-sized)"
-    r"|(?P<severe>severe|severely|large|big|marked|markedly|massive|extensive|gross|grossly))\b"
-)
-_QUALIFIER = (
-    r"(?:\w+ly|significant|interval|definite|substantial|appreciable|relevant|great|much|obvious"
-    r"|clear|major)"
-)
-CHANGE = re.compile(
-    rf"(?P<same>\b(?:no|not|without|nor|never)(?: {_QUALIFIER})* "
-    r"(?:chang\w+|improv\w+|increas\w+|decreas\w+|worsen\w+|progress\w+|differen\w+)"
-    r"|\bunchanged\b|\bstabl[ey]\b|\bsimilar\b|\bthe same\b|\bas before\b|\bconstant\b"
-    r"|\bpersist\w*|\bunaltered\b|\bequal\b)"
-    r"|(?P<better>\bimprov\w+|\bdecreas\w+|\bsmaller\b|\breduc\w+|\bresol\w+|\bclear(?:ed|ing)\b"
-    r"|\bless\b|\bregress\w+|\bno longer\b|\bshrunk\b|\bshrinking\b|\bdiminish\w*|\blessen\w*"
-    r"|\bdisappeared\b)"
-    r"|(?P<worse>\bworse\w*|\bincreas\w+|\blarger\b|\bbigger\b|(?<!no )\bnew\b|\bnewly\b"
-    r"|\bprogress\w+|\bdeveloped\b|\bgrown\b|\bgrowing\b"
-    r"|\bmore (?:extensive|pronounced|prominent|marked|conspicuous|dense|severe)\b|\bdenser\b"
-    r"|\b(?:has|have) enlarged\b|\bdeteriorat\w+)"
-)
-GENERIC_CHANGE = re.compile(
-    r"^(?:(?:there (?:is|has been) )?no (?:\w+ )*change\b"
-    r"|(?:otherwise |overall )?(?:unchanged|stable)\b)"
-)
-"""A sentence of its own that speaks of everything."""
-PRONOUN = re.compile(r"^(?:it|this|these|they|both|the (?:finding|appearance|abnormality)s?)\b")
-
-# --- how far words act ---------------------------------------------------------------------------
-
-STRONG_BREAK = re.compile(
-    r"\b(?:but|however|although|though|except(?: for)?|apart from|aside from|other than|besides|yet"
-    r"|while|whereas|which|because|otherwise)\b"
-    r"|[;:](?!\s*(?:none|no|absent|nil)\b)"
-    r"|,? and (?=(?:a|an|the|there|it|now|no)\b)"
-    r"|, (?=(?:there|it|no|without|the|a|an|and the)\b)"
-    r"| with (?=(?:a|an|no)\b)| (?=without\b)"
-)
-"""A new clause begins."""
-SOFT_BREAK = re.compile(
-    r"(?:,| and) (?=(?:mild|mildly|small|moderate|large|tiny|trace|minimal|severe|left|right"
-    r"|bilateral|stable|unchanged|persistent|new|interval|status|old)\b)"
-)
-"""A new clause begins, unless a list goes on to "or"."""
-JOIN = re.compile(r",\s*(?:and|or|nor|with)\s|,\s|\s(?:and|or|nor|with|plus|as well as)\s")
-VERB = _words(
-    r"is|are|was|were|has|have|had|shows?|seen|appears?|remains?|obscur\w+|represent\w*|reflect\w*",
-    r"may|could",
-)
-BARE_JOIN = re.compile(
-    r"^[,\s]*(?:(?:and|or|with|plus|associated|adjacent|underlying|overlying|accompanying|small|mild"
-    r"|moderate|compressive|some|an?|the|as well as|also|subtle)[,\s]*)*$"
-)
-"""Between two findings that share one side."""
-LEADING_ADJECTIVES = re.compile(
-    r"(?:\b(?:an?|the|left|right|bilateral|small|mild|moderate|large)\s+)*$"
-)
-
-# --- the heart -----------------------------------------------------------------------------------
-
-HEART_WORD = re.compile(
-    r"\b(?:heart|cardiac (?:size|silhouette|contours?|shadow)|cardiomediastinal silhouette"
-    r"|cardiothoracic ratio|cardiopericardial silhouette|cardiomegaly|cardiac enlargement)\b"
-    r"(?! (?:failure|border))"
-)
-HEART_BORDERLINE = _words(
-    r"borderline",
-    r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal",
-    r"top[- ]normal",
-    r"upper normal",
-    r"at the (?:upper )?limits? of normal",
-    r"high[- ]normal",
-)
-HEART_ENLARGED = _words(
-    r"enlarged|enlargement|cardiomegaly",
-    r"(?:is|appears?|remains?|looks) (?:\w+ly |too )?(?:large|big|wide|widened|dilated)",
-    r"large (?:heart|cardiac)",
-    r"increased (?:in )?(?:size|ratio)",
-    r"above normal|wider than normal",
-)
-HEART_NORMAL = _words(r"normal|unremarkable|no cardiomegaly|no cardiac enlargement|no enlargement")
+"""Text in which a word of `MENTIONS` does not speak of the finding, or not of the chest."""

@@ -1,0 +1,372 @@
+"""Words that act on findings in the rule labeller: denial, doubt, side, severity, change, reach.
+
+Our own, written from general knowledge of report language. All patterns match lower-case text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from chexone_ray.metrics.report_words import alternatives as _words
+
+# --- denial --------------------------------------------------------------------------------------
+
+_SEEN = (
+    r"(?:seen|visible|present|evident|identified|demonstrated|apparent|show[ns]?|detected|there"
+    r"|appreciated|found|noted|observed|discern\w*|recogni[sz]\w+|made out|confirmed|depicted"
+    r"|visuali[sz]ed|in evidence|perceive\w*|perceptible|revealed|displayed|suspected|suggested"
+    r"|encountered|delineated|convincing|definite|obvious|a feature|on view|any more|anywhere"
+    r"|exist\w*|inserted|placed|in place|in situ|put in|positioned)"
+)
+_STATUS = (
+    r"(?:none|nil|absent|negative|neg|nothing|not (?:\w+ )?(?:seen|visible|present|evident"
+    r"|identified|demonstrated|apparent|shown|detected|found|noted|there)|no(?: evidence)?(?=\W*$"
+    r"|\s*[.,;)])|\(-\)|0(?=\W*$))"
+)
+AFFIRMED = re.compile(
+    r"\bnot (?:\w+ly |at all |quite |by any means )?(?:without|absent|lacking|devoid of|negligible"
+    r"|inconspicuous|insignificant|inconsiderable|unimportant|unimpressive|negative(?: for)?|missing"
+    r"|spared?|(?:free|clear) (?:of|from)|to be (?:overlooked|missed|denied|ignored|disputed))\b"
+    r"|\b(?:neither|no|nor)(?: (?:the )?\w+){0,2} (?:is|are) (?:\w+ly )?(?:free|clear|devoid|spared) "
+    r"(?:of|from)\b|\bnever (?:free|clear) (?:of|from)\b"
+    r"|\b(?:no|little|without|beyond|not in|never in)(?: \w+)? (?:doubt|question|dispute|denying"
+    r"|mistaking|denial|escaping|missing)\b(?:,? (?:about|that|of|as to|but))?"
+    r"|\bno (?:good |\w+ )?reason (?:\w+ ){0,2}?(?:not to|to doubt|to question|to deny|against)\b"
+    r"|\b(?:nobody|no one|no reader|no observer|none) (?:\w+ )?(?:overlook|miss|doubt|dispute|deny"
+    r"|question|fail to see)\w*"
+    r"|\b(?:cannot|can not|could not|should not|must not|will not|is not|not) (?:\w+ )?(?:be )?"
+    r"(?:overlook|miss|deny|denied|ignor|disput|doubt|mistak|in doubt|in question|disprov|refut"
+    r"|fail to (?:see|notice))\w*"
+    r"|\b(?:hard|difficult|impossible) to (?:\w+ )?(?:miss|overlook|deny|ignore|dispute|refute)\b"
+    r"|\bnever (?P<kept>(?:\w+ ){1,4}?)not\b|\bno \w+ to the contrary\b"
+    r"|\bnot only\b|\bnot just\b|\bnot merely\b|\bnot (?:\w+ ){0,2}?fail(?:ed)? to\b|\bnot no\b"
+    r"|\bnever fails? to\b|\bno (?:evidence of |sign of |\w+ )?(?:a |any )?complications? "
+    r"(?:of|from|after|related to|with|following)\b"
+    r"|\b(?:no|not|without) (?:\w+ )?(?:absence|lack) of\b|\bfar from (?:absent|clear of|free of)\b"
+    r"|\bnot until\b|\bnothing speaks against\b|\bnothing against\b"
+)
+"""Two denials that make an assertion, and "no" that denies something else."""
+NEGATED_AFTER = re.compile(
+    r"\b(?:no(?! longer\b(?= (?:seen|vis|pres|evid|ident|there|app|shown|hid)))|not|without|w/o"
+    r"|neither|nor|never|nil|none of|nothing|nowhere|free of|free from|clear of|void of"
+    r"|negative for|neg for|neg|absence of|lack of|lacks?|lacking in|devoid of|rather than"
+    r"|instead of|fail(?:s|ed)? to|declines? to"
+    r"|(?<!partial )(?<!near )(?<!near-)(?<!near complete )(?<!near-complete )(?<!almost complete )"
+    r"(?<!nearly complete )(?<!incomplete )(?<!subtotal )(?:resolution|disappearance) of"
+    r"|(?<!partial )(?<!near )(?<!some )(?<!incomplete )(?:complete|full|total) (?:clearing|clearance)"
+    r" of|removal of|excludes?|rules out|(?:speaks?|argues?) against|disproves?|denies"
+    r"|(?:evidence|signs?|proof|indication) (?:is|are) (?:\w+ )?(?:wanting|lacking|missing|absent))\b"
+    r"|(?:^|(?<=[.:;] ))\W*(?:absent|gone|not seen|not present|none)\b(?!\W*$)"
+)
+"""Denies what follows, to the end of the clause."""
+NEGATED_BEFORE = re.compile(
+    r"\b(?:is|are|was|were|be|been|remains?|being|becomes?|become) (?:\w+ly |now |all |also |both |since )*"
+    r"(?:no longer|now absent|absent|excluded|ruled out|none|missing|lacking|wanting|gone|nil"
+    r"|negative|denied|disproved|refuted|dispelled|over)\b"
+    r"|\b(?:is|are|was|were) not(?= *(?:$|[,.;)]))"
+    r"|\bno longer (?:\w+ ){0,2}?(?:seen|visible|present|evident|identified|there|apparent|shown"
+    r"|noted|appreciated|detect\w+|demonstrated|visuali[sz]ed|in place|found|persists?|exists?)\b"
+    r"|\bnone\b(?! of)|\bnil(?=\W*$|\s*[,.;)])|\b(?:neg|negative)(?=\W*$|\s*[,.;)])"
+    r"|\babsent\b|\blacking\b|\bunseen\b"
+    rf"|\b(?:not|never|nowhere|cannot be|can not be) (?:\w+ly |yet |been |be |to be |at all |now "
+    rf"|currently |any longer |on this film )*{_SEEN}\b"
+    r"|\b(?:not|never|fails? to|failed to) (?:\w+ ){0,1}?(?:show|demonstrate|reveal|bear out|display"
+    r"|confirm)(?=\W*$|\s*[,.;])"
+    r"|(?<!partially )(?<!partly )(?<!almost )(?<!nearly )(?<!incompletely )(?<!not )(?<!largely )"
+    r"(?<!mostly )(?<!mainly )(?<!wholly )(?<!not fully )(?<!not completely )(?<!not entirely )"
+    r"(?<!never )(?<!substantially )(?<!essentially )"
+    r"\b(?:resolved|cleared|disappeared|vanished|melted away|dissolved|subsided|gone away|gone"
+    r"|dissipated|evaporated|given way|faded|absorbed|re-?absorbed|healed without trace)\b"
+    r"(?! (?:partially|partly|incompletely|in part|to some extent|back|into|from the right|up to"
+    r"|except|apart|on the (?:left|right)[\w ]* (?:remains?|persists?|but)))"
+    r"|\b(?:has|have|had|was|were|been|is|are|now|since|being|all|both)(?: \w+ly)? (?:removed"
+    r"|taken out|withdrawn(?! (?:by|to|into|slightly|a |\d))|discontinued|explanted|pulled(?! (?:back"
+    r"|up|out of))|extracted)\b"
+    r"|\b(?:removed|withdrawn (?:entirely|completely)|taken out|explanted|discontinued)\b"
+    r"|\bout\b(?=\W*$|\s*[,.;])|\b(?:is|are|now|been|come|both|all) out\b(?! of)"
+    r"|\b(?:excluded|ruled out|discounted|dismissed)\b|\bis not the case\b|\bdoes not exist\b"
+    rf"|[:;=\u2013-]\s*{_STATUS}|\(\s*[-\u2013]\s*\)|\(\s*(?:none|absent|nil|negative|no)\s*\)"
+    r"|\?\s*(?:no|none|nil|not seen|absent|negative)\b"
+)
+"""Denies what stands before it."""
+STILL_THERE = re.compile(
+    r"\b(?:remains?|persists?|still|left behind|lingers?|stays?|is back|has returned|reappeared)\b"
+    r"(?! (?:clear|free|resolved|absent|normal|gone))"
+)
+"""After "cleared", "resolved": not everywhere."""
+
+# --- doubt ---------------------------------------------------------------------------------------
+
+_HEDGE = (
+    r"(?:probably|likely|possibly|presumably|perhaps|apparently|maybe|may have|might have"
+    r"|seems? to have|appears? to have)"
+)
+_CANNOT = (
+    r"(?:cannot|can not|could not|(?:is|was|be) not|may not|not|never|hard to|difficult to"
+    r"|impossible to|not possible to|unable to|neither)(?: \w+ly| yet| be| been| to)*"
+)
+_EXCLUDE = (
+    r"(?:exclud\w+|rul(?:e|ed|ing) out|discount\w*|dismiss\w*|eliminat\w+|disprov\w+"
+    r"|refut\w+|tell(?: (?:apart|whether|if|from))?|told(?: (?:apart|from))?"
+    r"|distinguish\w*|separated?|differentiat\w+|written off|disregarded)"
+)
+_CAUSE = r"(?:represent|reflect|indicate|suggest|relate|mean|signify|stand for|denote|signal)"
+UNCERTAIN_AFTER = re.compile(
+    rf"\b{_HEDGE} (?:\w+ )?(?:no|not|free of|without|cleared|resolved|absent|gone)\b"
+    rf"|\b(?:may|might|could|can|would)(?: also| well| equally| simply| instead| \w+ly)?(?: \w+)? "
+    r"(?:be|represent|reflect|indicate|suggest|relate|have|mean|due|hide|mask|conceal|obscure"
+    r"|simulate|mimic|harbour|harbor|escape|stem)\b(?! (?:seen|increased|decreased|made))"
+    rf"|\b(?:may|might|could) {_CAUSE}\b"
+    rf"|\b{_CANNOT} {_EXCLUDE}"
+    r"|\b(?:fails?|failed) to (?:exclude|rule out)\b"
+    r"|\b(?:concerning|concern|concerns|suspicious|suspicion|worrisome|worrying|question|possibility"
+    r"|likelihood|chance|risk|raises?|raising|query|consider\w*|hint|hints|suggestion|impression"
+    r"|thought|believed|felt) (?:for|of|at|to be|to represent|the (?:possibility|question|suspicion))"
+    r"\b|\b(?:raises?|considered|consider)\b"
+    r"|\bsuggest(?:s|ing|ive(?: of)?|ed)?\b|\bfavou?r(?:s|ing|ed|able)?\b|\bless favou?red\b"
+    r"|\b(?:suspected|suspect|probable|probably|likely|presumed|presumably|presumptive|differential"
+    r"|diagnosis lies|either|conceivabl[ey]|unlikely|improbable|indeterminate for|doubtful for)\b"
+    r"|\bversus\b|\bvs\.?\s|\band/or\b"
+)
+"""Makes what follows uncertain, to the end of the clause."""
+UNCERTAIN_WORD = _words(
+    r"poss(?:ible|ibly)?",
+    r"prob",
+    r"questionabl[ey]",
+    "borderline",
+    r"equivocal(?:ly)?",
+    r"potential(?:ly)?",
+    "perhaps",
+    "maybe",
+    "doubtful",
+    "uncertain",
+    "indeterminate",
+    "ambiguous",
+    "susp",
+    r"(?:hint|suggestion|suspicion|question) of",
+    r"apparent(?= (?:cardi|heart|enlarge|widen|mediast))",
+)
+"""Makes the next finding uncertain, up to a comma or "and"."""
+_OPEN = (
+    r"(?:possible|possibly|suspected|questioned|questionable|uncertain|equivocal|likely|probable"
+    r"|a possibility|borderline|conceivable|indeterminate|presumed|unclear|unproven|doubtful|unlikely"
+    r"|improbable|considered|unsettled|undetermined|debatable|raised|entertained|not clear"
+    r"|a consideration|a concern|in question|open to question|an open question|favou?red|suggested"
+    r"|postulated|feared|thought likely|(?:with)?in the differential|on the cards|not certain)"
+)
+UNCERTAIN_BEFORE = re.compile(
+    rf"\b{_CANNOT} {_EXCLUDE}"
+    r"|\b(?:cannot|can not|could not) be (?:\w+ly )?(?:assessed|judged|evaluated|determined"
+    r"|ascertained|settled|established|proven|answered|decided)"
+    rf"|\b(?:is|are|was|were|remains?|stays?|seems?|appears?|be|been)(?: \w+ly| only| more| less| most"
+    rf"| also| still| thus)* {_OPEN}\b"
+    rf"|\bnot (?:\w+ )?(?:unlikely|improbable|impossible|inconceivable|implausible|unthinkable)\b"
+    r"|\b(?:may|might|could)(?: well| also| still| yet| easily| \w+ly)* (?:be (?:\w+ly |also |well )?"
+    r"(?:present|there|hidden|missed|overlooked|seen|developing|forming|starting|lurking|masked"
+    r"|obscured|responsible|at play|concealed|concerned|the cause|to blame|a factor|early)"
+    r"|exist|escape\w*|hide|lie|lurk|coexist|co-exist|contribute|be hiding|explain|account for|cause"
+    r"|give|produce|underlie|go unseen|go undetected|have (?:developed|formed|escaped|been (?:missed"
+    r"|overlooked)))\b"
+    rf"|\b{_HEDGE} (?:\w+ )?(?:absent|resolved|cleared|gone|removed|normal)\b"
+    rf"|[:;,=-]\s*(?:{_OPEN}|cannot (?:tell|say|exclude|be\b)|can not (?:tell|say|exclude)|cannot be"
+    r"|maybe|perhaps|\?|not excluded|not (?:\w+ly )?(?:ruled out)|poss)(?=\W*$|\s*[.,;)])"
+    r"|\((?:\s*\?|\s*\+\s*/\s*-|\s*possible|\s*probable|\s*equivocal|\s*uncertain)\s*\)"
+    r"|\b(?:suspected|questioned|possible|likely|probable|equivocal|unproven|questionable"
+    r"|not excluded|uncertain|unlikely|indeterminate)(?=\s*[.;]?$)"
+    r"|\bfavou?red (?:over|above|to)\b|\bversus\b|\bvs\.?\s|\band/or\b|\bas likely as\b"
+    r"|\b(?:more|less) (?:likely )?than\b(?= (?:an? )?(?:\w+ )?(?:infection|pneumon|atelect|edema"
+    r"|oedema|mass|consolid|effusion))"
+)
+"""Makes what stands before it uncertain."""
+OF_NATURE = re.compile(
+    r"\b(?:cause|nature|size|origin|age|significance|extent|a?etiology|source|type|amount|volume"
+    r"|number|chronicity|acuity|position)(?: (?:of|for) [\w -]+?)? (?:is|are|remains?|was|cannot be|can not be)"
+    r"(?: \w+ly)? (?:uncertain|unclear|indeterminate|unknown|not clear|equivocal|undetermined|assessed"
+    r"|determined|told|judged|debatable|doubtful)\b"
+    r"|\bof (?:\w+ )?(?:uncertain|unclear|indeterminate|unknown|questionable|equivocal|doubtful) "
+    r"(?:\w+ )?(?:cause|nature|size|origin|age|significance|extent|a?etiology|source|type|acuity"
+    r"|chronicity)\b"
+    r"|\b(?:possibly|perhaps|probably|likely|maybe|might be|may be|could be)(?: \w+)? (?:larger"
+    r"|smaller|bigger|denser|fewer|older|wider|increased|decreased|loculated|old|chronic|acute|healed"
+    r"|calcified|benign|malignant|unchanged|worse|improved|partly|more|less|new|slightly)\b"
+    r"|\b(?:indeterminate|uncertain|questionable) (?=(?:\w+ )?(?:nodule|mass|lesion|opacit)\w* (?:of|in"
+    r"|at|measur))"
+)
+"""Doubt about size, cause or nature: the finding is there."""
+OR_LINK = re.compile(r"^[\s,]*(?:(?:and/)?or|and/or|/)\s+(?:an? |the |some |\w+ ){0,2}$")
+"""Between two findings of which one is there."""
+LEAD = re.compile(
+    rf"(?:^|[.;,])\s*(?:{_STATUS}|{_OPEN}|not (?:\w+ly )?(?:excluded|ruled out)|(?:the )?differential"
+    r"(?: diagnosis)?|excluded|ruled out|absent|no evidence of|negative for|without|no|not seen"
+    r"|query|consider|cannot exclude|can not exclude)\s*$"
+)
+"""Before a colon: acts on what follows ("not excluded: effusion")."""
+PROJECTED = re.compile(
+    r"\b(?:due to|from|owing to|because of|on account of|accounted for by|explained by|exaggerated by"
+    r"|accentuated by|magnified by|artefact of|artifact of|effect of|reflects?|an effect of|by|result of"
+    r"|attributable to|attributed to|put down to|related to) (?:the |a |an )?(?:\w+ )?(?:\w+ )?"
+    r"(?:projection|rotation|rotated|technique|positioning|ap|supine|magnification|inspiration"
+    r"|low lung volumes?|shallow|portable|breath)"
+)
+"""Enlargement that the film may have made."""
+
+# --- what is not told of this film ----------------------------------------------------------------
+
+_TO_STOP = (
+    r"[^,.;:?]*?(?=[,.;:?]|\b(?:shows?|reveals?|but|is|are|which|there)\b|\band (?:not|found|none)\b|$)"
+)
+HISTORY = re.compile(
+    rf"\b(?:history|hx|h/o|pmh) (?:of )?{_TO_STOP}"
+    rf"|\b(?:evaluate|assess|query|rule out|r/o|ro"
+    rf"|clinical question) (?:for )?{_TO_STOP}"
+    r"|\b(?:check|screen\w*|search(?:ing)?|look(?:s|ing)?|work-?up|worry|clinical (?:suspicion|concern)"
+    rf"|worried) (?:for|of|about) {_TO_STOP}"
+    r"|(?<!possible )(?<!difficult )(?<!hard )(?<!able )(?<!failed )(?<!fails )(?<!fail )(?<!enough )"
+    rf"(?<!insufficient )\b(?:to|for) (?:look for|exclude|rule out|evaluate|assess|confirm|detect|find|follow|ensure"
+    rf"|document|verify|clarify|monitor|watch for|identify|establish) {_TO_STOP}"
+    rf"|(?:^|(?<=[;,.:] ))(?:if|should|unless|in case of|when) {_TO_STOP}"
+    r"|\b(?:treated|admitted|diagnosed|presents?|presenting|hospitali[sz]ed|transferred|seen"
+    rf"|operated|known|complain\w+) (?:with|for|of|to have) {_TO_STOP}"
+    r"|\bin (?:childhood|infancy|youth|the past|(?:his|her|their) (?:\w+))\b"
+)
+"""What is asked or was once told, up to the next stop."""
+HISTORY_HEAD = re.compile(
+    r"^\W*(?:(?:clinical|relevant|brief|pertinent|past medical|past|medical|patient) )?(?:history"
+    r"|indications?|information|details?|question|reason for (?:\w+ )?(?:\w+ )?(?:exam\w*|study|film"
+    r"|request\w*|x-?ray|referral)|reason|request\w*|query|queries|technique|comparison|compared (?:film"
+    r"|study)|hx|referral|diagnosis on admission|context|background|anamnesis|purpose|previous (?:film"
+    r"|study|exam\w*)|prior (?:film|study|exam\w*|studies))\s*[:\u2013]"
+)
+TOLD_HEAD = re.compile(
+    r"(?:^|(?<=[.;?] ))(?:findings?|impression|opinion|answer|report|conclusion|interpretation|result"
+    r"|reading|chest|lungs|today|film|summary|observation|comment|now|current)s?\s*[:\u2013]"
+)
+_OTHER_FILM = (
+    r"(?:\b(?:ct|mri|mr|pet|pet-ct|ultrasound|sonogra\w+|echo\w*|bronchoscopy|scan|tomogra\w+)\b"
+    r"|\b(?:first|earlier|previous|prior|last|old|outside|initial|preceding|admission|yesterday's"
+    r"|former|prior|that|outside) (?:\w+ )?(?:film|study|exam\w*|radiograph|x-?ray|cxr|image|report"
+    r"|ct|scan)s?\b|\b(?:film|radiograph|study) (?:of|from|dated)\b)"
+)
+_TOLD_THEN = (
+    r"\b(?:showed|described|had|reported|revealed|demonstrated|noted|suggested|mentioned|raised"
+    r"|there was|there were|was|were|queried|spoke of|found|documented|identified|questioned|read)\b"
+)
+EARLIER = re.compile(
+    rf"{_OTHER_FILM}(?:(?!\b(?:no longer|now|today|still|this)\b|[;]).)*?{_TOLD_THEN}"
+    rf"|{_TOLD_THEN}(?:(?!\b(?:no longer|now|today|still|resolved|cleared|this|is|are)\b|[;.]).)*?"
+    rf"\b(?:on|by|in|at) (?:the |an |a )?{_OTHER_FILM}"
+    r"|\b(?:per|according to)(?: the)? (?:triage|clinic\w*|note|history|referr\w+|patient|ward|emergency"
+    r"|outside|record\w*|chart)\b|\b(?:years?|months?) ago\b|\bin (?:19|20)\d\d\b|\blast (?:year|winter"
+    r"|summer|spring|autumn)\b|\bas a child\b|\bclinically\b|\b(?:he|she) (?:had|has had|came|fell"
+    r"|presents)\b|\b(?:fell|fall) (?:from|off|down)\b"
+    r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case)\b"
+)
+"""Clauses that speak of another film or of the patient, not of this film."""
+NOW_TOO = re.compile(
+    r"\b(?:still|remains?|persist\w*|unchanged|again|stable|now|today|as before|has (?:\w+ly )?"
+    r"(?:increased|grown|decreased|improved|worsened))\b"
+)
+QUESTION = re.compile(r"\?(?!\s*(?:yes|present|positive))")
+FULL_QUESTION = re.compile(
+    r"^\W*(?:is|are|was|were|do|does|did|can|could|has|have|will|would|should|where|which|what|who|how"
+    r"|why|when|on which|in which|name|at)\b"
+)
+"""Asked of the reader; what it names is taken as said, as a question for a model needs it."""
+
+# --- side, severity, change -----------------------------------------------------------------------
+
+SIDE = re.compile(
+    r"\b(?:(?P<both>bilateral\w*|both|bi-?basilar|bi-?basal|bi-?apical|either side)"
+    r"|(?P<left>left|lingula\w*)|(?P<right>right))(?:-sided)?\b"
+    r"(?! (?:atri|ventric|main|heart|brachio|innominate))"
+)
+SEVERITY = re.compile(
+    r"\b(?:(?P<mild>mild|mildly|minimal|minimally|slight|slightly|trace|tiny|small|little|subtle"
+    r"|thin|faint)"
+    r"|(?P<moderate>moderate|moderately|medium|moderate-sized)"
+    r"|(?P<severe>severe|severely|large|big|marked|markedly|massive|extensive|gross|grossly))\b"
+)
+_QUALIFIER = (
+    r"(?:\w+ly|significant|interval|definite|substantial|appreciable|relevant|great|much|obvious"
+    r"|clear|major)"
+)
+CHANGE = re.compile(
+    rf"(?P<same>\b(?:no|not|without|nor|never)(?: {_QUALIFIER})* "
+    r"(?:chang\w+|improv\w+|increas\w+|decreas\w+|worsen\w+|progress\w+|differen\w+)"
+    r"|\bunchanged\b|\bstabl[ey]\b|\bsimilar\b|\bthe same\b|\bas before\b|\bconstant\b"
+    r"|\bpersist\w*|\bunaltered\b|\bequal\b)"
+    r"|(?P<better>\bimprov\w+|\bdecreas\w+|\bsmaller\b|\breduc\w+|\bresol\w+|\bclear(?:ed|ing)\b"
+    r"|\bless\b|\bregress\w+|\bno longer\b|\bshrunk\b|\bshrinking\b|\bdiminish\w*|\blessen\w*"
+    r"|\bdisappeared\b)"
+    r"|(?P<worse>\bworse\w*|\bincreas\w+|\blarger\b|\bbigger\b|(?<!no )\bnew\b|\bnewly\b"
+    r"|\bprogress\w+|\bdeveloped\b|\bgrown\b|\bgrowing\b"
+    r"|\bmore (?:extensive|pronounced|prominent|marked|conspicuous|dense|severe)\b|\bdenser\b"
+    r"|\b(?:has|have) enlarged\b|\bdeteriorat\w+)"
+)
+GENERIC_CHANGE = re.compile(
+    r"^(?:(?:there (?:is|has been) )?no (?:\w+ )*change\b"
+    r"|(?:otherwise |overall )?(?:unchanged|stable)\b)"
+)
+"""A sentence of its own that speaks of everything."""
+PRONOUN = re.compile(r"^(?:it|this|these|they|both|the (?:finding|appearance|abnormality)s?)\b")
+
+# --- how far words act ----------------------------------------------------------------------------
+
+STRONG_BREAK = re.compile(
+    r"\b(?:but|however|although|though|except(?: for)?|apart from|aside from|other than|besides|yet"
+    r"|while|whereas|which|because|otherwise)\b"
+    rf"|[;:](?!\s*(?:{_STATUS}|{_OPEN}(?=\W*$|\s*[.,;)])|cannot (?:tell|say)|\?|none\b|neither\b))"
+    r"|(?<=\([+-]\)),?"
+    r"|,? and (?=(?:a|an|the|there|it|now|no)\b)"
+    r"|, (?=(?:there|it|no|without|the|a|an|and the)\b)"
+    r"| with (?=(?:a|an|no|none)\b)| (?=without\b)"
+)
+"""A new clause begins."""
+_ORGAN = r"(?:heart|mediastinum|lungs?|pleura|bones|ribs|trachea|hila|diaphragms?|aorta)"
+SOFT_BREAK = re.compile(
+    r"(?:,| and) (?=(?:mild|mildly|small|moderate|large|tiny|trace|minimal|severe|left|right"
+    r"|bilateral|stable|unchanged|persistent|new|interval|status|old|definite|obvious|questionable"
+    r"|possible|probable|suspected|moderately|chronic|healed|early|some|known)\b)"
+    rf"|, (?={_ORGAN} (?!and\b|or\b|nor\b|failure\b|\w*nodul|mass)\w)"
+    r"|, (?=(?:(?!and\b|or\b|nor\b|not\b)[\w-]+ ){1,4}?(?:noted|incidental\w*|of the (?:left|right)"
+    r"|remains?|persists?|has|have|is|are) )"
+)
+"""A new clause begins, unless a list goes on to "or"."""
+JOIN = re.compile(r",\s*(?:and|or|nor|with)\s|,\s|\s(?:and|or|nor|with|plus|as well as)\s")
+VERB = _words(
+    r"is|are|was|were|has|have|had|shows?|seen|appears?|remains?|obscur\w+|represent\w*|reflect\w*",
+    r"may|could",
+)
+BARE_JOIN = re.compile(
+    r"^[,\s]*(?:(?:and|or|with|plus|associated|adjacent|underlying|overlying|accompanying|small|mild"
+    r"|moderate|compressive|some|an?|the|as well as|also|subtle)[,\s]*)*$"
+)
+"""Between two findings that share one side."""
+LEADING_ADJECTIVES = re.compile(
+    r"(?:\b(?:an?|the|left|right|bilateral|small|mild|moderate|large)\s+)*$"
+)
+FORWARD_STOP = re.compile(
+    r"\b(?:after|following|since|despite|in spite of|status post|s/p|besides|in addition to|only"
+    r"|adjacent to|in (?:the )?presence of|attributable to|beyond|more than|other than|to explain"
+    r"|to account for)\b"
+    r"|\b(?:is|are|was|were) (?:\w+ly )?(?:seen|present|identified|visible|noted|evident|found|shown"
+    r"|demonstrated|detected)\b(?! (?:to|of|or|nor|for)\b)"
+)
+"""A denial or doubt before it does not reach what follows it."""
+BACK = re.compile(
+    r"^\W*(?:(?:and|but|then|now|today|currently|since then|meanwhile|on this film|here|on today's film)"
+    r",? )*(?:it|this|these|they|both|those|that|each|either|neither|none|all|such|the (?:former"
+    r"|finding|appearance|abnormality|same)s?|which)\b"
+)
+"""Speaks of the finding before it."""
+STATUS = re.compile(
+    rf"^\W*(?:{_STATUS}|no\b(?=\W*(?:$|[,.;]))|resolved|cleared|gone|removed|not (?:\w+ )?{_SEEN}"
+    r"|no longer \w+|has (?:\w+ )?(?:resolved|cleared|gone|disappeared)|ruled out|excluded)"
+)
+STATUS_YES = re.compile(
+    r"^\W*(?:yes|present|positive|confirmed|still (?:there|present|seen)|(?:it|this|they|these) (?:is|are"
+    r"|has|have|remains?|persists?|still)\b(?! (?:not|no|never|been|since|now)\b).*"
+    r"(?:there|present|visible|seen|persist\w*|remains?|confirmed))"
+)
+STATUS_OPEN = re.compile(rf"^\W*(?:{_OPEN}|cannot|can not|not excluded|maybe|perhaps|unclear)\b")
+"""A sentence or clause that is a mere answer."""

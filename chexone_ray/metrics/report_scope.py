@@ -1,0 +1,180 @@
+"""Which words of a sentence act on which finding: clauses, denial, doubt, what is not told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from chexone_ray.metrics import report_modifiers as words
+from chexone_ray.metrics.report_phrases import (
+    ABSENT,
+    HEART,
+    PRESENT,
+    UNCERTAIN,
+    UNTOLD,
+    Phrase,
+)
+
+Span = tuple[int, int]
+_ENLARGED = frozenset({"cardiomegaly", "enlarged cardiomediastinum", HEART})
+
+
+def blank(pattern: re.Pattern[str], text: str) -> str:
+    """The text with all matches replaced by as many spaces."""
+    return pattern.sub(lambda match: " " * len(match.group()), text)
+
+
+def affirm(text: str) -> str:
+    """The text without its double denials."""
+
+    def spaces(match: re.Match[str]) -> str:
+        kept = match.group("kept") or ""
+        return kept.rjust(len(match.group()))
+
+    return words.AFFIRMED.sub(spaces, text)
+
+
+def clauses(text: str) -> list[Span]:
+    """Spans in which negation and uncertainty stay. A list that goes on to "or" is not broken."""
+    cuts = {
+        match.start()
+        for match in words.STRONG_BREAK.finditer(text)
+        if match.group() != ":" or not words.LEAD.search(text[: match.start()])
+    }
+    for match in words.SOFT_BREAK.finditer(text):
+        if not re.search(r"\b(?:or|nor)\b", text[match.end() :]):
+            cuts.add(match.start())
+    edges = [0, *sorted(cuts - {0}), len(text)]
+    return [(low, high) for low, high in pairwise(edges) if high > low]
+
+
+def untold(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Stretches about history, a question to the reader of the film, or another film."""
+    found = [match.span() for match in words.HISTORY.finditer(text)]
+    if not words.NOW_TOO.search(text):
+        for match in words.EARLIER.finditer(text):
+            low = max((low for low, _ in spans if low <= match.start()), default=0)
+            high = min((high for _, high in spans if high >= match.end()), default=len(text))
+            found.append((low, high))
+    return found
+
+
+def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
+    """The phrases of one clause with their states. Change words ("no change in") do not negate."""
+    start, end = span
+    clause = text[start:end]
+    plain = words.CHANGE.sub(
+        lambda match: " " * len(match.group()) if match.lastgroup == "same" else match.group(),
+        clause,
+    )
+    plain = blank(words.OF_NATURE, plain)
+    unsure = [match.end() for match in words.UNCERTAIN_AFTER.finditer(plain)]
+    unsure_words = [match.end() for match in words.UNCERTAIN_WORD.finditer(plain)]
+    unsure_back = [match.start() for match in words.UNCERTAIN_BEFORE.finditer(plain)]
+    for pattern in (words.UNCERTAIN_BEFORE, words.UNCERTAIN_AFTER):
+        plain = blank(pattern, plain)
+    negated = [match.end() for match in words.NEGATED_AFTER.finditer(plain)]
+    negated_back = [
+        match.start()
+        for match in words.NEGATED_BEFORE.finditer(plain)
+        if not words.STILL_THERE.search(plain, match.end())
+    ]
+    result = []
+    for index, phrase in enumerate(inside):
+        low, high = phrase.start - start, phrase.end - start
+        reach = _reach(clause, inside[index:], start)
+        state = PRESENT
+        if any(high <= at <= reach for at in negated_back) or any(
+            at <= low and not words.FORWARD_STOP.search(plain, at, low) for at in negated
+        ):
+            state = ABSENT
+        elif (
+            any(at <= low and not words.FORWARD_STOP.search(plain, at, low) for at in unsure)
+            or any(at <= low and not _parted(clause, at, low) for at in unsure_words)
+            or any(high <= at <= reach for at in unsure_back)
+            or (phrase.label in _ENLARGED and words.PROJECTED.search(clause, high))
+        ):
+            state = UNCERTAIN
+        result.append(replace(phrase, state=state))
+    return _alternatives(text, result)
+
+
+def _parted(clause: str, at: int, low: int) -> bool:
+    """A comma or "and" parts a doubtful word from a finding, unless a list goes on to "or"."""
+    between = clause[at:low]
+    if words.FORWARD_STOP.search(between):
+        return True
+    in_list = " and " not in between and re.search(r"\bor\b", clause[at:])
+    return bool(words.JOIN.search(between)) and not in_list
+
+
+def _reach(clause: str, following: Sequence[Phrase], start: int) -> int:
+    """How far to the right a word may stand that acts back on the first of `following`: past
+    further phrases only in a list without a verb ("effusion and edema are not seen")."""
+    for left, right in pairwise(following):
+        gap, rest = clause[left.end - start : right.start - start], clause[left.end - start :]
+        listed = not gap.startswith(",") or re.search(r"\b(?:and|or|nor)\b", rest)
+        if words.VERB.search(gap) or not listed or re.search(r"[;?(]", gap):
+            return right.start - start
+    return len(clause)
+
+
+def _alternatives(text: str, judged: list[Phrase]) -> list[Phrase]:
+    """ "A or B" of two stated findings: each is uncertain, and so is what the list began with."""
+    result = list(judged)
+    for index in range(len(result) - 1, 0, -1):
+        before, here = result[index - 1], result[index]
+        gap = text[before.end : here.start]
+        linked = words.OR_LINK.match(gap)
+        carried = here.state == UNCERTAIN and re.fullmatch(r",\s*(?:\w+ )?", gap)
+        in_list = carried and any(
+            words.OR_LINK.match(text[a.end : b.start]) for a, b in pairwise(result[index:])
+        )
+        if (linked and before.state == here.state == PRESENT) or (in_list and before.state == 1):
+            result[index - 1] = replace(before, state=UNCERTAIN)
+            if linked:
+                result[index] = replace(here, state=UNCERTAIN)
+    return result
+
+
+def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
+    """Findings that a question mark asks for ("nodule or nipple?", "?pneumonia"): uncertain."""
+    marks = [match.start() for match in words.QUESTION.finditer(text)]
+    if not marks or words.FULL_QUESTION.match(text):
+        return list(found)
+    result = []
+    for phrase in found:
+        after = [at for at in marks if at < phrase.start]
+        ahead = after and text[max(after) - 1 : max(after)].strip(" ,(;:") == ""
+        asked = ahead and not re.search(r"[,;.)]", text[max(after) : phrase.start])
+        behind = any(
+            at >= phrase.end
+            and text[at - 1 : at].strip() != ""
+            and not re.search(r"[;:.]", text[phrase.end : at])
+            for at in marks
+        )
+        if phrase.state == PRESENT and (asked or behind):
+            phrase = replace(phrase, state=UNCERTAIN)
+        result.append(phrase)
+    return result
+
+
+def answered(clause: str, before: Phrase) -> Phrase:
+    """The phrase as a clause that only answers or points back ("none is there") leaves it."""
+    plain = words.CHANGE.sub(
+        lambda match: " " * len(match.group()) if match.lastgroup == "same" else match.group(),
+        clause,
+    )
+    points = bool(words.BACK.match(plain))
+    if words.STATUS_OPEN.match(plain) or (points and words.UNCERTAIN_BEFORE.search(plain)):
+        return replace(before, state=UNCERTAIN)
+    plain = blank(words.UNCERTAIN_BEFORE, plain)
+    gone = words.NEGATED_BEFORE.search(plain) if points else words.STATUS.match(plain)
+    neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
+    if (gone and not words.STILL_THERE.search(plain, gone.end())) or neither:
+        return replace(before, state=ABSENT)
+    if words.STATUS_YES.match(plain) and before.state in (UNCERTAIN, UNTOLD):
+        return replace(before, state=PRESENT)
+    return before
