@@ -219,7 +219,7 @@ HISTORY = re.compile(
     rf"\b(?:history|hx|h/o|pmh) (?:of )?{_TO_STOP}"
     rf"|\b(?:evaluate|assess|query|rule out|r/o|ro"
     rf"|clinical question) (?:for )?{_TO_STOP}"
-    r"|\b(?:check|screen\w*|search(?:ing)?|look(?:s|ing)?|work-?up|worry|clinical (?:suspicion|concern)"
+    r"|\b(?:checking|screening|searching|looking|work-?up|worry|clinical (?:suspicion|concern)"
     rf"|worried) (?:for|of|about) {_TO_STOP}"
     r"|(?<!possible )(?<!difficult )(?<!hard )(?<!able )(?<!failed )(?<!fails )(?<!fail )(?<!enough )"
     rf"(?<!insufficient )\b(?:to|for) (?:look for|exclude|rule out|evaluate|assess|confirm|detect|find|follow|ensure"
