@@ -81,7 +81,7 @@ def sentences(text: str) -> list[str]:
     for block in re.split(r"\n\s*\n|\n\s*(?=\d+[.)]\s)|\n\s*[-*\u2022]\s", text):
         flat = " ".join(block.split())
         flat = re.sub(r"^\d+[.)]\s+", "", flat)
-        parts += re.split(r"(?<=[.!?])\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])\s+", flat)
+        parts += re.split(r"(?<=[.!?])(?<!^\?)(?<!\s\?)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])\s+", flat)
     return [part.strip() for part in parts if re.search(r"\w", part)]
 
 
@@ -170,7 +170,7 @@ def _heart(text: str) -> HeartSize | None:
 def _read(text: str) -> _Reading:
     found: list[Phrase] = []
     hearts: list[HeartSize] = []
-    split = [mend(sentence.lower()) for sentence in sentences(text)]
+    split = [_plain(sentence) for sentence in sentences(text)]
     last_head = max(
         (number for number, lower in enumerate(split) if modifiers.TOLD_HEAD.search(lower)),
         default=-1,
@@ -188,6 +188,11 @@ def _read(text: str) -> _Reading:
         hearts += [heart] if heart else []
     told = tuple(phrase for phrase in found if phrase.state != UNTOLD)
     return _Reading(told, tuple(hearts))
+
+
+def _plain(sentence: str) -> str:
+    """In lower case, mended; "Heart: enlarged" reads "heart enlarged"."""
+    return modifiers.ORGAN_HEAD.sub(r"\1 ", mend(sentence.lower()))
 
 
 def _sentence(lower: str, number: int, asking: bool) -> tuple[list[Phrase], HeartSize | None]:

@@ -45,9 +45,16 @@ _ENLARGED = alternatives(
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
-    r"normal|unremarkable|no cardiomegaly|no cardiac enlargement|no enlargement|not (?:large|big)",
+    r"normal|unremarkable|wnl|nl|no cardiomegaly|no cardiac enlargement|no enlargement|not (?:large|big)",
     r"(?:usual|normal) (?:size|width|dimensions)",
 )
+_IT = re.compile(r"[\W]*(?:but |and |rather )?(?:it|they) ")
+_RATIO = re.compile(
+    r"\b(?:cardiothoracic ratio|ctr)\b[^.,;]{0,30}?(?:(?P<more>above|over|exceeds?|exceeding|greater than"
+    r"|more than|>)|(?P<less>below|under|less than|<))?\s*(?:0[.,](?P<part>\d{1,2})|(?P<cent>\d\d) ?(?:%"
+    r"|per ?cent))"
+)
+_LARGE_RATIO = 0.5
 SIZES = ("enlarged", "borderline", "upper", "doubtful", "normal")
 """Size classes, the one that wins first: "upper" is the upper limit of normal."""
 SIZE_STATES = {
@@ -72,9 +79,12 @@ def heart_of(text: str, spans: Sequence[Span], past: Sequence[Span]) -> HeartSiz
     if "heart" not in text and "cardi" not in text and not re.search(r"\bc(?:or|tr)\b", text):
         return None
     found = []
+    spoken = False
     for span in spans:
         word = HEART_WORD.search(text, *span)
-        if word and not any(low <= word.start() < high for low, high in past):
+        spoken = bool(word) or (spoken and bool(_IT.match(text, *span)))
+        at = word.start() if word else span[0]
+        if spoken and not any(low <= at < high for low, high in past):
             found.append(_size(text, span))
     name = next((name for name in SIZES if name in found), None)
     if name is None:
@@ -90,6 +100,11 @@ def _size(text: str, span: Span) -> str:
     clause = text[slice(*span)]
     if _BORDERLINE.search(clause):
         return "borderline"
+    ratio = _RATIO.search(clause)
+    if ratio:
+        share = float("0." + (ratio.group("part") or ratio.group("cent")))
+        large = not ratio.group("less") and (bool(ratio.group("more")) or share > _LARGE_RATIO)
+        return "enlarged" if large else "normal"
     if _UPPER.search(clause):
         return "upper"
     plain = words.CHANGE.sub(

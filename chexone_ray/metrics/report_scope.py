@@ -30,7 +30,7 @@ def affirm(text: str) -> str:
     """The text without its double denials."""
 
     def spaces(match: re.Match[str]) -> str:
-        kept = match.group("kept") or ""
+        kept = match.group(match.lastgroup) if match.lastgroup else ""
         return kept.rjust(len(match.group()))
 
     return words.AFFIRMED.sub(spaces, text)
@@ -98,6 +98,10 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         ):
             state = UNCERTAIN
         result.append(replace(phrase, state=state))
+    if words.DOUBTED.search(clause):
+        result = [replace(phrase, state=UNCERTAIN) for phrase in result]
+    if not result or re.search(r"\b(?:no|not|without|neither|nor)\b", text[start : result[0].start]):
+        return result
     return _alternatives(text, result)
 
 
@@ -115,8 +119,8 @@ def _reach(clause: str, following: Sequence[Phrase], start: int) -> int:
     further phrases only in a list without a verb ("effusion and edema are not seen")."""
     for left, right in pairwise(following):
         gap, rest = clause[left.end - start : right.start - start], clause[left.end - start :]
-        listed = not gap.startswith(",") or re.search(r"\b(?:and|or|nor)\b", rest)
-        if words.VERB.search(gap) or not listed or re.search(r"[;?(]", gap):
+        listed = "," not in gap or re.search(r"\b(?:and|or|nor)\b", rest)
+        if words.VERB.search(gap) or not listed or re.search(r"[;?(]|\bwith\b", gap):
             return right.start - start
     return len(clause)
 

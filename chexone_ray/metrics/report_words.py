@@ -48,7 +48,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:widened|wide|enlarged|broad(?:ened)?|prominent) (?:\w+ )?(?:cardio)?mediastin\w+",
             r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement)",
             r"(?:widening|enlargement|broadening) of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
-            r"(?:widens?|broadens?) (?:the |an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:widens?|widening|broadens?|broadening) (?:the |an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
             rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?: +(?!normal)[\w-]+){{0,6}}? +"
             r"(?P<at>widened|wide|wider|enlarged|broad|broadened|large|larger|prominent)(?! range)",
         ),
@@ -74,6 +74,9 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along|around) (?:\w+ ){0,3}?"
             r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
             r"(?:pleural )?effs?",
+            r"fluid (?:\w+ ){1,2}?(?:in|into|along|within) (?:\w+ ){0,2}?(?:pleura|pleural|fissures?)",
+            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with|full of)"
+            r" (?:\w+ ){0,2}?(?P<liquid>fluid|blood|pus)",
             r"(?:hemo|haemo|hydro|pyo|chylo)thora\w+",
             r"(?P<fluid>hemo|haemo|hydro|pyo|chylo)[- ]?pneumothora\w+",
             r"empyema",
@@ -177,11 +180,13 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "pneumothorax",
         "",
-        ("pneumothora", "ptx", "pleural air", "pleural gas", "air in", "gas in"),
+        ("pneumothora", "ptx", "pleural air", "pleural gas", "air in", "gas in", "pleural spa"),
         alternatives(
             r"(?:hemo|haemo|hydro|pyo|chylo)-?(?P<at>pneumothora\w+)",
             r"pneumothora\w+",
             r"ptx",
+            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with|full of)"
+            r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
             r"(?:free |intra)?pleural (?:air|gas)(?! fluid)",
             r"(?:air|gas) (?:\w+ )?(?:in|within) (?:\w+ )?(?:\w+ )?pleural (?:space|cavity)s?",
         ),
@@ -274,6 +279,9 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:chest|infusion|venous) ports?",
             r"swan-ganz",
             r"cv[cl]s?",
+            r"lines?(?= (?:tips?|ends?|terminat\w+|in place|in situ|in (?:good|satisfactory)|remains?"
+            r"|has been|was|stays?|reach\w*|does not reach|went|removed|out|unchanged)\b)",
+            r"(?<=the )line(?! (?:of|over|at|along|parallel|is a|seen|in the|between)\b)",
             r"hickman",
             r"broviac",
             r"perm-?cath",
@@ -295,7 +303,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:life[- ])?support (?:and monitoring )?(?:devices?|apparatus)",
             r"(?:medical|monitoring|assist|implanted|implantable|indwelling|ventricular|foreign) "
             r"(?:\w+ )?devices?",
-            r"(?:sternal|sternotomy|cerclage|pacing) wires?",
+            r"(?:(?:sternal|sternotomy|cerclage|pacing|median) )+wires?",
+            r"(?<!guide )(?<!guide-)wires",
             r"hardware",
             r"(?:prosthetic|mechanical|artificial|replaced|bioprosthetic|metallic) "
             r"(?:(?:heart|cardiac|aortic|mitral|tricuspid) )?valves?",
@@ -357,8 +366,10 @@ TRAPS = re.compile(
     r"|\b(?:phantom|pseudo|vanishing)[- ]?tumou?rs?|\bpseudo(?:mass|nodule|tumou?r|fracture"
     r"|pneumothorax)\b|\blymph nodes?\b"
     r"|\b(?:wound|urinary|urinary tract|skin|line|bone|joint|ear|viral|fungal)[- ]infections?"
-    r"|\b(?:fractur\w+|broken|break) (?:\w+ )?(?:of )?(?:the |an? )?(?:\w+ )?(?:\w+ )?"
-    r"(?=wires?\b|leads?\b|cathet|tubes?\b|sutures?\b|screws?\b|plates?\b|lines?\b|stents?\b)"
+    r"|\b(?:fractur\w+|broken|break)(?= (?:(?!and\b|or\b|with\b|but\b|near\b|by\b)\w+ ){0,4}?"
+    r"(?:wires?|leads?|catheters?|tubes?|sutures?|screws?|plates?|stents?)\b)"
+    r"|(?<=lead is )(?:fractured|broken)|(?<=leads are )(?:fractured|broken)"
+    r"|(?<=catheter is )(?:fractured|broken)|(?<=lead has )(?:fractured|broken)"
     r"|(?<=wire )fractur\w+|(?<=wires )fractur\w+|(?<=lead )fractur\w+|(?<=catheter )fractur\w+"
     r"|(?<=hardware )fractur\w+|(?<=wire is )(?:fractured|broken)|(?<=wires are )(?:fractured|broken)"
     r"|(?<=wire has )fractured"
