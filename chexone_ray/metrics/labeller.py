@@ -64,6 +64,8 @@ __all__ = [
 
 CACHED_TEXTS = 4096
 """One report is read for many questions, and one reference for many completions."""
+CACHED_SENTENCES = 16384
+"""Reports say many things in the same words."""
 _RANK = {ABSENT: 0, UNCERTAIN: 1, PRESENT: 2}
 
 
@@ -181,13 +183,14 @@ def _read(text: str) -> _Reading:
             asking = True
         elif asking and (number > last_head or modifiers.TOLD_HEAD.search(lower)):
             asking = False
-        here, heart = _sentence(lower, number, asking)
+        told, heart = _sentence(lower, asking)
+        here = [replace(phrase, sentence=number) for phrase in told]
         if not here:
             found = _apply_back(lower, number, found)
         found += _resolved(here, found)
         hearts += [heart] if heart else []
-    told = tuple(phrase for phrase in found if phrase.state != UNTOLD)
-    return _Reading(told, tuple(hearts))
+    kept = tuple(phrase for phrase in found if phrase.state != UNTOLD)
+    return _Reading(kept, tuple(hearts))
 
 
 def _plain(sentence: str) -> str:
@@ -195,7 +198,8 @@ def _plain(sentence: str) -> str:
     return modifiers.ORGAN_HEAD.sub(r"\1 ", mend(sentence.lower()))
 
 
-def _sentence(lower: str, number: int, asking: bool) -> tuple[list[Phrase], HeartSize | None]:
+@lru_cache(maxsize=CACHED_SENTENCES)
+def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize | None]:
     """Phrases of one sentence, in order, and its heart size. `asking`: under a history header."""
     masked = blank(words.TRAPS, affirm(lower))
     spans = clauses(masked)
@@ -203,7 +207,7 @@ def _sentence(lower: str, number: int, asking: bool) -> tuple[list[Phrase], Hear
     if asking:
         told = modifiers.TOLD_HEAD.search(masked, 1)
         past.append((0, told.start() if told else len(masked)))
-    found = _find_mentions(masked, number)
+    found = _find_mentions(masked)
     judged_text = masked
     for low, high in past:
         judged_text = judged_text[:low] + " " * (high - low) + judged_text[high:]
@@ -217,9 +221,9 @@ def _sentence(lower: str, number: int, asking: bool) -> tuple[list[Phrase], Hear
             result = _answer(masked[slice(*span)], result, spans)
     result = questioned(masked, result)
     result = place(masked, spans, result)
-    result += normal_signs(masked, number, spans, past, result)
+    result += normal_signs(masked, spans, past, result)
     heart = heart_of(masked, spans, past)
-    return sorted(result, key=lambda phrase: phrase.start), heart
+    return tuple(sorted(result, key=lambda phrase: phrase.start)), heart
 
 
 def _untold(phrase: Phrase, past: Sequence[Span]) -> Phrase:
@@ -238,18 +242,21 @@ def _answer(clause: str, result: list[Phrase], spans: Sequence[Span]) -> list[Ph
     ]
 
 
-def _find_mentions(text: str, number: int) -> list[Phrase]:
+def _find_mentions(text: str) -> list[Phrase]:
     """Phrases without overlap; the earlier row of the table wins."""
     taken: list[Span] = []
     found: list[Phrase] = []
     for row in words.MENTIONS:
-        if not any(stem in text for stem in row.stems):
+        for stem in row.stems:
+            if stem in text:
+                break
+        else:
             continue
         for match in row.pattern.finditer(text):
             start, end = match.span(match.lastgroup or 0)
             if all(end <= low or start >= high for low, high in taken):
                 taken.append((start, end))
-                found.append(Phrase(row.label, row.name or row.label, number, start, end))
+                found.append(Phrase(row.label, row.name or row.label, 0, start, end))
     return sorted(found, key=lambda phrase: phrase.start)
 
 

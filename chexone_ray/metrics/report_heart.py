@@ -216,7 +216,7 @@ _EXTUBATED = re.compile(r"\bextubat\w+")
 
 
 def normal_signs(
-    text: str, number: int, spans: Sequence[Span], past: Sequence[Span], found: Sequence[Phrase]
+    text: str, spans: Sequence[Span], past: Sequence[Span], found: Sequence[Phrase]
 ) -> list[Phrase]:
     """What a sentence denies without naming it, for labels that `found` does not hold."""
     result: list[Phrase] = []
@@ -231,7 +231,7 @@ def normal_signs(
         if state is None:
             continue
         result += [
-            Phrase(label, label, number, *match.span(), state, implied=not sign.named)
+            Phrase(label, label, 0, *match.span(), state, implied=not sign.named)
             for label in sign.labels
             if label not in named
         ]
@@ -239,7 +239,7 @@ def normal_signs(
     if "extubat" in text and "support devices" not in named:
         match = _EXTUBATED.search(text)
         span = match.span() if match else (0, 0)
-        result.append(Phrase("support devices", "tube", number, *span, ABSENT))
+        result.append(Phrase("support devices", "tube", 0, *span, ABSENT))
     return result
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from chexone_ray.metrics.report_words import alternatives as _words
+from chexone_ray.metrics.report_words import grouped
 
 # --- denial --------------------------------------------------------------------------------------
 
@@ -23,7 +24,7 @@ _STATUS = (
     r"|identified|demonstrated|apparent|shown|detected|found|noted|there)|no(?: evidence)?(?=\W*$"
     r"|\s*[.,;)])|\(-\)|0(?=\W*$))"
 )
-AFFIRMED = re.compile(
+AFFIRMED = grouped(
     r"\bnot (?:\w+ly |at all |quite |by any means )?(?:without|absent|lacking|devoid of|negligible"
     r"|inconspicuous|insignificant|inconsiderable|unimportant|unimpressive|negative(?: for)?|missing"
     r"|spared?|(?:free|clear) (?:of|from)|to be (?:overlooked|missed|denied|ignored|disputed))\b"
@@ -60,7 +61,7 @@ AFFIRMED = re.compile(
     r"|\bnot until\b|\bnothing speaks against\b|\bnothing against\b"
 )
 """Two denials that make an assertion, and "no" that denies something else."""
-NEGATED_AFTER = re.compile(
+NEGATED_AFTER = grouped(
     r"\b(?:no(?! longer\b(?= (?:seen|vis|pres|evid|ident|there|app|shown|hid)))|not|without|w/o"
     r"|neither|nor|never|nil|none of|nothing|nowhere|free of|free from|clear of|void of"
     r"|negative for|neg for|neg|absence of|lack of|lacks?|lacking in|devoid of|rather than|innocent of"
@@ -74,7 +75,7 @@ NEGATED_AFTER = re.compile(
     r"|(?:^|(?<=[.:;] ))\W*(?:absent|gone|not seen|not present|none)\b(?!\W*$)"
 )
 """Denies what follows, to the end of the clause."""
-NEGATED_BEFORE = re.compile(
+NEGATED_BEFORE = grouped(
     r"\b(?:is|are|was|were|be|been|remains?|being|becomes?|become) (?:\w+ly |now |all |also |both |since )*"
     r"(?:no longer|now absent|absent|excluded|ruled out|none|missing|lacking|wanting|gone|nil"
     r"|negative|denied|disproved|refuted|dispelled|over)\b"
@@ -132,7 +133,7 @@ _EXCLUDE = (
     r"|distinguish\w*|separated?|differentiat\w+|written off|disregarded)"
 )
 _CAUSE = r"(?:represent|reflect|indicate|suggest|relate|mean|signify|stand for|denote|signal)"
-UNCERTAIN_AFTER = re.compile(
+UNCERTAIN_AFTER = grouped(
     rf"\b{_HEDGE} (?:\w+ )?(?:no|not|free of|without|cleared|resolved|absent|gone)\b"
     rf"|\b(?:may|might|could)(?: also| well| equally| simply| instead| \w+ly)?(?: \w+)? "
     r"(?:be|represent|reflect|indicate|suggest|relate|have|mean|due|hide|mask|conceal|obscure"
@@ -179,7 +180,7 @@ _OPEN = (
     r"|a consideration|a concern|in question|open to question|an open question|favou?red|suggested"
     r"|postulated|feared|thought likely|(?:with)?in the differential|on the cards|not certain)"
 )
-UNCERTAIN_BEFORE = re.compile(
+UNCERTAIN_BEFORE = grouped(
     rf"\b{_CANNOT} {_EXCLUDE}"
     r"|\b(?:cannot|can not|could not) be (?:\w+ly )?(?:assessed|judged|evaluated|determined"
     r"|ascertained|settled|established|proven|answered|decided)"
@@ -207,7 +208,7 @@ UNCERTAIN_BEFORE = re.compile(
     r"|oedema|mass|consolid|effusion))"
 )
 """Makes what stands before it uncertain."""
-OF_NATURE = re.compile(
+OF_NATURE = grouped(
     r"\b(?:cause|nature|size|origin|age|significance|extent|a?etiology|source|type|amount|volume"
     r"|number|chronicity|acuity|position)(?: (?:of|for) [\w -]+?)? (?:is|are|remains?|was|cannot be|can not be)"
     r"(?: \w+ly)? (?:uncertain|unclear|indeterminate|unknown|not clear|equivocal|undetermined|assessed"
@@ -255,7 +256,7 @@ PROJECTED = re.compile(
 _TO_STOP = (
     r"[^,.;:?]*?(?=[,.;:?]|\b(?:shows?|reveals?|but|is|are|which|there)\b|\band (?:not|found|none)\b|$)"
 )
-HISTORY = re.compile(
+HISTORY = grouped(
     rf"\b(?:history|hx|h/o|pmh) (?:of )?{_TO_STOP}"
     rf"|\b(?:evaluate|assess|query|rule out|r/o|ro"
     rf"|clinical question) (?:for )?{_TO_STOP}"
@@ -300,7 +301,7 @@ _TOLD_THEN = (
     r"\b(?:showed|described|had|reported|revealed|demonstrated|noted|suggested|mentioned|raised"
     r"|there was|there were|was|were|queried|spoke of|found|documented|identified|questioned|read)\b"
 )
-EARLIER = re.compile(
+EARLIER = grouped(
     rf"{_OTHER_FILM}(?:(?!\b(?:no longer|now|today|still|this)\b|[;]).)*?{_TOLD_THEN}"
     rf"|{_TOLD_THEN}(?:(?!\b(?:no longer|now|today|still|resolved|cleared|this|is|are)\b|[;.]).)*?"
     rf"\b(?:on|by|in|at) (?:the |an |a )?{_OTHER_FILM}"

@@ -17,6 +17,28 @@ def alternatives(*patterns: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(patterns)})\b")
 
 
+def grouped(pattern: str) -> re.Pattern[str]:
+    r"""The pattern with its alternatives that begin with a word boundary in one group, `\b(?:a|b)`.
+
+    It tests the boundary once a place, not once an alternative: several times faster.
+    """
+    parts, depth, low, at = [], 0, 0, 0
+    while at < len(pattern):
+        char = pattern[at]
+        if char == "\\":
+            at += 1
+        elif char == "[":
+            at = pattern.index("]", at + 2)
+        elif char == "|" and depth == 0:
+            parts.append(pattern[low:at])
+            low = at + 1
+        depth += (char == "(") - (char == ")")
+        at += 1
+    parts.append(pattern[low:])
+    words = [part[2:] for part in parts if part.startswith(r"\b")]
+    return re.compile("|".join([rf"\b(?:{'|'.join(words)})", *(p for p in parts if p[:2] != r"\b")]))
+
+
 @dataclass(frozen=True)
 class Row:
     """Words for one label. A named group of the pattern that matches stands for the whole: what is
@@ -346,7 +368,7 @@ MENTIONS: tuple[Row, ...] = (
     ),
 )
 
-TRAPS = re.compile(
+TRAPS = grouped(
     r"\bpericardial (?:effusions?|fluid|thickening|calcification\w*)|\bpleural lines?\b"
     r"|\b(?:joint|knee|shoulder|hip|elbow|glenohumeral|middle ear) effusions?(?: of the \w+)?"
     r"|\beffusion (?:of|in) the (?:\w+ )?(?:shoulder|knee|hip|elbow|joint)"
