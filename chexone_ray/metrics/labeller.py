@@ -115,8 +115,9 @@ def read_report(text: str) -> Mapping[str, Mention]:
     heart = _heart(text)
     if heart:
         label, state = "cardiomegaly", SIZE_STATES[heart.name]
-        if label not in found or _RANK[state] > _RANK[found[label].state]:
-            found[label] = Mention(state, severity=heart.severity, name=label)
+        better = label not in found or _RANK[state] > _RANK[found[label].state]
+        if better and not (heart.wide and state != ABSENT):
+            found[label] = Mention(state, frozenset(), heart.severity, label, heart.wide)
     clear = all(
         mention.state == ABSENT for label, mention in found.items() if label != "support devices"
     )
@@ -162,7 +163,7 @@ def heart_size(text: str) -> str | None:
 def _heart(text: str) -> HeartSize | None:
     """The first of the largest size class."""
     hearts = _read(text).hearts
-    return min(hearts, key=lambda heart: SIZES.index(heart.name), default=None)
+    return min(hearts, key=lambda heart: (heart.wide, SIZES.index(heart.name)), default=None)
 
 
 # --- sentence by sentence ------------------------------------------------------------------------

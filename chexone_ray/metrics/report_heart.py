@@ -40,7 +40,7 @@ _ENLARGED = alternatives(
     r"| rather| far| too| quite| perhaps| possibly| again| still)* (?:large|big|wide|widened|dilated"
     r"|increased|broad|prominent)",
     r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated|increased)",
-    r"(?:large|big|dilated|bulky) (?:heart|cardiac)",
+    r"(?:large|big|dilated|bulky|massive|huge) (?:heart|cardiac)",
     r"increased (?:in )?(?:size|ratio|cardiac)",
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
@@ -55,6 +55,10 @@ _RATIO = re.compile(
     r"|per ?cent))"
 )
 _LARGE_RATIO = 0.5
+_NOW_NORMAL = re.compile(
+    r"\b(?:now|again|back to|returned to|reverted to) (?:\w+ )?normal\b|\bnormali[sz]ed\b"
+    r"|\bno longer (?:\w+ )?(?:enlarged|large|dilated|wide)\b"
+)
 SIZES = ("enlarged", "borderline", "upper", "doubtful", "normal")
 """Size classes, the one that wins first: "upper" is the upper limit of normal."""
 SIZE_STATES = {
@@ -72,6 +76,8 @@ class HeartSize:
 
     name: str
     severity: str = ""
+    wide: bool = False
+    """Said of the cardiomediastinal silhouette only, which is no cardiomegaly."""
 
 
 def heart_of(text: str, spans: Sequence[Span], past: Sequence[Span]) -> HeartSize | None:
@@ -93,7 +99,8 @@ def heart_of(text: str, spans: Sequence[Span], past: Sequence[Span]) -> HeartSiz
     if name == "enlarged" and (word := _ENLARGED.search(text)):
         before = list(words.SEVERITY.finditer(text, 0, word.start()))
         severity = (before[-1].lastgroup or "") if before else ""
-    return HeartSize(name, severity)
+    wide = all("mediastinal" in word for word in HEART_WORD.findall(text))
+    return HeartSize(name, severity, wide)
 
 
 def _size(text: str, span: Span) -> str:
@@ -109,10 +116,12 @@ def _size(text: str, span: Span) -> str:
         return "upper"
     plain = words.CHANGE.sub(
         lambda match: (
-            match.group() if match.group() == "increased" else " " * len(match.group())
+            match.group() if re.search("increased|enlarged", match.group()) else " " * len(match.group())
         ),
         clause,
     )
+    if _NOW_NORMAL.search(plain):
+        return "normal"
     if match := _ENLARGED.search(plain):
         state = _state(text, span, match)
         return {PRESENT: "enlarged", ABSENT: "normal", UNCERTAIN: "doubtful"}.get(state, "")
@@ -191,7 +200,7 @@ _SIGNS = (
         ("enlarged cardiomediastinum",),
         ("mediastin",),
         alternatives(
-            rf"{_MEDIASTINUM} {_NORMAL_IS}(?:normal|unremarkable|within normal|(?<=not )(?:widened"
+            rf"{_MEDIASTINUM}(?:,[^,]*,)? {_NORMAL_IS}(?:normal|wnl|nl|unremarkable|within normal|(?<=not )(?:widened"
             rf"|enlarged|wide)|narrow|slim|(?:back|returned|gone back|reverted) to {_USUAL}"
             r"|usual (?:width|size|contour))",
             rf"mediastinum(?:,? (?:and )?(?:\w+ )?(?:hila|heart|trachea|bones|pleura|lungs))+ {_NORMAL_IS}"

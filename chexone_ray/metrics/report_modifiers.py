@@ -19,6 +19,10 @@ _SEEN = (
     r"|encountered|delineated|convincing|definite|obvious|a feature|on view|any more|anywhere"
     r"|exist\w*|inserted|placed|in place|in situ|put in|positioned)"
 )
+_GONE = (
+    r"(?:removed|taken out|withdrawn|discontinued|explanted|pulled|extracted|resolved|cleared|drained"
+    r"|gone|disappeared|vanished|evacuated|subsided)"
+)
 _STATUS = (
     r"(?:none|nil|absent|negative|neg|nothing|not (?:\w+ )?(?:seen|visible|present|evident"
     r"|identified|demonstrated|apparent|shown|detected|found|noted|there)|no(?: evidence)?(?=\W*$"
@@ -30,6 +34,11 @@ AFFIRMED = grouped(
     r"|spared?|(?:free|clear) (?:of|from)|to be (?:overlooked|missed|denied|ignored|disputed))\b"
     r"|\b(?:neither|no|nor)(?: (?:the )?\w+){0,2} (?:is|are) (?:\w+ly )?(?:free|clear|devoid|spared) "
     r"(?:of|from)\b|\bnever (?:free|clear) (?:of|from)\b"
+    r"|\b(?:nor (?:is|are)|not (?:one|a single|any)) (?:\w+ ){1,4}?(?:is |are )?(?:free|clear|devoid) "
+    r"(?:of|from)\b"
+    rf"|\b(?:not|never)(?: yet| fully| entirely| completely| wholly| quite| all)*(?: been)?"
+    rf"(?: \w+ly)? {_GONE}\b"
+    rf"|\bnot (?:\w+ )?{_SEEN} (?:previously|before|earlier|yesterday|then|last \w+)\b"
     r"|\b(?:no|little|without|beyond|not in|never in)(?: \w+)? (?:doubt|question|dispute|denying"
     r"|mistaking|denial|escaping|missing)\b(?:,? (?:about|that|of|as to|but))?"
     r"|\bno (?:good |\w+ )?reason (?:\w+ ){0,2}?(?:not to|to doubt|to question|to deny|against)\b"
@@ -40,8 +49,9 @@ AFFIRMED = grouped(
     r"|fail to (?:see|notice))\w*"
     r"|\b(?:hard|difficult|impossible) to (?:\w+ )?(?:miss|overlook|deny|ignore|dispute|refute)\b"
     r"|\b(?:never|(?:cannot|can not|could not) (?:say|claim|state|argue|maintain)"
-    r"(?: that)?|(?:is|was) not (?:true|so|the case|correct)(?: that)?|(?:wrong|false|untrue|incorrect)"
-    r" (?:to (?:say|claim|state)(?: that)?|that)) (?P<kept>(?:\w+ ){1,6}?)(?:not|no|resolved|cleared"
+    r"(?: that)?|(?:cannot|can not|could not) be (?:called|said|termed|deemed|considered|described as"
+    r"|regarded as|declared)(?: that| to be)?|(?:is|was) not (?:true|so|the case|correct)(?: that)?|(?:wrong|false|untrue|incorrect)"
+    r" (?:to (?:say|claim|state)(?: that)?|that)) (?P<kept>(?:\w+ ){0,6}?)(?:not|no|resolved|cleared"
     r"|free of|absent|gone)\b"
     r"|\b(?:wrong|mistake|error|folly|foolish|rash) to (?:deny|overlook|exclude|dismiss|ignore)\b"
     r"|\b(?:hardly|scarcely|barely|by no means|far from|anything but) (?:\w+ly )?(?:absent|lacking"
@@ -52,7 +62,7 @@ AFFIRMED = grouped(
     r"|noted|there|shown|evident)\b|\b(?:previously|formerly) (?:absent|unseen|not \w+)\b"
     r"|\babsent (?:on|from) the (?:earlier|previous|prior|last|old|first)\b"
     rf"|\b(?P<tip>(?:tip|end|course|position|side-?\s?hole|termination)s?\b(?: of [^.;,]*?)? ?)"
-    rf"(?:is|are|was|cannot be|can not be) (?:not )?(?:\w+ly )?(?:{_SEEN}|included|traced)\b"
+    rf"(?:is not|are not|was not|cannot be|can not be|not|is|are) (?:\w+ly )?(?:{_SEEN}|included|traced)\b"
     r"|\bnot (?:\w+ ){1,2}?never\b|\bno \w+ to the contrary\b"
     r"|\bnot only\b|\bnot just\b|\bnot merely\b|\bnot (?:\w+ ){0,2}?fail(?:ed)? to\b|\bnot no\b"
     r"|\bnever fails? to\b|\bno (?:evidence of |sign of |\w+ )?(?:a |any )?complications? "
@@ -66,12 +76,13 @@ NEGATED_AFTER = grouped(
     r"|neither|nor|never|nil|none of|nothing|nowhere|free of|free from|clear of|void of"
     r"|negative for|neg for|neg|absence of|lack of|lacks?|lacking in|devoid of|rather than|innocent of"
     r"|bare of|clean of|empty of|rid of|exempt from|spared(?: of| from)?|escaped"
-    r"|instead of|fail(?:s|ed)? to|declines? to"
+    r"|instead of|fail(?:s|ed)? to|failure to|declines? to"
     r"|(?<!partial )(?<!near )(?<!near-)(?<!near complete )(?<!near-complete )(?<!almost complete )"
     r"(?<!nearly complete )(?<!incomplete )(?<!subtotal )(?:resolution|disappearance) of"
     r"|(?<!partial )(?<!near )(?<!some )(?<!incomplete )(?:complete|full|total) (?:clearing|clearance)"
     r" of|removal of|excludes?|rules out|(?:speaks?|argues?) against|disproves?|denies"
     r"|(?:evidence|signs?|proof|indication) (?:is|are) (?:\w+ )?(?:wanting|lacking|missing|absent))\b"
+    r"|(?:^|(?<=[.:;] )|(?<=the ))\W*(?:completely |fully )?resolved\b(?=\s+\w)"
     r"|(?:^|(?<=[.:;] ))\W*(?:absent|gone|not seen|not present|none)\b(?!\W*$)"
 )
 """Denies what follows, to the end of the clause."""
@@ -86,7 +97,8 @@ NEGATED_BEFORE = grouped(
     r"|\babsent\b|\blacking\b|\bunseen\b|\bremoval\b(?! of)|\bfruitless\b|\bin vain\b"
     r"|\bout of the question\b|\bis no more\b|\b(?:has|have) been (?:\w+ )?(?:replaced|succeeded) by\b"
     r"|\b(?:has|have) (?:made way|yielded)\b|\b(?:completely|fully|entirely) (?:drained|evacuated)\b"
-    r"|\bdrained (?:dry|completely|away)\b|\b-ve\b"
+    r"|\b(?:drained|evacuated|regressed) (?:dry|completely|entirely|fully|away)\b"
+    r"|\b(?:completely|fully|entirely|totally) regressed\b|\b-ve\b"
     r"|\b(?:has|have|had|did|does|do) (?:not|never)(?: yet| since| again| so far)? (?:developed?"
     r"|appear(?:ed)?|form(?:ed)?|occur(?:red)?|recur(?:red)?|return(?:ed)?|come back|re-?accumulated?"
     r"|arisen|arise|reappear(?:ed)?|emerged?|followed|ensued)\b"
@@ -144,6 +156,9 @@ UNCERTAIN_AFTER = grouped(
     r"|swear)\b(?:[\w ]{0,22}?\b(?:no|not|free of|absence of)\b)?|\bunsure\b|\bunclear (?:if|whether)"
     r"|\bwonder\w*|\bhint(?:s|ing)? at\b|\bsmacks? of\b|\barguabl[ey]\b|\bundecided\b|\btoss-?up\b"
     r"|\b(?:torn|choice|lies|choose|distinguish|decide) between\b|\bspect(?:re|er) of\b"
+    r"|\bnot (?:\w+ )?(?:unlikely|improbable|impossible|inconceivable|implausible|unthinkable)\b"
+    r"|\bwhat (?:looks like|appears to be|seems|might be|may be)\b|\blooks like\b"
+    r"|\bdoubts? (?:about|as to|whether|over|remains?|persists?)\b"
     r"|\b(?:fails?|failed) to (?:exclude|rule out)\b"
     r"|\b(?:concerning|concern|concerns|suspicious|suspicion|worrisome|worrying|question|possibility"
     r"|likelihood|chance|risk|raises?|raising|query|consider\w*|hint|hints|suggestion|impression"
@@ -197,6 +212,8 @@ UNCERTAIN_BEFORE = grouped(
     rf"|[:;,=-]\s*(?:{_OPEN}|cannot (?:tell|say|exclude|be\b)|can not (?:tell|say|exclude)|cannot be"
     r"|maybe|perhaps|\?|not excluded|not (?:\w+ly )?(?:ruled out)|poss)(?=\W*$|\s*[.,;)])"
     r"|\((?:\s*\?|\s*\+\s*/\s*-|\s*possible|\s*probable|\s*equivocal|\s*uncertain)\s*\)"
+    r"|\bif (?:any|present|real|there|at all)\b|\b(?:thought|believed|felt|assumed|guessed)"
+    r"(?: to be)? (?:present|there|likely|possible)\b|\bhinted at\b|\bsuspect\b(?=\W*$)"
     r"|\bas the (?:prime|main|likely|likeliest|leading|first|top|best|chief) (?:suspect|candidate"
     r"|suspicion|consideration|differential|diagnosis|guess|explanation)\b|\bin doubt\b|\bmoot\b"
     r"|\b(?:leads?|tops?|heads?|ranks?) (?:\w+ )?(?:in |on )?the (?:differential|list)\b"
@@ -226,7 +243,7 @@ OF_NATURE = grouped(
 OR_LINK = re.compile(r"^[\s,]*(?:(?:and/)?or|and/or|/)\s+(?:an? |the |some |\w+ ){0,2}$")
 """Between two findings of which one is there."""
 ORGAN_HEAD = re.compile(
-    r"\b(heart(?: size)?|cardiac (?:size|silhouette|shadow)|cardiomediastinal (?:silhouette|contours?)"
+    r"(?:^|(?<=[.;] ))(heart(?: size)?|cardiac (?:size|silhouette|shadow)|cardiomediastinal (?:silhouette|contours?)"
     r"|mediastinum|pleura|costophrenic angles|lungs?|ribs|bones)\s*[:=\u2013] "
 )
 """A heading within a line."""
@@ -236,6 +253,15 @@ LEAD = re.compile(
     r"|query|consider|cannot exclude|can not exclude)\s*$"
 )
 """Before a colon: acts on what follows ("not excluded: effusion")."""
+NOT_EXCLUDED = re.compile(rf"\b{_CANNOT} {_EXCLUDE}")
+"""Doubt that a "no" before the finding does not undo."""
+UNMOVED = re.compile(
+    r"\b(?:neither|none of|not one of)\b(?=.*\b(?:has|have|is|are) (?:\w+ )?(?:changed|altered|moved|grown"
+    r"|progressed|increased|decreased|worsened|improved|resolved|cleared|larger|smaller|new)\b)|\bnor\b"
+    r"(?=.*\b(?:has|have|is|are) (?:\w+ )?(?:changed|altered|grown|progressed|increased|decreased|worsened"
+    r"|improved|larger|smaller|new)\b)"
+)
+"""Denies a change, not the finding: "neither A nor B has grown"."""
 DOUBTED = re.compile(
     r"\bexclusion of\b.*\b(?:not (?:\w+ )?possible|impossible|unsafe|unreliable|difficult)\b"
     r"|\babsence of\b.*\b(?:cannot|can not|not) be (?:\w+ly )?(?:guaranteed|affirmed|assured|confirmed"
@@ -248,6 +274,7 @@ PROJECTED = re.compile(
     r"|attributable to|attributed to|put down to|related to) (?:the |a |an )?(?:\w+ )?(?:\w+ )?"
     r"(?:projection|rotation|rotated|technique|positioning|ap|supine|magnification|inspiration"
     r"|low lung volumes?|shallow|portable|breath)"
+    r"|\b(?:projectional|positional|rotational|artefactual|artifactual|spurious|factitious)\b"
 )
 """Enlargement that the film may have made."""
 
@@ -258,14 +285,18 @@ _TO_STOP = (
 )
 HISTORY = grouped(
     rf"\b(?:history|hx|h/o|pmh) (?:of )?{_TO_STOP}"
-    rf"|\b(?:evaluate|assess|query|rule out|r/o|ro"
+    r"|(?<!cannot )(?<!can not )(?<!could not )(?<!not )(?<!to )(?<!fully )(?<!completely )(?<!entirely )"
+    rf"\b(?:evaluate|assess|query|rule out|r/o|ro"
     rf"|clinical question) (?:for )?{_TO_STOP}"
     r"|\b(?:checking|screening|searching|looking|work-?up|worry|clinical (?:suspicion|concern)"
     rf"|worried) (?:for|of|about) {_TO_STOP}"
     r"|(?<!possible )(?<!difficult )(?<!hard )(?<!able )(?<!failed )(?<!fails )(?<!fail )(?<!enough )"
     rf"(?<!insufficient )\b(?:to|for) (?:look for|exclude|rule out|evaluate|assess|confirm|detect|find|follow|ensure"
     rf"|document|verify|clarify|monitor|watch for|identify|establish) {_TO_STOP}"
-    rf"|(?:^|(?<=[;,.:] ))(?:if|should|unless|in case of|when) {_TO_STOP}"
+    rf"|(?:^|(?<=[;,.:] ))(?:if|should|unless|in case of|when) (?!any\b|present\b|real\b|at all)"
+    rf"{_TO_STOP}"
+    r"|\b(?:before|awaiting|prior to|scheduled for|planned|candidate for) (?:\w+ ){0,3}?"
+    r"(?:replacement|implant\w*|insertion|placement|surgery|transplant\w*|stent\w*)\b"
     r"|\b(?:treated|admitted|diagnosed|presents?|presenting|hospitali[sz]ed|transferred|seen"
     rf"|operated|known|complain\w+) (?:with|for|of|to have) {_TO_STOP}"
     r"|^\W*(?:follow-?\s?up|f/u|control|re-?evaluation|surveillance|work-?up) (?:film )?(?:of|for|after)"
@@ -283,7 +314,7 @@ HISTORY = grouped(
 HISTORY_HEAD = re.compile(
     r"^\W*(?:(?:clinical|relevant|brief|pertinent|past medical|past|medical|patient) )?(?:history"
     r"|indications?|information|details?|question|reason for (?:\w+ )?(?:\w+ )?(?:exam\w*|study|film"
-    r"|request\w*|x-?ray|referral)|reason|request\w*|query|queries|technique|comparison|compared (?:film"
+    r"|request\w*|x-?ray|referral)|reason|request\w*|query|queries|pmhx?|hpi|cc|technique|comparison|compared (?:film"
     r"|study)|hx|referral|diagnosis on admission|context|background|anamnesis|purpose|previous (?:film"
     r"|study|exam\w*)|prior (?:film|study|exam\w*|studies))\s*[:\u2013]"
 )
@@ -416,7 +447,9 @@ STATUS = re.compile(
     r"|no longer \w+|has (?:\w+ )?(?:resolved|cleared|gone|disappeared)|ruled out|excluded)"
 )
 STATUS_YES = re.compile(
-    r"^\W*(?:yes|present|positive|confirmed|still (?:there|present|seen)|(?:it|this|they|these) (?:is|are"
+    r"^\W*(?:yes|present|positive|confirmed|(?:(?:but|and|yet|though|they|it) )*(?:are |is )?still "
+    r"(?:there|present|seen|visible)|.*\b(?:of it|of them|some|traces?|residue|remnants?|it) (?:still )?"
+    r"(?:persists?|remains?(?! (?:clear|free|normal))|lingers?|is left|are left)|(?:it|this|they|these) (?:is|are"
     r"|has|have|remains?|persists?|still)\b(?! (?:not|no|never|been|since|now)\b).*"
     r"(?:there|present|visible|seen|persist\w*|remains?|confirmed))"
 )

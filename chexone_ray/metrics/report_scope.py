@@ -69,10 +69,11 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         lambda match: " " * len(match.group()) if match.lastgroup == "same" else match.group(),
         clause,
     )
-    plain = blank(words.OF_NATURE, plain)
+    plain = blank(words.UNMOVED, blank(words.OF_NATURE, plain))
     unsure = [match.end() for match in words.UNCERTAIN_AFTER.finditer(plain)]
     unsure_words = [match.end() for match in words.UNCERTAIN_WORD.finditer(plain)]
     unsure_back = [match.start() for match in words.UNCERTAIN_BEFORE.finditer(plain)]
+    kept_open = [match.start() for match in words.NOT_EXCLUDED.finditer(plain)]
     for pattern in (words.UNCERTAIN_BEFORE, words.UNCERTAIN_AFTER):
         plain = blank(pattern, plain)
     negated = [match.end() for match in words.NEGATED_AFTER.finditer(plain)]
@@ -86,7 +87,9 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         low, high = phrase.start - start, phrase.end - start
         reach = _reach(clause, inside[index:], start)
         state = PRESENT
-        if any(high <= at <= reach for at in negated_back) or any(
+        if any(high <= at <= reach for at in kept_open):
+            state = UNCERTAIN
+        elif any(high <= at <= reach for at in negated_back) or any(
             at <= low and not words.FORWARD_STOP.search(plain, at, low) for at in negated
         ):
             state = ABSENT
@@ -179,6 +182,7 @@ def answered(clause: str, before: Phrase) -> Phrase:
     neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
     if (gone and not words.STILL_THERE.search(plain, gone.end())) or neither:
         return replace(before, state=ABSENT)
-    if words.STATUS_YES.match(plain) and before.state in (UNCERTAIN, UNTOLD):
+    lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", plain)
+    if words.STATUS_YES.match(plain) and (lasting or before.state in (UNCERTAIN, UNTOLD)):
         return replace(before, state=PRESENT)
     return before

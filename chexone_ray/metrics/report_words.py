@@ -54,6 +54,10 @@ class Row:
 
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
 _ANGLE = r"(?:costophrenic|cp|posterior|lateral) (?:angles?|sulc\w+|recess\w*|gutters?)"
+_NO_SCAR = (
+    r"(?!(?: \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w+|is|caused by) (?:\w+ ){0,3}?"
+    r"(?:thicken\w*|scar\w*|adhesions?|fibrosis|fat|peel|pleurisy|hyperinflation|emphysema))"
+)
 _CARDIAC = r"(?:silhouettes?|contours?|shadow|size|sizes)"
 _MEDIASTINUM = r"(?:cardio)?mediastin(?:um|al (?:silhouettes?|contours?|shadow|borders?|width))"
 _BONE = r"(?:ribs?|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
@@ -99,12 +103,16 @@ MENTIONS: tuple[Row, ...] = (
             r"fluid (?:\w+ ){1,2}?(?:in|into|along|within) (?:\w+ ){0,2}?(?:pleura|pleural|fissures?)",
             r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with|full of)"
             r" (?:\w+ ){0,2}?(?P<liquid>fluid|blood|pus)",
+            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<fluid2>fluid)",
+            r"fluid (?:at|over|above) (?:the |both |either |an? )?(?:\w+ )?(?:bas[ei]s?|lung base)",
+            r"pleural (?:exudates?|transudates?|haematoma|hematoma|blood)",
+            r"(?:costophrenic|cp) blunting",
             r"(?:hemo|haemo|hydro|pyo|chylo)thora\w+",
             r"(?P<fluid>hemo|haemo|hydro|pyo|chylo)[- ]?pneumothora\w+",
             r"empyema",
-            rf"(?:blunt|oblitera|efface)\w+ (?:of )?(?:(?:the|both|a) )?(?:\w+ )?{_ANGLE}",
-            rf"{_ANGLE} (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunted|obliterated|effaced)",
-            rf"{_ANGLE} (?:blunting|effacement)",
+            rf"(?:blunt|oblitera|efface)\w+ (?:of )?(?:(?:the|both|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
+            rf"{_ANGLE} (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunted|obliterated|effaced){_NO_SCAR}",
+            rf"{_ANGLE} (?:blunting|effacement){_NO_SCAR}",
         ),
     ),
     Row(
@@ -192,6 +200,7 @@ MENTIONS: tuple[Row, ...] = (
         ("atel", "volume loss", "loss of volume", "collaps", "airless", "atx"),
         alternatives(
             r"atelecta\w+",
+            r"atel",
             r"atx",
             r"volume loss",
             r"loss of volume",
@@ -209,6 +218,8 @@ MENTIONS: tuple[Row, ...] = (
             r"ptx",
             r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with|full of)"
             r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
+            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<air>air|gas)(?! fluid)",
+            r"(?:air|gas) (?:\w+ )?(?:in|within|around) (?:\w+ ){0,2}?pleura",
             r"(?:free |intra)?pleural (?:air|gas)(?! fluid)",
             r"(?:air|gas) (?:\w+ )?(?:in|within) (?:\w+ )?(?:\w+ )?pleural (?:space|cavity)s?",
         ),
@@ -224,8 +235,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:thickening|scarring|calcification) of (?:the )?(?:\w+ )?pleura",
             rf"pleurae? (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
             r"(?:thickened|calcified|scarred) (?:\w+ )?pleura",
-            r"pleural(?: [a-z-]+)?(?:,| and| or)(?: [a-z-]+){0,4}?,? ?(?:and |or )?"
-            r"(?<!septal )(?<!bronchial )(?<!wall )(?P<thick>thickening)",
+            r"pleura(?:l|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"
+            r"(?<!interstitial )(?<!tracheal )(?<!fissural )(?P<thick>thickening)",
             r"(?<!aortic )(?<!atherosclerotic )(?<!coronary )plaques?",
         ),
     ),
@@ -294,7 +305,9 @@ MENTIONS: tuple[Row, ...] = (
             r"|femoral|pa|monitoring|support) )+lines?",
             r"piccs?",
             r"lines and tubes",
-            r"(?:\w+ )?catheters?",
+            r"(?:(?!(?:no|not|without|nor|or|and|any|neither|with|possible)\b)\w+ )?catheters?",
+            r"guide-?wires?",
+            r"(?<=a )ports?|(?<=the )ports?|(?<=right )ports?|(?<=left )ports?",
             r"port-?\s?a-?\s?cath",
             r"portacath",
             r"mediport",
@@ -328,6 +341,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:(?:sternal|sternotomy|cerclage|pacing|median) )+wires?",
             r"(?<!guide )(?<!guide-)wires",
             r"hardware",
+            r"devices?",
             r"(?:prosthetic|mechanical|artificial|replaced|bioprosthetic|metallic) "
             r"(?:(?:heart|cardiac|aortic|mitral|tricuspid) )?valves?",
             r"(?:(?:aortic|mitral|tricuspid|heart) )?valve (?:replacements?|prosthes[ie]s|ring"
@@ -361,9 +375,8 @@ MENTIONS: tuple[Row, ...] = (
         "",
         (" one",),
         re.compile(
-            r"\b(?:the|an?|another|has|have|had|shows?)(?: (?:old|older|known|small|tiny|large|other"
-            r"|previous|prior|earlier|former|pre-existing|existing|little|subtle|thin))* ones?\b"
-            r"(?! (?:of|side|lung|film|at)\b)|\bthe old ones\b"
+            r"\b(?:(?:the|an?|another)(?: (?!no\b|this\b|that\b|each\b|any\b|every\b)[\w-]+){0,3}|has"
+            r"|have|had|shows?) ones?\b(?! (?:of|side|lung|lobe|film|at|view|and)\b)"
         ),
     ),
 )
@@ -377,7 +390,7 @@ TRAPS = grouped(
     r"|mass\w*|infection\w*|nodul\w+|lesions?|tumou?rs?|metasta\w+|congestion|fluid|swelling)"
     r"|\bo?edema (?:of|in) the (?:\w+ )?(?:soft|skin|chest wall|neck|legs?|ankles?|arms?|face|larynx)"
     r"|\b(?:breast|mediastinal|thyroid|adrenal|abdominal|hepatic|liver|renal|splenic|neck|axillary"
-    r"|pancreatic|thymic|body|muscle|cardiac|gastric|bony?|osseous|rib|lytic|sclerotic|skeletal|skin"
+    r"|pancreatic|thymic|body|muscle|cardiac|gastric|bon[ey]|osseous|rib|lytic|sclerotic|skeletal|skin"
     r"|vertebral|spinal|oesophageal|esophageal|cutaneous|bowel|brain|ovarian|atrial|paraspinal"
     r"|intracardiac)(?: (?!and|or|nor|no)\w+)? (?:mass\w*|nodul\w+|lesions?|tumou?rs?|metasta\w+|cancers?"
     r"|carcinomas?|neoplasms?|infections?|granulomas?|malignanc\w+)"
@@ -398,6 +411,9 @@ TRAPS = grouped(
     r"|\b(?:vertebra\w*|tracheal|airway|bronchial|vertebral(?: \w+)?|circulatory|nasal) "
     r"(?:collapse|congestion)|\bcollapse of (?:the )?(?:\w+ )?(?:vertebra\w*|trachea|t\d+|l\d+)"
     r"|\bcollapsed (?:vertebra\w*|trachea)"
+    r"|\bcollapsed \w+ vertebra|\bnodular (?:liver|spleen|thyroid|goit\w+|contour|diaphragm)"
+    r"|\b(?:formerly|previously|once|earlier) (?:wide\w*|enlarged|large|dilated)\b"
+    r"|\b(?:enlarged|wide|widened|large|dilated) (?:before|previously|earlier|yesterday)\b"
     r"|\b(?:right|left) heart border|\bpericardi\w+"
     r"|\b(?:heart|cardiac) (?:monitor\w*|surgery|rhythm|arrest|rate|sounds?|disease|apex)"
     r"|\bof (?:this|that) kind\b|\bx-?ray tube\b|\btube (?:voltage|current)\b|\btube shift\b"
