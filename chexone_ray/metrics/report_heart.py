@@ -24,7 +24,7 @@ HEART_WORD = re.compile(
     r"\b(?:heart|cardiac (?:size|silhouette|contours?|shadow|dimensions?|outline|diameter)"
     r"|cardiac(?=,? and (?:\w+ )?mediastin)|cardiomediastinal (?:silhouette|contours?)|cor"
     r"|cardiothoracic ratio|ctr|cardiopericardial silhouette|cardiomeg\w*|cardiac enlargement)\b"
-    r"(?! (?:failure|border))"
+    r"(?! (?:failure|border)\b)"
 )
 _BORDERLINE = re.compile(r"\bborderline\b")
 _UPPER = alternatives(

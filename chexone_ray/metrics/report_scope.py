@@ -182,7 +182,7 @@ def answered(clause: str, before: Phrase) -> Phrase:
     neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
     if (gone and not words.STILL_THERE.search(plain, gone.end())) or neither:
         return replace(before, state=ABSENT)
-    lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", plain)
-    if words.STATUS_YES.match(plain) and (lasting or before.state in (UNCERTAIN, UNTOLD)):
+    lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", clause)
+    if words.STATUS_YES.match(clause) and (lasting or before.state in (UNCERTAIN, UNTOLD)):
         return replace(before, state=PRESENT)
     return before

@@ -93,7 +93,7 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "pleural effusion",
         "",
-        ("fluid", "thorax", "effus", "empyema", "blunt", "angle", "sulc", "plueral", "thorac", "eff"),
+        ("fluid", "thorax", "effus", "empyema", "blunt", "angle", "sulc", "pleural", "eff"),
         alternatives(
             r"(?:pleural |parapneumonic |subpulmonic )?effusions?",
             r"(?:pleural|fissural|subpulmonic) (?:fluid|collections?)",
@@ -299,7 +299,7 @@ MENTIONS: tuple[Row, ...] = (
         "support devices",
         "line",
         ("line", "picc", "cathet", "port", "swan", "cvc", "cvl", "hickman", "permcath", "sheath",
-         "venous access", "vascath", "introducer", "mediport", "broviac"),
+         "venous access", "guide", "vascath", "introducer", "mediport", "broviac"),
         alternatives(
             r"(?:(?:central|venous|jugular|subclavian|arterial|dialysis|picc|iv|ij|midline|hickman"
             r"|femoral|pa|monitoring|support) )+lines?",
@@ -376,7 +376,7 @@ MENTIONS: tuple[Row, ...] = (
         (" one",),
         re.compile(
             r"\b(?:(?:the|an?|another)(?: (?!no\b|this\b|that\b|each\b|any\b|every\b)[\w-]+){0,3}|has"
-            r"|have|had|shows?) ones?\b(?! (?:of|side|lung|lobe|film|at|view|and)\b)"
+            r"|have|had|shows?) (?:ones|one(?! (?:of|side|lung|lobe|film|at|view|and)\b))\b"
         ),
     ),
 )
