@@ -24,7 +24,7 @@ _GONE = (
     r"|gone|disappeared|vanished|evacuated|subsided)"
 )
 _STATUS = (
-    r"(?:none|nil|absent|negative|neg|nothing|not (?:\w+ )?(?:seen|visible|present|evident"
+    r"(?:none(?! (?:on|at|in) the)|nil|absent|negative|neg|nothing|not (?:\w+ )?(?:seen|visible|present|evident"
     r"|identified|demonstrated|apparent|shown|detected|found|noted|there)|no(?: evidence)?(?=\W*$"
     r"|\s*[.,;)])|\(-\)|0(?=\W*$))"
 )
@@ -50,9 +50,10 @@ AFFIRMED = grouped(
     r"|\b(?:hard|difficult|impossible) to (?:\w+ )?(?:miss|overlook|deny|ignore|dispute|refute)\b"
     r"|\b(?:never|(?:cannot|can not|could not) (?:say|claim|state|argue|maintain)"
     r"(?: that)?|(?:cannot|can not|could not) be (?:called|said|termed|deemed|considered|described as"
-    r"|regarded as|declared)(?: that| to be)?|(?:is|was) not (?:true|so|the case|correct)(?: that)?|(?:wrong|false|untrue|incorrect)"
-    r" (?:to (?:say|claim|state)(?: that)?|that)) (?P<kept>(?:\w+ ){0,6}?)(?:not|no|resolved|cleared"
-    r"|free of|absent|gone)\b"
+    r"|regarded as|declared)(?: that| to be)?|(?:is|was) not (?:true|so|the case|correct|as if|as though)"
+    r"(?: that)?|not (?:all|every|both|each)(?: of)?|(?:wrong|false|untrue|incorrect|mistake|error)"
+    r" (?:to (?:say|claim|state|call|consider|think)(?: that)?|that)) (?P<kept>(?:\w+ ){0,6}?)(?:not|no|clear of|free of"
+    rf"|absent|{_GONE})\b"
     r"|\b(?:wrong|mistake|error|folly|foolish|rash) to (?:deny|overlook|exclude|dismiss|ignore)\b"
     r"|\b(?:hardly|scarcely|barely|by no means|far from|anything but) (?:\w+ly )?(?:absent|lacking"
     r"|without|devoid of|negligible|(?:free|clear) (?:of|from))\b"
@@ -68,7 +69,7 @@ AFFIRMED = grouped(
     r"|\bnever fails? to\b|\bno (?:evidence of |sign of |\w+ )?(?:a |any )?complications? "
     r"(?:of|from|after|related to|with|following)\b"
     r"|\b(?:no|not|without) (?:\w+ )?(?:absence|lack) of\b|\bfar from (?:absent|clear of|free of)\b"
-    r"|\bnot until\b|\bnothing speaks against\b|\bnothing against\b"
+    r"|\bno sooner\b|\bno (?:\w+ ){1,5}?(?:is|are) without\b|\bnot until\b|\bnothing speaks against\b|\bnothing against\b"
 )
 """Two denials that make an assertion, and "no" that denies something else."""
 NEGATED_AFTER = grouped(
@@ -80,7 +81,7 @@ NEGATED_AFTER = grouped(
     r"|(?<!partial )(?<!near )(?<!near-)(?<!near complete )(?<!near-complete )(?<!almost complete )"
     r"(?<!nearly complete )(?<!incomplete )(?<!subtotal )(?:resolution|disappearance) of"
     r"|(?<!partial )(?<!near )(?<!some )(?<!incomplete )(?:complete|full|total) (?:clearing|clearance)"
-    r" of|removal of|excludes?|rules out|(?:speaks?|argues?) against|disproves?|denies"
+    r" of|removal of|excludes?|rules out|(?:speaks?|argues?|evidence|tells?|weighs?|militates?) against|zero|disproves?|denies"
     r"|(?:evidence|signs?|proof|indication) (?:is|are) (?:\w+ )?(?:wanting|lacking|missing|absent))\b"
     r"|(?:^|(?<=[.:;] )|(?<=the ))\W*(?:completely |fully )?resolved\b(?=\s+\w)"
     r"|(?:^|(?<=[.:;] ))\W*(?:absent|gone|not seen|not present|none)\b(?!\W*$)"
@@ -93,8 +94,13 @@ NEGATED_BEFORE = grouped(
     r"|\b(?:is|are|was|were) not(?= *(?:$|[,.;)]))"
     r"|\bno longer (?:\w+ ){0,2}?(?:seen|visible|present|evident|identified|there|apparent|shown"
     r"|noted|appreciated|detect\w+|demonstrated|visuali[sz]ed|in place|found|persists?|exists?)\b"
-    r"|\bnone\b(?! of)|\bnil(?=\W*$|\s*[,.;)])|\b(?:neg|negative)(?=\W*$|\s*[,.;)])"
+    r"|\bnone\b(?! (?:of|(?:on|at|in) the)\b)|(?<=: )none\b|\bnil(?=\W*$|\s*[,.;)])|\b(?:neg|negative)(?=\W*$|\s*[,.;)])"
     r"|\babsent\b|\blacking\b|\bunseen\b|\bremoval\b(?! of)|\bfruitless\b|\bin vain\b"
+    r"|\bthing of the past\b|\bdried up\b|\bwithout (?:result|success|finding)\b"
+    r"|\bthere (?:is|are|was) no(?:ne| (?:\w+ )?(?:sign|trace|evidence|hint|indication|suggestion|question))?"
+    r"s?\b(?=\W*$|\s*[,;])|\bthere (?:is|are) not\b(?=\W*$)|\bnothing\b(?=\W*$)"
+    r"|\bno (?:sign|trace|evidence|hint|indication)s?\b(?=\W*$|\s*[,;])"
+    r"|\b(?:has|have|had|is|are|now|since|fully|completely) (?:\w+ly )?healed\b|(?<=: )healed\b"
     r"|\bout of the question\b|\bis no more\b|\b(?:has|have) been (?:\w+ )?(?:replaced|succeeded) by\b"
     r"|\b(?:has|have) (?:made way|yielded)\b|\b(?:completely|fully|entirely) (?:drained|evacuated)\b"
     r"|\b(?:drained|evacuated|regressed) (?:dry|completely|entirely|fully|away)\b"
@@ -137,7 +143,8 @@ _HEDGE = (
 )
 _CANNOT = (
     r"(?:cannot|can not|could not|(?:is|was|be) not|may not|not|never|hard to|difficult to|by no means|far from"
-    r"|hardly|scarcely|impossible to|not possible to|unable to|neither)(?: \w+ly| yet| be| been| to)*"
+    r"|hardly|scarcely|impossible to|not possible to|unable to|neither)(?: \w+ly| yet| be| been| to| with \w+| at present| on this \w+| from this \w+"
+    r"| here| confirmed nor| confirmed or| proven nor| proven or)*"
 )
 _EXCLUDE = (
     r"(?:exclud\w+|rul(?:e|ed|ing) out|discount\w*|dismiss\w*|eliminat\w+|disprov\w+"
@@ -158,7 +165,10 @@ UNCERTAIN_AFTER = grouped(
     r"|\b(?:torn|choice|lies|choose|distinguish|decide) between\b|\bspect(?:re|er) of\b"
     r"|\bnot (?:\w+ )?(?:unlikely|improbable|impossible|inconceivable|implausible|unthinkable)\b"
     r"|\bwhat (?:looks like|appears to be|seems|might be|may be)\b|\blooks like\b"
-    r"|\bdoubts? (?:about|as to|whether|over|remains?|persists?)\b"
+    r"|\bdoubts? (?:about|as to|whether|if|that|over|remains?|persists?)\b"
+    r"|\b(?:nothing|no|none)(?: \w+){0,2} excludes?\b|\btoo [\w-]+ to (?:exclude|rule out)\b"
+    r"|\b(?:shadow|vessel|artefact|artifact|fold|nipple|overlap|summation|rib end|joint|cartilage|button"
+    r"|scar|fat) (?:or|vs|versus) (?:an? |the )?(?=\w)"
     r"|\b(?:fails?|failed) to (?:exclude|rule out)\b"
     r"|\b(?:concerning|concern|concerns|suspicious|suspicion|worrisome|worrying|question|possibility"
     r"|likelihood|chance|risk|raises?|raising|query|consider\w*|hint|hints|suggestion|impression"
@@ -212,6 +222,10 @@ UNCERTAIN_BEFORE = grouped(
     rf"|[:;,=-]\s*(?:{_OPEN}|cannot (?:tell|say|exclude|be\b)|can not (?:tell|say|exclude)|cannot be"
     r"|maybe|perhaps|\?|not excluded|not (?:\w+ly )?(?:ruled out)|poss)(?=\W*$|\s*[.,;)])"
     r"|\((?:\s*\?|\s*\+\s*/\s*-|\s*possible|\s*probable|\s*equivocal|\s*uncertain)\s*\)"
+    r"|\bwould (?:\w+ )?(?:fit|explain|account for|cause|produce|give|be in keeping|be consistent)\b"
+    r"|\b(?:probably|possibly|presumably|perhaps|maybe|conceivably)(?=\W*$)"
+    r"|\bor (?:an? |the )?(?:\w+ )?(?:nipple|vessel|artefact|artifact|skin ?fold|shadow|rib end|overlap"
+    r"|summation|cartilage|button|scar|fat)\b"
     r"|\bif (?:any|present|real|there|at all)\b|\b(?:thought|believed|felt|assumed|guessed)"
     r"(?: to be)? (?:present|there|likely|possible)\b|\bhinted at\b|\bsuspect\b(?=\W*$)"
     r"|\bas the (?:prime|main|likely|likeliest|leading|first|top|best|chief) (?:suspect|candidate"
@@ -243,10 +257,12 @@ OF_NATURE = grouped(
 OR_LINK = re.compile(r"^[\s,]*(?:(?:and/)?or|and/or|/)\s+(?:an? |the |some |\w+ ){0,2}$")
 """Between two findings of which one is there."""
 ORGAN_HEAD = re.compile(
-    r"(?:^|(?<=[.;] ))(heart(?: size)?|cardiac (?:size|silhouette|shadow)|cardiomediastinal (?:silhouette|contours?)"
+    r"(?:^|(?<=[.;] ))((?:the )?heart(?: size)?|cardiac (?:size|silhouette|shadow)|cardiomediastinal (?:silhouette|contours?)"
     r"|mediastinum|pleura|costophrenic angles|lungs?|ribs|bones)\s*[:=\u2013] "
 )
 """A heading within a line."""
+EXCEPT = re.compile(r"^\W*(?:apart from|except|save|barring|but for|other than|aside from)\b")
+"""After "cleared", "resolved": not there."""
 LEAD = re.compile(
     rf"(?:^|[.;,])\s*(?:{_STATUS}|{_OPEN}|not (?:\w+ly )?(?:excluded|ruled out)|(?:the )?differential"
     r"(?: diagnosis)?|excluded|ruled out|absent|no evidence of|negative for|without|no|not seen"
@@ -266,6 +282,7 @@ DOUBTED = re.compile(
     r"\bexclusion of\b.*\b(?:not (?:\w+ )?possible|impossible|unsafe|unreliable|difficult)\b"
     r"|\babsence of\b.*\b(?:cannot|can not|not) be (?:\w+ly )?(?:guaranteed|affirmed|assured|confirmed"
     r"|proven|vouched|certified|taken for granted|assumed)\b"
+    r"|\babsence of\b.*\b(?:is|seems|remains) (?:\w+ )?(?:not certain|uncertain|doubtful|unproven|open)\b"
 )
 """Makes a whole clause uncertain."""
 PROJECTED = re.compile(
@@ -396,7 +413,7 @@ PRONOUN = re.compile(r"^(?:it|this|these|they|both|the (?:finding|appearance|abn
 # --- how far words act ----------------------------------------------------------------------------
 
 STRONG_BREAK = re.compile(
-    r"\b(?:but|however|although|though|except(?: for)?|apart from|aside from|other than|besides|yet"
+    r"\b(?:but|however|although|though|except(?: for)?|apart from|aside from|other than|save for|but for|excepting|excluding|with the exception of|besides|yet"
     r"|while|whereas|which|because(?! of)|otherwise)\b"
     rf"|[;:](?!\s*(?:{_STATUS}|{_OPEN}(?=\W*$|\s*[.,;)])|cannot (?:tell|say)|\?|none\b|neither\b))"
     r"|(?<=\([+-]\)),?"
@@ -434,6 +451,7 @@ FORWARD_STOP = re.compile(
     r"|to account for)\b"
     r"|\b(?:is|are|was|were) (?:\w+ly )?(?:seen|present|identified|visible|noted|evident|found|shown"
     r"|demonstrated|detected)\b(?! (?:to|of|or|nor|for)\b)"
+    r"|\w, (?:is|are|was|were|has|have|remains?)\b"
 )
 """A denial or doubt before it does not reach what follows it."""
 BACK = re.compile(
@@ -449,7 +467,9 @@ STATUS = re.compile(
 STATUS_YES = re.compile(
     r"^\W*(?:yes|present|positive|confirmed|(?:(?:but|and|yet|though|they|it) )*(?:are |is )?still "
     r"(?:there|present|seen|visible)|.*\b(?:of it|of them|some|traces?|residue|remnants?|it) (?:still )?"
-    r"(?:persists?|remains?(?! (?:clear|free|normal))|lingers?|is left|are left)|(?:it|this|they|these) (?:is|are"
+    r"(?:persists?|remains?(?! (?:clear|free|normal))|lingers?|is left|are left)"
+    r"|the (?:left|right|other|rest|remainder|latter|former)(?: ones?| side)? (?:persists?|has not|have not"
+    r"|remains?(?! (?:clear|free|normal))|is still|is unchanged|is stable)|(?:it|this|they|these) (?:is|are"
     r"|has|have|remains?|persists?|still)\b(?! (?:not|no|never|been|since|now)\b).*"
     r"(?:there|present|visible|seen|persist\w*|remains?|confirmed))"
 )

@@ -52,7 +52,11 @@ def clauses(text: str) -> list[Span]:
 
 def untold(text: str, spans: Sequence[Span]) -> list[Span]:
     """Stretches about history, a question to the reader of the film, or another film."""
-    found = [match.span() for match in words.HISTORY.finditer(text)]
+    found = [
+        match.span()
+        for match in words.HISTORY.finditer(text)
+        if not re.search(r"\b(?:too|not) [\w-]+ (?:enough )?$", text[: match.start()])
+    ]
     if not words.NOW_TOO.search(text):
         for match in words.EARLIER.finditer(text):
             low = max((low for low, _ in spans if low <= match.start()), default=0)
@@ -77,10 +81,11 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
     for pattern in (words.UNCERTAIN_BEFORE, words.UNCERTAIN_AFTER):
         plain = blank(pattern, plain)
     negated = [match.end() for match in words.NEGATED_AFTER.finditer(plain)]
+    but = words.EXCEPT.match(text[end : end + 20])
     negated_back = [
-        match.start()
+        (match.start(), "healed" in match.group())
         for match in words.NEGATED_BEFORE.finditer(plain)
-        if not words.STILL_THERE.search(plain, match.end())
+        if not words.STILL_THERE.search(plain, match.end()) and not but
     ]
     result = []
     for index, phrase in enumerate(inside):
@@ -89,7 +94,10 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         state = PRESENT
         if any(high <= at <= reach for at in kept_open):
             state = UNCERTAIN
-        elif any(high <= at <= reach for at in negated_back) or any(
+        elif any(
+            high <= at <= reach and not (healed and phrase.label == "fracture")
+            for at, healed in negated_back
+        ) or any(
             at <= low and not words.FORWARD_STOP.search(plain, at, low) for at in negated
         ):
             state = ABSENT

@@ -325,7 +325,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:introducer )?sheaths?",
             r"(?<!pleural )(?<!kerley )(?<!kerley a )(?<!kerley b )(?<!septal )(?<!fracture )"
             r"(?<!paraspinal )(?<!junction )(?<!stripe )(?<!fissure )(?<!interstitial )"
-            r"(?<!linear )(?<!b )lines",
+            r"(?<!linear )(?<!b )lines(?! of\b)",
         ),
     ),
     Row(
