@@ -182,6 +182,8 @@ def _read(text: str) -> _Reading:
     for number, lower in enumerate(split):
         if modifiers.HISTORY_HEAD.match(lower):
             asking = True
+        elif "?" in lower and number < last_head and not modifiers.TOLD_HEAD.match(lower):
+            asking = True
         elif asking and (number > last_head or modifiers.TOLD_HEAD.search(lower)):
             asking = False
         told, heart = _sentence(lower, asking)

@@ -37,7 +37,7 @@ _UPPER = alternatives(
 _ENLARGED = alternatives(
     r"enlarged|enlargement|cardiomeg\w*",
     r"(?:is|appears?|remains?|looks|was|seems|has become|be)(?: \w+ly| a little| slightly| somewhat"
-    r"| rather| far| too| quite| perhaps| possibly| again| still)* (?:large|big|wide|widened|dilated"
+    r"| rather| far| too| quite| perhaps| possibly| again| still| not)* (?:large|big|wide|widened|dilated"
     r"|increased|broad|prominent)",
     r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated|increased)",
     r"(?:large|big|dilated|bulky|massive|huge) (?:heart|cardiac)",
@@ -201,7 +201,7 @@ _SIGNS = (
         ("mediastin",),
         alternatives(
             rf"{_MEDIASTINUM}(?:,[^,]*,)? {_NORMAL_IS}(?:normal|wnl|nl|unremarkable|within normal|(?<=not )(?:widened"
-            rf"|enlarged|wide)|narrow|slim|(?:back|returned|gone back|reverted) to {_USUAL}"
+            rf"|enlarged|wide)|narrow|slim|slender|(?:back|returned|gone back|reverted) to {_USUAL}"
             r"|usual (?:width|size|contour))",
             rf"mediastinum(?:,? (?:and )?(?:\w+ )?(?:hila|heart|trachea|bones|pleura|lungs))+ {_NORMAL_IS}"
             r"(?:normal|unremarkable|within normal)",

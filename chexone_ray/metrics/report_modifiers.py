@@ -84,6 +84,8 @@ NEGATED_AFTER = grouped(
     r" of|removal of|excludes?|rules out|(?:speaks?|argues?|evidence|tells?|weighs?|militates?) against|zero|disproves?|denies"
     r"|(?:evidence|signs?|proof|indication) (?:is|are) (?:\w+ )?(?:wanting|lacking|missing|absent))\b"
     r"|(?:^|(?<=[.:;] )|(?<=the ))\W*(?:completely |fully )?resolved\b(?=\s+\w)"
+    r"|(?:^|(?<=[.;] ))\W*(?:cleared|resolved|gone|removed|disappeared|looked for(?: but|,)? (?:and )?not found"
+    r"|sought(?: but|,)? (?:and )?not found)[\w ]{0,40}:"
     r"|(?:^|(?<=[.:;] ))\W*(?:absent|gone|not seen|not present|none)\b(?!\W*$)"
 )
 """Denies what follows, to the end of the clause."""
@@ -101,7 +103,10 @@ NEGATED_BEFORE = grouped(
     r"s?\b(?=\W*$|\s*[,;])|\bthere (?:is|are) not\b(?=\W*$)|\bnothing\b(?=\W*$)"
     r"|\bno (?:sign|trace|evidence|hint|indication)s?\b(?=\W*$|\s*[,;])"
     r"|\b(?:has|have|had|is|are|now|since|fully|completely) (?:\w+ly )?healed\b|(?<=: )healed\b"
-    r"|\bout of the question\b|\bis no more\b|\b(?:has|have) been (?:\w+ )?(?:replaced|succeeded) by\b"
+    r"|\b(?:is|was|are|were|proved? to be|proves to be|turn(?:s|ed) out to be|represents?|corresponds? to)"
+    r" (?:only |merely |just |in fact |really )?(?:an? |the )?(?:\w+ )?(?:nipples?|vessels?|skin ?folds?"
+    r"|artefacts?|artifacts?|summation|rib ends?|cartilages?|buttons?|overlap|superimposition)\b"
+    r"|\bin the negative\b|\bout of the question\b|\bis no more\b|\b(?:has|have) been (?:\w+ )?(?:replaced|succeeded) by\b"
     r"|\b(?:has|have) (?:made way|yielded)\b|\b(?:completely|fully|entirely) (?:drained|evacuated)\b"
     r"|\b(?:drained|evacuated|regressed) (?:dry|completely|entirely|fully|away)\b"
     r"|\b(?:completely|fully|entirely|totally) regressed\b|\b-ve\b"
@@ -266,7 +271,7 @@ EXCEPT = re.compile(r"^\W*(?:apart from|except|save|barring|but for|other than|a
 LEAD = re.compile(
     rf"(?:^|[.;,])\s*(?:{_STATUS}|{_OPEN}|not (?:\w+ly )?(?:excluded|ruled out)|(?:the )?differential"
     r"(?: diagnosis)?|excluded|ruled out|absent|no evidence of|negative for|without|no|not seen"
-    r"|query|consider|cannot exclude|can not exclude)\s*$"
+    r"|(?:cleared|resolved|gone|removed|disappeared|not found)[\w ]{0,40}|query|consider|cannot exclude|can not exclude)\s*$"
 )
 """Before a colon: acts on what follows ("not excluded: effusion")."""
 NOT_EXCLUDED = re.compile(rf"\b{_CANNOT} {_EXCLUDE}")
@@ -325,6 +330,13 @@ HISTORY = grouped(
     r"|needed|warranted|useful|helpful|indicated|planned|proposed|would help|may help)\b"
     r"|\b(?:mimic\w*|simulat\w+|resembl\w+|masquerad\w+ as|(?:taken|mistaken) for|passes for) "
     rf"{_TO_STOP}"
+    r"|\b(?:note|ward|clinicians?|referrer|request|team|form|letter|colleagues?|physician|surgeon) (?:\w+ly )?"
+    rf"(?:speaks?|asks?|asked|mentions?|queries|queried|wonders?|suspects?) (?:of|about|for|whether)?{_TO_STOP}"
+    rf"|\b(?:mother|father|brother|sister|family)\b {_TO_STOP}"
+    rf"|\b(?:question|issue|concern|worry|fear)s? (?:was|were|being) {_TO_STOP}"
+    rf"|(?:^|(?<=[.;:] )|(?<=please )|(?<=kindly ))exclude {_TO_STOP}"
+    r"|^\W*for [^.;:]*?(?:follow-?up|evaluation|assessment|review|control|check)\b"
+    rf"|\b(?:previously|formerly) (?:full of|showing|with|harbouring) {_TO_STOP}"
     r"|\bin (?:childhood|infancy|youth|the past|(?:his|her|their) (?:\w+))\b"
 )
 """What is asked or was once told, up to the next stop."""
@@ -354,7 +366,8 @@ EARLIER = grouped(
     rf"|{_TOLD_THEN}(?:(?!\b(?:no longer|now|today|still|resolved|cleared|this|is|are)\b|[;.]).)*?"
     rf"\b(?:on|by|in|at) (?:the |an |a )?{_OTHER_FILM}"
     r"|\b(?:per|according to)(?: the)? (?:triage|clinic\w*|note|history|referr\w+|patient|ward|emergency"
-    r"|outside|record\w*|chart)\b|\b(?:years?|months?) ago\b|\bin (?:19|20)\d\d\b|\blast (?:year|winter"
+    r"|outside|record\w*|chart)\b|\b(?:years?|months?) ago\b|\bin (?:19|20)\d\d\b|\bin (?:january|february|march|april|may|june|july"
+    r"|august|september|october|november|december)\b|\blast (?:year|winter"
     r"|summer|spring|autumn)\b|\bas a child\b|\bclinically\b|\b(?:he|she) (?:had|has had|came|fell"
     r"|presents)\b|\b(?:fell|fall) (?:from|off|down)\b|\bhad been\b|\bused to (?:be|have|show)\b"
     r"|\bonce (?:was|were|had|there|held|showed)\b"
@@ -461,9 +474,14 @@ BACK = re.compile(
 )
 """Speaks of the finding before it."""
 STATUS = re.compile(
-    rf"^\W*(?:{_STATUS}|no\b(?=\W*(?:$|[,.;]))|resolved|cleared|gone|removed|not (?:\w+ )?{_SEEN}"
+    rf"^\W*(?:(?:the )?answer (?:is|was) (?:no|negative)|{_STATUS}|no\b(?=\W*(?:$|[,.;]))|resolved|cleared|gone|removed|not (?:\w+ )?{_SEEN}"
     r"|no longer \w+|has (?:\w+ )?(?:resolved|cleared|gone|disappeared)|ruled out|excluded)"
 )
+CONFIRMED = re.compile(
+    r"\b(?:is|are|was|were|now|been) (?:\w+ly |now |thereby )?(?:confirmed|proven|established|certain"
+    r"|definite)\b"
+)
+"""After a doubtful finding: it is there."""
 STATUS_YES = re.compile(
     r"^\W*(?:yes|present|positive|confirmed|(?:(?:but|and|yet|though|they|it) )*(?:are |is )?still "
     r"(?:there|present|seen|visible)|.*\b(?:of it|of them|some|traces?|residue|remnants?|it) (?:still )?"

@@ -101,6 +101,8 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
             at <= low and not words.FORWARD_STOP.search(plain, at, low) for at in negated
         ):
             state = ABSENT
+        elif words.CONFIRMED.search(clause, high, reach):
+            state = PRESENT
         elif (
             any(at <= low and not words.FORWARD_STOP.search(plain, at, low) for at in unsure)
             or any(at <= low and not _parted(clause, at, low) for at in unsure_words)
@@ -182,6 +184,8 @@ def answered(clause: str, before: Phrase) -> Phrase:
         lambda match: " " * len(match.group()) if match.lastgroup == "same" else match.group(),
         clause,
     )
+    head = words.TOLD_HEAD.match(plain.lstrip())
+    plain = plain.lstrip()[head.end() :] if head else plain
     points = bool(words.BACK.match(plain))
     if words.STATUS_OPEN.match(plain) or (points and words.UNCERTAIN_BEFORE.search(plain)):
         return replace(before, state=UNCERTAIN)

@@ -70,6 +70,12 @@ def _mended(word: str) -> str:
     return word
 
 
+_SHORT = {"hrt": "heart", "bilat": "bilateral", "bil": "bilateral", "clr": "clear", "unch": "unchanged"}
+_SHORT_WORD = re.compile(rf"\b(?:{'|'.join(_SHORT)})\b")
+
+
 def mend(lower: str) -> str:
-    """Lower-case text with misspelt words mended and "isn't" written as "is not"."""
-    return _LONG.sub(lambda match: _mended(match.group()), _CONTRACTED.sub(" not", lower))
+    """Lower-case text with misspelt words mended "isn't" written as "is not",
+    and short forms in full."""
+    plain = _SHORT_WORD.sub(lambda match: _SHORT[match.group()], _CONTRACTED.sub(" not", lower))
+    return _LONG.sub(lambda match: _mended(match.group()), plain)

@@ -53,7 +53,7 @@ class Row:
 
 
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
-_ANGLE = r"(?:costophrenic|cp|posterior|lateral) (?:angles?|sulc\w+|recess\w*|gutters?)"
+_ANGLE = r"(?:costophrenic|cp|posterior|lateral|both|the) (?:angles?|sulc\w+|recess\w*|gutters?)"
 _NO_SCAR = (
     r"(?!(?: \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w+|is|caused by) (?:\w+ ){0,3}?"
     r"(?:thicken\w*|scar\w*|adhesions?|fibrosis|fat|peel|pleurisy|hyperinflation|emphysema))"
@@ -82,9 +82,10 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "cardiomegaly",
         "",
-        ("cardiomeg", "enlarge", "heart"),
+        ("cardiomeg", "enlarge", "heart", "cm"),
         alternatives(
             r"cardiomeg\w*",
+            r"(?<!\d)(?<!\d )(?<!few )(?<!some )(?<!several )(?<!in )(?<!per )cm(?=\W*$|[,;]| w)",
             r"(?:cardiac|heart)(?: and mediastinal)? enlargement",
             r"(?:big|large|enlarged) heart",
             r"enlarge(?:d|ment of the) (?:heart|cardiac (?:silhouette|contour|shadow))",
@@ -110,22 +111,22 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:hemo|haemo|hydro|pyo|chylo)thora\w+",
             r"(?P<fluid>hemo|haemo|hydro|pyo|chylo)[- ]?pneumothora\w+",
             r"empyema",
-            rf"(?:blunt|oblitera|efface)\w+ (?:of )?(?:(?:the|both|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
-            rf"{_ANGLE} (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunted|obliterated|effaced){_NO_SCAR}",
+            rf"(?:blunt|oblitera|efface)\w* (?:of )?(?:(?:the|both|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
+            rf"{_ANGLE} (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|obliterated|effaced){_NO_SCAR}",
             rf"{_ANGLE} (?:blunting|effacement){_NO_SCAR}",
         ),
     ),
     Row(
         "lung lesion",
         "nodule",
-        ("nodul",),
-        alternatives(r"(?:micro)?nodul\w+(?: (?:opacit\w+|densit\w+|lesions?))?"),
+        ("nod",),
+        alternatives(r"(?:micro)?nodul\w+|nods?"),
     ),
     Row(
         "lung lesion",
         "mass",
         ("mass",),
-        alternatives(r"mass(?:es)?(?:[- ]like)?(?! effect)(?: (?:opacit\w+|lesions?))?"),
+        alternatives(r"mass(?:es)?(?:[- ]like)?(?! effect)(?: lesions?)?"),
     ),
     Row(
         "lung lesion",
@@ -147,9 +148,14 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "lung opacity",
         "",
-        ("opaci", "infiltr", "space", "haz", "interstit", "reticul", "shadowing", "ground", "white"),
+        ("opac", "infilt", "densit", "marking", "space", "haz", "interstit", "reticul", "shadowing", "ground", "white"),
         alternatives(
             r"opacit(?:y|ies)",
+            r"opacs?",
+            r"infilts?",
+            r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar|confluent"
+            r"|nodular) densit(?:y|ies)",
+            r"(?:increased|prominent|coarse|accentuated|heavy) (?:lung|pulmonary|bronchovascular) markings",
             r"opacifi\w+",
             r"infiltrat\w+",
             r"air-?\s?space (?:disease|shadow\w*|process\w*|chang\w+|filling|densit\w+)",
@@ -170,7 +176,7 @@ MENTIONS: tuple[Row, ...] = (
         "",
         ("dema", "failure", "chf", "lvf", "congest", "overload"),
         alternatives(
-            r"o?edema(?:tous)?",
+            r"(?:oe|e|o)dema(?:tous)?",
             r"(?:heart|cardiac|ventricular|pump) failure",
             r"(?<!respiratory )(?<!renal )(?<!kidney )(?<!liver )(?<!hepatic )(?<!organ )"
             r"(?<!multiorgan )failure(?! (?:to|of)\b)",
@@ -183,13 +189,13 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:fluid|volume) overload",
         ),
     ),
-    Row("consolidation", "", ("consol",), alternatives(r"consolidat\w+", r"consols?")),
+    Row("consolidation", "", ("cons",), alternatives(r"consolidat\w+", r"consols?", r"cons")),
     Row(
         "pneumonia",
         "",
         ("pneumoni", "infecti", "pna"),
         alternatives(
-            r"(?:broncho|pleuro)?pneumonias?", r"infections?", r"infectious process", r"pna",
+            r"(?:broncho|pleuro)?pneumonias?", r"(?:super)?infections?", r"infectious process", r"pna",
             r"infecti(?:ous|ve)(?: (?:\w+ )?(?:process\w*|focus|foci|etiology|infiltrates?|change))?",
             r"pneumonic(?: \w*chang\w+)?",
         ),
@@ -197,13 +203,14 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "atelectasis",
         "",
-        ("atel", "volume loss", "loss of volume", "collaps", "airless", "atx"),
+        ("atel", "volume loss", "loss of volume", "lost", "collaps", "airless", "atx"),
         alternatives(
             r"atelecta\w+",
             r"atel",
             r"atx",
             r"volume loss",
             r"loss of volume",
+            r"lost (?:\w+ )?volume",
             r"(?:lobar )?collapse[ds]?",
             r"airless",
         ),
@@ -292,7 +299,7 @@ MENTIONS: tuple[Row, ...] = (
             r"dobhoff",
             r"tracheostomy(?: cannula)?",
             r"(?:tracheal )?cannulae?s?",
-            r"intubated",
+            r"(?<!was )intubated",
         ),
     ),
     Row(
@@ -311,7 +318,7 @@ MENTIONS: tuple[Row, ...] = (
             r"port-?\s?a-?\s?cath",
             r"portacath",
             r"mediport",
-            r"(?:chest|infusion|venous) ports?",
+            r"(?:chest|infusion|venous|implanted|implantable) ports?",
             r"swan-ganz",
             r"cv[cl]s?",
             r"lines?(?= (?:tips?|ends?|terminat\w+|in place|in situ|in (?:good|satisfactory)|remains?"
@@ -333,7 +340,7 @@ MENTIONS: tuple[Row, ...] = (
         "device",
         ("device", "wire", "hardware", "valve", "stent", "pump", "iabp", "lvad", "ecmo", "tav",
          "impella", "electrode", "recorder", "stimulator", "leads", "sternotomy", "cerclage",
-         "apparatus", "prosthe"),
+         "apparatus", "prosthe", "shunt"),
         alternatives(
             r"(?:life[- ])?support (?:and monitoring )?(?:devices?|apparatus)",
             r"(?:medical|monitoring|assist|implanted|implantable|indwelling|ventricular|foreign) "
@@ -348,6 +355,7 @@ MENTIONS: tuple[Row, ...] = (
             r"|repair)",
             r"(?:valvular|valve|cardiac) prosthes[ie]s",
             r"stents?",
+            r"(?:vp|ventriculo-?peritoneal) shunt",
             r"(?:intra-?aortic )?(?:balloon )?pumps?",
             r"iabp",
             r"lvad",
