@@ -187,7 +187,7 @@ def _read(text: str) -> _Reading:
         elif asking and (number > last_head or modifiers.TOLD_HEAD.search(lower)):
             asking = False
         told, heart = _sentence(lower, asking)
-        here = [replace(phrase, sentence=number) for phrase in told]
+        here = [replace(phrase, sentence=number) if number else phrase for phrase in told]
         if not here:
             found = _apply_back(lower, number, found)
         found += _resolved(here, found)

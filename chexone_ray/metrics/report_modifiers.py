@@ -321,7 +321,7 @@ HISTORY = grouped(
     r"(?:replacement|implant\w*|insertion|placement|surgery|transplant\w*|stent\w*)\b"
     r"|\b(?:treated|admitted|diagnosed|presents?|presenting|hospitali[sz]ed|transferred|seen"
     rf"|operated|known|complain\w+) (?:with|for|of|to have) {_TO_STOP}"
-    r"|^\W*(?:follow-?\s?up|f/u|control|re-?evaluation|surveillance|work-?up) (?:film )?(?:of|for|after)"
+    r"|^\W*(?:follow-?\s?up|f/u|control|re-?evaluation|surveillance|work-?up|check|evaluation|assessment) (?:film )?(?:of|for|after)"
     rf" {_TO_STOP}"
     r"|\b(?:year-?\s?old|y/?o|patient|man|woman|male|female|boy|girl|child|smoker|gentleman|lady)\b"
     rf"[\w ]*? (?:with|has|had|after|following|known to have) {_TO_STOP}"

@@ -26,6 +26,15 @@ def blank(pattern: re.Pattern[str], text: str) -> str:
     return pattern.sub(lambda match: " " * len(match.group()), text)
 
 
+def steady(text: str) -> str:
+    """The text without "no change in" and the like, which deny no finding."""
+    for match in words.CHANGE.finditer(text):
+        if match.lastgroup == "same":
+            low, high = match.span()
+            text = text[:low] + " " * (high - low) + text[high:]
+    return text
+
+
 def affirm(text: str) -> str:
     """The text without its double denials."""
 
@@ -69,17 +78,21 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
     """The phrases of one clause with their states. Change words ("no change in") do not negate."""
     start, end = span
     clause = text[start:end]
-    plain = words.CHANGE.sub(
-        lambda match: " " * len(match.group()) if match.lastgroup == "same" else match.group(),
-        clause,
-    )
-    plain = blank(words.UNMOVED, blank(words.OF_NATURE, plain))
-    unsure = [match.end() for match in words.UNCERTAIN_AFTER.finditer(plain)]
+    plain = steady(clause)
+    plain = blank(words.OF_NATURE, plain)
+    if "nor" in plain or "none" in plain or "neither" in plain or "not one" in plain:
+        plain = blank(words.UNMOVED, plain)
+    after = list(words.UNCERTAIN_AFTER.finditer(plain))
+    before = list(words.UNCERTAIN_BEFORE.finditer(plain))
+    unsure = [match.end() for match in after]
     unsure_words = [match.end() for match in words.UNCERTAIN_WORD.finditer(plain)]
-    unsure_back = [match.start() for match in words.UNCERTAIN_BEFORE.finditer(plain)]
-    kept_open = [match.start() for match in words.NOT_EXCLUDED.finditer(plain)]
-    for pattern in (words.UNCERTAIN_BEFORE, words.UNCERTAIN_AFTER):
-        plain = blank(pattern, plain)
+    unsure_back = [match.start() for match in before]
+    kept_open = []
+    if before:
+        kept_open = [match.start() for match in words.NOT_EXCLUDED.finditer(plain)]
+        plain = blank(words.UNCERTAIN_BEFORE, plain)
+    if after:
+        plain = blank(words.UNCERTAIN_AFTER, plain)
     negated = [match.end() for match in words.NEGATED_AFTER.finditer(plain)]
     but = words.EXCEPT.match(text[end : end + 20])
     negated_back = [
@@ -110,7 +123,7 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
             or (phrase.label in _ENLARGED and words.PROJECTED.search(clause, high))
         ):
             state = UNCERTAIN
-        result.append(replace(phrase, state=state))
+        result.append(phrase if state == phrase.state else replace(phrase, state=state))
     if words.DOUBTED.search(clause):
         result = [replace(phrase, state=UNCERTAIN) for phrase in result]
     if not result or re.search(r"\b(?:no|not|without|neither|nor)\b", text[start : result[0].start]):
@@ -180,10 +193,7 @@ def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
 
 def answered(clause: str, before: Phrase) -> Phrase:
     """The phrase as a clause that only answers or points back ("none is there") leaves it."""
-    plain = words.CHANGE.sub(
-        lambda match: " " * len(match.group()) if match.lastgroup == "same" else match.group(),
-        clause,
-    )
+    plain = steady(clause)
     head = words.TOLD_HEAD.match(plain.lstrip())
     plain = plain.lstrip()[head.end() :] if head else plain
     points = bool(words.BACK.match(plain))
