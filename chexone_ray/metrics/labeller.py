@@ -250,10 +250,7 @@ def _find_mentions(text: str) -> list[Phrase]:
     taken: list[Span] = []
     found: list[Phrase] = []
     for row in words.MENTIONS:
-        for stem in row.stems:
-            if stem in text:
-                break
-        else:
+        if not words.holds(text, row.stems):
             continue
         for match in row.pattern.finditer(text):
             start, end = match.span(match.lastgroup or 0)

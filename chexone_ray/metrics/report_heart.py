@@ -16,7 +16,7 @@ from chexone_ray.metrics.report_phrases import (
     Phrase,
 )
 from chexone_ray.metrics.report_scope import Span, judge
-from chexone_ray.metrics.report_words import alternatives
+from chexone_ray.metrics.report_words import alternatives, holds
 
 # --- the heart -----------------------------------------------------------------------------------
 
@@ -231,7 +231,7 @@ def normal_signs(
     result: list[Phrase] = []
     named = {phrase.label for phrase in found if phrase.state != UNTOLD}
     for sign in _SIGNS:
-        if not any(stem in text for stem in sign.stems):
+        if not holds(text, sign.stems):
             continue
         match = sign.pattern.search(text)
         if not match or any(low <= match.start() < high for low, high in past):

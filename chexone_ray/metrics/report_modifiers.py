@@ -416,6 +416,14 @@ CHANGE = re.compile(
     r"|\bmore (?:extensive|pronounced|prominent|marked|conspicuous|dense|severe)\b|\bdenser\b"
     r"|\b(?:has|have) enlarged\b|\bdeteriorat\w+)"
 )
+CHANGE_STEMS = tuple(
+    (
+    "chang new stabl same before clear increas decreas improv larger small less worse more progress"
+    " resol persist simil differen constant unalter equal reduc regress longer shr dimin disapp bigger"
+    " develop grow dens enlarg deterior altered moved"
+    ).split()
+)
+"""Each match of `CHANGE` holds one of these."""
 GENERIC_CHANGE = re.compile(
     r"^(?:(?:there (?:is|has been) )?no (?:\w+ )*change\b"
     r"|(?:otherwise |overall )?(?:unchanged|stable)\b)"

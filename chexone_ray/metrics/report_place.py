@@ -9,6 +9,7 @@ from itertools import pairwise
 from chexone_ray.metrics import report_modifiers as words
 from chexone_ray.metrics.report_phrases import ABSENT, HEART, LABELS, Phrase
 from chexone_ray.metrics.report_scope import Span
+from chexone_ray.metrics.report_words import holds
 
 _SIDED = frozenset(LABELS[3:12]) | {"fracture", "support devices"}
 
@@ -61,6 +62,8 @@ def _sides(text: str) -> frozenset[str]:
 
 
 def _change(text: str, low: int, high: int, phrase: Phrase) -> str:
+    if not holds(text, words.CHANGE_STEMS):
+        return ""
     matches = list(words.CHANGE.finditer(text, low, high))
     if phrase.label == HEART:
         # A heart that "is larger" changed; a heart "of increased size" may only be large.

@@ -16,6 +16,7 @@ from chexone_ray.metrics.report_phrases import (
     UNTOLD,
     Phrase,
 )
+from chexone_ray.metrics.report_words import holds
 
 Span = tuple[int, int]
 _ENLARGED = frozenset({"cardiomegaly", "enlarged cardiomediastinum", HEART})
@@ -28,6 +29,8 @@ def blank(pattern: re.Pattern[str], text: str) -> str:
 
 def steady(text: str) -> str:
     """The text without "no change in" and the like, which deny no finding."""
+    if not holds(text, words.CHANGE_STEMS):
+        return text
     for match in words.CHANGE.finditer(text):
         if match.lastgroup == "same":
             low, high = match.span()

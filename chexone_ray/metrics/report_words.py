@@ -39,6 +39,14 @@ def grouped(pattern: str) -> re.Pattern[str]:
     return re.compile("|".join([rf"\b(?:{'|'.join(words)})", *(p for p in parts if p[:2] != r"\b")]))
 
 
+def holds(text: str, stems: tuple[str, ...]) -> bool:
+    """True where the text has one of the stems: many times faster than a pattern."""
+    for stem in stems:  # noqa: SIM110 (any() of a generator takes three times as long)
+        if stem in text:
+            return True
+    return False
+
+
 @dataclass(frozen=True)
 class Row:
     """Words for one label. A named group of the pattern that matches stands for the whole: what is
