@@ -204,7 +204,8 @@ def _plain(sentence: str) -> str:
 @lru_cache(maxsize=CACHED_SENTENCES)
 def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize | None]:
     """Phrases of one sentence, in order, and its heart size. `asking`: under a history header."""
-    masked = blank(words.TRAPS, affirm(lower))
+    whole = blank(words.TRAPS, lower)
+    masked = affirm(whole)
     spans = clauses(masked)
     past = untold(masked, spans)
     if asking:
@@ -223,7 +224,7 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
         elif result:
             result = _answer(masked[slice(*span)], result, spans)
     result = questioned(masked, result)
-    result = place(masked, spans, result)
+    result = place(whole, spans, result)
     result += normal_signs(masked, spans, past, result)
     heart = heart_of(masked, spans, past)
     return tuple(sorted(result, key=lambda phrase: phrase.start)), heart

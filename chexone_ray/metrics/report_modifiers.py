@@ -24,7 +24,7 @@ _GONE = (
     r"|gone|disappeared|vanished|evacuated|subsided)"
 )
 _STATUS = (
-    r"(?:none(?! (?:on|at|in) the)|nil|absent|negative|neg|nothing|not (?:\w+ )?(?:seen|visible|present|evident"
+    r"(?:none(?! (?:on|at|in) the)|nil|absent|negative|neg|nothing(?=\W*$|\s*[.,;])|not (?:\w+ )?(?:seen|visible|present|evident"
     r"|identified|demonstrated|apparent|shown|detected|found|noted|there)|no(?: evidence)?(?=\W*$"
     r"|\s*[.,;)])|\(-\)|0(?=\W*$))"
 )
@@ -49,7 +49,7 @@ AFFIRMED = grouped(
     r"|fail to (?:see|notice))\w*"
     r"|\b(?:hard|difficult|impossible) to (?:\w+ )?(?:miss|overlook|deny|ignore|dispute|refute)\b"
     r"|\b(?:never|(?:cannot|can not|could not) (?:say|claim|state|argue|maintain)"
-    r"(?: that)?|(?:cannot|can not|could not) be (?:called|said|termed|deemed|considered|described as"
+    r"(?: that)?|(?:cannot|can not|could not) be (?:maintained|asserted|claimed|argued|called|said|termed|deemed|considered|described as"
     r"|regarded as|declared)(?: that| to be)?|(?:is|was) not (?:true|so|the case|correct|as if|as though)"
     r"(?: that)?|not (?:all|every|both|each)(?: of)?|(?:wrong|false|untrue|incorrect|mistake|error)"
     r" (?:to (?:say|claim|state|call|consider|think)(?: that)?|that)) (?P<kept>(?:\w+ ){0,6}?)(?:not|no|clear of|free of"
@@ -69,6 +69,11 @@ AFFIRMED = grouped(
     r"|\bnever fails? to\b|\bno (?:evidence of |sign of |\w+ )?(?:a |any )?complications? "
     r"(?:of|from|after|related to|with|following)\b"
     r"|\b(?:no|not|without) (?:\w+ )?(?:absence|lack) of\b|\bfar from (?:absent|clear of|free of)\b"
+    r"|\b(?:almost|nearly|near|largely|mostly|partly|partially|incompletely|virtually|practically|mainly"
+    rf"|all but|somewhat|by no means|far from|hardly|scarcely)(?: been)?(?: \w+ly)? {_GONE}\b"
+    r"|\bneither (?:\w+ed|spread|grown|shrunk|better|worse) nor (?:\w+ed|spread|grown|shrunk|better|worse)\b"
+    r"|\b(?:hardly|scarcely) (?:a |any )?doubt\b|\bno (?:ignoring|overlooking|escape from|arguing)\b"
+    r"|\bno (?:lobe|lung|zone|film|rib|side|area|part|field|base|apex) without\b|\bnot (?:yet )?out\b(?! of)"
     r"|\bno sooner\b|\bno (?:\w+ ){1,5}?(?:is|are) without\b|\bnot until\b|\bnothing speaks against\b|\bnothing against\b"
 )
 """Two denials that make an assertion, and "no" that denies something else."""
@@ -86,6 +91,7 @@ NEGATED_AFTER = grouped(
     r"|(?:^|(?<=[.:;] )|(?<=the ))\W*(?:completely |fully )?resolved\b(?=\s+\w)"
     r"|(?:^|(?<=[.;] ))\W*(?:cleared|resolved|gone|removed|disappeared|looked for(?: but|,)? (?:and )?not found"
     r"|sought(?: but|,)? (?:and )?not found)[\w ]{0,40}:"
+    r"|\b(?:is|are|were) (?:absent|not seen|not present|missing|excluded|ruled out):"
     r"|(?:^|(?<=[.:;] ))\W*(?:absent|gone|not seen|not present|none)\b(?!\W*$)"
 )
 """Denies what follows, to the end of the clause."""
@@ -127,6 +133,7 @@ NEGATED_BEFORE = grouped(
     r"|\b(?:has|have|had|was|were|been|is|are|now|since|being|all|both)(?: \w+ly)? (?:removed"
     r"|taken out|withdrawn(?! (?:by|to|into|slightly|a |\d))|discontinued|explanted|pulled(?! (?:back"
     r"|up|out of))|extracted)\b"
+    r"|\b(?:resected|excised)\b"
     r"|\b(?:removed|withdrawn (?:entirely|completely)|taken out|explanted|discontinued)\b"
     r"|\bout\b(?=\W*$|\s*[,.;])|\b(?:is|are|now|been|come|both|all) out\b(?! of)"
     r"|\b(?:excluded|ruled out|discounted|dismissed)\b|\bis not the case\b|\bdoes not exist\b"
@@ -148,7 +155,7 @@ _HEDGE = (
 )
 _CANNOT = (
     r"(?:cannot|can not|could not|(?:is|was|be) not|may not|not|never|hard to|difficult to|by no means|far from"
-    r"|hardly|scarcely|impossible to|not possible to|unable to|neither)(?: \w+ly| yet| be| been| to| with \w+| at present| on this \w+| from this \w+"
+    r"|hardly|scarcely|impossible to|not possible to|unable to|neither)(?: \w+ly| yet| able| be| been| to| with \w+| at present| on this \w+| from this \w+"
     r"| here| confirmed nor| confirmed or| proven nor| proven or)*"
 )
 _EXCLUDE = (
@@ -159,7 +166,7 @@ _EXCLUDE = (
 _CAUSE = r"(?:represent|reflect|indicate|suggest|relate|mean|signify|stand for|denote|signal)"
 UNCERTAIN_AFTER = grouped(
     rf"\b{_HEDGE} (?:\w+ )?(?:no|not|free of|without|cleared|resolved|absent|gone)\b"
-    rf"|\b(?:may|might|could)(?: also| well| equally| simply| instead| \w+ly)?(?: \w+)? "
+    rf"|\b(?:may|might|could)(?: also| well| equally| simply| instead| \w+ly)?(?: (?!not\b)\w+)? "
     r"(?:be|represent|reflect|indicate|suggest|relate|have|mean|due|hide|mask|conceal|obscure"
     r"|simulate|mimic|harbour|harbor|escape|stem)\b(?! (?:seen|increased|decreased|made))"
     rf"|\b(?:may|might|could) {_CAUSE}\b"
@@ -169,7 +176,8 @@ UNCERTAIN_AFTER = grouped(
     r"|\bwonder\w*|\bhint(?:s|ing)? at\b|\bsmacks? of\b|\barguabl[ey]\b|\bundecided\b|\btoss-?up\b"
     r"|\b(?:torn|choice|lies|choose|distinguish|decide) between\b|\bspect(?:re|er) of\b"
     r"|\bnot (?:\w+ )?(?:unlikely|improbable|impossible|inconceivable|implausible|unthinkable)\b"
-    r"|\bwhat (?:looks like|appears to be|seems|might be|may be)\b|\blooks like\b"
+    r"|\b(?:one or more of|one or other of|any of|either of)\b|\bwould be (?:consistent|compatible|in keeping"
+    r"|suggestive)\b|\bwhat (?:looks like|appears to be|seems|might be|may be)\b|\blooks like\b"
     r"|\bdoubts? (?:about|as to|whether|if|that|over|remains?|persists?)\b"
     r"|\b(?:nothing|no|none)(?: \w+){0,2} excludes?\b|\btoo [\w-]+ to (?:exclude|rule out)\b"
     r"|\b(?:shadow|vessel|artefact|artifact|fold|nipple|overlap|summation|rib end|joint|cartilage|button"
@@ -231,6 +239,8 @@ UNCERTAIN_BEFORE = grouped(
     r"|\b(?:probably|possibly|presumably|perhaps|maybe|conceivably)(?=\W*$)"
     r"|\bor (?:an? |the )?(?:\w+ )?(?:nipple|vessel|artefact|artifact|skin ?fold|shadow|rib end|overlap"
     r"|summation|cartilage|button|scar|fat)\b"
+    r"|\bcan (?:\w+ly )?be (?:missed|overlooked|hidden|masked|obscured)\b"
+    r"|\bnot (?:\w+ )?(?:out of the question|beyond (?:the )?(?:possibility|possible|doubt))\b"
     r"|\bif (?:any|present|real|there|at all)\b|\b(?:thought|believed|felt|assumed|guessed)"
     r"(?: to be)? (?:present|there|likely|possible)\b|\bhinted at\b|\bsuspect\b(?=\W*$)"
     r"|\bas the (?:prime|main|likely|likeliest|leading|first|top|best|chief) (?:suspect|candidate"
@@ -269,7 +279,9 @@ ORGAN_HEAD = re.compile(
 EXCEPT = re.compile(r"^\W*(?:apart from|except|save|barring|but for|other than|aside from)\b")
 """After "cleared", "resolved": not there."""
 LEAD = re.compile(
-    rf"(?:^|[.;,])\s*(?:{_STATUS}|{_OPEN}|not (?:\w+ly )?(?:excluded|ruled out)|(?:the )?differential"
+    rf"(?:^|[.;,])\s*(?:(?:the following|these|those) (?:is|are|were) (?:absent|not seen|not present"
+    r"|missing|excluded|ruled out)|"
+    rf"{_STATUS}|{_OPEN}|not (?:\w+ly )?(?:excluded|ruled out)|(?:the )?differential"
     r"(?: diagnosis)?|excluded|ruled out|absent|no evidence of|negative for|without|no|not seen"
     r"|(?:cleared|resolved|gone|removed|disappeared|not found)[\w ]{0,40}|query|consider|cannot exclude|can not exclude)\s*$"
 )
@@ -284,7 +296,7 @@ UNMOVED = re.compile(
 )
 """Denies a change, not the finding: "neither A nor B has grown"."""
 DOUBTED = re.compile(
-    r"\bexclusion of\b.*\b(?:not (?:\w+ )?possible|impossible|unsafe|unreliable|difficult)\b"
+    r"\bexclusion of\b.*\b(?:not (?:\w+ )?possible|impossible|unsafe|unreliable|difficult|needs?|requires?)\b"
     r"|\babsence of\b.*\b(?:cannot|can not|not) be (?:\w+ly )?(?:guaranteed|affirmed|assured|confirmed"
     r"|proven|vouched|certified|taken for granted|assumed)\b"
     r"|\babsence of\b.*\b(?:is|seems|remains) (?:\w+ )?(?:not certain|uncertain|doubtful|unproven|open)\b"
@@ -375,7 +387,7 @@ EARLIER = grouped(
 )
 """Clauses that speak of another film or of the patient, not of this film."""
 NOW_TOO = re.compile(
-    r"\b(?:still|remains?|persist\w*|unchanged|again|stable|now|today|as before|has (?:\w+ly )?"
+    r"\b(?:still|remains?|persist\w*|unchanged|again|stable|now|today|as before|the same|has (?:\w+ly )?"
     r"(?:increased|grown|decreased|improved|worsened))\b"
 )
 QUESTION = re.compile(r"\?(?!\s*(?:yes|present|positive))")
@@ -405,6 +417,7 @@ _QUALIFIER = (
 CHANGE = re.compile(
     rf"(?P<same>\b(?:no|not|without|nor|never)(?: {_QUALIFIER})* "
     r"(?:chang\w+|improv\w+|increas\w+|decreas\w+|worsen\w+|progress\w+|differen\w+)"
+    r"|\b(?:no|not|neither|nor) (?:\w+ly )?(?:larger|smaller|better|worse|bigger|denser|wider)\b"
     r"|\bnothing new (?:in|about|regarding)\b|\b(?:not|neither|nor|never) (?:\w+ )?(?:grown|shrunk"
     r"|altered|moved|regressed)\b|\bunchanged\b|\bstabl[ey]\b|\bsimilar\b|\bthe same\b|\bas before\b|\bconstant\b"
     r"|\bpersist\w*|\bunaltered\b|\bequal\b)"
@@ -435,10 +448,11 @@ PRONOUN = re.compile(r"^(?:it|this|these|they|both|the (?:finding|appearance|abn
 
 STRONG_BREAK = re.compile(
     r"\b(?:but|however|although|though|except(?: for)?|apart from|aside from|other than|save for|but for|excepting|excluding|with the exception of|besides|yet"
-    r"|while|whereas|which|because(?! of)|otherwise)\b"
+    r"|while|whereas|which|in contrast to|unlike|as opposed to|rather(?! than)|because(?! of)|otherwise)\b"
     rf"|[;:](?!\s*(?:{_STATUS}|{_OPEN}(?=\W*$|\s*[.,;)])|cannot (?:tell|say)|\?|none\b|neither\b))"
     r"|(?<=\([+-]\)),?"
     r"|,? and (?=(?:a|an|the|there|it|now|no)\b)"
+    r"|, (?=(?:\w+ ){1,2}without\b)"
     r"|, (?=(?:there|it|no|without|the|a|an|and the)\b)"
     r"| with (?=(?:a|an|no|none)\b)| (?=without\b)"
 )
@@ -472,6 +486,8 @@ FORWARD_STOP = re.compile(
     r"|to account for)\b"
     r"|\b(?:is|are|was|were) (?:\w+ly )?(?:seen|present|identified|visible|noted|evident|found|shown"
     r"|demonstrated|detected)\b(?! (?:to|of|or|nor|for)\b)"
+    r"|\b(?:hidden|masked|obscured|covered|concealed) (?:by|behind|under|beneath)\b"
+    r"|\b(?:may|might|could|would) (?:\w+ )?(?:explain|account for|cause|give|produce|underlie)\b"
     r"|\w, (?:is|are|was|were|has|have|remains?)\b"
 )
 """A denial or doubt before it does not reach what follows it."""

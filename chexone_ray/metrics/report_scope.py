@@ -103,10 +103,13 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         for match in words.NEGATED_BEFORE.finditer(plain)
         if not words.STILL_THERE.search(plain, match.end()) and not but
     ]
-    result = []
+    result: list[Phrase] = []
     for index, phrase in enumerate(inside):
         low, high = phrase.start - start, phrase.end - start
         reach = _reach(clause, inside[index:], start)
+        # "Without consolidation the opacity is": the second noun is no member of a list.
+        gap = clause[inside[index - 1].end - start : low] if index else ""
+        fresh = re.match(r"\s+(?:the|this|these)\s", gap)
         state = PRESENT
         if any(high <= at <= reach for at in kept_open):
             state = UNCERTAIN
@@ -114,13 +117,14 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
             high <= at <= reach and not (healed and phrase.label == "fracture")
             for at, healed in negated_back
         ) or any(
-            at <= low and not words.FORWARD_STOP.search(plain, at, low) for at in negated
+            at <= low and not words.FORWARD_STOP.search(plain, at, low) and not fresh
+            for at in negated
         ):
             state = ABSENT
         elif words.CONFIRMED.search(clause, high, reach):
             state = PRESENT
         elif (
-            any(at <= low and not words.FORWARD_STOP.search(plain, at, low) for at in unsure)
+            any(at <= low and not words.FORWARD_STOP.search(clause, at, low) for at in unsure)
             or any(at <= low and not _parted(clause, at, low) for at in unsure_words)
             or any(high <= at <= reach for at in unsure_back)
             or (phrase.label in _ENLARGED and words.PROJECTED.search(clause, high))
@@ -136,7 +140,7 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
 
 def _parted(clause: str, at: int, low: int) -> bool:
     """A comma or "and" parts a doubtful word from a finding, unless a list goes on to "or"."""
-    between = clause[at:low]
+    between = re.sub(r"^ (?:with|also|even)(?= )", "", clause[at:low])
     if words.FORWARD_STOP.search(between):
         return True
     in_list = " and " not in between and re.search(r"\bor\b", clause[at:])

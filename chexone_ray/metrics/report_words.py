@@ -82,6 +82,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:widened|wide|enlarged|broad(?:ened)?|prominent) (?:\w+ )?(?:cardio)?mediastin\w+",
             r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement)",
             r"(?:widening|enlargement|broadening) of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:enlargement|widening|enlarged|large|wide) (?:of )?(?:the )?(?:heart|cardiac \w+)"
+            r"(?:,|,? and|,? or|,? nor) (?:the )?(?P<too>mediastinum)",
             r"(?:widens?|widening|broadens?|broadening) (?:the |an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
             rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?: +(?!normal)[\w-]+){{0,6}}? +"
             r"(?P<at>widened|wide|wider|enlarged|broad|broadened|large|larger|prominent)(?! range)",
@@ -347,7 +349,7 @@ MENTIONS: tuple[Row, ...] = (
         "support devices",
         "device",
         ("device", "wire", "hardware", "valve", "stent", "pump", "iabp", "lvad", "ecmo", "tav",
-         "impella", "electrode", "recorder", "stimulator", "leads", "sternotomy", "cerclage",
+         "impella", "electrode", "recorder", "stimulator", "lead", "sternotomy", "cerclage",
          "apparatus", "prosthe", "shunt"),
         alternatives(
             r"(?:life[- ])?support (?:and monitoring )?(?:devices?|apparatus)",
@@ -374,6 +376,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:loop|event) recorder",
             r"(?:nerve |vagal |vagus )?stimulator",
             r"(?:cardiac |ecg |ekg |pacer )?leads",
+            r"(?:pacemaker |pacer |icd |pacing )?lead(?= (?:tips?|fragment|ends?|projects?|fractures?)\b)",
         ),
     ),
     Row(
