@@ -83,7 +83,9 @@ def sentences(text: str) -> list[str]:
     for block in re.split(r"\n\s*\n|\n\s*(?=\d+[.)]\s)|\n\s*[-*\u2022]\s", text):
         flat = " ".join(block.split())
         flat = re.sub(r"^\d+[.)]\s+", "", flat)
-        parts += re.split(r"(?<=[.!?])(?<!^\?)(?<!\s\?)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])\s+", flat)
+        parts += re.split(
+            r"(?<=[.!?])(?<!^\?)(?<!\s\?)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])\s+", flat
+        )
     return [part.strip() for part in parts if re.search(r"\w", part)]
 
 
@@ -99,9 +101,7 @@ def read_report(text: str) -> Mapping[str, Mention]:
     for phrase in phrases(text):
         if phrase.label == HEART:
             continue
-        mention = Mention(
-            phrase.state, phrase.sides, phrase.severity, phrase.name, phrase.implied
-        )
+        mention = Mention(phrase.state, phrase.sides, phrase.severity, phrase.name, phrase.implied)
         old = found.get(phrase.label)
         if old is None or _RANK[mention.state] > _RANK[old.state]:
             found[phrase.label] = mention

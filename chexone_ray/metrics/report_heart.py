@@ -116,7 +116,9 @@ def _size(text: str, span: Span) -> str:
         return "upper"
     plain = words.CHANGE.sub(
         lambda match: (
-            match.group() if re.search("increased|enlarged", match.group()) else " " * len(match.group())
+            match.group()
+            if re.search("increased|enlarged", match.group())
+            else " " * len(match.group())
         ),
         clause,
     )
@@ -252,12 +254,12 @@ def normal_signs(
     return result
 
 
-def _sign_state(
-    text: str, spans: Sequence[Span], match: re.Match[str], named: bool
-) -> int | None:
+def _sign_state(text: str, spans: Sequence[Span], match: re.Match[str], named: bool) -> int | None:
     """State of the labels that a sign of health denies; None where the sign is not clear."""
     end = match.end()
-    if re.search(r"\bno (?:acute )?(?:osseous|bony)|\bnot (?:widened|enlarged|wide)", match.group()):
+    if re.search(
+        r"\bno (?:acute )?(?:osseous|bony)|\bnot (?:widened|enlarged|wide)", match.group()
+    ):
         return ABSENT
     at = end - len(match.group().split()[-1])
     span = next(((low, high) for low, high in spans if low <= at < high), (0, len(text)))
@@ -267,5 +269,3 @@ def _sign_state(
     if not named:
         return None
     return PRESENT if state == ABSENT else state
-
-

@@ -314,9 +314,7 @@ PROJECTED = re.compile(
 
 # --- what is not told of this film ----------------------------------------------------------------
 
-_TO_STOP = (
-    r"[^,.;:?]*?(?=[,.;:?]|\b(?:shows?|reveals?|but|is|are|which|there)\b|\band (?:not|found|none)\b|$)"
-)
+_TO_STOP = r"[^,.;:?]*?(?=[,.;:?]|\b(?:shows?|reveals?|but|is|are|which|there)\b|\band (?:not|found|none)\b|$)"
 HISTORY = grouped(
     rf"\b(?:history|hx|h/o|pmh) (?:of )?{_TO_STOP}"
     r"|(?<!cannot )(?<!can not )(?<!could not )(?<!not )(?<!to )(?<!fully )(?<!completely )(?<!entirely )"
@@ -431,9 +429,9 @@ CHANGE = re.compile(
 )
 CHANGE_STEMS = tuple(
     (
-    "chang new stabl same before clear increas decreas improv larger small less worse more progress"
-    " resol persist simil differen constant unalter equal reduc regress longer shr dimin disapp bigger"
-    " develop grow dens enlarg deterior altered moved"
+        "chang new stabl same before clear increas decreas improv larger small less worse more progress"
+        " resol persist simil differen constant unalter equal reduc regress longer shr dimin disapp bigger"
+        " develop grow dens enlarg deterior altered moved"
     ).split()
 )
 """Each match of `CHANGE` holds one of these."""

@@ -32,9 +32,7 @@ def place(text: str, spans: Sequence[Span], found: Sequence[Phrase]) -> list[Phr
     return _inherit(text, placed)
 
 
-def _segments(
-    text: str, spans: Sequence[Span], found: Sequence[Phrase]
-) -> list[Span]:
+def _segments(text: str, spans: Sequence[Span], found: Sequence[Phrase]) -> list[Span]:
     """The stretch of the sentence that belongs to each phrase: from the last join before it to the
     last join before the next one; stretches without a phrase fall to their neighbour."""
     cuts = [0]

@@ -133,7 +133,9 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
     if words.DOUBTED.search(clause):
         result = [replace(phrase, state=UNCERTAIN) for phrase in result]
-    if not result or re.search(r"\b(?:no|not|without|neither|nor)\b", text[start : result[0].start]):
+    if not result or re.search(
+        r"\b(?:no|not|without|neither|nor)\b", text[start : result[0].start]
+    ):
         return result
     return _alternatives(text, result)
 

@@ -70,7 +70,13 @@ def _mended(word: str) -> str:
     return word
 
 
-_SHORT = {"hrt": "heart", "bilat": "bilateral", "bil": "bilateral", "clr": "clear", "unch": "unchanged"}
+_SHORT = {
+    "hrt": "heart",
+    "bilat": "bilateral",
+    "bil": "bilateral",
+    "clr": "clear",
+    "unch": "unchanged",
+}
 _SHORT_WORD = re.compile(rf"\b(?:{'|'.join(_SHORT)})\b")
 
 

@@ -36,7 +36,9 @@ def grouped(pattern: str) -> re.Pattern[str]:
         at += 1
     parts.append(pattern[low:])
     words = [part[2:] for part in parts if part.startswith(r"\b")]
-    return re.compile("|".join([rf"\b(?:{'|'.join(words)})", *(p for p in parts if p[:2] != r"\b")]))
+    return re.compile(
+        "|".join([rf"\b(?:{'|'.join(words)})", *(p for p in parts if p[:2] != r"\b")])
+    )
 
 
 def holds(text: str, stems: tuple[str, ...]) -> bool:
@@ -158,7 +160,19 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "lung opacity",
         "",
-        ("opac", "infilt", "densit", "marking", "space", "haz", "interstit", "reticul", "shadowing", "ground", "white"),
+        (
+            "opac",
+            "infilt",
+            "densit",
+            "marking",
+            "space",
+            "haz",
+            "interstit",
+            "reticul",
+            "shadowing",
+            "ground",
+            "white",
+        ),
         alternatives(
             r"opacit(?:y|ies)",
             r"opacs?",
@@ -205,7 +219,10 @@ MENTIONS: tuple[Row, ...] = (
         "",
         ("pneumoni", "infecti", "pna"),
         alternatives(
-            r"(?:broncho|pleuro)?pneumonias?", r"(?:super)?infections?", r"infectious process", r"pna",
+            r"(?:broncho|pleuro)?pneumonias?",
+            r"(?:super)?infections?",
+            r"infectious process",
+            r"pna",
             r"infecti(?:ous|ve)(?: (?:\w+ )?(?:process\w*|focus|foci|etiology|infiltrates?|change))?",
             r"pneumonic(?: \w*chang\w+)?",
         ),
@@ -315,8 +332,24 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "support devices",
         "line",
-        ("line", "picc", "cathet", "port", "swan", "cvc", "cvl", "hickman", "permcath", "sheath",
-         "venous access", "guide", "vascath", "introducer", "mediport", "broviac"),
+        (
+            "line",
+            "picc",
+            "cathet",
+            "port",
+            "swan",
+            "cvc",
+            "cvl",
+            "hickman",
+            "permcath",
+            "sheath",
+            "venous access",
+            "guide",
+            "vascath",
+            "introducer",
+            "mediport",
+            "broviac",
+        ),
         alternatives(
             r"(?:(?:central|venous|jugular|subclavian|arterial|dialysis|picc|iv|ij|midline|hickman"
             r"|femoral|pa|monitoring|support) )+lines?",
@@ -348,9 +381,28 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "support devices",
         "device",
-        ("device", "wire", "hardware", "valve", "stent", "pump", "iabp", "lvad", "ecmo", "tav",
-         "impella", "electrode", "recorder", "stimulator", "lead", "sternotomy", "cerclage",
-         "apparatus", "prosthe", "shunt"),
+        (
+            "device",
+            "wire",
+            "hardware",
+            "valve",
+            "stent",
+            "pump",
+            "iabp",
+            "lvad",
+            "ecmo",
+            "tav",
+            "impella",
+            "electrode",
+            "recorder",
+            "stimulator",
+            "lead",
+            "sternotomy",
+            "cerclage",
+            "apparatus",
+            "prosthe",
+            "shunt",
+        ),
         alternatives(
             r"(?:life[- ])?support (?:and monitoring )?(?:devices?|apparatus)",
             r"(?:medical|monitoring|assist|implanted|implantable|indwelling|ventricular|foreign) "
