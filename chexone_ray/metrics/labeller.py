@@ -24,6 +24,7 @@ from chexone_ray.metrics.report_heart import (
     heart_of,
     normal_signs,
 )
+from chexone_ray.metrics.report_patterns import holds
 from chexone_ray.metrics.report_phrases import (
     ABSENT,
     HEART,
@@ -47,6 +48,7 @@ from chexone_ray.metrics.report_scope import (
     untold,
 )
 from chexone_ray.metrics.report_spelling import mend
+from chexone_ray.metrics.report_traps import TRAPS
 
 __all__ = [
     "ABSENT",
@@ -180,11 +182,11 @@ def _read(text: str) -> _Reading:
     )
     asking = False
     for number, lower in enumerate(split):
-        if modifiers.HISTORY_HEAD.match(lower):
+        told_here = modifiers.TOLD_HEAD.search(lower)
+        asked = "?" in lower and number < last_head and not told_here
+        if asked or modifiers.HISTORY_HEAD.match(lower):
             asking = True
-        elif "?" in lower and number < last_head and not modifiers.TOLD_HEAD.match(lower):
-            asking = True
-        elif asking and (number > last_head or modifiers.TOLD_HEAD.search(lower)):
+        elif number > last_head or told_here:
             asking = False
         told, heart = _sentence(lower, asking)
         here = [replace(phrase, sentence=number) if number else phrase for phrase in told]
@@ -204,7 +206,7 @@ def _plain(sentence: str) -> str:
 @lru_cache(maxsize=CACHED_SENTENCES)
 def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize | None]:
     """Phrases of one sentence, in order, and its heart size. `asking`: under a history header."""
-    whole = blank(words.TRAPS, lower)
+    whole = blank(TRAPS, lower)
     masked = affirm(whole)
     spans = clauses(masked)
     past = untold(masked, spans)
@@ -251,7 +253,7 @@ def _find_mentions(text: str) -> list[Phrase]:
     taken: list[Span] = []
     found: list[Phrase] = []
     for row in words.MENTIONS:
-        if not words.holds(text, row.stems):
+        if not holds(text, row.stems):
             continue
         for match in row.pattern.finditer(text):
             start, end = match.span(match.lastgroup or 0)

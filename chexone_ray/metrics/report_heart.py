@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chexone_ray.metrics import report_modifiers as words
+from chexone_ray.metrics.report_patterns import alternatives, holds
 from chexone_ray.metrics.report_phrases import (
     ABSENT,
     HEART,
@@ -16,7 +17,6 @@ from chexone_ray.metrics.report_phrases import (
     Phrase,
 )
 from chexone_ray.metrics.report_scope import Span, judge
-from chexone_ray.metrics.report_words import alternatives, holds
 
 # --- the heart -----------------------------------------------------------------------------------
 
@@ -37,21 +37,26 @@ _UPPER = alternatives(
 _ENLARGED = alternatives(
     r"enlarged|enlargement|cardiomeg\w*",
     r"(?:is|appears?|remains?|looks|was|seems|has become|be)(?: \w+ly| a little| slightly| somewhat"
-    r"| rather| far| too| quite| perhaps| possibly| again| still| not)* (?:large|big|wide|widened|dilated"
+    r"| rather| far| too| quite| perhaps| possibly| again| still| not)* (?:large|big|wide"
+    r"|widened|dilated"
     r"|increased|broad|prominent)",
-    r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated|increased)",
+    r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated"
+    r"|increased)",
     r"(?:large|big|dilated|bulky|massive|huge) (?:heart|cardiac)",
     r"increased (?:in )?(?:size|ratio|cardiac)",
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
-    r"normal|unremarkable|wnl|nl|no cardiomegaly|no cardiac enlargement|no enlargement|not (?:large|big)",
+    r"normal|unremarkable|wnl|nl|no cardiomegaly|no cardiac enlargement|no enlargement"
+    r"|not (?:large|big)",
     r"(?:usual|normal) (?:size|width|dimensions)",
 )
 _IT = re.compile(r"[\W]*(?:but |and |rather )?(?:it|they) ")
 _RATIO = re.compile(
-    r"\b(?:cardiothoracic ratio|ctr)\b[^.,;]{0,30}?(?:(?P<more>above|over|exceeds?|exceeding|greater than"
-    r"|more than|>)|(?P<less>below|under|less than|<))?\s*(?:0[.,](?P<part>\d{1,2})|(?P<cent>\d\d) ?(?:%"
+    r"\b(?:cardiothoracic ratio|ctr)\b[^.,;]{0,30}?(?:(?P<more>above|over|exceeds?|exceeding"
+    r"|greater than"
+    r"|more than|>)|(?P<less>below|under|less than|<))?\s*(?:0[.,](?P<part>\d{1,2})"
+    r"|(?P<cent>\d\d) ?(?:%"
     r"|per ?cent))"
 )
 _LARGE_RATIO = 0.5
@@ -202,12 +207,15 @@ _SIGNS = (
         ("enlarged cardiomediastinum",),
         ("mediastin",),
         alternatives(
-            rf"{_MEDIASTINUM}(?:,[^,]*,)? {_NORMAL_IS}(?:normal|wnl|nl|unremarkable|within normal|(?<=not )(?:widened"
+            rf"{_MEDIASTINUM}(?:,[^,]*,)? {_NORMAL_IS}(?:normal|wnl|nl|unremarkable"
+            rf"|within normal|(?<=not )(?:widened"
             rf"|enlarged|wide)|narrow|slim|slender|(?:back|returned|gone back|reverted) to {_USUAL}"
             r"|usual (?:width|size|contour))",
-            rf"mediastinum(?:,? (?:and )?(?:\w+ )?(?:hila|heart|trachea|bones|pleura|lungs))+ {_NORMAL_IS}"
+            rf"mediastinum(?:,? (?:and )?(?:\w+ )?(?:hila|heart|trachea|bones|pleura"
+            rf"|lungs))+ {_NORMAL_IS}"
             r"(?:normal|unremarkable|within normal)",
-            r"(?:normal|unremarkable) (?:(?:heart|cardiac|cardiac silhouette|hila|hilar|lungs|width of the"
+            r"(?:normal|unremarkable) (?:(?:heart|cardiac|cardiac silhouette|hila|hilar|lungs"
+            r"|width of the"
             r"|heart size|contours? of the|upper)(?:,| and|, and)? (?:the )?)*"
             r"(?:cardio)?mediastin(?:um|al)(?! (?:shift|mass|lymph))",
         ),

@@ -24,7 +24,7 @@ LABELS = (
 
 PRESENT, ABSENT, UNCERTAIN = 1, 0, -1
 UNTOLD = 2
-"""Never leaves the labeller: history, questions and earlier films, which a later word may settle."""
+"""Never leaves the labeller: history, questions, earlier films, which a later word may settle."""
 
 HEART = "heart"
 """Pseudo-label of a plain mention of the heart: carries size and change, states no finding."""

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from chexone_ray.metrics import report_denial as denial
+from chexone_ray.metrics import report_doubt as doubt
 from chexone_ray.metrics import report_modifiers as words
+from chexone_ray.metrics.report_patterns import holds
 from chexone_ray.metrics.report_phrases import (
     ABSENT,
     HEART,
@@ -16,7 +19,6 @@ from chexone_ray.metrics.report_phrases import (
     UNTOLD,
     Phrase,
 )
-from chexone_ray.metrics.report_words import holds
 
 Span = tuple[int, int]
 _ENLARGED = frozenset({"cardiomegaly", "enlarged cardiomediastinum", HEART})
@@ -45,7 +47,7 @@ def affirm(text: str) -> str:
         kept = match.group(match.lastgroup) if match.lastgroup else ""
         return kept.rjust(len(match.group()))
 
-    return words.AFFIRMED.sub(spaces, text)
+    return denial.AFFIRMED.sub(spaces, text)
 
 
 def clauses(text: str) -> list[Span]:
@@ -82,26 +84,26 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
     start, end = span
     clause = text[start:end]
     plain = steady(clause)
-    plain = blank(words.OF_NATURE, plain)
+    plain = blank(doubt.OF_NATURE, plain)
     if "nor" in plain or "none" in plain or "neither" in plain or "not one" in plain:
-        plain = blank(words.UNMOVED, plain)
-    after = list(words.UNCERTAIN_AFTER.finditer(plain))
-    before = list(words.UNCERTAIN_BEFORE.finditer(plain))
+        plain = blank(denial.UNMOVED, plain)
+    after = list(doubt.UNCERTAIN_AFTER.finditer(plain))
+    before = list(doubt.UNCERTAIN_BEFORE.finditer(plain))
     unsure = [match.end() for match in after]
-    unsure_words = [match.end() for match in words.UNCERTAIN_WORD.finditer(plain)]
+    unsure_words = [match.end() for match in doubt.UNCERTAIN_WORD.finditer(plain)]
     unsure_back = [match.start() for match in before]
     kept_open = []
     if before:
-        kept_open = [match.start() for match in words.NOT_EXCLUDED.finditer(plain)]
-        plain = blank(words.UNCERTAIN_BEFORE, plain)
+        kept_open = [match.start() for match in doubt.NOT_EXCLUDED.finditer(plain)]
+        plain = blank(doubt.UNCERTAIN_BEFORE, plain)
     if after:
-        plain = blank(words.UNCERTAIN_AFTER, plain)
-    negated = [match.end() for match in words.NEGATED_AFTER.finditer(plain)]
+        plain = blank(doubt.UNCERTAIN_AFTER, plain)
+    negated = [match.end() for match in denial.NEGATED_AFTER.finditer(plain)]
     but = words.EXCEPT.match(text[end : end + 20])
     negated_back = [
         (match.start(), "healed" in match.group())
-        for match in words.NEGATED_BEFORE.finditer(plain)
-        if not words.STILL_THERE.search(plain, match.end()) and not but
+        for match in denial.NEGATED_BEFORE.finditer(plain)
+        if not denial.STILL_THERE.search(plain, match.end()) and not but
     ]
     result: list[Phrase] = []
     for index, phrase in enumerate(inside):
@@ -127,11 +129,11 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
             any(at <= low and not words.FORWARD_STOP.search(clause, at, low) for at in unsure)
             or any(at <= low and not _parted(clause, at, low) for at in unsure_words)
             or any(high <= at <= reach for at in unsure_back)
-            or (phrase.label in _ENLARGED and words.PROJECTED.search(clause, high))
+            or (phrase.label in _ENLARGED and doubt.PROJECTED.search(clause, high))
         ):
             state = UNCERTAIN
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
-    if words.DOUBTED.search(clause):
+    if doubt.DOUBTED.search(clause):
         result = [replace(phrase, state=UNCERTAIN) for phrase in result]
     if not result or re.search(
         r"\b(?:no|not|without|neither|nor)\b", text[start : result[0].start]
@@ -166,10 +168,10 @@ def _alternatives(text: str, judged: list[Phrase]) -> list[Phrase]:
     for index in range(len(result) - 1, 0, -1):
         before, here = result[index - 1], result[index]
         gap = text[before.end : here.start]
-        linked = words.OR_LINK.match(gap)
+        linked = doubt.OR_LINK.match(gap)
         carried = here.state == UNCERTAIN and re.fullmatch(r",\s*(?:\w+ )?", gap)
         in_list = carried and any(
-            words.OR_LINK.match(text[a.end : b.start]) for a, b in pairwise(result[index:])
+            doubt.OR_LINK.match(text[a.end : b.start]) for a, b in pairwise(result[index:])
         )
         if (linked and before.state == here.state == PRESENT) or (in_list and before.state == 1):
             result[index - 1] = replace(before, state=UNCERTAIN)
@@ -206,12 +208,12 @@ def answered(clause: str, before: Phrase) -> Phrase:
     head = words.TOLD_HEAD.match(plain.lstrip())
     plain = plain.lstrip()[head.end() :] if head else plain
     points = bool(words.BACK.match(plain))
-    if words.STATUS_OPEN.match(plain) or (points and words.UNCERTAIN_BEFORE.search(plain)):
+    if words.STATUS_OPEN.match(plain) or (points and doubt.UNCERTAIN_BEFORE.search(plain)):
         return replace(before, state=UNCERTAIN)
-    plain = blank(words.UNCERTAIN_BEFORE, plain)
-    gone = words.NEGATED_BEFORE.search(plain) if points else words.STATUS.match(plain)
+    plain = blank(doubt.UNCERTAIN_BEFORE, plain)
+    gone = denial.NEGATED_BEFORE.search(plain) if points else words.STATUS.match(plain)
     neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
-    if (gone and not words.STILL_THERE.search(plain, gone.end())) or neither:
+    if (gone and not denial.STILL_THERE.search(plain, gone.end())) or neither:
         return replace(before, state=ABSENT)
     lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", clause)
     if words.STATUS_YES.match(clause) and (lasting or before.state in (UNCERTAIN, UNTOLD)):

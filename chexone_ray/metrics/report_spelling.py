@@ -9,25 +9,25 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_WORDS = frozenset(
-    """
-    pleural effusion effusions pneumothorax pneumothoraces haemothorax hemothorax hydrothorax
-    hydropneumothorax pneumonia pneumonias bronchopneumonia infection infiltrate infiltrates
-    opacity opacities opacification consolidation consolidations consolidated atelectasis
-    atelectases atelectatic collapse collapsed cardiomegaly cardiac cardiomediastinal mediastinum
-    mediastinal enlarged enlargement widened widening oedema congestion congested nodule nodules
-    nodular lesion lesions tumour fracture fractures fractured thickening plaque plaques
-    catheter catheters pacemaker pacemakers device devices endotracheal nasogastric tracheostomy
-    sternal silhouette costophrenic blunting blunted interstitial reticular airspace pulmonary
-    vascular haziness change changed changes unchanged interval evidence resolved resolution
-    cleared removed removal absent absence without negative possible possibly probable probably
-    likely suspected suspicious equivocal excluded exclude normal stable improved increased
-    decreased identified visible appreciated demonstrated
-    """.split()
-)
-_OTHERS = frozenset(
-    "hemithorax internal chance charge charged cleaned cleaved plural ascent devise enlarges legion".split()
-)
+_LIST = """
+absence absent airspace appreciated atelectases atelectasis atelectatic blunted blunting
+bronchopneumonia cardiac cardiomediastinal cardiomegaly catheter catheters change changed
+changes cleared collapse collapsed congested congestion consolidated consolidation
+consolidations costophrenic decreased demonstrated device devices effusion effusions
+endotracheal enlarged enlargement equivocal evidence exclude excluded fracture fractured
+fractures haemothorax haziness hemothorax hydropneumothorax hydrothorax identified improved
+increased infection infiltrate infiltrates interstitial interval lesion lesions likely
+mediastinal mediastinum nasogastric negative nodular nodule nodules normal oedema opacification
+opacities opacity pacemaker pacemakers plaque plaques pleural pneumonia pneumonias
+pneumothoraces pneumothorax possible possibly probable probably pulmonary removal removed
+resolution resolved reticular silhouette stable sternal suspected suspicious thickening
+tracheostomy tumour unchanged vascular visible widened widening without
+"""
+_WORDS = frozenset(_LIST.split())
+_OTHER_LIST = """
+ascent chance charge charged cleaned cleaved devise enlarges hemithorax internal legion plural
+"""
+_OTHERS = frozenset(_OTHER_LIST.split())
 """Words of their own, one slip away from one of `_WORDS`."""
 _LONG = re.compile(r"[a-z]{6,}")
 _CONTRACTED = re.compile(r"(?<=[a-z])n['\u2019]t\b")

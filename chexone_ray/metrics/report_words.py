@@ -7,65 +7,16 @@ words that act on findings are in `report_modifiers.py`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from chexone_ray.metrics.report_devices import DEVICES
+from chexone_ray.metrics.report_patterns import Row, alternatives
 from chexone_ray.metrics.report_phrases import HEART, ONE
-
-
-def alternatives(*patterns: str) -> re.Pattern[str]:
-    """Any of the patterns, between word boundaries."""
-    return re.compile(rf"\b(?:{'|'.join(patterns)})\b")
-
-
-def grouped(pattern: str) -> re.Pattern[str]:
-    r"""The pattern with its alternatives that begin with a word boundary in one group, `\b(?:a|b)`.
-
-    It tests the boundary once a place, not once an alternative: several times faster.
-    """
-    parts, depth, low, at = [], 0, 0, 0
-    while at < len(pattern):
-        char = pattern[at]
-        if char == "\\":
-            at += 1
-        elif char == "[":
-            at = pattern.index("]", at + 2)
-        elif char == "|" and depth == 0:
-            parts.append(pattern[low:at])
-            low = at + 1
-        depth += (char == "(") - (char == ")")
-        at += 1
-    parts.append(pattern[low:])
-    words = [part[2:] for part in parts if part.startswith(r"\b")]
-    return re.compile(
-        "|".join([rf"\b(?:{'|'.join(words)})", *(p for p in parts if p[:2] != r"\b")])
-    )
-
-
-def holds(text: str, stems: tuple[str, ...]) -> bool:
-    """True where the text has one of the stems: many times faster than a pattern."""
-    for stem in stems:  # noqa: SIM110 (any() of a generator takes three times as long)
-        if stem in text:
-            return True
-    return False
-
-
-@dataclass(frozen=True)
-class Row:
-    """Words for one label. A named group of the pattern that matches stands for the whole: what is
-    said before it ("the mediastinum is not", then "widened") acts on it."""
-
-    label: str
-    name: str
-    """The finer name, or empty."""
-    stems: tuple[str, ...]
-    """The pattern is tried only on texts that hold one of these."""
-    pattern: re.Pattern[str]
-
 
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
 _ANGLE = r"(?:costophrenic|cp|posterior|lateral|both|the) (?:angles?|sulc\w+|recess\w*|gutters?)"
 _NO_SCAR = (
-    r"(?!(?: \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w+|is|caused by) (?:\w+ ){0,3}?"
+    r"(?!(?: \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w+|is"
+    r"|caused by) (?:\w+ ){0,3}?"
     r"(?:thicken\w*|scar\w*|adhesions?|fibrosis|fat|peel|pleurisy|hyperinflation|emphysema))"
 )
 _CARDIAC = r"(?:silhouettes?|contours?|shadow|size|sizes)"
@@ -86,7 +37,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:widening|enlargement|broadening) of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
             r"(?:enlargement|widening|enlarged|large|wide) (?:of )?(?:the )?(?:heart|cardiac \w+)"
             r"(?:,|,? and|,? or|,? nor) (?:the )?(?P<too>mediastinum)",
-            r"(?:widens?|widening|broadens?|broadening) (?:the |an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:widens?|widening|broadens?|broadening) (?:the "
+            r"|an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
             rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?: +(?!normal)[\w-]+){{0,6}}? +"
             r"(?P<at>widened|wide|wider|enlarged|broad|broadened|large|larger|prominent)(?! range)",
         ),
@@ -110,11 +62,14 @@ MENTIONS: tuple[Row, ...] = (
         alternatives(
             r"(?:pleural |parapneumonic |subpulmonic )?effusions?",
             r"(?:pleural|fissural|subpulmonic) (?:fluid|collections?)",
-            r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along|around) (?:\w+ ){0,3}?"
+            r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along"
+            r"|around) (?:\w+ ){0,3}?"
             r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
             r"(?:pleural )?effs?",
-            r"fluid (?:\w+ ){1,2}?(?:in|into|along|within) (?:\w+ ){0,2}?(?:pleura|pleural|fissures?)",
-            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with|full of)"
+            r"fluid (?:\w+ ){1,2}?(?:in|into|along|within) (?:\w+ ){0,2}?(?:pleura|pleural"
+            r"|fissures?)",
+            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
+            r"|full of)"
             r" (?:\w+ ){0,2}?(?P<liquid>fluid|blood|pus)",
             r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<fluid2>fluid)",
             r"fluid (?:at|over|above) (?:the |both |either |an? )?(?:\w+ )?(?:bas[ei]s?|lung base)",
@@ -123,8 +78,10 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:hemo|haemo|hydro|pyo|chylo)thora\w+",
             r"(?P<fluid>hemo|haemo|hydro|pyo|chylo)[- ]?pneumothora\w+",
             r"empyema",
-            rf"(?:blunt|oblitera|efface)\w* (?:of )?(?:(?:the|both|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
-            rf"{_ANGLE} (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|obliterated|effaced){_NO_SCAR}",
+            rf"(?:blunt|oblitera|efface)\w* (?:of )?(?:(?:the|both"
+            rf"|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
+            rf"{_ANGLE} (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|obliterated"
+            rf"|effaced){_NO_SCAR}",
             rf"{_ANGLE} (?:blunting|effacement){_NO_SCAR}",
         ),
     ),
@@ -177,9 +134,11 @@ MENTIONS: tuple[Row, ...] = (
             r"opacit(?:y|ies)",
             r"opacs?",
             r"infilts?",
-            r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar|confluent"
+            r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar"
+            r"|confluent"
             r"|nodular) densit(?:y|ies)",
-            r"(?:increased|prominent|coarse|accentuated|heavy) (?:lung|pulmonary|bronchovascular) markings",
+            r"(?:increased|prominent|coarse|accentuated|heavy) (?:lung|pulmonary"
+            r"|bronchovascular) markings",
             r"opacifi\w+",
             r"infiltrat\w+",
             r"air-?\s?space (?:disease|shadow\w*|process\w*|chang\w+|filling|densit\w+)",
@@ -223,7 +182,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:super)?infections?",
             r"infectious process",
             r"pna",
-            r"infecti(?:ous|ve)(?: (?:\w+ )?(?:process\w*|focus|foci|etiology|infiltrates?|change))?",
+            r"infecti(?:ous|ve)(?: (?:\w+ )?(?:process\w*|focus|foci|etiology|infiltrates?"
+            r"|change))?",
             r"pneumonic(?: \w*chang\w+)?",
         ),
     ),
@@ -250,7 +210,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:hemo|haemo|hydro|pyo|chylo)-?(?P<at>pneumothora\w+)",
             r"pneumothora\w+",
             r"ptx",
-            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with|full of)"
+            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
+            r"|full of)"
             r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
             r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<air>air|gas)(?! fluid)",
             r"(?:air|gas) (?:\w+ )?(?:in|within|around) (?:\w+ ){0,2}?pleura",
@@ -264,12 +225,14 @@ MENTIONS: tuple[Row, ...] = (
         ("pleura", "fibrothorax", "plaque", "apical"),
         alternatives(
             r"(?:bi)?(?:pleural|apical|pleuroparenchymal|pleural[- ]based) (?:\w+ )?"
-            r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?|caps?)",
+            r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?"
+            r"|caps?)",
             r"fibrothorax",
             r"(?:thickening|scarring|calcification) of (?:the )?(?:\w+ )?pleura",
             rf"pleurae? (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
             r"(?:thickened|calcified|scarred) (?:\w+ )?pleura",
-            r"pleura(?:l|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"
+            r"pleura(?:l"
+            r"|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"
             r"(?<!interstitial )(?<!tracheal )(?<!fissural )(?P<thick>thickening)",
             r"(?<!aortic )(?<!atherosclerotic )(?<!coronary )plaques?",
         ),
@@ -286,151 +249,7 @@ MENTIONS: tuple[Row, ...] = (
             rf"{_BONE} (?:{_IS} )+(?:not )?(?P<at>broken|cracked)",
         ),
     ),
-    Row(
-        "support devices",
-        "pacemaker",
-        ("pac", "defib", "icd", "generator", "device"),
-        alternatives(
-            r"pacemakers?",
-            r"pacers?",
-            r"pacing (?:device|system|leads?|wires?|electrodes?)",
-            r"(?:cardiac )?(?:cardioverter[- ])?defibrillators?",
-            r"a?icds?",
-            r"pulse generator",
-            r"cardiac device",
-            r"ppm",
-        ),
-    ),
-    Row(
-        "support devices",
-        "chest tube",
-        ("chest", "drain", "thoracostomy", "pigtail", "intercostal"),
-        alternatives(
-            r"(?:chest|thoracostomy|pleural|intercostal|thoracic|mediastinal) "
-            r"(?:tubes?|drain(?:s|age tubes?)?)",
-            r"tube thoracostomy",
-            r"pigtail\w*(?: (?:drains?|catheters?))?",
-            r"drains?(?! (?:into|to))",
-        ),
-    ),
-    Row(
-        "support devices",
-        "tube",
-        ("tube", "ett", "ngt", "ogt", "cannula", "tracheostomy", "intubat", "dobhoff", "nett"),
-        alternatives(
-            r"(?:(?:endotracheal|tracheostomy|nasogastric|orogastric|enteric|feeding|dobhoff"
-            r"|et|ng|og|gastric|drainage|gastrostomy|nasojejunal|tracheal|sump) )?tubes?",
-            r"ett",
-            r"ngt",
-            r"ogt",
-            r"dobhoff",
-            r"tracheostomy(?: cannula)?",
-            r"(?:tracheal )?cannulae?s?",
-            r"(?<!was )intubated",
-        ),
-    ),
-    Row(
-        "support devices",
-        "line",
-        (
-            "line",
-            "picc",
-            "cathet",
-            "port",
-            "swan",
-            "cvc",
-            "cvl",
-            "hickman",
-            "permcath",
-            "sheath",
-            "venous access",
-            "guide",
-            "vascath",
-            "introducer",
-            "mediport",
-            "broviac",
-        ),
-        alternatives(
-            r"(?:(?:central|venous|jugular|subclavian|arterial|dialysis|picc|iv|ij|midline|hickman"
-            r"|femoral|pa|monitoring|support) )+lines?",
-            r"piccs?",
-            r"lines and tubes",
-            r"(?:(?!(?:no|not|without|nor|or|and|any|neither|with|possible)\b)\w+ )?catheters?",
-            r"guide-?wires?",
-            r"(?<=a )ports?|(?<=the )ports?|(?<=right )ports?|(?<=left )ports?",
-            r"port-?\s?a-?\s?cath",
-            r"portacath",
-            r"mediport",
-            r"(?:chest|infusion|venous|implanted|implantable) ports?",
-            r"swan-ganz",
-            r"cv[cl]s?",
-            r"lines?(?= (?:tips?|ends?|terminat\w+|in place|in situ|in (?:good|satisfactory)|remains?"
-            r"|has been|was|stays?|reach\w*|does not reach|went|removed|out|unchanged)\b)",
-            r"(?<=the )line(?! (?:of|over|at|along|parallel|is a|seen|in the|between)\b)",
-            r"hickman",
-            r"broviac",
-            r"perm-?cath",
-            r"vas-?cath",
-            r"central venous access",
-            r"(?:introducer )?sheaths?",
-            r"(?<!pleural )(?<!kerley )(?<!kerley a )(?<!kerley b )(?<!septal )(?<!fracture )"
-            r"(?<!paraspinal )(?<!junction )(?<!stripe )(?<!fissure )(?<!interstitial )"
-            r"(?<!linear )(?<!b )lines(?! of\b)",
-        ),
-    ),
-    Row(
-        "support devices",
-        "device",
-        (
-            "device",
-            "wire",
-            "hardware",
-            "valve",
-            "stent",
-            "pump",
-            "iabp",
-            "lvad",
-            "ecmo",
-            "tav",
-            "impella",
-            "electrode",
-            "recorder",
-            "stimulator",
-            "lead",
-            "sternotomy",
-            "cerclage",
-            "apparatus",
-            "prosthe",
-            "shunt",
-        ),
-        alternatives(
-            r"(?:life[- ])?support (?:and monitoring )?(?:devices?|apparatus)",
-            r"(?:medical|monitoring|assist|implanted|implantable|indwelling|ventricular|foreign) "
-            r"(?:\w+ )?devices?",
-            r"(?:(?:sternal|sternotomy|cerclage|pacing|median) )+wires?",
-            r"(?<!guide )(?<!guide-)wires",
-            r"hardware",
-            r"devices?",
-            r"(?:prosthetic|mechanical|artificial|replaced|bioprosthetic|metallic) "
-            r"(?:(?:heart|cardiac|aortic|mitral|tricuspid) )?valves?",
-            r"(?:(?:aortic|mitral|tricuspid|heart) )?valve (?:replacements?|prosthes[ie]s|ring"
-            r"|repair)",
-            r"(?:valvular|valve|cardiac) prosthes[ie]s",
-            r"stents?",
-            r"(?:vp|ventriculo-?peritoneal) shunt",
-            r"(?:intra-?aortic )?(?:balloon )?pumps?",
-            r"iabp",
-            r"lvad",
-            r"(?:tavr|tavi)",
-            r"ecmo",
-            r"impella",
-            r"electrodes?",
-            r"(?:loop|event) recorder",
-            r"(?:nerve |vagal |vagus )?stimulator",
-            r"(?:cardiac |ecg |ekg |pacer )?leads",
-            r"(?:pacemaker |pacer |icd |pacing )?lead(?= (?:tips?|fragment|ends?|projects?|fractures?)\b)",
-        ),
-    ),
+    *DEVICES,
     Row(
         HEART,
         "",
@@ -446,49 +265,9 @@ MENTIONS: tuple[Row, ...] = (
         "",
         (" one",),
         re.compile(
-            r"\b(?:(?:the|an?|another)(?: (?!no\b|this\b|that\b|each\b|any\b|every\b)[\w-]+){0,3}|has"
+            r"\b(?:(?:the|an?|another)(?: (?!no\b|this\b|that\b|each\b|any\b"
+            r"|every\b)[\w-]+){0,3}|has"
             r"|have|had|shows?) (?:ones|one(?! (?:of|side|lung|lobe|film|at|view|and)\b))\b"
         ),
     ),
 )
-
-TRAPS = grouped(
-    r"\bpericardial (?:effusions?|fluid|thickening|calcification\w*)|\bpleural lines?\b"
-    r"|\b(?:joint|knee|shoulder|hip|elbow|glenohumeral|middle ear) effusions?(?: of the \w+)?"
-    r"|\beffusion (?:of|in) the (?:\w+ )?(?:shoulder|knee|hip|elbow|joint)"
-    r"|\b(?:soft[- ]tissues?|subcutaneous|chest[- ]wall|ankle|leg|peripheral|facial|skin|cutaneous"
-    r"|periorbital|laryngeal|marrow|bone marrow|lower extremity|pedal|cerebral|pitting) (?:o?edema"
-    r"|mass\w*|infection\w*|nodul\w+|lesions?|tumou?rs?|metasta\w+|congestion|fluid|swelling)"
-    r"|\bo?edema (?:of|in) the (?:\w+ )?(?:soft|skin|chest wall|neck|legs?|ankles?|arms?|face|larynx)"
-    r"|\b(?:breast|mediastinal|thyroid|adrenal|abdominal|hepatic|liver|renal|splenic|neck|axillary"
-    r"|pancreatic|thymic|body|muscle|cardiac|gastric|bon[ey]|osseous|rib|lytic|sclerotic|skeletal|skin"
-    r"|vertebral|spinal|oesophageal|esophageal|cutaneous|bowel|brain|ovarian|atrial|paraspinal"
-    r"|intracardiac)(?: (?!and|or|nor|no)\w+)? (?:mass\w*|nodul\w+|lesions?|tumou?rs?|metasta\w+|cancers?"
-    r"|carcinomas?|neoplasms?|infections?|granulomas?|malignanc\w+)"
-    r"|\b(?:mass|lump|nodule|tumou?r|lesion|cancer|carcinoma) (?:of|in) (?:the |her |his )?"
-    r"(?:(?:left|right|anterior|posterior) )?(?:breast|mediastin\w+|thyroid|liver|neck|spine|bones?"
-    r"|chest wall|skin|axilla|adrenal\w*|kidney|stomach|thymus)"
-    r"|\b(?:mass|masses|lesions?) effect\b|\bmuscle mass\b|\bbody mass\b"
-    r"|\b(?:phantom|pseudo|vanishing)[- ]?tumou?rs?|\bpseudo(?:mass|nodule|tumou?r|fracture"
-    r"|pneumothorax)\b|\blymph nodes?\b"
-    r"|\b(?:wound|urinary|urinary tract|skin|line|bone|joint|ear|viral|fungal)[- ]infections?"
-    r"|\b(?:fractur\w+|broken|break)(?= (?:(?!and\b|or\b|with\b|but\b|near\b|by\b)\w+ ){0,4}?"
-    r"(?:wires?|leads?|catheters?|tubes?|sutures?|screws?|plates?|stents?)\b)"
-    r"|(?<=lead is )(?:fractured|broken)|(?<=leads are )(?:fractured|broken)"
-    r"|(?<=catheter is )(?:fractured|broken)|(?<=lead has )(?:fractured|broken)"
-    r"|(?<=wire )fractur\w+|(?<=wires )fractur\w+|(?<=lead )fractur\w+|(?<=catheter )fractur\w+"
-    r"|(?<=hardware )fractur\w+|(?<=wire is )(?:fractured|broken)|(?<=wires are )(?:fractured|broken)"
-    r"|(?<=wire has )fractured"
-    r"|\b(?:vertebra\w*|tracheal|airway|bronchial|vertebral(?: \w+)?|circulatory|nasal) "
-    r"(?:collapse|congestion)|\bcollapse of (?:the )?(?:\w+ )?(?:vertebra\w*|trachea|t\d+|l\d+)"
-    r"|\bcollapsed (?:vertebra\w*|trachea)"
-    r"|\bcollapsed \w+ vertebra|\bnodular (?:liver|spleen|thyroid|goit\w+|contour|diaphragm)"
-    r"|\b(?:formerly|previously|once|earlier) (?:wide\w*|enlarged|large|dilated)\b"
-    r"|\b(?:enlarged|wide|widened|large|dilated) (?:before|previously|earlier|yesterday)\b"
-    r"|\b(?:right|left) heart border|\bpericardi\w+"
-    r"|\b(?:heart|cardiac) (?:monitor\w*|surgery|rhythm|arrest|rate|sounds?|disease|apex)"
-    r"|\bof (?:this|that) kind\b|\bx-?ray tube\b|\btube (?:voltage|current)\b|\btube shift\b"
-    r"|\bnot only\b|\btubes? of\b"
-    r"|\b(?:nipples?|skin|ecg|ekg|external|oxygen) (?:shadows?|markers?|tubing)\b"
-)
-"""Text in which a word of `MENTIONS` does not speak of the finding, or not of the chest."""

@@ -76,7 +76,7 @@ def score(lines: Iterable[Line], of: Callable[[Pair], bool] = lambda pair: True)
 
 
 def breakdown(lines: list[Line]) -> Mapping[str, Score]:
-    """Scores over all pairs, the positives, each state, each label and each topic, in that order."""
+    """Scores over all pairs, the positives, each state, each label, each topic."""
     scores = {"all": score(lines), "positives": score(lines, lambda pair: pair[1] == PRESENT)}
     for name, state in (("present", 1), ("denied", 0), ("uncertain", -1)):
         scores[f"state {name}"] = score(lines, lambda pair, state=state: pair[1] == state)
