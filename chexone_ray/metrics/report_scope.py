@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from chexone_ray.metrics import report_denial as denial
@@ -79,67 +79,93 @@ def untold(text: str, spans: Sequence[Span]) -> list[Span]:
     return found
 
 
+@dataclass(frozen=True)
+class _Signs:
+    """Where in a clause the words stand that act on findings: ends of those that act on what
+    follows, starts of those that act on what precedes."""
+
+    clause: str
+    plain: str
+    """The clause without change, doubt and words of cause; a denial is looked for in it."""
+    denied: list[int]
+    denied_back: list[tuple[int, bool]]
+    """With True where the word is "healed", which denies no fracture."""
+    unsure: list[int]
+    unsure_word: list[int]
+    unsure_back: list[int]
+    not_excluded: list[int]
+
+
 def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
     """The phrases of one clause with their states. Change words ("no change in") do not negate."""
     start, end = span
-    clause = text[start:end]
-    plain = steady(clause)
-    plain = blank(doubt.OF_NATURE, plain)
+    signs = _signs(text[start:end], text[end : end + 20])
+    result: list[Phrase] = []
+    for index, phrase in enumerate(inside):
+        reach = _reach(signs.clause, inside[index:], start)
+        # "Without consolidation the opacity is": the second noun is no member of a list.
+        gap = text[inside[index - 1].end : phrase.start] if index else ""
+        listed = not re.match(r"\s+(?:the|this|these)\s", gap)
+        state = _state(signs, phrase, (phrase.start - start, phrase.end - start), reach, listed)
+        result.append(phrase if state == phrase.state else replace(phrase, state=state))
+    if doubt.DOUBTED.search(signs.clause):
+        result = [replace(phrase, state=UNCERTAIN) for phrase in result]
+    ahead = text[start : result[0].start] if result else ""
+    if re.search(r"\b(?:no|not|without|neither|nor)\b", ahead):
+        return result
+    return _alternatives(text, result)
+
+
+def _signs(clause: str, following: str) -> _Signs:
+    plain = blank(doubt.OF_NATURE, steady(clause))
     if "nor" in plain or "none" in plain or "neither" in plain or "not one" in plain:
         plain = blank(denial.UNMOVED, plain)
-    after = list(doubt.UNCERTAIN_AFTER.finditer(plain))
-    before = list(doubt.UNCERTAIN_BEFORE.finditer(plain))
-    unsure = [match.end() for match in after]
-    unsure_words = [match.end() for match in doubt.UNCERTAIN_WORD.finditer(plain)]
-    unsure_back = [match.start() for match in before]
-    kept_open = []
+    after = [match.end() for match in doubt.UNCERTAIN_AFTER.finditer(plain)]
+    before = [match.start() for match in doubt.UNCERTAIN_BEFORE.finditer(plain)]
+    word = [match.end() for match in doubt.UNCERTAIN_WORD.finditer(plain)]
+    not_excluded = []
     if before:
-        kept_open = [match.start() for match in doubt.NOT_EXCLUDED.finditer(plain)]
+        not_excluded = [match.start() for match in doubt.NOT_EXCLUDED.finditer(plain)]
         plain = blank(doubt.UNCERTAIN_BEFORE, plain)
     if after:
         plain = blank(doubt.UNCERTAIN_AFTER, plain)
-    negated = [match.end() for match in denial.NEGATED_AFTER.finditer(plain)]
-    but = words.EXCEPT.match(text[end : end + 20])
-    negated_back = [
-        (match.start(), "healed" in match.group())
-        for match in denial.NEGATED_BEFORE.finditer(plain)
-        if not denial.STILL_THERE.search(plain, match.end()) and not but
-    ]
-    result: list[Phrase] = []
-    for index, phrase in enumerate(inside):
-        low, high = phrase.start - start, phrase.end - start
-        reach = _reach(clause, inside[index:], start)
-        # "Without consolidation the opacity is": the second noun is no member of a list.
-        gap = clause[inside[index - 1].end - start : low] if index else ""
-        fresh = re.match(r"\s+(?:the|this|these)\s", gap)
-        state = PRESENT
-        if any(high <= at <= reach for at in kept_open):
-            state = UNCERTAIN
-        elif any(
-            high <= at <= reach and not (healed and phrase.label == "fracture")
-            for at, healed in negated_back
-        ) or any(
-            at <= low and not words.FORWARD_STOP.search(plain, at, low) and not fresh
-            for at in negated
-        ):
-            state = ABSENT
-        elif words.CONFIRMED.search(clause, high, reach):
-            state = PRESENT
-        elif (
-            any(at <= low and not words.FORWARD_STOP.search(clause, at, low) for at in unsure)
-            or any(at <= low and not _parted(clause, at, low) for at in unsure_words)
-            or any(high <= at <= reach for at in unsure_back)
-            or (phrase.label in _ENLARGED and doubt.PROJECTED.search(clause, high))
-        ):
-            state = UNCERTAIN
-        result.append(phrase if state == phrase.state else replace(phrase, state=state))
-    if doubt.DOUBTED.search(clause):
-        result = [replace(phrase, state=UNCERTAIN) for phrase in result]
-    if not result or re.search(
-        r"\b(?:no|not|without|neither|nor)\b", text[start : result[0].start]
+    denied = [match.end() for match in denial.NEGATED_AFTER.finditer(plain)]
+    denied_back = []
+    if not words.EXCEPT.match(following):
+        denied_back = [
+            (match.start(), "healed" in match.group())
+            for match in denial.NEGATED_BEFORE.finditer(plain)
+            if not denial.STILL_THERE.search(plain, match.end())
+        ]
+    return _Signs(clause, plain, denied, denied_back, after, word, before, not_excluded)
+
+
+def _state(signs: _Signs, phrase: Phrase, at: Span, reach: int, listed: bool) -> int:
+    """The state of one phrase that stands at `at` in its clause."""
+    low, high = at
+    clause = signs.clause
+
+    def behind(starts: Sequence[int]) -> bool:
+        return any(high <= start <= reach for start in starts)
+
+    healing = phrase.label != "fracture"
+    if behind(signs.not_excluded):
+        return UNCERTAIN
+    if behind([start for start, healed in signs.denied_back if healing or not healed]):
+        return ABSENT
+    if listed and any(
+        end <= low and not words.FORWARD_STOP.search(signs.plain, end, low) for end in signs.denied
     ):
-        return result
-    return _alternatives(text, result)
+        return ABSENT
+    if words.CONFIRMED.search(clause, high, reach):
+        return PRESENT
+    unsure = (
+        any(end <= low and not words.FORWARD_STOP.search(clause, end, low) for end in signs.unsure)
+        or any(end <= low and not _parted(clause, end, low) for end in signs.unsure_word)
+        or behind(signs.unsure_back)
+        or (phrase.label in _ENLARGED and doubt.PROJECTED.search(clause, high))
+    )
+    return UNCERTAIN if unsure else PRESENT
 
 
 def _parted(clause: str, at: int, low: int) -> bool:

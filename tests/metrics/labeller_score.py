@@ -75,13 +75,21 @@ def score(lines: Iterable[Line], of: Callable[[Pair], bool] = lambda pair: True)
     return Score(right, num_said, num_gold)
 
 
+def _of_state(state: int) -> Callable[[Pair], bool]:
+    return lambda pair: pair[1] == state
+
+
+def _of_label(label: str) -> Callable[[Pair], bool]:
+    return lambda pair: pair[0] == label
+
+
 def breakdown(lines: list[Line]) -> Mapping[str, Score]:
     """Scores over all pairs, the positives, each state, each label, each topic."""
-    scores = {"all": score(lines), "positives": score(lines, lambda pair: pair[1] == PRESENT)}
+    scores = {"all": score(lines), "positives": score(lines, _of_state(PRESENT))}
     for name, state in (("present", 1), ("denied", 0), ("uncertain", -1)):
-        scores[f"state {name}"] = score(lines, lambda pair, state=state: pair[1] == state)
+        scores[f"state {name}"] = score(lines, _of_state(state))
     for label in LABELS:
-        scores[f"label {label}"] = score(lines, lambda pair, label=label: pair[0] == label)
+        scores[f"label {label}"] = score(lines, _of_label(label))
     for topic in Counter(line.topic for line in lines):
         scores[f"topic {topic}"] = score([line for line in lines if line.topic == topic])
     return scores
