@@ -216,6 +216,8 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
     found = _find_mentions(masked)
     judged_text = masked
     for low, high in past:
+        # What stands behind the last finding of a stretch may still tell of this film.
+        high = max((phrase.end for phrase in found if low <= phrase.start < high), default=high)
         judged_text = judged_text[:low] + " " * (high - low) + judged_text[high:]
     result: list[Phrase] = []
     for span in spans:

@@ -69,7 +69,7 @@ AFFIRMED = grouped(
     r"|noted|there|shown|evident)\b|\b(?:previously|formerly) (?:absent|unseen|not \w+)\b"
     r"|\babsent (?:on|from) the (?:earlier|previous|prior|last|old|first)\b"
     rf"|\b(?P<tip>(?:tip|end|course|position|side-?\s?hole|termination)s?\b(?: of [^.;,]*?)? ?)"
-    rf"(?:is not|are not|was not|cannot be|can not be|not|is|are) (?:\w+ly )?(?:{SEEN}|included"
+    rf"(?:is not|is no longer|are not|was not|cannot be|can not be|not|is|are) (?:\w+ly )?(?:{SEEN}|included"
     rf"|traced)\b"
     r"|\bnot (?:\w+ ){1,2}?never\b|\bno \w+ to the contrary\b"
     r"|\bnot only\b|\bnot just\b|\bnot merely\b|\bnot (?:\w+ ){0,2}?fail(?:ed)? to\b|\bnot no\b"

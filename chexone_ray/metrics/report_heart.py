@@ -212,7 +212,7 @@ _SIGNS = (
             rf"|enlarged|wide)|narrow|slim|slender|(?:back|returned|gone back|reverted) to {_USUAL}"
             r"|usual (?:width|size|contour))",
             rf"mediastinum(?:,? (?:and )?(?:\w+ )?(?:hila|heart|trachea|bones|pleura"
-            rf"|lungs))+ {_NORMAL_IS}"
+            rf"|lungs))*:? {_NORMAL_IS}"
             r"(?:normal|unremarkable|within normal)",
             r"(?:normal|unremarkable) (?:(?:heart|cardiac|cardiac silhouette|hila|hilar|lungs"
             r"|width of the"
