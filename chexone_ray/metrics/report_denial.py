@@ -10,7 +10,10 @@ import re
 from chexone_ray.metrics.report_patterns import grouped
 
 SEEN = (
-    r"(?:seen|visible|present|evident|identified|demonstrated|apparent|show[ns]?|detected|there"
+    r"(?:borne out|substantiated|supported|proven|established|documented|recorded|registered|reported"
+    r"|traceable|disclosed|uncovered|spotted|picked up|\w*(?:nis|guish|tect|cern|tifi|strat?)[ai]ble|to be (?:had|found)"
+    r"|among the findings|part of the picture|an issue|a problem|in view|at hand|tenable|elicited|met with"
+    r"|in question here|on display|located|seen|visible|present|evident|identified|demonstrated|apparent|show[ns]?|detected|there"
     r"|appreciated|found|noted|observed|discern\w*|recogni[sz]\w+|made out|confirmed|depicted"
     r"|visuali[sz]ed|in evidence|perceive\w*|perceptible|revealed|displayed|suspected|suggested"
     r"|encountered|delineated|convincing|definite|obvious|a feature|on view|any more|anywhere"
@@ -153,7 +156,7 @@ NEGATED_BEFORE = grouped(
     r"(?<!mostly )(?<!mainly )(?<!wholly )(?<!not fully )(?<!not completely )(?<!not entirely )"
     r"(?<!never )(?<!substantially )(?<!essentially )"
     r"\b(?:resolved|cleared|disappeared|vanished|melted away|dissolved|subsided|gone away|gone"
-    r"|dissipated|evaporated|given way|faded|absorbed|re-?absorbed|healed without trace)\b"
+    r"|dissipated|dispersed|departed|receded completely|ceased|evaporated|given way|faded|absorbed|re-?absorbed|healed without trace)\b"
     r"(?! (?:partially|partly|incompletely|in part|to some extent|back|into|from the right|up to"
     r"|except|apart|on the (?:left|right)[\w ]* (?:remains?|persists?|but)))"
     r"|\b(?:has|have|had|was|were|been|is|are|now|since|being|all|both)(?: \w+ly)? (?:removed"

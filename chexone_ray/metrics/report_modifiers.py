@@ -132,7 +132,9 @@ _QUALIFIER = (
 )
 CHANGE = re.compile(
     rf"(?P<same>\b(?:no|not|without|nor|never)(?: {_QUALIFIER})* "
-    r"(?:chang\w+|improv\w+|increas\w+|decreas\w+|worsen\w+|progress\w+|differen\w+)"
+    r"(?:chang\w+|improv\w+|increas\w+|decreas\w+|worsen\w+|progress\w+|differen\w+"
+    r"|clearing|clearance|resolution|regression|growth|reduction|shrinkage|healing|deterioration"
+    r"|expansion|tendency to|signs? of (?:clearing|resol\w+|improvement|regress\w+|healing|progress\w*|growth))"
     r"|\b(?:no|not|neither|nor) (?:\w+ly )?(?:larger|smaller|better|worse|bigger|denser|wider)\b"
     r"|\bnothing new (?:in|about|regarding)\b|\b(?:not|neither|nor|never) (?:\w+ )?(?:grown|shrunk"
     r"|altered|moved|regressed)\b|\bunchanged\b|\bstabl[ey]\b|\bsimilar\b|\bthe same\b"
