@@ -44,6 +44,9 @@ _ENLARGED = alternatives(
     r"|increased)",
     r"(?:large|big|dilated|bulky|massive|huge) (?:heart|cardiac)",
     r"increased (?:in )?(?:size|ratio|cardiac)",
+    r"(?:exceeds?|exceeding|more than|over"
+    r"|greater than) (?:\w+ )?half (?:of )?(?:the )?(?:\w+ )?(?:chest|thorax|thoracic|width"
+    r"|diameter)",
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(

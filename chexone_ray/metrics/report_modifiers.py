@@ -24,7 +24,8 @@ HISTORY = grouped(
     r" )(?<!entirely )"
     rf"\b(?:evaluate|assess|query|rule out|r/o|ro"
     rf"|clinical question) (?:for )?{_TO_STOP}"
-    r"|\b(?:checking|screening|searching|looking|work-?up|worry|clinical (?:suspicion|concern|correlation)"
+    r"|\b(?:checking|screening|searching|looking|work-?up|worry|clinical (?:suspicion|concern"
+    r"|correlation)"
     rf"|worried) (?:for|of|about) {_TO_STOP}"
     r"|(?<!possible )(?<!difficult )(?<!hard )(?<!able )(?<!failed )(?<!fails )(?<!fail"
     r" )(?<!enough )"
@@ -41,7 +42,8 @@ HISTORY = grouped(
     r"|assessment) (?:film )?(?:of|for|after)"
     rf" {_TO_STOP}"
     r"|\b(?:year-?\s?old|y/?o|patient|man|woman|male|female|boy|girl|child|smoker|gentleman|lady)\b"
-    rf"[\w ]*? (?:with|has had|has known|has a history of|had|after|following|known to have) {_TO_STOP}"
+    rf"[\w ]*? (?:with|has had|has known|has a history of|had|after|following"
+    rf"|known to have) {_TO_STOP}"
     r"|\b(?:repeat|follow-?up|further|additional|dedicated|later|next) (?:chest )?(?:film|ct|x-?ray"
     r"|radiograph|imaging|study|views?|exam\w*)\b[^.;]*?(?:advised|suggested|recommended|required"
     r"|needed|warranted|useful|helpful|indicated|planned|proposed|would help|may help)\b"
@@ -95,7 +97,9 @@ EARLIER = grouped(
     r"|\bin (?:january|february|march|april|may|june|july"
     r"|august|september|october|november|december)\b|\blast (?:year|winter"
     r"|summer|spring|autumn)\b|\bas a child\b|\bclinically\b|\b(?:he|she) (?:had|has had|came|fell"
-    r"|presents)\b|\b(?:fell|fall) (?:from|off|down)\b|\bhad been\b|\bused to (?:be|have|show)\b"
+    r"|presents)\b|\b(?:fell|fall) (?:from|off|down)\b|\bhad been\b|\b(?:initially|originally"
+    r"|on admission|on arrival|at the outset)\b|\byesterday there (?:was|were)\b|\bused to (?:be"
+    r"|have|show)\b"
     r"|\bonce (?:was|were|had|there|held|showed)\b"
     r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case)\b"
 )
@@ -134,11 +138,13 @@ CHANGE = re.compile(
     rf"(?P<same>\b(?:no|not|without|nor|never)(?: {_QUALIFIER})* "
     r"(?:chang\w+|improv\w+|increas\w+|decreas\w+|worsen\w+|progress\w+|differen\w+"
     r"|clearing|clearance|resolution|regression|growth|reduction|shrinkage|healing|deterioration"
-    r"|expansion|tendency to|signs? of (?:clearing|resol\w+|improvement|regress\w+|healing|progress\w*|growth))"
+    r"|expansion|tendency to|signs? of (?:clearing|resol\w+|improvement|regress\w+|healing"
+    r"|progress\w*|growth))"
     r"|\b(?:no|not|neither|nor) (?:\w+ly )?(?:larger|smaller|better|worse|bigger|denser|wider)\b"
     r"|\bnothing new (?:in|about|regarding)\b|\b(?:not|neither|nor|never) (?:\w+ )?(?:grown|shrunk"
     r"|altered|moved|regressed)\b|\bunchanged\b|\bstabl[ey]\b|\bsimilar\b|\bthe same\b"
-    r"|\bas before\b|\bconstant\b"
+    r"|\bas before\b|\bconstant\b|\bstatic\b|\bsteady\b|\bidentical\b|\bno different\b|\b(?:has"
+    r"|have) not (?:budged|altered)\b"
     r"|\bpersist\w*|\bunaltered\b|\bequal\b)"
     r"|(?P<better>\bimprov\w+|\bdecreas\w+|\bsmaller\b|\breduc\w+|\bresol\w+|\bclear(?:ed|ing)\b"
     r"|\bless\b|\bregress\w+|\bno longer\b|\bshrunk\b|\bshrinking\b|\bdiminish\w*|\blessen\w*"
@@ -148,9 +154,9 @@ CHANGE = re.compile(
     r"|\bmore (?:extensive|pronounced|prominent|marked|conspicuous|dense|severe)\b|\bdenser\b"
     r"|\b(?:has|have) enlarged\b|\bdeteriorat\w+)"
 )
-_STEMS = """chang new stabl same before clear increas decreas improv larger small less worse more
+_STEMS = """expansion tendency sign of reduction chang new stabl same before clear increas decreas improv larger small less worse more
 progress resol persist simil differen constant unalter equal reduc regress longer shr dimin disapp
-bigger develop grow dens enlarg deterior altered moved better wider"""
+bigger develop static steady identical budged clearing regression growth healing shrink grow dens enlarg deterior altered moved better wider"""
 CHANGE_STEMS = tuple(_STEMS.split())
 """Each match of `CHANGE` holds one of these."""
 GENERIC_CHANGE = re.compile(
@@ -215,6 +221,7 @@ FORWARD_STOP = re.compile(
 """A denial or doubt before it does not reach what follows it."""
 BACK = re.compile(
     r"^\W*(?:(?:and|but|then|now|today|currently|since then|meanwhile|on this film|here"
+    r"|there (?:is|are)"
     r"|on today's film)"
     r",? )*(?:it|this|these|they|both|those|that|each|either|neither|none|all|such|the (?:former"
     r"|finding|appearance|abnormality|same)s?|which)\b"

@@ -47,6 +47,11 @@ TRAPS = grouped(
     r"|\b(?:right|left) heart border|\bpericardi\w+"
     r"|\b(?:heart|cardiac) (?:monitor\w*|surgery|rhythm|arrest|rate|sounds?|disease|apex)"
     r"|\bof (?:this|that) kind\b|\bx-?ray tube\b|\btube (?:voltage|current)\b|\btube shift\b"
+    r"|\b(?:breast|silicone|dental|cochlear|hip|shoulder) implants?\b"
+    r"|\b(?:gastric|stomach|bowel|abdominal|ascitic|spinal|amniotic|bulla\w*|cavity) fluid\b"
+    r"|\bfluid (?:\w+ )?(?:in|within) (?:the )?(?:\w+ )?(?:stomach|bowel|abdomen|oesophagus"
+    r"|esophagus|bulla\w*"
+    r"|cavity|hernia|cyst|pericard\w+|soft tissues?|peritone\w+)"
     r"|\bnot only\b|\btubes? of\b"
     r"|\b(?:nipples?|skin|ecg|ekg|external|oxygen) (?:shadows?|markers?|tubing)\b"
 )

@@ -33,25 +33,31 @@ MENTIONS: tuple[Row, ...] = (
         ("mediastin",),
         alternatives(
             r"(?:widened|wide|enlarged|broad(?:ened)?|prominent) (?:\w+ )?(?:cardio)?mediastin\w+",
-            r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement)",
+            r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement|broadening"
+            r"|expansion)",
             r"(?:widening|enlargement|broadening) of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
             r"(?:enlargement|widening|enlarged|large|wide) (?:of )?(?:the )?(?:heart|cardiac \w+)"
             r"(?:,|,? and|,? or|,? nor) (?:the )?(?P<too>mediastinum)",
             r"(?:widens?|widening|broadens?|broadening) (?:the "
             r"|an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
             rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?: +(?!normal)[\w-]+){{0,6}}? +"
-            r"(?P<at>widened|wide|wider|enlarged|broad|broadened|large|larger|prominent)(?! range)",
+            r"(?P<at>widened|wide|wider|widens|enlarged|enlarging|broad|broadened|broader|large"
+            r"|larger"
+            r"|prominent|expanded|bulky)(?! range)",
         ),
     ),
     Row(
         "cardiomegaly",
         "",
-        ("cardiomeg", "enlarge", "heart", "cm"),
+        ("cardiomeg", "enlarge", "heart", "cm", "cardiac"),
         alternatives(
             r"cardiomeg\w*",
             r"(?<!\d)(?<!\d )(?<!few )(?<!some )(?<!several )(?<!in )(?<!per )cm(?=\W*$|[,;]| w)",
             r"(?:cardiac|heart)(?: and mediastinal)? enlargement",
-            r"(?:big|large|enlarged) heart",
+            r"(?:big|large|enlarged|dilated) heart",
+            r"(?:cardiac|heart) (?:dilata?tion|hypertrophy)",
+            r"(?:dilata?tion|enlargement|widening) of (?:the )?(?:heart|cardiac (?:silhouette"
+            r"|shadow|contour))",
             r"enlarge(?:d|ment of the) (?:heart|cardiac (?:silhouette|contour|shadow))",
         ),
     ),
@@ -78,6 +84,10 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:hemo|haemo|hydro|pyo|chylo)thora\w+",
             r"(?P<fluid>hemo|haemo|hydro|pyo|chylo)[- ]?pneumothora\w+",
             r"empyema",
+            r"(?<!air-)(?<!air )(?<!air/)fluid(?! (?:overload|levels?|balance|status|intake"
+            r"|filled))(?!-)",
+            r"ha?ematothora\w+",
+            r"blood in (?:the )?(?:\w+ )?(?:pleura\w*|chest|hemithorax|thorax)",
             rf"(?:blunt|oblitera|efface)\w* (?:of )?(?:(?:the|both"
             rf"|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
             rf"{_ANGLE} (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|obliterated"
@@ -100,13 +110,31 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "lung lesion",
         "lesion",
-        ("lesion", "umo", "neopl", "metasta", "cancer", "carcino", "granulom", "malig"),
+        (
+            "lesion",
+            "coin",
+            "round",
+            "growth",
+            "deposit",
+            "lump",
+            "umo",
+            "neopl",
+            "metasta",
+            "cancer",
+            "carcino",
+            "granulom",
+            "malig",
+        ),
         alternatives(
             r"(?:space[- ]occupying |coin |cavitary |cavitating |pulmonary |lung |round |focal )*"
             r"lesions?",
             r"tumou?rs?",
             r"neoplasms?",
             r"metasta(?:sis|ses)",
+            r"(?:pulmonary|lung|intrapulmonary) (?:growths?|deposits?|lump)",
+            r"metastatic",
+            r"coin shadows?",
+            r"(?:rounded|round) (?:shadow|density|opacity)(?= (?:of|in) the \w+ (?:lobe|lung))",
             r"metastatic (?:disease|deposits?)",
             r"(?:lung |bronchial |bronchogenic )?(?:cancers?|carcinomas?)",
             r"granulomas?",
@@ -126,7 +154,8 @@ MENTIONS: tuple[Row, ...] = (
             "haz",
             "interstit",
             "reticul",
-            "shadowing",
+            "shadow",
+            "alveolar",
             "ground",
             "white",
         ),
@@ -140,6 +169,12 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:increased|prominent|coarse|accentuated|heavy) (?:lung|pulmonary"
             r"|bronchovascular) markings",
             r"opacifi\w+",
+            r"opaque (?:lung|hemithorax|area\w*|zone\w*|base\w*)",
+            r"(?:prominent|thickened|coarsened|accentuated|increased) interstiti\w+(?: markings)?",
+            r"(?:patchy|fluffy|ill-defined|alveolar|cloudy|confluent|hazy|reticular"
+            r"|streaky) shadows?",
+            r"alveolar (?:filling|process|disease|pattern)",
+            r"interstitial lung disease",
             r"infiltrat\w+",
             r"air-?\s?space (?:disease|shadow\w*|process\w*|chang\w+|filling|densit\w+)",
             r"haze",
@@ -157,7 +192,7 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "edema",
         "",
-        ("dema", "failure", "chf", "lvf", "congest", "overload"),
+        ("dema", "failure", "chf", "lvf", "congest", "overload", "decompens", "engorge"),
         alternatives(
             r"(?:oe|e|o)dema(?:tous)?",
             r"(?:heart|cardiac|ventricular|pump) failure",
@@ -170,35 +205,40 @@ MENTIONS: tuple[Row, ...] = (
             r"congested",
             r"congestive (?:chang\w+|failure)",
             r"(?:fluid|volume) overload",
+            r"(?:cardiac |heart )?decompensat\w+",
+            r"(?:vascular |venous |vessel )?engorge\w+",
+            r"congestive",
         ),
     ),
     Row("consolidation", "", ("cons",), alternatives(r"consolidat\w+", r"consols?", r"cons")),
     Row(
         "pneumonia",
         "",
-        ("pneumoni", "infecti", "pna"),
+        ("pneumoni", "infect", "pna"),
         alternatives(
             r"(?:broncho|pleuro)?pneumonias?",
             r"(?:super)?infections?",
             r"infectious process",
             r"pna",
-            r"infecti(?:ous|ve)(?: (?:\w+ )?(?:process\w*|focus|foci|etiology|infiltrates?"
+            r"infecti(?:ous|ve)(?: (?:process\w*|focus|foci|etiology"
             r"|change))?",
             r"pneumonic(?: \w*chang\w+)?",
+            r"infected",
         ),
     ),
     Row(
         "atelectasis",
         "",
-        ("atel", "volume loss", "loss of volume", "lost", "collaps", "airless", "atx"),
+        ("atel", "volume loss", "loss of", "lost", "collaps", "airless", "unaer", "atx"),
         alternatives(
             r"atelecta\w+",
             r"atel",
             r"atx",
             r"volume loss",
-            r"loss of volume",
+            r"loss of (?:\w+ )?volume",
+            r"unaerated",
             r"lost (?:\w+ )?volume",
-            r"(?:lobar )?collapse[ds]?",
+            r"(?:lobar )?collaps(?:e[ds]?|ing)",
             r"airless",
         ),
     ),
@@ -228,7 +268,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?"
             r"|caps?)",
             r"fibrothorax",
-            r"(?:thickening|scarring|calcification) of (?:the )?(?:\w+ )?pleura",
+            r"(?:thickening|scarring|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
+            r"|along|between) (?:the )?(?:\w+ )?pleurae?",
             rf"pleurae? (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
             r"(?:thickened|calcified|scarred) (?:\w+ )?pleura",
             r"pleura(?:l"
@@ -240,13 +281,15 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "fracture",
         "",
-        ("fract", "broken", "break", "fx", "crack"),
+        ("fract", "broken", "break", "fx", "crack", "cortical", "bony"),
         alternatives(
             r"(?:micro)?fractur\w+",
             r"fxs?",
             rf"(?:broken|cracked) (?:\w+ )?{_BONE}",
             rf"(?:breaks?|crack) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,3}}?{_BONE}",
-            rf"{_BONE} (?:{_IS} )+(?:not )?(?P<at>broken|cracked)",
+            rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<at>broken|cracked)",
+            r"broken bones?",
+            r"(?:cortical|bony) (?:break|discontinuity|step)",
         ),
     ),
     *DEVICES,
