@@ -167,6 +167,7 @@ DEVICES: tuple[Row, ...] = (
             r"(?:loop|event) recorder",
             r"(?:nerve |vagal |vagus )?stimulator",
             r"(?:cardiac |ecg |ekg |pacer )?leads",
+            r"(?:an?|the|one|pacing|pacemaker) lead(?! (?:to|in|time)\b)",
             r"(?:pacemaker |pacer |icd |pacing )?lead(?= (?:tips?|fragment|ends?|projects?"
             r"|fractures?)\b)",
         ),

@@ -47,6 +47,7 @@ _ENLARGED = alternatives(
     r"(?:exceeds?|exceeding|more than|over"
     r"|greater than) (?:\w+ )?half (?:of )?(?:the )?(?:\w+ )?(?:chest|thorax|thoracic|width"
     r"|diameter)",
+    r"\s{2,}(?:large|big|wide)",
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(

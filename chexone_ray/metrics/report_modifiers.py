@@ -154,9 +154,12 @@ CHANGE = re.compile(
     r"|\bmore (?:extensive|pronounced|prominent|marked|conspicuous|dense|severe)\b|\bdenser\b"
     r"|\b(?:has|have) enlarged\b|\bdeteriorat\w+)"
 )
-_STEMS = """expansion tendency sign of reduction chang new stabl same before clear increas decreas improv larger small less worse more
-progress resol persist simil differen constant unalter equal reduc regress longer shr dimin disapp
-bigger develop static steady identical budged clearing regression growth healing shrink grow dens enlarg deterior altered moved better wider"""
+_STEMS = """
+altered before better bigger budged chang clear clearing constant decreas dens deterior develop
+differen dimin disapp enlarg equal expansion grow growth healing identical improv increas larger
+less longer more moved new of persist progress reduc reduction regress regression resol same shr
+shrink sign simil small stabl static steady tendency unalter wider worse
+"""
 CHANGE_STEMS = tuple(_STEMS.split())
 """Each match of `CHANGE` holds one of these."""
 GENERIC_CHANGE = re.compile(
@@ -238,6 +241,11 @@ CONFIRMED = re.compile(
     r"|definite)\b"
 )
 """After a doubtful finding: it is there."""
+OTHER_SIDE = re.compile(
+    r"\b(?:the|on the|its) (?:left|right|other)\b(?!.*\b(?:not|no|none|neither|nor)\b)"
+    r".*\b(?:does|is|has|do|are|have)\W*$"
+)
+"""After a denial: "on the left there is"."""
 STATUS_YES = re.compile(
     r"^\W*(?:yes|present|positive|confirmed|(?:(?:but|and|yet|though|they|it) )*(?:are |is )?still "
     r"(?:there|present|seen|visible)|.*\b(?:of it|of them|some|traces?|residue|remnants?"

@@ -106,7 +106,12 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         # "Without consolidation the opacity is": the second noun is no member of a list.
         gap = text[inside[index - 1].end : phrase.start] if index else ""
         listed = not re.match(r"\s+(?:the|this|these)\s", gap)
-        state = _state(signs, phrase, (phrase.start - start, phrase.end - start), reach, listed)
+        # "No pneumothorax around the drain": a device is denied alone or in a list.
+        if index and phrase.label == "support devices":
+            listed = re.search(r",|/|\b(?:and|or|nor)\b", gap) is not None
+        # Only denials from here on reach what is no member of a list.
+        floor = 0 if listed or not index else inside[index - 1].end - start
+        state = _state(signs, phrase, (phrase.start - start, phrase.end - start), reach, floor)
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
     if doubt.DOUBTED.search(signs.clause):
         result = [replace(phrase, state=UNCERTAIN) for phrase in result]
@@ -140,7 +145,7 @@ def _signs(clause: str, following: str) -> _Signs:
     return _Signs(clause, plain, denied, denied_back, after, word, before, not_excluded)
 
 
-def _state(signs: _Signs, phrase: Phrase, at: Span, reach: int, listed: bool) -> int:
+def _state(signs: _Signs, phrase: Phrase, at: Span, reach: int, floor: int) -> int:
     """The state of one phrase that stands at `at` in its clause."""
     low, high = at
     clause = signs.clause
@@ -153,8 +158,9 @@ def _state(signs: _Signs, phrase: Phrase, at: Span, reach: int, listed: bool) ->
         return UNCERTAIN
     if behind([start for start, healed in signs.denied_back if healing or not healed]):
         return ABSENT
-    if listed and any(
-        end <= low and not words.FORWARD_STOP.search(signs.plain, end, low) for end in signs.denied
+    if any(
+        floor <= end <= low and not words.FORWARD_STOP.search(signs.plain, end, low)
+        for end in signs.denied
     ):
         return ABSENT
     if words.CONFIRMED.search(clause, high, reach):
@@ -182,7 +188,7 @@ def _reach(clause: str, following: Sequence[Phrase], start: int) -> int:
     further phrases only in a list without a verb ("effusion and edema are not seen")."""
     for left, right in pairwise(following):
         gap, rest = clause[left.end - start : right.start - start], clause[left.end - start :]
-        listed = "," not in gap or re.search(r"\b(?:and|or|nor)\b", rest)
+        listed = "," not in gap or re.search(r"\b(?:and|or|nor|all|none|each|both)\b", rest)
         if words.VERB.search(gap) or not listed or re.search(r"[;?(]|\bwith\b", gap):
             return right.start - start
     return len(clause)
@@ -241,6 +247,8 @@ def answered(clause: str, before: Phrase) -> Phrase:
     neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
     if (gone and not denial.STILL_THERE.search(plain, gone.end())) or neither:
         return replace(before, state=ABSENT)
+    if before.state == ABSENT and words.OTHER_SIDE.search(clause):
+        return replace(before, state=PRESENT)
     lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", clause)
     if words.STATUS_YES.match(clause) and (lasting or before.state in (UNCERTAIN, UNTOLD)):
         return replace(before, state=PRESENT)

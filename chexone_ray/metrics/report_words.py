@@ -40,7 +40,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:,|,? and|,? or|,? nor) (?:the )?(?P<too>mediastinum)",
             r"(?:widens?|widening|broadens?|broadening) (?:the "
             r"|an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
-            rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?: +(?!normal)[\w-]+){{0,6}}? +"
+            rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?:,[^,]{{0,30}},)?(?: +(?!normal)[\w-]+){{0,6}}? +"
             r"(?P<at>widened|wide|wider|widens|enlarged|enlarging|broad|broadened|broader|large"
             r"|larger"
             r"|prominent|expanded|bulky)(?! range)",
