@@ -231,7 +231,9 @@ BACK = re.compile(
 )
 """Speaks of the finding before it."""
 STATUS = re.compile(
-    rf"^\W*(?:(?:the )?answer (?:is|was) (?:no|negative)|{STATUS_WORDS}|no\b(?=\W*(?:$|[,.;]))"
+    rf"^\W*(?:(?:the )?answer (?:is|was) (?:no|negative)"
+    r"|nothing (?:of (?:it|them|this)|is left|remains|more)\b|"
+    rf"{STATUS_WORDS}|no\b(?=\W*(?:$|[,.;]))"
     rf"|resolved|cleared|gone|removed|not (?:\w+ )?{SEEN}"
     r"|no longer \w+|has (?:\w+ )?(?:resolved|cleared|gone|disappeared)|ruled out|excluded)"
 )

@@ -108,7 +108,7 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         listed = not re.match(r"\s+(?:the|this|these)\s", gap)
         # "No pneumothorax around the drain": a device is denied alone or in a list.
         if index and phrase.label == "support devices":
-            listed = re.search(r",|/|\b(?:and|or|nor)\b", gap) is not None
+            listed = re.search(r",|/|\b(?:and|or|nor)\b", gap) is not None or not gap.strip()
         # Only denials from here on reach what is no member of a list.
         floor = 0 if listed or not index else inside[index - 1].end - start
         state = _state(signs, phrase, (phrase.start - start, phrase.end - start), reach, floor)

@@ -132,7 +132,6 @@ MENTIONS: tuple[Row, ...] = (
             r"neoplasms?",
             r"metasta(?:sis|ses)",
             r"(?:pulmonary|lung|intrapulmonary) (?:growths?|deposits?|lump)",
-            r"metastatic",
             r"coin shadows?",
             r"(?:rounded|round) (?:shadow|density|opacity)(?= (?:of|in) the \w+ (?:lobe|lung))",
             r"metastatic (?:disease|deposits?)",
