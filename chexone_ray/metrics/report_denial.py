@@ -24,7 +24,8 @@ SEEN = (
     r"|exist\w*|inserted|placed|in place|in situ|put in|positioned)"
 )
 GONE = (
-    r"(?:removed|taken out|withdrawn|discontinued|explanted|pulled|extracted|resolved|cleared"
+    r"(?:removed|taken (?:out|away)|withdrawn|discontinued|explanted|pulled|extracted|resolved"
+    r"|cleared"
     r"|drained"
     r"|gone|disappeared|vanished|evacuated|subsided)"
 )
@@ -91,14 +92,16 @@ AFFIRMED = grouped(
     r"|\bneither (?:\w+ed|spread|grown|shrunk|better|worse) nor (?:\w+ed|spread|grown|shrunk"
     r"|better|worse)\b"
     r"|\b(?:hardly|scarcely) (?:a |any )?doubt\b|\b(?:does|did|do) not escape\b"
-    r"|\bnothing (?:contradicts|disproves|refutes)\b|\bno way around\b"
+    r"|\bnothing (?:contradicts|disproves|refutes)\b|\bno way (?:to (?:deny|dispute|overlook)"
+    r"|around)\b"
     r"|\b(?:cannot|can not) be (?:\w+ )?(?:explained|argued|talked|wished) away\b"
     r"|\bno (?:ignoring|overlooking|escape from"
     r"|arguing)\b"
     r"|\bno (?:lobe|lung|zone|film|rib|side|area|part|field|base|apex) without\b"
     r"|\bnot (?:yet )?out\b(?! of)"
     r"|\bnothing (?:doubtful|uncertain|questionable|equivocal) about\b|\bnever (?:\w+ )?without\b"
-    r"|\bno sooner\b|\bno (?:\w+ ){1,5}?(?:is|are) without\b|\bnot until\b"
+    r"|\bon the (?:left|right)(?: side)?,? (?:there is |there are )?none\b|\bno sooner\b"
+    r"|\bno (?:\w+ ){1,5}?(?:is|are) without\b|\bnot until\b"
     r"|\bnothing speaks against\b|\bnothing against\b"
 )
 """Two denials that make an assertion, and "no" that denies something else."""
@@ -139,7 +142,8 @@ NEGATED_BEFORE = grouped(
     r"|\babsent\b|\blacking\b|\bunseen\b|\bremoval\b(?! of)|\bfruitless\b|\bin vain\b"
     r"|\b(?:has|have|had|been) (?:\w+ )?(?:closed|sealed|relieved|overcome|reversed|reinflated"
     r"|cured)\b"
-    r"|\bthing of the past\b|\bdried up\b|\bwithout (?:result|success|finding)\b"
+    r"|\b(?:finds?|has|have|gets?|receives?|meets?) no support\b|\bthing of the past\b"
+    r"|\bdried up\b|\bwithout (?:result|success|finding)\b"
     r"|\bthere (?:is|are|was) no(?:ne| (?:\w+ )?(?:sign|trace|evidence|hint|indication"
     r"|suggestion|question))?"
     r"s?\b(?=\W*$|\s*[,;])|\bthere (?:is|are) not\b(?=\W*$)|\bnothing\b(?=\W*$)"

@@ -185,11 +185,11 @@ _SIGNS = (
     ),
     Normal(
         ("pleural effusion",),
-        ("phrenic", "cp "),
+        ("phrenic", "cp ", "angle"),
         alternatives(
             rf"{_ANGLE} (?:on (?:both sides|either side|the (?:left|right)) )?{_NORMAL_IS}"
             r"(?:sharp\w*|clear|preserved|free|acute|crisp|dry|open|deep|well[- ]defined)",
-            rf"(?:sharp|clear|crisp|free|preserved|acute) (?:\w+ )?{_ANGLE}",
+            rf"(?:sharp|clear|crisp|free|preserved|acute) (?:\w+ )?(?:{_ANGLE}|angles)",
         ),
         named=True,
     ),

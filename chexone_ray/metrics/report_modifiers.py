@@ -47,7 +47,7 @@ HISTORY = grouped(
     r"|\b(?:repeat|follow-?up|further|additional|dedicated|later|next) (?:chest )?(?:film|ct|x-?ray"
     r"|radiograph|imaging|study|views?|exam\w*)\b[^.;]*?(?:advised|suggested|recommended|required"
     r"|needed|warranted|useful|helpful|indicated|planned|proposed|would help|may help)\b"
-    r"|\b(?:mimic\w*|simulat\w+|resembl\w+|masquerad\w+ as|(?:taken|mistaken) for|passes for) "
+    r"|\b(?:mimic\w*|simulat\w+|resembl\w+|masquerad\w+ as|(?:taken|mistaken) for|masks as) "
     rf"{_TO_STOP}"
     r"|\b(?:note|ward|clinicians?|referrer|request|team|form|letter|colleagues?|physician"
     r"|surgeon) (?:\w+ly )?"
@@ -105,7 +105,8 @@ EARLIER = grouped(
 )
 """Clauses that speak of another film or of the patient, not of this film."""
 NOW_TOO = re.compile(
-    r"\b(?:still|remains?|persist\w*|unchanged|again|stable|now|today|as before|the same"
+    r"\b(?:still|remains?|persist\w*|unchanged|again|stable|now|today|as before|same|as (?:last"
+    r"|ever|in|on)"
     r"|has (?:\w+ly )?"
     r"(?:increased|grown|decreased|improved|worsened))\b"
 )
@@ -177,7 +178,7 @@ STRONG_BREAK = re.compile(
     r"|while|whereas|which|in contrast to|unlike|as opposed to|rather(?! than)|because(?! of)"
     r"|otherwise)\b"
     rf"|[;:](?!\s*(?:{STATUS_WORDS}|{OPEN}(?=\W*$|\s*[.,;)])|cannot (?:tell|say)|\?|none\b"
-    rf"|neither\b|(?:all )?(?:normal|unremarkable)\b))"
+    rf"|neither\b|(?:(?:all|both) )?(?:normal|unremarkable|enlarged|widened|wide|large)\b))"
     r"|(?<=\([+-]\)),?"
     r"|,? and (?=(?:a|an|the|there|it|now|no)\b)"
     r"|, (?=(?:\w+ ){1,2}without\b)"
@@ -209,6 +210,11 @@ BARE_JOIN = re.compile(
 LEADING_ADJECTIVES = re.compile(
     r"(?:\b(?:an?|the|left|right|bilateral|small|mild|moderate|large)\s+)*$"
 )
+OPENING = re.compile(
+    r"^\W*(?:rather than|instead of|without|in the absence of|with no|free of)\b[^,;:.]*,"
+    r"(?!.*\b(?:or|nor)\b)"
+)
+"""An opening that denies: what follows its comma is a clause of its own, if it has a verb."""
 FORWARD_STOP = re.compile(
     r"\b(?:after|following|since|despite|in spite of|status post|s/p|besides|in addition to|only"
     r"|related to|resulting from|caused by|adjacent to|in (?:the )?presence of|attributable to"
@@ -219,6 +225,7 @@ FORWARD_STOP = re.compile(
     r"|demonstrated|detected)\b(?! (?:to|of|or|nor|for)\b)"
     r"|\b(?:hidden|masked|obscured|covered|concealed) (?:by|behind|under|beneath)\b"
     r"|\b(?:may|might|could|would) (?:\w+ )?(?:explain|account for|cause|give|produce|underlie)\b"
+    r"|\b(?:accounts? for|explains?|causes?|underlies)\b"
     r"|\w, (?:is|are|was|were|has|have|remains?)\b"
 )
 """A denial or doubt before it does not reach what follows it."""
@@ -275,7 +282,7 @@ LEAD = re.compile(
     rf"(?:^|[.;,])\s*(?:(?:the following|these|those) (?:is|are|were) (?:absent|not seen"
     rf"|not present"
     r"|missing|excluded|ruled out)|"
-    rf"{STATUS_WORDS}|{OPEN}|not (?:\w+ly )?(?:excluded|ruled out)|(?:the )?differential"
+    rf"{STATUS_WORDS}|{OPEN}|not (?:\w+ly |to be )?(?:excluded|ruled out)|(?:the )?differential"
     r"(?: diagnosis)?|excluded|ruled out|absent|no evidence of|negative for|without|no|not seen"
     r"|(?:cleared|resolved|gone|removed|disappeared|not found)[\w ]{0,40}|query|consider"
     r"|cannot exclude|can not exclude)\s*$"

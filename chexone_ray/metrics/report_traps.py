@@ -52,6 +52,7 @@ TRAPS = grouped(
     r"|\bfluid (?:\w+ )?(?:in|within) (?:the )?(?:\w+ )?(?:stomach|bowel|abdomen|oesophagus"
     r"|esophagus|bulla\w*"
     r"|cavity|hernia|cyst|pericard\w+|soft tissues?|peritone\w+)"
+    r"|(?<=fractures have )consolidated|(?<=fracture has )consolidated"
     r"|\bnot only\b|\btubes? of\b"
     r"|\b(?:nipples?|skin|ecg|ekg|external|oxygen) (?:shadows?|markers?|tubing)\b"
 )

@@ -267,7 +267,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?"
             r"|caps?)",
             r"fibrothorax",
-            r"(?:thickening|scarring|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
+            r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
             r"|along|between) (?:the )?(?:\w+ )?pleurae?",
             rf"pleurae? (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
             r"(?:thickened|calcified|scarred) (?:\w+ )?pleura",
