@@ -194,8 +194,21 @@ def _read(text: str) -> _Reading:
             found = _apply_back(lower, number, found)
         found += _resolved(here, found)
         hearts += [heart] if heart else []
+    found = _without_answered(split, found)
     kept = tuple(phrase for phrase in found if phrase.state != UNTOLD)
     return _Reading(kept, tuple(hearts))
+
+
+def _without_answered(split: list[str], found: list[Phrase]) -> list[Phrase]:
+    """Without what a sentence only asks ("Plaques?") and a later one tells."""
+    result = []
+    for phrase in found:
+        asks = phrase.state == UNCERTAIN and split[phrase.sentence].endswith("?")
+        told = asks and any(
+            later.label == phrase.label and later.sentence > phrase.sentence for later in found
+        )
+        result += [] if told else [phrase]
+    return result
 
 
 def _plain(sentence: str) -> str:

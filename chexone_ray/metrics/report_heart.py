@@ -51,7 +51,7 @@ _ENLARGED = alternatives(
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
-    r"normal|unremarkable|wnl|nl|no cardiomegaly|no cardiac enlargement|no enlargement"
+    r"normal|unremarkable|wnl|nl|ok|n(?=\W*$)|no cardiomegaly|no cardiac enlargement|no enlargement"
     r"|not (?:large|big)",
     r"(?:usual|normal) (?:size|width|dimensions)",
 )
@@ -211,7 +211,7 @@ _SIGNS = (
         ("enlarged cardiomediastinum",),
         ("mediastin",),
         alternatives(
-            rf"{_MEDIASTINUM}(?:,[^,]*,)? {_NORMAL_IS}(?:normal|wnl|nl|unremarkable"
+            rf"{_MEDIASTINUM}(?:,[^,]*,)? {_NORMAL_IS}(?:normal|wnl|nl|ok|unremarkable"
             rf"|within normal|(?<=not )(?:widened"
             rf"|enlarged|wide)|narrow|slim|slender|(?:back|returned|gone back|reverted) to {_USUAL}"
             r"|usual (?:width|size|contour))",

@@ -242,6 +242,8 @@ def answered(clause: str, before: Phrase) -> Phrase:
     plain = steady(clause)
     head = words.TOLD_HEAD.match(plain.lstrip())
     plain = plain.lstrip()[head.end() :] if head else plain
+    if head:
+        clause = plain
     points = bool(words.BACK.match(plain))
     if words.STATUS_OPEN.match(plain) or (points and doubt.UNCERTAIN_BEFORE.search(plain)):
         return replace(before, state=UNCERTAIN)

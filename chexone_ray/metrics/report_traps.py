@@ -53,6 +53,9 @@ TRAPS = grouped(
     r"|esophagus|bulla\w*"
     r"|cavity|hernia|cyst|pericard\w+|soft tissues?|peritone\w+)"
     r"|(?<=fractures have )consolidated|(?<=fracture has )consolidated"
+    r"|\bbowel o?edema|\bo?edema of (?:both|his|her) (?:legs|ankles|arms)|\bbreast (?:opacit\w+"
+    r"|shadow\w*)"
+    r"|\bcancer (?:screening|patient)"
     r"|\bnot only\b|\btubes? of\b"
     r"|\b(?:nipples?|skin|ecg|ekg|external|oxygen) (?:shadows?|markers?|tubing)\b"
 )

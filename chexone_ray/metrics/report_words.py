@@ -30,9 +30,9 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "enlarged cardiomediastinum",
         "",
-        ("mediastin",),
+        ("mediast",),
         alternatives(
-            r"(?:widened|wide|enlarged|broad(?:ened)?|prominent) (?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:widened|wide|enlarged|broad(?:ened)?|prominent) (?:\w+ )?(?:cardio)?mediast\w+",
             r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement|broadening"
             r"|expansion)",
             r"(?:widening|enlargement|broadening) of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
@@ -274,7 +274,8 @@ MENTIONS: tuple[Row, ...] = (
             r"pleura(?:l"
             r"|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"
             r"(?<!interstitial )(?<!tracheal )(?<!fissural )(?P<thick>thickening)",
-            r"(?<!aortic )(?<!atherosclerotic )(?<!coronary )plaques?",
+            r"(?<!aortic )(?<!atherosclerotic )(?<!coronary )(?<!atheromatous )plaques?(?! (?:of"
+            r"|in) the (?:\w+ )?(?:aort|arch|carot|coron))",
         ),
     ),
     Row(
