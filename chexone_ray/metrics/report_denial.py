@@ -16,7 +16,8 @@ SEEN = (
     r"|strat?)[ai]ble|to be (?:had|found)"
     r"|among the findings|part of the picture|an issue|a problem|in view|at hand|tenable"
     r"|elicited|met with"
-    r"|in question here|on display|located|seen|visible|present|evident|identified|demonstrated"
+    r"|in question here|on display|located|evidenced|seen|visible|present|evident|identified"
+    r"|demonstrated"
     r"|apparent|show[ns]?|detected|there"
     r"|appreciated|found|noted|observed|discern\w*|recogni[sz]\w+|made out|confirmed|depicted"
     r"|visuali[sz]ed|in evidence|perceive\w*|perceptible|revealed|displayed|suspected|suggested"
@@ -65,7 +66,8 @@ AFFIRMED = grouped(
     r"|said|termed|deemed|considered|described as"
     r"|regarded as|declared)(?: that| to be)?|(?:is|was) not (?:true|so|the case|correct|as if"
     r"|as though)"
-    r"(?: that)?|not (?:all|every|both|each)(?: of)?|(?:wrong|false|untrue|incorrect|mistake|error)"
+    r"(?: that)?|not (?:all|every|both|each)(?: of)?|(?:most|half|part|much|some|the bulk"
+    r"|the greater part) of|(?:wrong|false|untrue|incorrect|mistake|error)"
     r" (?:to (?:say|claim|state|call|consider|think)(?: that)?"
     r"|that)) (?P<kept>(?:\w+ ){0,6}?)(?:not|no|clear of|free of"
     rf"|absent|{GONE})\b"
@@ -118,7 +120,8 @@ NEGATED_AFTER = grouped(
     r"|(?<!partial )(?<!near )(?<!some )(?<!incomplete )(?:complete|full|total) (?:clearing"
     r"|clearance)"
     r" of|removal of|excludes?|rules out|(?:speaks?|argues?|evidence|tells?|weighs?"
-    r"|militates?) against|zero|what (?:was|were|used to be)(?=.* (?:is|are) now\b)|disproves?"
+    r"|militates?) against|(?:clearing|clearance|resolution) of(?=.*\bis complete\b)|zero"
+    r"|what (?:was|were|used to be)(?=.* (?:is|are) now\b)|disproves?"
     r"|denies"
     r"|(?:evidence|signs?|proof|indication) (?:is|are) (?:\w+ )?(?:wanting|lacking|missing"
     r"|absent))\b"
@@ -127,7 +130,8 @@ NEGATED_AFTER = grouped(
     r"|,)? (?:and )?not found"
     r"|sought(?: but|,)? (?:and )?not found)[\w ]{0,40}:"
     r"|\b(?:is|are|were) (?:absent|not seen|not present|missing|excluded|ruled out):"
-    r"|(?:^|(?<=[.:;] ))\W*(?:absent|gone|not seen|not present|none)\b(?!\W*$)"
+    r"|(?:^|(?<=[.:;] ))\W*(?:(?:excluded|ruled out|missing|lacking|wanting) (?:is|are)|absent"
+    r"|gone|not seen|not present|none)\b(?!\W*$)"
 )
 """Denies what follows, to the end of the clause."""
 NEGATED_BEFORE = grouped(
@@ -192,7 +196,8 @@ NEGATED_BEFORE = grouped(
 )
 """Denies what stands before it."""
 STILL_THERE = re.compile(
-    r"\b(?:remains?|persists?|still|left behind|lingers?|stays?|is back|has returned|reappeared)\b"
+    r"[^,;]*\b(?:remains?|persists?|still|left behind|lingers?|stays?|is back|has returned"
+    r"|reappeared)\b"
     r"(?! (?:clear|free|resolved|absent|normal|gone))"
 )
 """After "cleared", "resolved": not everywhere."""

@@ -51,7 +51,8 @@ _ENLARGED = alternatives(
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
-    r"normal|unremarkable|wnl|nl|ok|n(?=\W*$)|no cardiomegaly|no cardiac enlargement|no enlargement"
+    r"normal|unremarkable|without abnormalit\w+|wnl|nl|ok|n(?=\W*$)|no cardiomegaly"
+    r"|no cardiac enlargement|no enlargement"
     r"|not (?:large|big)",
     r"(?:usual|normal) (?:size|width|dimensions)",
 )

@@ -229,6 +229,7 @@ FORWARD_STOP = re.compile(
     r"|demonstrated|detected)\b(?! (?:to|of|or|nor|for)\b)"
     r"|\b(?:hidden|masked|obscured|covered|concealed) (?:by|behind|under|beneath)\b"
     r"|\b(?:may|might|could|would) (?:\w+ )?(?:explain|account for|cause|give|produce|underlie)\b"
+    r"|\b(?:accompan(?:y|ies)|complicates?|surrounds?)\b"
     r"|\b(?:accounts? for|explains?|causes?|underlies)\b"
     r"|\w, (?:is|are|was|were|has|have|remains?)\b"
 )

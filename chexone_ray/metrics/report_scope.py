@@ -118,7 +118,7 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
     if doubt.DOUBTED.search(signs.clause):
         result = [replace(phrase, state=UNCERTAIN) for phrase in result]
-    ahead = text[start : result[0].start] if result else ""
+    ahead = re.split(r"[;:]|\bbut\b", text[: result[0].start])[-1] if result else ""
     if re.search(r"\b(?:no|not|without|neither|nor)\b", ahead):
         return result
     return _alternatives(text, result)
@@ -143,7 +143,7 @@ def _signs(clause: str, following: str) -> _Signs:
         denied_back = [
             (match.start(), "healed" in match.group())
             for match in denial.NEGATED_BEFORE.finditer(plain)
-            if not denial.STILL_THERE.search(plain, match.end())
+            if not denial.STILL_THERE.match(plain, match.end())
         ]
     return _Signs(clause, plain, denied, denied_back, after, word, before, not_excluded)
 
@@ -250,7 +250,7 @@ def answered(clause: str, before: Phrase) -> Phrase:
     plain = blank(doubt.UNCERTAIN_BEFORE, plain)
     gone = denial.NEGATED_BEFORE.search(plain) if points else words.STATUS.match(plain)
     neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
-    if (gone and not denial.STILL_THERE.search(plain, gone.end())) or neither:
+    if (gone and not denial.STILL_THERE.match(plain, gone.end())) or neither:
         return replace(before, state=ABSENT)
     if before.state == ABSENT and words.OTHER_SIDE.search(clause):
         return replace(before, state=PRESENT)

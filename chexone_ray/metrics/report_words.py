@@ -168,6 +168,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:increased|prominent|coarse|accentuated|heavy) (?:lung|pulmonary"
             r"|bronchovascular) markings",
             r"opacifi\w+",
+            r"(?:hemithorax|lung|base|zone)s? (?:is|are) (?:\w+ )?(?P<opaque>opaque)",
             r"opaque (?:lung|hemithorax|area\w*|zone\w*|base\w*)",
             r"(?:prominent|thickened|coarsened|accentuated|increased) interstiti\w+(?: markings)?",
             r"(?:patchy|fluffy|ill-defined|alveolar|cloudy|confluent|hazy|reticular"
