@@ -137,7 +137,7 @@ UNCERTAIN_BEFORE = grouped(
     r"|\bcomes? (?:in)?to (?:question|mind"
     r"|consideration)\b|\bor (?:an? (?:mixture|combination|mix) of )?(?:both|the two)\b"
     r"|\bi (?:think|believe|guess|suppose|presume)\b(?=\W*$)|\bpreferred (?:to|over)\b"
-    r"|\bif not\b|\bif (?:any|present|real|there|at all)\b|\b(?:thought|believed|felt|assumed"
+    r"|,? if not\b|\bif (?:any|present|real|there|at all)\b|\b(?:thought|believed|felt|assumed"
     r"|guessed)"
     r"(?: to be)? (?:present|there|likely|possible)\b|\bhinted at\b|\bsuspect\b(?=\W*$)"
     r"|\bas the (?:prime|main|likely|likeliest|leading|first|top|best|chief) (?:suspect|candidate"

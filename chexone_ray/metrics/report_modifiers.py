@@ -187,7 +187,7 @@ STRONG_BREAK = re.compile(
     r"|,? and (?=(?:a|an|the|there|it|now|no)\b)"
     r"|, (?=(?:\w+ ){1,2}without\b)"
     r"|, (?=(?:there|it|no|without|the|a|an|and the)\b)"
-    r"| with (?=(?:a|an|no|none)\b)| (?=without\b)"
+    r"| with (?=(?:a|an|no|none)\b)|(?<! or) (?=without\b)"
 )
 """A new clause begins."""
 _ORGAN = r"(?:heart|mediastinum|lungs?|pleura|bones|ribs|trachea|hila|diaphragms?|aorta)"

@@ -146,6 +146,7 @@ MENTIONS: tuple[Row, ...] = (
         "",
         (
             "opac",
+            "opaq",
             "infilt",
             "densit",
             "marking",
