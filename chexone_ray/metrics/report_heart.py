@@ -36,10 +36,11 @@ _UPPER = alternatives(
 )
 _ENLARGED = alternatives(
     r"enlarged|enlargement|cardiomeg\w*",
-    r"(?:is|appears?|remains?|looks|was|seems|has become|be)(?: \w+ly| a little| slightly| somewhat"
+    r"(?:is|appears?|remains?|stays?|looks|was|seems|has become|be)(?: \w+ly| a little| slightly"
+    r"| somewhat"
     r"| rather| far| too| quite| perhaps| possibly| again| still| not)* (?:large|big|wide"
     r"|widened|dilated"
-    r"|increased|broad|prominent)",
+    r"|increased|broad|prominent|bulky)",
     r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated"
     r"|increased)",
     r"(?:large|big|dilated|bulky|massive|huge) (?:heart|cardiac)",
@@ -51,7 +52,9 @@ _ENLARGED = alternatives(
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
-    r"normal|unremarkable|without abnormalit\w+|wnl|nl|ok|n(?=\W*$)|no cardiomegaly"
+    r"normal|unremarkable|without (?:abnormalit\w+|peculiarit\w+)|is not(?=\W*$)|slim|slender"
+    r"|(?:ordinary"
+    r"|regular|usual) (?:size|width|configuration)|wnl|nl|ok|n(?=\W*$)|no cardiomegaly"
     r"|no cardiac enlargement|no enlargement"
     r"|not (?:large|big)",
     r"(?:usual|normal) (?:size|width|dimensions)",
@@ -138,6 +141,8 @@ def _size(text: str, span: Span) -> str:
         state = _state(text, span, match)
         return {PRESENT: "enlarged", ABSENT: "normal", UNCERTAIN: "doubtful"}.get(state, "")
     if match := _NORMAL.search(plain):
+        if match.group().startswith(("without", "is not")):
+            return "normal"
         if match.group().startswith("no"):
             negated = not match.group().startswith("normal")
             return "normal" if negated or _state(text, span, match) == PRESENT else "enlarged"
@@ -186,9 +191,10 @@ _SIGNS = (
     ),
     Normal(
         ("pleural effusion",),
-        ("phrenic", "cp ", "angle"),
+        ("phrenic", "cp ", "angle", "sinus"),
         alternatives(
-            rf"{_ANGLE} (?:on (?:both sides|either side|the (?:left|right)) )?{_NORMAL_IS}"
+            rf"(?:{_ANGLE}|angles|sinuses) (?:on (?:both sides|either side|the (?:left"
+            rf"|right)) )?{_NORMAL_IS}"
             r"(?:sharp\w*|clear|preserved|free|acute|crisp|dry|open|deep|well[- ]defined)",
             rf"(?:sharp|clear|crisp|free|preserved|acute) (?:\w+ )?(?:{_ANGLE}|angles)",
         ),
@@ -212,9 +218,12 @@ _SIGNS = (
         ("enlarged cardiomediastinum",),
         ("mediastin",),
         alternatives(
-            rf"{_MEDIASTINUM}(?:,[^,]*,)? {_NORMAL_IS}(?:normal|wnl|nl|ok|unremarkable"
+            rf"{_MEDIASTINUM}(?:,[^,]*,| (?:in|at) the midline,?)? {_NORMAL_IS}(?:normal|wnl|nl"
+            rf"|ok|unremarkable"
             rf"|within normal|(?<=not )(?:widened"
-            rf"|enlarged|wide)|narrow|slim|slender|(?:back|returned|gone back|reverted) to {_USUAL}"
+            rf"|enlarged|wide)|without (?:abnormalit\w+|peculiarit\w+)|not(?=\W*$)|narrow|slim"
+            rf"|slender"
+            rf"|(?:back|returned|gone back|reverted) to {_USUAL}"
             r"|usual (?:width|size|contour))",
             rf"mediastinum(?:,? (?:and )?(?:\w+ )?(?:hila|heart|trachea|bones|pleura"
             rf"|lungs))*:? {_NORMAL_IS}"
@@ -271,7 +280,9 @@ def _sign_state(text: str, spans: Sequence[Span], match: re.Match[str], named: b
     """State of the labels that a sign of health denies; None where the sign is not clear."""
     end = match.end()
     if re.search(
-        r"\bno (?:acute )?(?:osseous|bony)|\bnot (?:widened|enlarged|wide)", match.group()
+        r"\bno (?:acute )?(?:osseous|bony)|\bnot (?:widened|enlarged|wide)|\bwithout"
+        r"|\bis not$",
+        match.group(),
     ):
         return ABSENT
     at = end - len(match.group().split()[-1])

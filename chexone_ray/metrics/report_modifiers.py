@@ -219,6 +219,10 @@ OPENING = re.compile(
     r"(?!.*\b(?:or|nor)\b)"
 )
 """An opening that denies: what follows its comma is a clause of its own, if it has a verb."""
+SUBJECT = re.compile(
+    r"\s*(?:the|an?|this|these|there|it|(?:(?!and\b)[\w-]+ ){1,4}(?:is|are|was|were|shows?|has|have"
+    r"|blunts?|remains?))\b"
+)
 FORWARD_STOP = re.compile(
     r"\b(?:after|following|since|despite|in spite of|status post|s/p|besides|in addition to|only"
     r"|related to|resulting from|caused by|adjacent to|in (?:the )?presence of|attributable to"

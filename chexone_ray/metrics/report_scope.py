@@ -61,7 +61,7 @@ def clauses(text: str) -> list[Span]:
         if not re.search(r"\b(?:or|nor)\b", text[match.end() :]):
             cuts.add(match.start())
     opening = words.OPENING.match(text)
-    if opening and words.VERB.search(text, opening.end()):
+    if opening and words.SUBJECT.match(text, opening.end()):
         cuts.add(opening.end() - 1)
     edges = [0, *sorted(cuts - {0}), len(text)]
     return [(low, high) for low, high in pairwise(edges) if high > low]

@@ -40,7 +40,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:,|,? and|,? or|,? nor) (?:the )?(?P<too>mediastinum)",
             r"(?:widens?|widening|broadens?|broadening) (?:the "
             r"|an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
-            rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?:,[^,]{{0,30}},)?(?: +(?!normal)[\w-]+){{0,6}}? +"
+            rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?:,? which"
+            rf"|,[^,]{{0,30}},?)?(?: +(?!normal)[\w-]+){{0,6}}? +"
             r"(?P<at>widened|wide|wider|widens|enlarged|enlarging|broad|broadened|broader|large"
             r"|larger"
             r"|prominent|expanded|bulky)(?! range)",
@@ -288,7 +289,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:micro)?fractur\w+",
             r"fxs?",
             rf"(?:broken|cracked) (?:\w+ )?{_BONE}",
-            rf"(?:breaks?|crack) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,3}}?{_BONE}",
+            rf"(?:breaks?|crack) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,5}}?{_BONE}",
             rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<at>broken|cracked)",
             r"broken bones?",
             r"(?:cortical|bony) (?:break|discontinuity|step)",
