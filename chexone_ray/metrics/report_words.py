@@ -22,7 +22,6 @@ _NO_SCAR = (
 _CARDIAC = r"(?:silhouettes?|contours?|shadow|size|sizes)"
 _MEDIASTINUM = r"(?:cardio)?mediastin(?:um|al (?:silhouettes?|contours?|shadow|borders?|width))"
 _BONE = r"(?:ribs?|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
-_OF_LUNG = r"(?:lung|pulmonary|lobe|lobar|lobes|basal|basilar|bibasal|segment\w*)"
 
 # --- mentions: an earlier row wins over a later one -----------------------------------------------
 
