@@ -1,4 +1,4 @@
-"""The `chexone` command: one sub-command a stage, and `doctor`.
+"""The `chexone` command: one sub-command of one or two words a stage, and `doctor`.
 
 Parses and checks everything before torch, Ray or vLLM are imported. Exit codes: 0; 1 for a failed
 check or a crash; 2 for what the user can put right (one line on standard error); 130 for Ctrl-C.
@@ -30,7 +30,12 @@ FUNCTIONS = {
     "filter": "chexone_ray.variance:select",
     "grpo": "chexone_ray.grpo.driver:train",
     "predict": "chexone_ray.predict:predict",
-    "evaluate": "chexone_ray.evaluation.harness:evaluate",
+    "evaluate": "chexone_ray.evaluation.run:evaluate",
+    "rexrank import": "chexone_ray.exchange.rexrank:import_board",
+    "rexrank export": "chexone_ray.exchange.rexrank:export",
+    "rexrank validate": "chexone_ray.exchange.rexrank:validate_files",
+    "rexvqa export": "chexone_ray.exchange.rexvqa:export",
+    "results import": "chexone_ray.exchange.results:import_results",
     "serve": "chexone_ray.serving.openai:serve",
     "demo": "chexone_ray.demo:run",
 }
@@ -40,6 +45,7 @@ CHECKS = {
     "filter": "chexone_ray.checkpoints:check",
     "grpo": "chexone_ray.checkpoints:check",
     "predict": "chexone_ray.predict:check",
+    "evaluate": "chexone_ray.evaluation.run:check",
     "serve": "chexone_ray.serving.openai:check",
 }
 """Functions of the settings; a number ends the command with that exit code."""
@@ -57,6 +63,8 @@ def _command(words: list[str]) -> int:
         sys.stdout.write(_overview())
         return 0
     stage, *rest = words
+    if rest and f"{stage} {rest[0]}" in STAGES:
+        stage, *rest = f"{stage} {rest[0]}", *rest[1:]
     if stage in ("--version", "version"):
         sys.stdout.write(f"chexone-ray {__version__}\n")
         return 0
@@ -65,7 +73,8 @@ def _command(words: list[str]) -> int:
 
         return doctor.run(rest)
     if stage not in STAGES:
-        names = ", ".join([*STAGES, "doctor"])
+        of_it = [name for name in STAGES if name.startswith(f"{stage} ")]
+        names = ", ".join(of_it or [*STAGES, "doctor"])
         raise ChexoneError(f"{stage}: no such command; choose from {names}")
     config = load(stage, STAGES[stage], rest)
     if config is None:
@@ -153,8 +162,8 @@ def _summary(model: type[Settings]) -> str:
 
 
 def _overview() -> str:
-    lines = [f"  {name:<11} {_summary(model)}" for name, model in STAGES.items()]
-    lines.append("  doctor      Check this machine: versions, devices, disk, ports, S3, vLLM.")
+    lines = [f"  {name:<16} {_summary(model)}" for name, model in STAGES.items()]
+    lines.append("  doctor           Check this machine: versions, devices, disk, ports, S3, vLLM.")
     return (
         f"usage: chexone COMMAND {USAGE}\n\n"
         + "\n".join(lines)

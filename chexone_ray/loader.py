@@ -162,9 +162,15 @@ def _set_flag(model: type[Settings], values: Table, key: str, text: str | None) 
     known = [name for name, _ in fields(model)]
     if key not in known:
         parent, _, entry = key.rpartition(".")
-        if not _inside_free_table(model, key):
+        if _inside_free_table(model, key):
+            _merge(values, _nested(parent, {entry: _entry(model, parent, key, text)}))
+            return
+        place = _inside_table_of_tables(model, key)
+        if place is None:
             raise ChexoneError(f"--{key}: unknown setting{_nearest(key, known)}")
-        _merge(values, _nested(parent, {entry: _scalar(text, key)}))
+        inner: Table = {}
+        _set_flag(place[1], inner, place[2], text)
+        _merge(values, _nested(place[0], inner))
         return
     field = _field(model, key)
     if _table_of(_plain(field)) is not None:
@@ -172,7 +178,9 @@ def _set_flag(model: type[Settings], values: Table, key: str, text: str | None) 
     *parents, last = key.split(".")
     target = values
     for name in parents:
-        target = target.setdefault(name, {})
+        if target.get(name) is None:
+            target[name] = {}
+        target = target[name]
     target[last] = _value(field, key, text)
 
 
@@ -216,10 +224,11 @@ def _toml(text: str, key: str) -> Any:
         raise ChexoneError(f"--{key} {text}: not a TOML value: {error}") from None
 
 
-def _scalar(text: str | None, key: str) -> str:
+def _entry(model: type[Settings], parent: str, key: str, text: str | None) -> Any:
+    """The text of a flag as an entry of a free table."""
     if text is None:
         raise ChexoneError(f"--{key} needs a value")
-    return text
+    return _toml(text, key) if _entries(_field(model, parent)) is not None else text
 
 
 # --- the tree of fields --------------------------------------------------------------------------
@@ -266,6 +275,26 @@ def _inside_free_table(model: type[Settings], key: str) -> bool:
     return parent in known and get_origin(_plain(known[parent])) is dict
 
 
+def _inside_table_of_tables(
+    model: type[Settings], key: str
+) -> tuple[str, type[Settings], str] | None:
+    """`models.a.model_uri` as (`models.a`, the table that it is, `model_uri`), None for others."""
+    known = dict(fields(model))
+    parts = key.split(".")
+    for at in range(1, len(parts) - 1):
+        field = known.get(".".join(parts[:at]))
+        table = _entries(field) if field else None
+        if table is not None:
+            return ".".join(parts[: at + 1]), table, ".".join(parts[at + 1 :])
+    return None
+
+
+def _entries(field: FieldInfo) -> type[Settings] | None:
+    """The table that each entry of a free table is, None where they are values."""
+    kind = _plain(field)
+    return _table_of(get_args(kind)[-1]) if get_origin(kind) is dict else None
+
+
 def _nearest(key: str, known: list[str]) -> str:
     near = difflib.get_close_matches(key, known, 1, 0.75)
     near += [k for k in known if k.rpartition(".")[2] == key.rpartition(".")[2]]
@@ -304,7 +333,7 @@ def _beside(model: type[Settings], place: tuple[int | str, ...]) -> list[str]:
         if isinstance(part, str) and part in model.model_fields:
             kind = _plain(model.model_fields[part])
             inner = next(iter(get_args(kind)), None) if get_origin(kind) is tuple else kind
-            model = _table_of(inner) or model
+            model = _entries(model.model_fields[part]) or _table_of(inner) or model
     return list(model.model_fields)
 
 

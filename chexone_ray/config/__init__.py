@@ -3,6 +3,13 @@
 Imports neither torch nor Ray. Unknown keys are refused; nothing is read from the environment.
 """
 
+from chexone_ray.config.exchange import (
+    ResultsImportConfig,
+    RexrankExportConfig,
+    RexrankImportConfig,
+    RexrankValidateConfig,
+    RexvqaExportConfig,
+)
 from chexone_ray.config.stages import (
     STAGES,
     Adapter,
@@ -18,6 +25,7 @@ from chexone_ray.config.stages import (
     TinyModelConfig,
     Uncertain,
 )
+from chexone_ray.config.suites import SettingData, SuiteModel, SuitePredict
 from chexone_ray.config.tables import (
     EngineConfig,
     ImageConfig,
@@ -47,13 +55,21 @@ __all__ = [
     "PrepareConfig",
     "PromptConfig",
     "RayConfig",
+    "ResultsImportConfig",
     "RewardConfig",
+    "RexrankExportConfig",
+    "RexrankImportConfig",
+    "RexrankValidateConfig",
+    "RexvqaExportConfig",
     "SamplingConfig",
     "ServeConfig",
+    "SettingData",
     "Settings",
     "SftConfig",
     "SourceConfig",
     "Stage",
+    "SuiteModel",
+    "SuitePredict",
     "TinyModelConfig",
     "TraceConfig",
     "TraceFilters",

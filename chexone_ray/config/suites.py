@@ -1,0 +1,86 @@
+"""Tables of `evaluate` for a suite: where the data of its settings are, and who answers them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from chexone_ray.config.tables import (
+    EngineConfig,
+    ImageConfig,
+    PositiveInt,
+    PromptConfig,
+    SamplingConfig,
+    Settings,
+    Share,
+    Uri,
+)
+
+
+class SettingData(Settings):
+    """Where the data of a setting are: an archive, or a manifest that was prepared from one."""
+
+    uri: Uri | None = Field(None, description="Root of the archive.")
+    images_uri: Uri | None = Field(
+        None, description="Root of the images where they are those of another archive."
+    )
+    boxes_uri: Uri | None = Field(None, description="Box file or folder, as in sources.")
+    packed: tuple[str, ...] = Field((), description="Archives that hold the images, as in sources.")
+    max_drop_share: Share = Field(0.05, description="As in `prepare`.")
+    manifest_uri: Uri | None = Field(
+        None, description="Manifest to select from instead; baselines are fitted on its train part."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SettingData:
+        if (self.uri is None) == (self.manifest_uri is None):
+            raise ValueError("evaluate.data: give exactly one of uri and manifest_uri")
+        idle = {"images_uri", "boxes_uri", "packed", "max_drop_share"} & self.model_fields_set
+        if self.manifest_uri is not None and idle:
+            raise ValueError(
+                f"evaluate.data: {', '.join(sorted(idle))} has no effect with manifest_uri: drop it"
+            )
+        return self
+
+
+class SuiteModel(Settings):
+    """A model of a suite: one that answers now, or answers that are there."""
+
+    model_uri: Uri | None = Field(None, description="Checkpoint that answers.")
+    predictions_uri: Uri | None = Field(
+        None, description="Folder with a predictions folder under the name of each setting."
+    )
+    mode: Literal["reasoning", "instruct"] = Field(
+        "reasoning", description="With or without a trace."
+    )
+    adapter: str | None = Field(
+        None, description="How a model that is not CheXOne is asked and read; see `predict`."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> SuiteModel:
+        if (self.model_uri is None) == (self.predictions_uri is None):
+            raise ValueError("evaluate.models: give exactly one of model_uri and predictions_uri")
+        idle = {"mode", "adapter"} & self.model_fields_set
+        if self.predictions_uri is not None and idle:
+            raise ValueError(
+                f"evaluate.models: {', '.join(sorted(idle))} has no effect with predictions_uri: "
+                "drop it"
+            )
+        return self
+
+
+class SuitePredict(Settings):
+    """How the models of a suite answer."""
+
+    rows_per_part: PositiveInt = Field(
+        256, description="Rows a committed output part; the unit of resuming."
+    )
+    max_failure_rate: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.02, description="End the run when more rows of a setting than this fail."
+    )
+    sampling: SamplingConfig = SamplingConfig()
+    images: ImageConfig | None = Field(None, description="Pixel limits; those of the checkpoint.")
+    prompts: PromptConfig | None = Field(None, description="Wording; that of the checkpoint.")
+    engine: EngineConfig = EngineConfig(max_engines=2)
