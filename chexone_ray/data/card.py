@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chexone_ray.data.leaks import untold
+from chexone_ray.data.leaks import unmatched, untold
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.log import RESEARCH_USE_ONLY
@@ -51,8 +51,8 @@ def _of_archives(body: Mapping[str, Any]) -> Iterator[str]:
         yield f"![Tasks, data sets, lengths and boxes]({PICTURE_FILE})"
         yield ""
     config = body.get("config", {})
-    names = ([s["adapter"] for s in config.get(of, ())] for of in ("sources", "held_out"))
-    if warning := untold(*names):
+    names = [[s["adapter"] for s in config.get(of, ())] for of in ("sources", "held_out")]
+    for warning in filter(None, (untold(*names), unmatched(names[0]))):
         yield f"**{warning[0].upper()}{warning[1:]}.**"
         yield ""
     yield from _moved(body.get("moved", ()))

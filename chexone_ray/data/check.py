@@ -12,13 +12,13 @@ from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.ask import AMBIGUOUS, other_names
 from chexone_ray.data.build import read_sources
 from chexone_ray.data.drops import no_study
-from chexone_ray.data.leaks import untold
+from chexone_ray.data.leaks import unmatched, untold
 from chexone_ray.data.packed_images import locate
 from chexone_ray.data.preflight import missing, table_uri
 from chexone_ray.data.refuse import problems
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES
-from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.data.sources.spec import HeldOut, Spec, Table
 from chexone_ray.errors import ChexoneError
 
 
@@ -35,14 +35,15 @@ def check(config: PrepareConfig) -> int:
         failed = True
         sys.stdout.write(f"{CheckLine('settings', 'FAIL', problem).text()}\n")
     sources, held = ([s.adapter for s in found] for found in (config.sources, config.held_out))
-    if warning := untold(sources, held):
+    for warning in filter(None, (untold(sources, held), unmatched(sources))):
         sys.stdout.write(f"{CheckLine('leaks', 'warn', warning).text()}\n")
     for source in (*config.sources, *config.held_out):
         spec = SOURCES[source.adapter]
         role = ", held out" if source in config.held_out else ""
         told = f"{spec.title}, {source.uri} (access: {spec.access}{role})"
         sys.stdout.write(f"{source.adapter}: {told}\n")
-        for line in check_lines(source, spec, config.archive_splits):
+        is_held_out = source in config.held_out
+        for line in check_lines(source, spec, config.archive_splits, is_held_out):
             failed |= line.state == "FAIL"
             sys.stdout.write(f"  {line.text()}\n")
     if not failed and len(set(sources)) < len(sources):
@@ -54,8 +55,11 @@ def check(config: PrepareConfig) -> int:
     return int(failed)
 
 
-def check_lines(source: SourceConfig, spec: Spec, archive_splits: bool) -> Iterator[CheckLine]:
-    """The tables with their columns, then what the adapter makes of them, then the image files."""
+def check_lines(
+    source: SourceConfig, spec: Spec, archive_splits: bool, is_held_out: bool = False
+) -> Iterator[CheckLine]:
+    """The tables with their columns, then what the adapter makes of them, then the image files; of
+    a set that tells whom it holds out without being read, who that is."""
     whole = True
     for table in spec.tables:
         found = _table(source.uri, table)
@@ -63,6 +67,9 @@ def check_lines(source: SourceConfig, spec: Spec, archive_splits: bool) -> Itera
         yield found
     if not whole:
         yield CheckLine("images", "skip", "the tables have to be there first")
+        return
+    if is_held_out and spec.test_patients:
+        yield _held_out(source, spec.test_patients)
         return
     try:
         studies, dropped = spec.read(source, archive_splits)
@@ -78,6 +85,15 @@ def check_lines(source: SourceConfig, spec: Spec, archive_splits: bool) -> Itera
         yield _images(source, locate(source, studies))
     except ChexoneError as error:
         yield CheckLine("images", "FAIL", str(error))
+
+
+def _held_out(source: SourceConfig, test_patients: HeldOut) -> CheckLine:
+    try:
+        patients, lost = test_patients(source)
+    except ChexoneError as error:
+        return CheckLine("patients", "FAIL", str(error))
+    told = ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items()))
+    return CheckLine("patients", "ok", f"{len(patients)} held out; left out: {told or 'nothing'}")
 
 
 def _table(root: str, table: Table) -> CheckLine:

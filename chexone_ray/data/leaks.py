@@ -7,26 +7,35 @@ ImaGenome are MIMIC's patients. A patient who is tested on in one set is trained
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chexone_ray.config import PrepareConfig
+from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.blocks import Letter
 from chexone_ray.data.drops import no_study
 from chexone_ray.data.shelf import Entry, ShelvedPatient
-from chexone_ray.data.sources import chest_imagenome, ms_cxr
-from chexone_ray.data.sources.registry import SOURCES
+from chexone_ray.data.sources import (
+    chest_imagenome,
+    chexpert,
+    ms_cxr,
+    ms_cxr_t,
+    nih_chestxray14,
+    rsna_pneumonia,
+)
+from chexone_ray.data.sources.registry import FAMILIES, SOURCES
 from chexone_ray.data.splits import assign, most_held_out
 from chexone_ray.errors import ChexoneError
 
-WITH_TRAINING = frozenset({chest_imagenome.DATASET})
-"""Sets that are made by rules from all that MIMIC trains on, and are tested on in a part alone."""
 OTHER_SPLIT = "study_of_other_split"
 MIMIC = "mimic"
+_CHEXPERT = re.compile(r"chexpert/(?:.*/)?patient(\d+)\b")
+"""Such a patient of RadGraph's test part, and its number."""
 MADE_OF_MIMIC = {
     ms_cxr.DATASET: "MS-CXR",
+    ms_cxr_t.DATASET: "MS-CXR-T",
     chest_imagenome.DATASET: "Chest ImaGenome's gold part",
 }
 """Test sets whose patients MIMIC's own splits train on."""
@@ -52,27 +61,41 @@ def numbers_of(adapter: str) -> str:
     return spec.patients if spec and spec.patients else adapter
 
 
+def owner(patient: Patient) -> Patient:
+    """Who it is where a set holds patients of another one too: RadGraph's reports of CheXpert."""
+    found = _CHEXPERT.match(patient[1]) if patient[0] == MIMIC else None
+    return (chexpert.PATIENTS, f"patient{int(found[1]):05}") if found else patient
+
+
 def held_out(config: PrepareConfig) -> dict[Patient, tuple[str, str]]:
     """Patients of `config.held_out` -> (split, data set); of those sets nothing else is used.
 
     Such a set is one to be tested on, so all of its patients are held out, also those that it
-    trains on itself; but for the sets of `WITH_TRAINING`, of which those are left alone. Raises
-    ChexoneError where a set has no study.
+    trains on itself; but where a set is made to train on as well, its `test_patients`. Raises
+    ChexoneError where a set has nobody to hold out.
     """
     found: dict[Patient, tuple[str, str]] = {}
     for source in config.held_out:
-        studies, lost = SOURCES[source.adapter].read(source, True)
-        if not studies:
-            raise ChexoneError(f"held_out {source.adapter} {source.uri}: {no_study(lost)}")
-        for item in studies:
-            own = most_held_out([item.study.archive_split])
-            if own == "train" and source.adapter in WITH_TRAINING:
-                continue
+        for number, own in _tested(source):
             split = "validate" if own == "validate" else "test"
-            patient = (numbers_of(source.adapter), item.study.patient)
+            patient = owner((numbers_of(source.adapter), number))
             if found.get(patient, ("",))[0] != "test":
                 found[patient] = (split, source.adapter)
     return found
+
+
+def _tested(source: SourceConfig) -> list[tuple[str, str]]:
+    """(patient, split by the archive) of those whom a set holds out."""
+    spec = SOURCES[source.adapter]
+    if spec.test_patients is not None:
+        patients, lost = spec.test_patients(source)
+        told = list(patients.items())
+    else:
+        studies, lost = spec.read(source, True)
+        told = [(i.study.patient, most_held_out([i.study.archive_split])) for i in studies]
+    if not told:
+        raise ChexoneError(f"held_out {source.adapter} {source.uri}: {no_study(lost)}")
+    return told
 
 
 def untold(adapters: Collection[str], held: Collection[str] = ()) -> str:
@@ -82,10 +105,28 @@ def untold(adapters: Collection[str], held: Collection[str] = ()) -> str:
     names = [told for name, told in MADE_OF_MIMIC.items() if name not in {*adapters, *held}]
     if not names or not mimic - MADE_OF_MIMIC.keys():
         return ""
+    told = f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
     return (
-        f"patients of {' and of '.join(names)} are in training: name them in held_out to test on "
+        f"patients of {told} are in training: name them in held_out to test on "
         f"{'that set' if len(names) == 1 else 'those sets'}"
     )
+
+
+def unmatched(adapters: Collection[str]) -> str:
+    """One sentence on sources that hold films of one another whose patients no number tells; empty
+    where there are none."""
+    groups = [sorted(family & set(adapters)) for family in FAMILIES]
+    apart = [group for group in groups if len({numbers_of(name) for name in group}) > 1]
+    names = sorted({name for group in apart for name in group})
+    told = []
+    if names:
+        told.append(
+            f"{', '.join(names[:-1])} and {names[-1]} share films under other names, and "
+            "nothing tells which: a film may be trained on in one and tested on in another"
+        )
+    if {nih_chestxray14.DATASET, rsna_pneumonia.DATASET} <= set(adapters):
+        told.append("only RSNA's mapping file tells which of its patients are NIH's")
+    return "; ".join(told)
 
 
 def settle(
@@ -95,9 +136,15 @@ def settle(
     """The studies of every patient, all in its most held-out split, and the moves it took."""
     settled = []
     moves: Counter[Move] = Counter()
+    named: dict[Patient, list[tuple[str, str]]] = defaultdict(list)
+    """Owner of another name -> (split, data set) of the studies under that name."""
     for patient, studies in patients.items():
+        if owner(patient) != patient:
+            named[owner(patient)] += ((entry.archive_split, entry.dataset) for entry in studies)
+    for patient, studies in patients.items():
+        whose = owner(patient)
         given = [(entry.archive_split, entry.dataset) for entry in studies]
-        causes = [*given, *([held[patient]] if patient in held else [])]
+        causes = [*given, *named.get(whose, ()), *([held[whose]] if whose in held else [])]
         split = most_held_out(name for name, _ in causes)
         settled.append(ShelvedPatient(tuple(studies), split))
         if not split:

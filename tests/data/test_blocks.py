@@ -99,9 +99,10 @@ def test_everything_of_the_archive_is_in_the_manifest_or_a_dead_letter(
     patients, *_ = read_sources(config)
     studies = [item.study for found in patients for item in found]
     table = storage.read_bytes(f"{config.sources[0].uri}/mimic-cxr-2.0.0-metadata.csv.gz")
+    twice = sum("metadata" in letter["place"] for letter in letters)
     num_rows = len(gzip.decompress(table).decode().strip().splitlines()) - 1
     images = sum(len(study.images) for study in studies)
-    assert num_rows == images + lost["duplicate_row"] + lost["row_without_id"]
+    assert num_rows == images + twice and twice > 0
     dropped_images = sum(n for reason, n in lost.items() if reason.startswith("image_"))
     assert images == info["num_images"] + dropped_images and dropped_images == 2
     without = lost["study_without_image"] + lost["study_without_question"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data import sources
 from chexone_ray.data.blocks import Block, Letter
 from chexone_ray.data.build import read_sources
-from chexone_ray.data.drops import check_read, check_rows
+from chexone_ray.data.drops import BY_DESIGN, check_read, check_rows
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Study
@@ -48,6 +50,68 @@ def test_damaged_rows_end_a_run_and_those_left_out_by_design_do_not() -> None:
     check_rows(source, found, by_design | {"row_without_id": 1}, 0.1)
     with pytest.raises(ChexoneError, match=r"^own_table: 2 of 11 rows .* \(row_without_id 2\)"):
         check_rows(source, found, by_design | {"row_without_id": 2}, 0.1)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "study_without_film",
+        "scene_graph_missing",
+        "report_without_film",
+        "row_without_answer",
+        "unknown_label",
+        "a_reason_of_tomorrow",
+    ],
+)
+def test_a_source_of_which_nearly_all_is_lost_is_refused(reason: str) -> None:
+    (source,) = config().sources
+    found = [PendingStudy(Study("own_table", "p", "s", (ImageRef("a.png"),)))]
+    with pytest.raises(ChexoneError, match=rf"^own_table: 99 of 100 rows .* \({reason} 99\)"):
+        check_rows(source, found, {reason: 99}, 0.05)
+
+
+DAMAGE = {
+    "answer_not_an_option",
+    "box_of_lost_phrase",
+    "box_row",
+    "box_without_image",
+    "film_not_found",
+    "film_without_patient",
+    "film_without_row",
+    "mask_without_image",
+    "options_not_distinct",
+    "prior_film_not_found",
+    "report_without_film",
+    "row_without_answer",
+    "row_without_id",
+    "row_without_report",
+    "scene_graph_missing",
+    "sentence_without_text",
+    "study_without_film",
+    "study_without_patient",
+    "unknown_entity",
+    "unknown_label",
+    "unparsable_row",
+}
+
+
+def reasons(argument: ast.expr) -> set[str]:
+    """The reasons that an argument of `lose` may be; it is a text or a choice of two."""
+    if isinstance(argument, ast.IfExp):
+        return reasons(argument.body) | reasons(argument.orelse)
+    assert isinstance(argument, ast.Constant), ast.unparse(argument)
+    return {str(argument.value)}
+
+
+def test_every_reason_is_either_by_design_or_damage() -> None:
+    at = {"lose": 0, "lose_strangers": 2}
+    used: set[str] = set()
+    for path in sorted(Path(sources.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())) if path.name != "losses.py" else ():
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                used |= reasons(node.args[at[name]]) if name in at else set()
+    assert used == BY_DESIGN | DAMAGE and not BY_DESIGN & DAMAGE
 
 
 def test_a_source_without_a_study_is_refused(tmp_path: Path) -> None:

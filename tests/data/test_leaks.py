@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,22 +9,22 @@ import pytest
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.build import read_sources
 from chexone_ray.data.card import render
-from chexone_ray.data.check import answer
-from chexone_ray.data.leaks import Move, held_out, report, settle, untold
+from chexone_ray.data.check import answer, check_lines
+from chexone_ray.data.leaks import (
+    Move,
+    held_out,
+    numbers_of,
+    report,
+    settle,
+    unmatched,
+    untold,
+)
 from chexone_ray.data.refuse import problems
 from chexone_ray.data.shelf import Entry
-from chexone_ray.data.sources.losses import Losses
-from chexone_ray.data.sources.pending import PendingStudy
+from chexone_ray.data.sources import chest_imagenome
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.splits import assign
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import ImageRef, Study
-
-
-def item(dataset: str, study: str, split: str) -> PendingStudy:
-    return PendingStudy(
-        Study(dataset, "p", study, (ImageRef(f"{study}.png"),), archive_split=split)
-    )
 
 
 def entry(dataset: str, study: str, split: str) -> Entry:
@@ -54,6 +53,58 @@ def test_every_patient_goes_to_its_most_held_out_split() -> None:
     assert [row["studies"] for row in rows] == [1, 1, 2, 1]
     card = render({"counts": {"rows": 1}, "moved": rows})
     assert "| cxr_lt | none | test | ms_cxr | 1 |" in card
+
+
+def test_reports_of_chexpert_follow_the_patients_of_both_its_releases() -> None:
+    """RadGraph names them beside MIMIC's, under names of its own."""
+    assert {numbers_of(name) for name in ("chexpert", "chexpert_plus")} == {"chexpert"}
+    patients = {
+        ("chexpert", "patient00007"): [
+            entry("chexpert", "1", "train"),
+            entry("chexpert_plus", "2", "train"),
+        ],
+        ("mimic", "chexpert/patient7/study1"): [entry("radgraph", "3", "test")],
+        ("mimic", "chexpert/odd"): [entry("radgraph", "4", "test")],
+        ("chexpert", "patient00008"): [entry("chexpert", "5", "train")],
+    }
+    settled, moves = settle(patients, {("chexpert", "patient00008"): ("test", "chexpert_plus")})
+    assert [one.split for one in settled] == ["test", "test", "test", "test"]
+    assert moves == {
+        Move("chexpert", "train", "test", "radgraph"): 1,
+        Move("chexpert_plus", "train", "test", "radgraph"): 1,
+        Move("chexpert", "train", "test", "chexpert_plus"): 1,
+    }
+
+
+def test_films_that_no_split_can_keep_apart_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert unmatched(["chexpert", "chexpert_plus", "padchest", "roco"]) == ""
+    told = (
+        "rsna_pneumonia and siim_acr share films under other names, and nothing tells "
+        "which: a film may be trained on in one and tested on in another"
+    )
+    assert unmatched(["siim_acr", "rsna_pneumonia", "roco"]) == told
+    assert unmatched(["nih_chestxray14", "rsna_pneumonia"]) == (
+        "only RSNA's mapping file tells which of its patients are NIH's"
+    )
+    assert unmatched(["slake", "nih_chestxray14", "roco", "pmc_vqa"]).startswith(
+        "nih_chestxray14, pmc_vqa, roco and slake share"
+    )
+    sources = [
+        {"adapter": name, "uri": "/nowhere", "uncertain": "keep"}
+        for name in ("siim_acr", "rsna_pneumonia")
+    ]
+    card = render({"counts": {"rows": 1}, "config": {"sources": sources}})
+    assert f"**{told[0].upper()}{told[1:]}.**" in card
+    config = PrepareConfig.model_validate(
+        {
+            "output_uri": "unused-output",
+            "sources": sources,
+            "check": True,
+            "allow_overlap": True,
+        }
+    )
+    assert answer(config) == 1
+    assert f"warn  leaks          {told}\n" in capsys.readouterr().out
 
 
 def table(root: Path, name: str, *lines: str) -> Path:
@@ -91,35 +142,60 @@ def test_a_set_to_be_tested_on_later_keeps_its_patients_out(tmp_path: Path) -> N
 def test_what_chest_imagenome_trains_on_is_not_held_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = [
-        replace(
-            item(name, name, split), study=replace(item(name, name, split).study, patient=split)
-        )
-        for name, split in (("chest_imagenome", s) for s in ("train", "validate", "test"))
-    ]
-    spec = replace(SOURCES["chest_imagenome"], read=lambda *_: (found, Losses()))
-    monkeypatch.setitem(SOURCES, "chest_imagenome", spec)
+    """Of 20 GB of graphs none is read: the lists and the gold tables tell who is tested on."""
+
+    def unread(*_: object) -> None:
+        raise AssertionError("a scene graph was read")
+
+    monkeypatch.setattr(chest_imagenome, "_graphs", unread)
+    splits = tmp_path / "silver_dataset" / "splits"
+    splits.mkdir(parents=True)
+    gold = tmp_path / "gold_dataset"
+    header = ",subject_id,study_id,dicom_id,path,ViewPosition"
+    table(splits, "train.csv", header, "0,p1,s1,t1,x,AP", "1,p2,s2,t2,x,AP", "2,p3,s3,t3,x,AP")
+    table(splits, "valid.csv", header, "0,p4,s4,v1,x,AP")
+    table(splits, "test.csv", header, "0,p5,s5,e1,x,AP")
+    table(splits, "images_to_avoid.csv", header, "0,p6,s6,a1,x,AP", "0,p4,s7,a2,x,AP")
+    columns = "image_id\tbbox\tattribute\tsentence\tcoord_original"
+    rows = [f"{name}\tleft lung\tx\tOpacity.\t[1,2,3,4]" for name in ("t2.dcm", "m1", "stray")]
+    table(gold, "gold_object_attribute_with_coordinates.txt", columns, *rows)
+    films = table(
+        tmp_path / "films",
+        "mimic-cxr-2.0.0-metadata.csv",
+        "dicom_id,subject_id,study_id",
+        "m1,p7,s8",
+    )
     source = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
-    later = SourceConfig(adapter="chest_imagenome", uri="unused", images_uri="unused")
+    later = SourceConfig(adapter="chest_imagenome", uri=str(tmp_path), images_uri=str(films))
     config = PrepareConfig(output_uri="unused-output", sources=(source,), held_out=(later,))
-    assert held_out(config) == {
-        ("mimic", "validate"): ("validate", "chest_imagenome"),
-        ("mimic", "test"): ("test", "chest_imagenome"),
-    }
+    split_of = {number: split for (_, number), (split, _) in held_out(config).items()}
+    assert split_of == dict.fromkeys(("p2", "p4", "p5", "p6", "p7"), "test")
+    (splits / "images_to_avoid.csv").unlink()
+    assert held_out(config)["mimic", "p4"] == ("validate", "chest_imagenome")
+    line = list(check_lines(later, SOURCES["chest_imagenome"], True, is_held_out=True))[-1]
+    assert line.text().endswith("4 held out; left out: 1 film_not_found")
+    for path in (*splits.iterdir(), *gold.iterdir()):
+        path.unlink()
+    with pytest.raises(ChexoneError, match=r"train\.csv is missing or empty"):
+        held_out(config)
 
 
 def test_test_sets_that_a_run_does_not_know_of_are_told(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     both = (
-        "patients of MS-CXR and of Chest ImaGenome's gold part are in training: name them in "
-        "held_out to test on those sets"
+        "patients of MS-CXR, MS-CXR-T and Chest ImaGenome's gold part are in training: name them "
+        "in held_out to test on those sets"
     )
     assert untold(["mimic_cxr_jpg"]) == untold(["cxr_lt", "padchest"]) == both
-    assert untold(["mimic_cxr_jpg", "ms_cxr"], ["chest_imagenome"]) == ""
+    assert untold(["mimic_cxr_jpg", "ms_cxr"], ["chest_imagenome", "ms_cxr_t"]) == ""
+    assert untold(["mimic_cxr_jpg", "ms_cxr"], ["chest_imagenome"]) == (
+        "patients of MS-CXR-T are in training: name them in held_out to test on that set"
+    )
     assert untold(["padchest"]) == untold(["ms_cxr"]) == ""
     assert untold(["mimic_cxr_jpg"], ["chest_imagenome"]) == (
-        "patients of MS-CXR are in training: name them in held_out to test on that set"
+        "patients of MS-CXR and MS-CXR-T are in training: name them in held_out to test on those "
+        "sets"
     )
     source = {"adapter": "mimic_cxr_jpg", "uri": "/nowhere", "uncertain": "keep"}
     card = render({"counts": {"rows": 1}, "config": {"sources": [source]}})

@@ -4,9 +4,10 @@
 separated, a row a study, ReportID being its session. Images in folders in the manner of BIDS:
 `sub-S03542/ses-E07201/mod-rx/sub-S03542_ses-E07201_run-1_bp-chest_vp-pa_cr.png`, CT beside them in
 `mod-ct/`. The labels say "covid 19" in words that were not seen in full: both spellings with and
-without a hyphen are known here, and "uncertain" after it makes it so. Nothing tells the order of a
-patient's sessions with certainty, so no study has a prior. Some films are stored inverted or
-turned, which nothing here mends. Reports are Spanish and are not used.
+without a hyphen are known here, and "uncertain" after it makes it so. A list that names no COVID-19
+denies it in the negative set alone, and only where it names all that the film shows. Nothing tells
+the order of a patient's sessions with certainty, so no study has a prior. Some films are stored
+inverted or turned, which nothing here mends. Reports are Spanish and are not used.
 """
 
 from __future__ import annotations
@@ -33,10 +34,14 @@ TABLE = Table(
     tuple(f"derivatives/labels/{name}" for name in _NAMES), ("PatientID", "ReportID", "Labels")
 )
 LABEL = "covid-19"
+_POSITIVE = "_posi"
+"""In the name of a table of patients whose test was positive."""
 _COVID = re.compile(r"covid[ -]?19( uncertain)?")
 _VIEWS = {"pa": "PA", "ap": "AP", "ll": "lateral"}
 _VIEW = re.compile(r"_vp-([a-z]+)")
 _FILM = re.compile(r"/(sub-[^/]+)/(ses-[^/]+)/mod-rx/[^/]+\.png$")
+_OTHER = re.compile(r"/(sub-[^/]+)/(ses-[^/]+)/mod-(?!rx/)[^/]+/")
+"""Files of a CT, which some sessions have alone."""
 
 
 def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
@@ -47,10 +52,12 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     root = source.uri
     table = tables.rows(root, TABLE, delimiter="\t")
     films: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for place in storage.list_files(root, ".png"):
-        session = _FILM.search(place)
-        if session:
+    others: set[tuple[str, str]] = set()
+    for place in storage.list_files(root):
+        if session := _FILM.search(place):
             films[session[1], session[2]].append(place)
+        elif session := _OTHER.search(place):
+            others.add((session[1], session[2]))
     losses = Losses()
     found: dict[tuple[str, str], PendingStudy] = {}
     seen: set[tuple[str, str]] = set()
@@ -61,7 +68,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         elif key in seen:
             losses.lose("duplicate_row", row.place)
         elif key not in films:
-            losses.lose("study_without_film", row.place)
+            missing = key not in others
+            losses.lose(
+                "study_without_film" if missing else "study_of_another_technique", row.place
+            )
         else:
             found[key] = PendingStudy(_study(key, films[key], row, losses))
         seen.add(key)
@@ -80,16 +90,26 @@ def _study(key: tuple[str, str], places: list[str], row: Row[str], losses: Losse
         patient=key[0],
         study=f"{key[0]}/{key[1]}",
         images=tuple(ImageRef(place, _view(place)) for place in places),
-        labels={} if listed is None else _states(listed, losses, row.place),
+        labels={} if listed is None else _states(listed, losses, row.place, _is_positive(row.uri)),
     )
 
 
-def _states(listed: list[str], losses: Losses, place: str) -> dict[str, int | None]:
+def _is_positive(uri: str) -> bool:
+    """True for a table of the positive set, by its name."""
+    return _POSITIVE in uri.rpartition("/")[2]
+
+
+def _states(listed: list[str], losses: Losses, place: str, tested: bool) -> dict[str, int | None]:
+    """COVID-19 is absent where the list names everything and without it, and the patient was not
+    `tested` positive: a film that shows none of it does not say that a patient has none."""
+    states = padchest.states_of(listed, losses, place)
     covid = [match for name in listed if (match := _COVID.fullmatch(name))]
-    sure = any(not match[1] for match in covid)
-    return padchest.states_of(listed, losses, place) | {
-        LABEL: int(sure) if sure or not covid else -1
-    }
+    if padchest.EXCLUDED in listed:
+        return states
+    if covid:
+        return states | {LABEL: 1 if any(not match[1] for match in covid) else -1}
+    absent = padchest.names_everything(listed) and not tested
+    return states | {LABEL: 0 if absent else None}
 
 
 def _view(place: str) -> str:

@@ -76,12 +76,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
 
 
 def _path_column(root: str, table: tables.Rows) -> str:
-    """PNG or DICOM, by the first row; single files that are missing are counted when read."""
-    for row in table.rows[:1]:
-        for column in _PATHS:
-            if row[column] and storage.exists(storage.join(root, row[column])):
-                return column
-    return _PATHS[0]
+    """PNG or DICOM, by the first row."""
+    told = ((row[column], column) for row in table.rows[:1] for column in _PATHS)
+    places = ((storage.join(root, path), column) for path, column in told if path)
+    return tables.first_there(places, _PATHS[0])
 
 
 SPEC = Spec(

@@ -4,13 +4,15 @@ Silver, made by rules: `silver_dataset/scene_graph/<dicom_id>_SceneGraph.json`, 
 `silver_dataset/scene_graph.zip` as released, of the films that `silver_dataset/splits/` names.
 Gold, checked by hand: `gold_dataset/gold_object_attribute_with_coordinates.txt` and
 `gold_object_comparison_with_coordinates.txt` (tab separated); its films and those of
-`images_to_avoid.csv` count as test. The images are those of MIMIC-CXR-JPG, under `images_uri`.
+`images_to_avoid.csv` count as test, whatever `archive_splits` says. The images are those of
+MIMIC-CXR-JPG, under `images_uri`.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -23,14 +25,16 @@ from chexone_ray.data.sources.mimic_films import Film
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order, on_image
 from chexone_ray.data.sources.scene_graphs import graph_phrases, graph_prior
 from chexone_ray.data.sources.spec import Spec, Table
+from chexone_ray.data.splits import most_held_out
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Phrase, Study
 
 DATASET = "chest_imagenome"
 COLUMNS = ("subject_id", "study_id", "dicom_id")
+AVOID = "images_to_avoid"
 SPLITS = {
     name: Table((f"silver_dataset/splits/{name}.csv",), COLUMNS, True)
-    for name in ("train", "valid", "test", "images_to_avoid")
+    for name in ("train", "valid", "test", AVOID)
 }
 GRAPHS = "silver_dataset/scene_graph"
 READ_THREADS = 8
@@ -45,11 +49,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """
     root = mimic_films.films_root(source)
     losses = Losses()
-    films, split_of = _films(source.uri, losses)
+    films, split_of, avoided = _films(source.uri, losses)
     gold = imagenome_gold.read(source.uri, losses)
     if not films and not gold:
-        uri = storage.join(source.uri, "silver_dataset/splits/train.csv")
-        raise ChexoneError(f"{uri} is missing or empty, and so is gold_dataset/: {CSV_STEP}")
+        raise ChexoneError(f"{_missing(source.uri)}: {CSV_STEP}")
     silver = [name for name in films if name not in gold]
     checked = ((name, film.prior, film.phrases, film.place) for name, film in gold.items())
     others = mimic_films.known_films(root) if gold.keys() - films.keys() else {}
@@ -64,27 +67,63 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             if prior and prior not in films:
                 losses.lose("prior_film_not_found", place)
             split = "test" if name in gold else split_of[name]
+            if name not in gold and name not in avoided and not archive_splits:
+                split = ""
             item = _study(root, films[name], films.get(prior), phrases)
-            found.append(item.with_split(split if archive_splits else ""))
+            found.append(item.with_split(split))
     return in_order(found), losses
 
 
-def _films(root: str, losses: Losses) -> tuple[dict[str, Film], dict[str, str]]:
-    """dicom_id -> film and dicom_id -> split, by the lists; the films to avoid count as test."""
+def test_patients(source: SourceConfig) -> tuple[dict[str, str], Losses]:
+    """The patients of the gold tables, of the films to avoid and of the lists to validate and to
+    test on -> the split of the film that is held out most. No scene graph is read.
+
+    Raises ChexoneError where `images_uri` or every table is missing.
+    """
+    root = mimic_films.films_root(source)
+    losses = Losses()
+    films, split_of, _ = _films(source.uri, losses)
+    gold = imagenome_gold.first_rows(source.uri)
+    if not films and not gold:
+        raise ChexoneError(f"{_missing(source.uri)}: {CSV_STEP}")
+    films = (mimic_films.known_films(root) if gold.keys() - films.keys() else {}) | films
+    splits: dict[str, list[str]] = defaultdict(list)
+    for name, place in gold.items():
+        if name in films:
+            splits[films[name].subject].append("test")
+        else:
+            losses.lose("film_not_found", place)
+    for name, split in split_of.items():
+        if split != "train":
+            splits[films[name].subject].append(split)
+    return {patient: most_held_out(found) for patient, found in splits.items()}, losses
+
+
+def _missing(root: str) -> str:
+    uri = storage.join(root, "silver_dataset/splits/train.csv")
+    return f"{uri} is missing or empty, and so is gold_dataset/"
+
+
+def _films(root: str, losses: Losses) -> tuple[dict[str, Film], dict[str, str], set[str]]:
+    """dicom_id -> film and dicom_id -> split, by the lists, and the films to avoid, which count as
+    test."""
     films: dict[str, Film] = {}
     split_of: dict[str, str] = {}
+    avoided: set[str] = set()
     for split, table in SPLITS.items():
         for row in tables.rows_if_there(root, table):
             subject, study, name = (row[column] for column in COLUMNS)
-            avoid = split == "images_to_avoid"
+            avoid = split == AVOID
             if not (subject and study and name):
                 losses.lose("row_without_id", row.place)
-            elif name in films and not avoid:
+            elif name in (avoided if avoid else films):
                 losses.lose("duplicate_row", row.place)
             else:
                 films[name] = Film(subject, study, name, mimic_cxr_jpg.view_of(row))
                 split_of[name] = "test" if avoid else split
-    return films, split_of
+                if avoid:
+                    avoided.add(name)
+    return films, split_of, avoided
 
 
 def _silver(
@@ -155,5 +194,6 @@ SPEC = Spec(
     tables=(*SPLITS.values(), imagenome_gold.ATTRIBUTES, imagenome_gold.COMPARISONS),
     read=studies,
     images_elsewhere=True,
+    test_patients=test_patients,
     patients="mimic",
 )

@@ -21,6 +21,8 @@ from chexone_ray.metrics.labeller import LABELS
 from chexone_ray.records import ImageRef, Study
 
 DATASET = "chexpert"
+PATIENTS = "chexpert"
+"""CheXpert Plus and RadGraph's reports of this set have these patient numbers too."""
 OPACITY = ("Lung Opacity", "Airspace Opacity")
 """The expert labels of the test part use the other name."""
 _COLUMNS = ("Path", *(label.title() for label in LABELS if label.title() not in OPACITY))
@@ -114,4 +116,5 @@ SPEC = Spec(
     uncertain=True,
     tables=tuple(TABLES.values()),
     read=studies,
+    patients=PATIENTS,
 )

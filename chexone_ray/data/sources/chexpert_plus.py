@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import PurePosixPath
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import film_view
+from chexone_ray.data.sources.chexpert import PATIENTS
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
@@ -48,7 +50,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """
     root = source.uri
     losses = Losses()
-    labels = _labels(root, losses)
     films: dict[Key, dict[str, dict[str, str]]] = defaultdict(dict)
     for row in tables.rows(root, TABLE):
         path = row["path_to_image"]
@@ -59,6 +60,8 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         if path in films[key]:
             losses.lose("duplicate_row", row.place)
         films[key].setdefault(path, row)
+    names = {name for rows in films.values() for name in rows}
+    labels = _labels(root, names, losses)
     folder = _image_folder(root, next(iter(films.values()), {}))
     found = [_study(folder, key, rows, labels, archive_splits) for key, rows in films.items()]
     return in_order(found), losses
@@ -66,12 +69,10 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
 
 def _image_folder(root: str, rows: dict[str, dict[str, str]]) -> str:
     """Where the images are, by the first of them, under whatever suffix."""
-    for folder in _IMAGE_FOLDERS:
-        for path in rows:
-            stem = storage.join(root, folder, path).rpartition(".")[0]
-            if any(storage.exists(stem + suffix) for suffix in (".png", ".jpg", ".dcm")):
-                return storage.join(root, folder)
-    return root
+    folders = [storage.join(root, folder) for folder in _IMAGE_FOLDERS]
+    stems = ((storage.join(f, path).rpartition(".")[0], f) for f in folders for path in rows)
+    places = ((stem + suffix, f) for stem, f in stems for suffix in (".png", ".jpg", ".dcm"))
+    return tables.first_there(places, root)
 
 
 def _study(
@@ -110,8 +111,8 @@ def _view(row: dict[str, str]) -> str:
     return film_view(row["frontal_lateral"], row["ap_pa"])
 
 
-def _labels(root: str, losses: Losses) -> dict[str, dict[str, int | None]]:
-    """Image -> label -> state, from the label file; empty without it."""
+def _labels(root: str, images: Collection[str], losses: Losses) -> dict[str, dict[str, int | None]]:
+    """Image of those -> label -> state, from the label file; empty without it."""
     found: dict[str, dict[str, int | None]] = {}
     for place, line in tables.lines(tables.find(root, LABEL_FILE.names)):
         try:
@@ -120,7 +121,12 @@ def _labels(root: str, losses: Losses) -> dict[str, dict[str, int | None]]:
         except (ValueError, KeyError, TypeError):
             losses.lose("unparsable_row", place)
             continue
-        found[name] = {label: _STATES.get(row.get(label.title())) for label in LABELS}
+        if name not in images:
+            losses.lose("label_without_study", place)
+        elif name in found:
+            losses.lose("duplicate_row", place)
+        else:
+            found[name] = {label: _STATES.get(row.get(label.title())) for label in LABELS}
     return found
 
 
@@ -132,4 +138,5 @@ SPEC = Spec(
     uncertain=True,
     tables=(TABLE, LABEL_FILE),
     read=studies,
+    patients=PATIENTS,
 )

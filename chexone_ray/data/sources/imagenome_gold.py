@@ -86,6 +86,16 @@ def read(root: str, losses: Losses) -> dict[str, GoldFilm]:
     return {name: _film(told, priors[name], losses) for name, told in films.items()}
 
 
+def first_rows(root: str) -> dict[str, str]:
+    """dicom_id of every gold film -> the first row about it; empty without the tables."""
+    found: dict[str, str] = {}
+    for spec in (ATTRIBUTES, COMPARISONS):
+        for row in tables.rows_if_there(root, spec, "\t"):
+            if name := row[spec.columns[0]].removesuffix(".dcm"):
+                found.setdefault(name, row.place)
+    return found
+
+
 def _film(told: dict[tuple[str, str], _Sentence], priors: set[str], losses: Losses) -> GoldFilm:
     phrases = []
     for (region, text), sentence in told.items():

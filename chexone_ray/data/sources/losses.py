@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 MAX_PLACES = 100_000
 """Places that are kept a reason; what is lost beyond them is told as a count."""
 Value = TypeVar("Value")
+Name = TypeVar("Name")
 
 
 class Row(dict[str, Value]):
@@ -33,6 +34,10 @@ def place_in(uri: str, at: int | str) -> str:
     return f"{uri}:{at}"
 
 
+Places = dict[str, list[str]]
+"""Name -> the places of the rows about it."""
+
+
 class Losses(Counter[str]):
     """Reason -> how much was lost. Filled by `lose` alone, so that everything has its place."""
 
@@ -54,3 +59,13 @@ class Losses(Counter[str]):
             yield from ((reason, place, 1) for place in places)
             if count > len(places):
                 yield reason, archive_uri, count - len(places)
+
+
+def lose_strangers(
+    rows: Mapping[Name, Sequence[str]], known: Collection[Name], reason: str, losses: Losses
+) -> None:
+    """Count every row about a name that is not known."""
+    for name, places in rows.items():
+        if name not in known:
+            for place in places:
+                losses.lose(reason, place)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import mimic_films, tables
 from chexone_ray.data.sources.cells import number
-from chexone_ray.data.sources.losses import Losses, Row
+from chexone_ray.data.sources.losses import Losses, Places, Row, lose_strangers
 from chexone_ray.data.sources.mimic_films import Film
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, answered, text_name
@@ -48,8 +48,8 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     name.
     """
     root = mimic_films.films_root(source)
-    films = _films(tables.rows(source.uri, FILMS))
     losses = Losses()
+    films, rows = _films(tables.rows(source.uri, FILMS), losses)
     book = QuestionBook(losses)
     shown: dict[str, tuple[Film, ...]] = {}
     for row in tables.rows(source.uri, QUESTIONS):
@@ -64,18 +64,27 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         shown[name] = found
         split = row["split"] if archive_splits else ""
         book.add(name, split, _question(row, len(found) > 1), row.place)
+    used = {film.study for pair in shown.values() for film in pair}
+    lose_strangers(rows, used, "film_without_question", losses)
     return [_study(root, shown[name], name, split, asked) for name, split, asked in book], losses
 
 
-def _films(table: tables.Rows) -> dict[str, _Placed]:
-    """Study -> its film; a table that was written with numbers has ids such as 50414267.0."""
+def _films(table: tables.Rows, losses: Losses) -> tuple[dict[str, _Placed], Places]:
+    """Study -> its film, and the place of its row; a table that was written with numbers has ids
+    such as 50414267.0."""
     found: dict[str, _Placed] = {}
+    places: Places = {}
     for row in table:
         subject, study = (_whole(row[name]) for name in ("subject_id", "study_id"))
-        if subject and study and row["dicom_id"]:
+        if not (subject and study and row["dicom_id"]):
+            losses.lose("row_without_id", row.place)
+        elif study in found:
+            losses.lose("duplicate_row", row.place)
+        else:
             film = Film(subject, study, row["dicom_id"], _VIEWS.get(row["view"].lower(), ""))
-            found.setdefault(study, _Placed(film, number(row.get("study_order", ""))))
-    return found
+            found[study] = _Placed(film, number(row.get("study_order", "")))
+            places[study] = [row.place]
+    return found, places
 
 
 def _shown(row: Row[str], films: dict[str, _Placed], losses: Losses) -> tuple[Film, ...]:
@@ -93,7 +102,7 @@ def _shown(row: Row[str], films: dict[str, _Placed], losses: Losses) -> tuple[Fi
     if earlier is None:
         losses.lose("study_without_film", row.place)
         return ()
-    if earlier.order and current.order and earlier.order > current.order:
+    if earlier.order > current.order:  # never so of NaN
         losses.lose("reference_is_later", row.place)
         return ()
     return (earlier.film, current.film)

@@ -7,6 +7,9 @@ the study's folder as `s50414267.txt` (also looked for under `mimic-cxr-reports/
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import islice
+
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.facts import is_frontal
@@ -57,16 +60,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     Raises ChexoneError before any image is opened where a file or column that is needed is missing.
     """
     root = source.uri
+    losses = Losses()
     metadata = tables.rows(root, METADATA)
-    split_of = _splits(root) if archive_splits else {}
-    labels = _labels(root)
-    boxes = read_box_files(source.boxes_uri) if source.boxes_uri else None
     if not metadata.rows:
         raise ChexoneError(f"{metadata.uri} has no row: {CSV_STEP}")
     by_study: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
-    losses = Losses()
-    for place in boxes.unusable if boxes else ():
-        losses.lose("box_row", place)
     for row in metadata:
         if not all(row.get(name) for name in ("dicom_id", "subject_id", "study_id")):
             losses.lose("row_without_id", row.place)
@@ -75,6 +73,12 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
         if row["dicom_id"] in films:
             losses.lose("duplicate_row", row.place)
         films.setdefault(row["dicom_id"], row)
+    names = {study for _, study in by_study}
+    split_of = _splits(root, names, losses) if archive_splits else {}
+    labels = _labels(root, names, losses)
+    boxes = read_box_files(source.boxes_uri, losses) if source.boxes_uri else None
+    if boxes:
+        boxes.lose_others({name for films in by_study.values() for name in films}, losses)
     suffix = _image_suffix(root, metadata.rows[0])
     reports = _report_root(root, by_study)
     found = [
@@ -90,28 +94,43 @@ def sort_time(date: str, time: str) -> str:
     return f"{date.partition('.')[0]:0>8} {whole:0>6}.{fraction:0<3}"
 
 
-def _splits(root: str) -> dict[str, str]:
+def _splits(root: str, names: Collection[str], losses: Losses) -> dict[str, str]:
+    """Split of each study of those names; a study has a row a film."""
     remedy = "give the archive's split file or set archive_splits=false"
     table = tables.rows(root, SPLIT, remedy)
+    split_of: dict[str, str] = {}
     for row in table:
         if not is_split_name(row["split"]):
             raise ChexoneError(
                 f'{table.uri} has split "{row["split"]}": use train, validate or test'
             )
-    return {row["study_id"]: row["split"] for row in table}
+        if row["study_id"] in names:
+            split_of[row["study_id"]] = row["split"]
+        else:
+            losses.lose("split_without_study", row.place)
+    return split_of
 
 
-def _labels(root: str) -> dict[str, dict[str, int | None]]:
-    """Study -> label -> 1, 0, -1 or None. By name: the file is in alphabetical order.
+def _labels(root: str, names: Collection[str], losses: Losses) -> dict[str, dict[str, int | None]]:
+    """Study of those names -> label -> 1, 0, -1 or None. By name: the file is in alphabetical
+    order.
 
     Of a study that was labelled by hand, nothing that the rules say counts.
     """
-    by_rules, by_hand = tables.rows(root, CHEXPERT), tables.rows_if_there(root, HAND)
-    return {
-        row["study_id"]: {label: label_state(row[column]) for label, column in columns.items()}
-        for table, columns in ((by_rules, _COLUMNS), (by_hand, _HAND_COLUMNS))
-        for row in table
-    }
+    labels: dict[str, dict[str, int | None]] = {}
+    for spec, columns in ((CHEXPERT, _COLUMNS), (HAND, _HAND_COLUMNS)):
+        read = tables.rows_if_there if spec.optional else tables.rows
+        seen: set[str] = set()
+        for row in read(root, spec):
+            study = row["study_id"]
+            if study not in names:
+                losses.lose("label_without_study", row.place)
+            elif study in seen:
+                losses.lose("duplicate_row", row.place)
+            else:
+                seen.add(study)
+                labels[study] = {name: label_state(row[cell]) for name, cell in columns.items()}
+    return labels
 
 
 def _study(
@@ -178,19 +197,17 @@ def view_of(row: dict[str, str]) -> str:
 
 
 def _image_suffix(root: str, row: dict[str, str]) -> str:
-    """What the archive's images are; single files that differ are found when they are read."""
+    """What the archive's images are."""
     stem = storage.join(root, study_folder(row["subject_id"], row["study_id"]), row["dicom_id"])
-    return next((s for s in _IMAGE_SUFFIXES if storage.exists(stem + s)), _IMAGE_SUFFIXES[0])
+    return tables.first_there(((stem + s, s) for s in _IMAGE_SUFFIXES), _IMAGE_SUFFIXES[0])
 
 
 def _report_root(root: str, studies_: dict[tuple[str, str], dict[str, dict[str, str]]]) -> str:
     """Where the reports are: beside the images or in their own folder, by the first few studies."""
-    for folder in _REPORT_FOLDERS:
-        for (subject, study), _ in list(studies_.items())[:5]:
-            place = study_folder(subject, study)
-            if storage.exists(storage.join(root, folder, f"{place}.txt")):
-                return storage.join(root, folder)
-    return root
+    first = [f"{study_folder(subject, study)}.txt" for subject, study in islice(studies_, 5)]
+    folders = [storage.join(root, folder) for folder in _REPORT_FOLDERS]
+    places = ((storage.join(folder, name), folder) for folder in folders for name in first)
+    return tables.first_there(places, root)
 
 
 SPEC = Spec(

@@ -3,8 +3,8 @@
 `MS_CXR_T_temporal_image_classification_v1.0.0.csv` at the root, one row a pair. The images are
 those of MIMIC-CXR-JPG, under `images_uri`. The table does not say which study the previous film
 belongs to: MIMIC's metadata table tells it where it lies under `images_uri`, else the patient's
-files do. Every pair counts as test: others test on this set. The pairs of sentences, which have no
-image, are not read.
+files do. Every pair counts as test, whatever `archive_splits` says: others test on this set. The
+pairs of sentences, which have no image, are not read.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 patient=film.subject,
                 study=name,
                 images=images,
-                archive_split="test" if archive_splits else "",
+                archive_split="test",
             )
             found[name] = PendingStudy(study, pixel_phrases=phrases, default_view="frontal")
     return in_order(found.values()), losses

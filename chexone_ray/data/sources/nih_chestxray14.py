@@ -13,7 +13,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import box_of_size, number
-from chexone_ray.data.sources.losses import Losses, Row
+from chexone_ray.data.sources.losses import Losses, Places, Row, lose_strangers
 from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import TRAIN_VAL
@@ -65,7 +65,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     root = source.uri
     losses = Losses()
     boxes = _boxes(root, losses)
-    split_of = _splits(root) if archive_splits else {}
+    split_of, lines = _splits(root, losses) if archive_splits else ({}, {})
     places = tables.files_by_name(root, ".png")
     found: dict[str, PendingStudy] = {}
     for row in tables.rows(root, ENTRIES):
@@ -89,6 +89,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     for name in sorted(boxes.keys() - found.keys()):
         for _, place in boxes[name]:
             losses.lose("box_without_image", place)
+    lose_strangers(lines, found.keys(), "split_without_study", losses)
     return in_order(found.values()), losses
 
 
@@ -109,16 +110,21 @@ def _boxes(root: str, losses: Losses) -> dict[str, list[tuple[Box, str]]]:
     for row in tables.rows_if_there(root, BOXES):
         label = _BOX_NAMES.get(row["Finding Label"])
         box = label and box_of_size(label, *(number(row[name]) for name in BOXES.columns[2:]))
-        if box:
-            boxes[row["Image Index"]].append((box, row.place))
-        else:
+        known = boxes[row["Image Index"]] if box else []
+        if not box:
             losses.lose("box_row", row.place)
+        elif any(box == other for other, _ in known):
+            losses.lose("duplicate_row", row.place)
+        else:
+            known.append((box, row.place))
     return boxes
 
 
-def _splits(root: str) -> dict[str, str]:
-    """Image -> the split of the list that names it; empty without the lists. Raises ChexoneError
-    where only one is there: a hash would part the films of the other, across the set's own split.
+def _splits(root: str, losses: Losses) -> tuple[dict[str, str], Places]:
+    """Image -> the split of the list that names it first, and its line; empty without the lists.
+
+    Raises ChexoneError where only one is there: a hash would part the films of the other, across
+    the set's own split.
     """
     found = {split: tables.find(root, table.names) for split, table in LISTS.items()}
     missing = [LISTS[split].names[0] for split, uri in found.items() if uri is None]
@@ -127,12 +133,17 @@ def _splits(root: str) -> dict[str, str]:
             f"{storage.join(root, missing[0])} is missing beside the other list: fetch it, or set "
             "archive_splits=false"
         )
-    return {
-        name: split
-        for split, uri in found.items()
-        if uri is not None
-        for name in tables.read_text(uri).split()
-    }
+    split_of: dict[str, str] = {}
+    places: Places = defaultdict(list)
+    for split, uri in found.items():
+        for place, line in tables.lines(uri):
+            name = line.strip()
+            if name in split_of:
+                losses.lose("duplicate_row", place)
+                continue
+            split_of[name] = split
+            places[name].append(place)
+    return split_of, places
 
 
 SPEC = Spec(

@@ -198,6 +198,13 @@ def finding_of(name: str) -> str:
     return next((finding for finding, settling in FINDINGS.items() if name in settling), name)
 
 
+def names_everything(listed: list[str]) -> bool:
+    """True for a list that names all that the film shows, so that a finding that is not in it is
+    absent."""
+    names = set(listed)
+    return bool(names) and not names & {EXCLUDED, *PARTIAL}
+
+
 def states_of(listed: list[str], losses: Losses, place: str) -> dict[str, int | None]:
     """The labels of the list of names at `place`; what it does not name is absent where it names
     everything."""
@@ -209,7 +216,7 @@ def states_of(listed: list[str], losses: Losses, place: str) -> dict[str, int | 
     for finding, settling in FINDINGS.items():
         is_open = bool(names & set(OPEN.get(finding, ())))
         states[finding] = 1 if names & set(settling) else None if is_open else 0
-    if not names or names & PARTIAL:
+    if not names_everything(listed):
         losses.lose("labels_not_all_named", place)
         return {finding: 1 for finding, state in states.items() if state}
     return states | {"no finding": int(listed == [NORMAL])}

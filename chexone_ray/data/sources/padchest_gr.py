@@ -9,6 +9,7 @@ used; the words of `progression` were not seen in full, and an unknown one is co
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, padchest, tables
 from chexone_ray.data.sources.cells import corners
-from chexone_ray.data.sources.losses import Losses, Row
+from chexone_ray.data.sources.losses import Losses, Places, Row, lose_strangers
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy, in_order, on_image
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.data.splits import is_split_name
@@ -45,14 +46,18 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     root = source.uri
     losses = Losses()
     patients: dict[str, Row[str]] = {}
+    rows: Places = defaultdict(list)
     for entry in tables.rows(root, MASTER):
         patients.setdefault(entry["StudyID"], entry)
+        rows[entry["StudyID"]].append(entry.place)
     places = tables.files_by_name(root, ".png")
     found: dict[str, PendingStudy] = {}
+    told: set[str] = set()
     reports = tables.require(root, REPORTS.names, CSV_STEP)
     for item in json_files.read_list(reports, losses, of="studies"):
         name, image = (str(item.get(key) or "") for key in ("StudyID", "ImageID"))
         row: Mapping[str, str] = patients.get(name, {})
+        told.add(name)
         if not name or not image:
             losses.lose("row_without_id", item.place)
         elif name in found:
@@ -77,6 +82,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             found[name] = PendingStudy(
                 study, pixel_phrases=placed, canonical=True, default_view="frontal"
             )
+    lose_strangers(rows, told, "row_without_report", losses)
     return in_order(found.values()), losses
 
 

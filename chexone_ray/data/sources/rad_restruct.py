@@ -39,16 +39,20 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     mapping_uri = tables.require(source.uri, MAPPING.names, CSV_STEP)
     mapping = json_files.read_object(mapping_uri, "by report")
     book = QuestionBook(losses)
+    asked: set[str] = set()
     for part, uri, text in _files(source.uri):
         report = uri.rpartition("/")[2].partition(".")[0]
-        if not isinstance(mapping.get(report), list) or not mapping[report]:
-            losses.lose("report_without_film", uri)
-            continue
-        for number, row in enumerate(_rows(text, losses, uri)):
-            place = place_in(uri, number)
+        asked.add(report)
+        has_films = isinstance(mapping.get(report), list) and bool(mapping[report])
+        for number, (row, place) in enumerate(_rows(text, losses, uri)):
+            if not has_films:
+                losses.lose("report_without_film", place)
+                continue
             question = _question(str(number), row, losses, place)
             if question:
                 book.add(report, part if archive_splits else "", question, place)
+    for report in sorted(mapping.keys() - asked):
+        losses.lose("film_without_question", place_in(mapping_uri, report))
     places = tables.files_by_name(films_root, ".png")
     found = [
         PendingStudy(
@@ -84,15 +88,20 @@ def _files(root: str) -> Iterator[tuple[str, str, str]]:
             yield part, uri, text
 
 
-def _rows(text: str, losses: Losses, uri: str) -> Sequence[Any]:
+def _rows(text: str, losses: Losses, uri: str) -> Iterator[tuple[Any, str]]:
+    """The rows of a file, each once, with their places."""
     try:
         rows = json.loads(text)
     except ValueError:
         rows = None
     if not isinstance(rows, list):
         losses.lose("unparsable_row", uri)
-        return []
-    return rows
+        return
+    for number, row in enumerate(rows):
+        if row in rows[:number]:
+            losses.lose("duplicate_row", place_in(uri, number))
+        else:
+            yield row, place_in(uri, number)
 
 
 def _question(name: str, row: Any, losses: Losses, place: str) -> Question | None:

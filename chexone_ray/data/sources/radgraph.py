@@ -53,7 +53,8 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
 
 
 def _study(report: str, split: str, questions: tuple[Question, ...]) -> PendingStudy:
-    """CheXpert's reports keep their whole name: its numbers are no MIMIC subjects."""
+    """CheXpert's reports keep their whole name: its numbers are no MIMIC subjects. They are all of
+    the test part, and of patients that CheXpert Plus trains on, so they count as test always."""
     mimic = _MIMIC.search(report)
     patient, study = mimic.groups() if mimic else (f"chexpert/{report}", report)
     return PendingStudy(
@@ -62,7 +63,7 @@ def _study(report: str, split: str, questions: tuple[Question, ...]) -> PendingS
             patient=patient,
             study=study,
             images=(),
-            archive_split=split,
+            archive_split=split if mimic else "test",
             questions=questions,
         )
     )

@@ -99,12 +99,16 @@ FAMILIES: tuple[frozenset[str], ...] = (
             siim_acr.DATASET,
             ranzcr_clip.DATASET,
             covidx.DATASET,
+            slake.DATASET,
         }
     ),
     frozenset({vindr_cxr.DATASET, vinbigdata.DATASET}),
     frozenset({covidx.DATASET, bimcv_covid19.DATASET}),
+    frozenset({roco.DATASET, pmc_vqa.DATASET}),
 )
-"""Data sets that hold the same films under other names, so that no split can keep them apart."""
+"""Data sets that hold the same films under other names, so that no split can keep them apart.
+SLAKE's chest films are from NIH ChestX-ray8; ROCO's and PMC-VQA's images are figures of articles of
+one collection."""
 
 
 def overlapping(adapters: Iterable[str]) -> list[str]:

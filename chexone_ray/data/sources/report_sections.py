@@ -6,6 +6,10 @@ has neither section gives its last paragraph, here as the impression, other than
 who was told. A header that names the film ("PA AND LATERAL VIEWS OF THE CHEST") begins findings.
 Other unknown headers in the findings are the parts of a structured report, and stay there as
 "Lungs: Clear."; elsewhere their text ends up nowhere.
+
+An indication or comparison ends at its first blank line: questions show it, and what follows it
+without a header is the body of the report. That is the findings where the report has no section of
+that name, and nowhere else.
 """
 
 from __future__ import annotations
@@ -105,6 +109,9 @@ _NOTIFICATION = re.compile(
 )
 """Who was told of the report, when and how, or who signed it."""
 _FIRST_SENTENCE_END = re.compile(r"(?<!\b[Dd]r\.)(?<=[.!?])\s")
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
+_SHOWN = frozenset({"indication", "comparison"})
+"""Sections that a question may show, so no word of the answer may be in them."""
 _HEADER = re.compile(r"^[ \t]*([A-Z][A-Z0-9 /,&()'.-]{2,60}?)[ \t]*:", re.MULTILINE)
 _MIXED_HEADER = re.compile(
     r"^[ \t]*(Findings?|Impressions?|Conclusions?|Indications?|Comparisons?|History)[ \t]*:",
@@ -138,21 +145,28 @@ def read_sections(text: str) -> Sections:
         [(found.start(), found.end(), found.group(1)) for found in _HEADER.finditer(text)]
         + [(found.start(), found.end(), found.group(1)) for found in _MIXED_HEADER.finditer(text)]
     )
+    names = [header.upper() for _, _, header in marks]
+    has_findings = any("FINDING" in name or _section(name) == "findings" for name in names)
     parts: dict[str, list[str]] = {}
     section = ""
     for number, (_, end, header) in enumerate(marks):
         stop = marks[number + 1][0] if number + 1 < len(marks) else len(text)
-        body = _fold(text[end:stop])
         known = _section(header)
+        body, rest = text[end:stop], ""
+        if known in _SHOWN:
+            body, rest = _shown_paragraph(body, has_findings)
+        body = _fold(body)
         if not known and section == "findings":
             body = _structured(header, body)
         else:
             section = known or "other"
         if body:
             parts.setdefault(section, []).append(body)
+        if not has_findings:
+            parts.setdefault("findings", []).extend(_told_paragraphs(rest))
     joined = {name: " ".join(bodies) for name, bodies in parts.items()}
     findings, impression = joined.get("findings", ""), joined.get("impression", "")
-    if not findings and not impression:
+    if not findings and not impression and section not in _SHOWN:
         impression = _last_paragraph(text[marks[-1][1] :] if marks else text)
     return Sections(
         findings, impression, joined.get("indication", ""), joined.get("comparison", "")
@@ -186,10 +200,27 @@ def _fold(text: str) -> str:
 
 def _last_paragraph(text: str) -> str:
     """The last paragraph that is not about who was told."""
-    paragraphs = [_fold(part) for part in re.split(r"\n\s*\n", text)]
-    kept = (
+    return next(iter(reversed(_told_paragraphs(text))), "")
+
+
+def _shown_paragraph(text: str, has_findings: bool) -> tuple[str, str]:
+    """An indication or comparison up to its first blank line, and what follows.
+
+    Where nothing stands beside the header, the next paragraph may be its own or the first of the
+    findings: it counts as its own where the findings have a header, else it is left out.
+    """
+    first, *rest = _BLANK_LINE.split(text, maxsplit=1)
+    if first.strip() or not rest:
+        return first, "".join(rest)
+    first, *rest = _BLANK_LINE.split(rest[0].lstrip(), maxsplit=1)
+    return first if has_findings else "", "".join(rest)
+
+
+def _told_paragraphs(text: str) -> list[str]:
+    """The paragraphs, folded, other than those about who was told."""
+    folded = (_fold(part) for part in _BLANK_LINE.split(text))
+    return [
         part
-        for part in reversed(paragraphs)
+        for part in folded
         if part and not _NOTIFICATION.search(_FIRST_SENTENCE_END.split(part, maxsplit=1)[0])
-    )
-    return next(kept, "")
+    ]

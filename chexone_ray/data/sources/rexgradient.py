@@ -6,6 +6,8 @@ begin with `../deid_png/`, which lies under the root here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from chexone_ray import storage
@@ -53,17 +55,26 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     return in_order(found), losses
 
 
+def films_of(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(path under the root, view or empty) of the films that an entry lists, ReXVQA's too; it may
+    list fewer views. A leading `../` is a prefix: stripping its characters would eat into names."""
+    paths = entry.get("ImagePath")
+    views = entry.get("ImageViewPosition") or ()
+    for path, view in zip_longest(paths if isinstance(paths, list) else (), views):
+        if path is not None:
+            yield str(path).removeprefix("../"), VIEWS.get(str(view or "").upper(), "")
+
+
 def _study(root: str, key: str, entry: Any, split: str, losses: Losses, place: str) -> Study | None:
-    if not isinstance(entry, dict) or not entry.get("PatientID") or not entry.get("ImagePath"):
+    if not isinstance(entry, dict) or not entry.get("PatientID"):
         return None
-    paths = [str(path).removeprefix("../") for path in entry["ImagePath"]]
-    views = [str(view or "") for view in entry.get("ImageViewPosition") or ()]
-    views += [""] * (len(paths) - len(views))
     by_path: dict[str, str] = {}
-    for path, view in zip(paths, views, strict=False):
+    for path, view in films_of(entry):
         if path in by_path:
             losses.lose("duplicate_row", place)
         by_path.setdefault(path, view)
+    if not by_path:
+        return None
     sections = {
         name: " ".join(str(entry.get(name) or "").split())
         for name in ("Findings", "Impression", "Indication", "Comparison")
@@ -72,10 +83,7 @@ def _study(root: str, key: str, entry: Any, split: str, losses: Losses, place: s
         dataset=DATASET,
         patient=str(entry["PatientID"]),
         study=key,
-        images=tuple(
-            ImageRef(storage.join(root, path), VIEWS.get(view.upper(), ""))
-            for path, view in by_path.items()
-        ),
+        images=tuple(ImageRef(storage.join(root, path), view) for path, view in by_path.items()),
         date=str(entry.get("StudyDate") or ""),
         archive_split=split,
         findings=sections["Findings"],

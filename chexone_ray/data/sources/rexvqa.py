@@ -17,11 +17,12 @@ from typing import Any
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.giveaways import image_free, mentions_report
-from chexone_ray.data.sources import json_files, rexgradient, tables
+from chexone_ray.data.sources import json_files, tables
 from chexone_ray.data.sources.json_files import text_of
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, chosen, images_root
+from chexone_ray.data.sources.rexgradient import films_of
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Study
@@ -55,13 +56,15 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     for part, file in FILES.items():
         uri = tables.find(source.uri, (file,))
         for name, entry, place in json_files.entries(uri, "by question"):
-            paths = _paths(entry)
-            study = text_of(entry, "study_id") if paths else ""
+            listed = list(films_of(entry)) if isinstance(entry, dict) else []
+            study = text_of(entry, "study_id") if listed else ""
             if not study:
                 losses.lose("row_without_id", place)
                 continue
-            _note(films, study, paths, entry)
-            shown[study, name] = paths
+            known = films.setdefault(study, _Films(_patient(entry, study, listed[0][0])))
+            for path, view in listed:
+                known.views.setdefault(path, view)
+            shown[study, name] = [path for path, _ in listed]
             question = chosen(
                 name,
                 text_of(entry, "question"),
@@ -104,12 +107,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     return found, losses
 
 
-def _paths(entry: Any) -> list[str]:
-    """A leading `../` is a prefix: stripping its characters would eat into names."""
-    paths = entry.get("ImagePath") if isinstance(entry, dict) else None
-    return [str(path).removeprefix("../") for path in paths] if isinstance(paths, list) else []
-
-
 def _is_trace(told: str) -> bool:
     """True where an explanation may be a reasoning trace: from the film, and without letters."""
     return not (_LETTER.search(told) or mentions_report(told) or image_free(told))
@@ -125,15 +122,10 @@ def _options(entry: Mapping[str, Any]) -> list[str]:
     return [str(option) for option in options] if isinstance(options, list) else []
 
 
-def _note(films: dict[str, _Films], study: str, paths: list[str], entry: Mapping[str, Any]) -> None:
-    patient = text_of(entry, "PatientID")
-    if not patient:  # the folder below deid_png/ is the patient's
-        patient = paths[0].partition("deid_png/")[2].partition("/")[0] or study
-    known = films.setdefault(study, _Films(patient))
-    views = [str(view or "") for view in entry.get("ImageViewPosition") or ()]
-    views += [""] * (len(paths) - len(views))
-    for path, view in zip(paths, views, strict=False):
-        known.views.setdefault(path, rexgradient.VIEWS.get(view.upper(), ""))
+def _patient(entry: Mapping[str, Any], study: str, path: str) -> str:
+    """The patient, by the entry or by the folder below deid_png/ that the film `path` is in."""
+    folder = path.partition("deid_png/")[2].partition("/")[0]
+    return text_of(entry, "PatientID") or folder or study
 
 
 def _numbers(places: Mapping[str, int], paths: list[str]) -> tuple[int, ...]:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Collection
 
 from chexone_ray import storage
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
 from chexone_ray.data.sources.cells import box_of_size, number
-from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.losses import Losses, Places, lose_strangers
 from chexone_ray.data.sources.nih_chestxray14 import PATIENTS
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.spec import Spec, Table
@@ -39,8 +40,9 @@ _STATES: dict[str, dict[str, int | None]] = {
 def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All images as studies, by id, and what was left out by reason.
 
-    A film is its own patient without the mapping. Raises ChexoneError where a table or a column is
-    missing or the mapping is no list.
+    A film is its own patient without the mapping. One that the table of boxes lacks, or that lost a
+    box, may have more. Raises ChexoneError where a table or a column is missing or the mapping is
+    no list.
     """
     root = source.uri
     losses = Losses()
@@ -52,18 +54,9 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             places.setdefault(row["patientId"], row.place)
         else:
             losses.lose("unknown_label", row.place)
-    boxes: dict[str, list[Box]] = defaultdict(list)
-    for row in tables.rows(root, BOXES):
-        if row["Target"] != "1":
-            continue
-        box = box_of_size(LABEL, *(number(row[name]) for name in BOXES.columns[1:5]))
-        if box is None or row["patientId"] not in states:
-            losses.lose("box_row", row.place)
-        elif box in boxes[row["patientId"]]:
-            losses.lose("duplicate_row", row.place)
-        else:
-            boxes[row["patientId"]].append(box)
-    patients = _patients(root, losses)
+    boxes, whole = _boxes(root, states.keys(), losses)
+    patients, entries = _patients(root, losses)
+    lose_strangers(entries, states.keys(), "patient_without_film", losses)
     for name in sorted(states.keys() - patients.keys()) if patients else ():
         losses.lose("film_without_patient", places[name])
     found = [
@@ -74,7 +67,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 study=name,
                 images=(ImageRef(storage.join(root, "stage_2_train_images", f"{name}.dcm")),),
                 labels=states[name],
-                boxed=(LABEL,),
+                boxed=(LABEL,) if name in whole else (),
             ),
             tuple(boxes.get(name, ())),
             default_view="frontal",
@@ -84,19 +77,50 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     return found, losses
 
 
-def _patients(root: str, losses: Losses) -> dict[str, str]:
-    """Film -> NIH's patient, from the mapping; empty without it."""
+def _boxes(
+    root: str, films: Collection[str], losses: Losses
+) -> tuple[dict[str, list[Box]], set[str]]:
+    """Film -> its boxes, and the films that the table knows and that lost none."""
+    boxes: dict[str, list[Box]] = defaultdict(list)
+    told: set[str] = set()
+    empty: set[str] = set()
+    damaged: set[str] = set()
+    for row in tables.rows(root, BOXES):
+        name = row["patientId"]
+        told.add(name)
+        if row["Target"] != "1":
+            if name not in films or name in empty:
+                losses.lose("duplicate_row" if name in empty else "film_not_found", row.place)
+            empty.add(name)
+            continue
+        box = box_of_size(LABEL, *(number(row[cell]) for cell in BOXES.columns[1:5]))
+        if box is None or name not in films:
+            losses.lose("box_row", row.place)
+            damaged.add(name)
+        elif box in boxes[name]:
+            losses.lose("duplicate_row", row.place)
+        else:
+            boxes[name].append(box)
+    return boxes, told - damaged
+
+
+def _patients(root: str, losses: Losses) -> tuple[dict[str, str], Places]:
+    """Film -> NIH's patient, from the mapping, and its entries; empty without it."""
+    patients: dict[str, str] = {}
+    places: Places = {}
     uri = tables.find(root, MAPPING.names)
     if uri is None:
-        return {}
-    patients: dict[str, str] = {}
+        return patients, places
     for entry in json_files.read_list(uri, losses, of="films"):
         name = _NIH_NAME.fullmatch(str(entry.get("img_id")))
         if name is None or not entry.get("subset_img_id"):
             losses.lose("unparsable_row", entry.place)
+        elif str(entry["subset_img_id"]) in patients:
+            losses.lose("duplicate_row", entry.place)
         else:
             patients[str(entry["subset_img_id"])] = name[1]
-    return patients
+            places[str(entry["subset_img_id"])] = [entry.place]
+    return patients, places
 
 
 SPEC = Spec(

@@ -15,6 +15,8 @@ Access = Literal["open", "registration", "kaggle", "credentialed", "agreement", 
 training and signed agreement; an agreement that the institution signs; as its owner allows."""
 Reader = Callable[[SourceConfig, bool], tuple[list[PendingStudy], Losses]]
 """(source, keep the archive's splits) -> studies and what was left out, by reason and place."""
+HeldOut = Callable[[SourceConfig], tuple[dict[str, str], Losses]]
+"""source -> patient to be tested on -> its split there, and what was left out."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ class Spec:
     packable: bool = True
     """True where the images may be in archives, under `packed`: False where there are none, or
     where the studies are made of the files in a folder."""
+    test_patients: HeldOut | None = None
+    """Where a set is tested on in a part alone: who is in that part, without reading the rest.
+    None where all patients of the set are to be held out."""
     patients: str = ""
     """Whose patient numbers these are where several data sets share them, such as "mimic"; a
     patient then is in one split over all of them. Empty for numbers of its own."""

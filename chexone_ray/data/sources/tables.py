@@ -8,10 +8,10 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeVar
 
 from chexone_ray import storage
 from chexone_ray.data.sources.losses import Row, place_in
@@ -19,6 +19,7 @@ from chexone_ray.data.sources.pending import CSV_STEP
 from chexone_ray.data.sources.spec import Table
 from chexone_ray.errors import ChexoneError
 
+Value = TypeVar("Value")
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = b"PK\x03\x04"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -54,6 +55,12 @@ def require(root: str, names: Sequence[str], remedy: str) -> str:
     if uri is None:
         raise ChexoneError(f"{storage.join(root, names[0])}[.gz] is missing: {remedy}")
     return uri
+
+
+def first_there(places: Iterable[tuple[str, Value]], default: Value) -> Value:
+    """What goes with the first URI at which there is a file: how an archive is laid out, told by
+    one of its files. Single files that differ are found when they are read."""
+    return next((value for uri, value in places if storage.exists(uri)), default)
 
 
 def lines(uri: str | None) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,8 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     A finding that no reader boxed is absent, one that only some did is uncertain. Raises
     ChexoneError where the table or a column is missing.
     """
-    boxes = read_box_files(tables.require(source.uri, TABLE.names, CSV_STEP))
+    losses = Losses()
+    boxes = read_box_files(tables.require(source.uri, TABLE.names, CSV_STEP), losses)
     found = []
     for name in sorted(boxes.boxes):
         states = boxes.states(name)
@@ -37,9 +38,6 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             boxes_complete=boxes.is_complete(name),
         )
         found.append(PendingStudy(study, boxes.boxes[name], default_view="PA"))
-    losses = Losses()
-    for place in boxes.unusable:
-        losses.lose("box_row", place)
     return found, losses
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chexone_ray import storage
 from chexone_ray.boxes import iou
 from chexone_ray.data.sources import tables
 from chexone_ray.data.sources.cells import corners
+from chexone_ray.data.sources.losses import Losses, Places, lose_strangers
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box
 
@@ -37,10 +38,10 @@ class BoxFile:
     boxes: dict[str, tuple[Box, ...]]
     names: frozenset[str]
     """All finding names that readers could box."""
-    unusable: tuple[str, ...] = ()
-    """Places of the rows with a class but no usable corners."""
+    rows: Places = field(default_factory=dict)
+    """Image -> the places of its rows that can be used."""
     damaged: frozenset[str] = frozenset()
-    """Images that such a row was about: they have lost a box."""
+    """Images that have lost a box, as it has no usable corners."""
     readers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Image -> finding -> how many readers boxed it."""
     num_readers: int = 1
@@ -49,6 +50,10 @@ class BoxFile:
     def is_complete(self, image: str) -> bool:
         """True where the image was read and none of its boxes is lost."""
         return image in self.boxes and image not in self.damaged
+
+    def lose_others(self, images: Collection[str], losses: Losses) -> None:
+        """Count the rows of images that are not among `images`, those of the archive."""
+        lose_strangers(self.rows, images, "box_of_unlisted_film", losses)
 
     def states(self, image: str) -> dict[str, int | None]:
         """Finding -> 1 (most readers boxed it), 0 (none did) or -1 (some did)."""
@@ -81,33 +86,42 @@ def box_files(uri: str) -> list[str]:
     ]
 
 
-def read_box_files(uri: str) -> BoxFile:
-    """The merged boxes of `box_files`. Raises ChexoneError where there are none."""
+def read_box_files(uri: str, losses: Losses) -> BoxFile:
+    """The merged boxes of `box_files`. Rows without an image, without usable corners or that are
+    there twice are lost. Raises ChexoneError where there are no files."""
     uris = box_files(uri)
     if not uris:
         raise ChexoneError(f"{uri} holds no annotations_{{train,test}}.csv: {_REMEDY}")
     raw: dict[str, list[Box]] = {}
     readers: dict[str, dict[str, set[str]]] = {}
-    unusable: list[str] = []
+    places: Places = {}
     damaged: set[str] = set()
     for file in uris:
+        seen: set[tuple[str, ...]] = set()
         for row in tables.read(file, _COLUMNS, _REMEDY):
             image, name = row["image_id"], finding_name(row["class_name"])
+            if not image or not name:
+                losses.lose("row_without_id", row.place)
+                continue
+            if tuple(row.values()) in seen:
+                losses.lose("duplicate_row", row.place)
+                continue
+            seen.add(tuple(row.values()))
             found = raw.setdefault(image, [])
             reader = next((row[column] for column in _READERS if column in row), "")
             readers.setdefault(image, {}).setdefault(name, set()).add(reader)
-            if name == NO_FINDING:
-                continue
             place = corners(row[column] for column in _COLUMNS[2:])
-            if place is None:
-                unusable.append(row.place)
+            if place is None and name != NO_FINDING:
+                losses.lose("box_row", row.place)
                 damaged.add(image)
-            else:
+                continue
+            places.setdefault(image, []).append(row.place)
+            if place is not None and name != NO_FINDING:
                 found.append(Box(name, place))
     return BoxFile(
         boxes={image: tuple(merge(found)) for image, found in raw.items()},
         names=frozenset(name for found in readers.values() for name in found) - {NO_FINDING},
-        unusable=tuple(unusable),
+        rows=places,
         damaged=frozenset(damaged),
         readers={
             image: {name: len(who) for name, who in found.items()}

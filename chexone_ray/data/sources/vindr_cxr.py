@@ -20,6 +20,7 @@ from chexone_ray.records import ImageRef, Study
 
 DATASET = "vindr_cxr"
 _PARTS = ("train", "test")
+_SUFFIXES = (".dicom", ".dcm")
 _NOT_LABELS = frozenset({"image_id", "rad_id", "rad_ID"})
 
 
@@ -46,12 +47,12 @@ def read_vindr(
         uri = tables.find(folder, (f"annotations_{part}.csv",))
         if uri is None:
             continue
-        boxes = read_box_files(uri)
-        labels = _image_labels(folder, part)
-        for place in boxes.unusable:
-            losses.lose("box_row", place)
+        boxes = read_box_files(uri, losses)
+        labels = _image_labels(folder, part, losses)
         names = sorted(boxes.boxes if labels is None else labels)
-        suffix = _suffix(root, part, next(iter(names), ""))
+        boxes.lose_others(names, losses)
+        first = storage.join(root, part, next(iter(names), ""))
+        suffix = tables.first_there(((first + s, s) for s in _SUFFIXES), _SUFFIXES[0])
         for image_id in names:
             boxed = boxes.boxes.get(image_id, ())
             state = boxes.states(image_id) if labels is None else labels[image_id]
@@ -72,14 +73,21 @@ def read_vindr(
     return in_order(found), losses
 
 
-def _image_labels(folder: str, part: str) -> dict[str, dict[str, int | None]] | None:
+def _image_labels(
+    folder: str, part: str, losses: Losses
+) -> dict[str, dict[str, int | None]] | None:
     """Image -> finding -> 1 (most readers), 0 (no reader) or -1 (some); None without the table."""
     table = tables.rows_if_there(folder, Table((f"image_labels_{part}.csv",), ("image_id",)))
     if not table.uri:
         return None
     columns = [name for name in table.columns if name and name not in _NOT_LABELS]
     votes: dict[str, dict[str, list[float]]] = {}
+    seen: set[tuple[str, ...]] = set()
     for row in table:
+        if not row["image_id"] or tuple(row.values()) in seen:
+            losses.lose("duplicate_row" if row["image_id"] else "row_without_id", row.place)
+            continue
+        seen.add(tuple(row.values()))
         image = votes.setdefault(row["image_id"], {})
         for column in columns:
             if row.get(column):
@@ -97,13 +105,6 @@ def _image_labels(folder: str, part: str) -> dict[str, dict[str, int | None]] | 
         }
         for image, found in votes.items()
     }
-
-
-def _suffix(root: str, part: str, image_id: str) -> str:
-    for suffix in (".dicom", ".dcm"):
-        if storage.exists(storage.join(root, part, image_id + suffix)):
-            return suffix
-    return ".dicom"
 
 
 BOXES = ("image_id", "class_name", "x_min", "y_min", "x_max", "y_max")

@@ -188,6 +188,9 @@ def test_chest_imagenome_gold_is_test_and_goes_first(imagenome: Path, mimic: Pat
     )
     found, dropped = read("chest_imagenome", imagenome, mimic)
     assert (dropped["film_not_found"], dropped["box_row"], dropped["row_without_id"]) == (1, 1, 2)
+    by_hash, _ = read("chest_imagenome", imagenome, mimic, archive_splits=False)
+    held_out = {"a1-a": "", "a2": "test", "b1": "test", "v1": ""}
+    assert {p.study.study: p.study.archive_split for p in by_hash} == held_out
     (item,) = (p for p in found if p.study.study == "a2")
     assert item.study.archive_split == "test"
     assert [(i.uri, i.role) for i in item.study.images] == [

@@ -169,7 +169,7 @@ def test_what_several_rows_lose_is_told_one_by_one(tmp_path: Path) -> None:
     assert told(read("nih_chestxray14", tmp_path)[1]) == expected
     source = SourceConfig(adapter="nih_chestxray14", uri=str(tmp_path))
     _, letters, _ = read_sources(
-        PrepareConfig(output_uri="unused-output", sources=(source,), max_drop_share=0.5)
+        PrepareConfig(output_uri="unused-output", sources=(source,), max_drop_share=0.7)
     )
     assert letters == [Letter("nih_chestxray14", *item) for item in expected]
 

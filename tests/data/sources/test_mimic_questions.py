@@ -9,7 +9,15 @@ import pytest
 
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Question
-from tests.data.sources.replicas import FILMS, asked, read_questions, splits, write_json
+from tests.data.sources.replicas import (
+    FILMS,
+    asked,
+    read,
+    read_questions,
+    splits,
+    write,
+    write_json,
+)
 
 
 def vqa_row(idx: object, answer: object, **other: object) -> dict[str, object]:
@@ -103,7 +111,7 @@ def test_medical_diff_vqa_shows_the_earlier_film_first(tmp_path: Path) -> None:
     )
     studies, dropped = read_questions("medical_diff_vqa", tmp_path, FILMS)
     assert dropped == {
-        "duplicate_row": 2,
+        "duplicate_row": 3,
         "reference_is_later": 1,
         "row_without_answer": 1,
         "row_without_id": 1,
@@ -135,6 +143,29 @@ def test_medical_diff_vqa_shows_the_earlier_film_first(tmp_path: Path) -> None:
     with pytest.raises(ChexoneError, match='split "held out": use train'):
         read_questions("medical_diff_vqa", tmp_path, FILMS)
     assert read_questions("medical_diff_vqa", tmp_path, FILMS, archive_splits=False)[0]
+
+
+@pytest.mark.parametrize(
+    ("reference", "current", "is_kept"),
+    [("3", "0", False), ("0", "3", True), ("2", "2", True), ("3", "", True), ("", "0", True)],
+)
+def test_medical_diff_vqa_never_shows_a_later_reference(
+    tmp_path: Path, reference: str, current: str, is_kept: bool
+) -> None:
+    write(
+        tmp_path / "mimic_all.csv",
+        "subject_id,study_id,dicom_id,view,study_order",
+        f"10000032,50000001,aa,ap,{reference}",
+        f"10000032,50000002,bb,ap,{current}",
+    )
+    write(
+        tmp_path / "mimic_pair_questions.csv",
+        "study_id,subject_id,ref_id,question_type,question,answer,split",
+        "50000002,10000032,50000001,difference,what has changed?,the effusion is gone,train",
+    )
+    found, dropped = read("medical_diff_vqa", tmp_path, Path(FILMS))
+    assert len(found) == is_kept
+    assert dropped["reference_is_later"] == (not is_kept)
 
 
 def test_mimic_nle_explains_what_it_is_labelled_with(tmp_path: Path) -> None:

@@ -126,6 +126,8 @@ def test_ms_cxr_t_pairs_and_changes(tmp_path: Path, mimic: Path) -> None:
     )
     assert listed.study.images[0].uri == film(mimic, "10000004", "50000005", "d1")
     assert listed.pixel_phrases == (Phrase("", label="consolidation", change="same"),)
+    by_hash, _ = read("ms_cxr_t", tmp_path, mimic, archive_splits=False)
+    assert [item.study.archive_split for item in by_hash] == ["test", "test"]
     (mimic / "mimic-cxr-2.0.0-metadata.csv").unlink()
     write(Path(film(mimic, "10000001", "50000001", "a1-b")), "")
     again, _ = read("ms_cxr_t", tmp_path, mimic)

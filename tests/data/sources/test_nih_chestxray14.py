@@ -82,6 +82,8 @@ def test_rsna_classes_and_boxes(tmp_path: Path) -> None:
         "b,10,20,0,40,1",
         "a,,,,,0",
         "zz,1,2,3,4,1",
+        "a,,,,,0",
+        "stranger,,,,,0",
     )
     write(
         tmp_path / "stage_2_detailed_class_info.csv",
@@ -95,11 +97,14 @@ def test_rsna_classes_and_boxes(tmp_path: Path) -> None:
     source = SourceConfig(adapter="rsna_pneumonia", uri=str(tmp_path))
     found, dropped = rsna_pneumonia.studies(source, archive_splits=True)
     assert [item.study.study for item in found] == ["a", "b", "c"]
-    assert dropped == {"box_row": 2, "duplicate_row": 1, "unknown_label": 1}
+    assert dropped == {"box_row": 2, "duplicate_row": 2, "film_not_found": 1, "unknown_label": 1}
     assert [box.xyxy for box in found[1].pixel_boxes] == [(10, 20, 40, 60), (50.5, 60, 60.5, 80)]
     assert found[0].study.labels == {"lung opacity": 0, "no finding": 1}
     assert found[2].study.labels == {"lung opacity": 0, "no finding": 0}
-    assert found[2].study.boxed == ("lung opacity",) and not found[2].study.boxes_complete
+    assert [item.study.boxed for item in found] == [("lung opacity",), (), ()], (
+        "b lost a box, and the table of boxes does not know c"
+    )
+    assert not any(item.study.boxes_complete for item in found)
     assert found[0].study.images[0].uri == str(tmp_path / "stage_2_train_images/a.dcm")
     (tmp_path / "stage_2_detailed_class_info.csv").unlink()
     with pytest.raises(ChexoneError, match=r"detailed_class_info\.csv\[\.gz\] is missing"):
@@ -118,7 +123,11 @@ def test_rsna_films_of_one_patient_of_nih(nih: Path, tmp_path: Path) -> None:
     found, dropped = rsna_pneumonia.studies(rsna, archive_splits=True)
     patients = {item.study.study: item.study.patient for item in found}
     assert patients == {"a": "00000004", "b": "00000004", "c": "c", "d": "d"}
-    assert dropped == {"unparsable_row": 3, "film_without_patient": 2}
+    assert dropped == {
+        "unparsable_row": 3,
+        "film_without_patient": 2,
+        "patient_without_film": 1,
+    }
     other = SourceConfig(adapter="nih_chestxray14", uri=str(nih))
     config = PrepareConfig(output_uri="unused-output", sources=(rsna, other), max_drop_share=1.0)
     (shared,) = (p for p in read_sources(config)[0] if p[0].study.patient == "00000004")

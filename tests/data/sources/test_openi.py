@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from chexone_ray.config import SourceConfig
+from chexone_ray.data.sources.openi_xml import states
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import Question
-from tests.data.sources.replicas import read_questions, splits, write, write_json
+from chexone_ray.records import ImageRef, Question
+from tests.data.sources.replicas import read, read_questions, splits, write, write_json
+from tests.data.sources.replicas_of_reports import write_openi_xml
 
 
 def test_openi_views_and_redactions(tmp_path: Path) -> None:
@@ -37,13 +39,68 @@ def test_openi_views_and_redactions(tmp_path: Path) -> None:
         "duplicate_row": 2,
         "row_without_id": 1,
         "row_without_report": 1,
-        "study_without_image": 1,
+        "report_without_film": 1,
     }
     assert study.study.findings == "Größe normal, ___ clear."
     assert study.study.indication == "___-year-old"
     assert [image.view for image in study.study.images] == ["frontal", "lateral"]
     assert "/images_normalized/" in study.study.images[0].uri
     assert study.study.images[1].uri == str(tmp_path / "images/1_IM-0001-4001.dcm.png")
+
+
+def test_openi_reads_the_original_release(tmp_path: Path) -> None:
+    write_openi_xml(tmp_path)
+    found, dropped = read("openi", tmp_path)
+    assert dropped == {
+        "duplicate_row": 1,
+        "report_without_film": 1,
+        "row_without_id": 1,
+        "row_without_report": 2,
+        "unparsable_row": 1,
+    }
+    normal, large, bare = (item.study for item in found)
+    assert [study.study for study in (normal, large, bare)] == ["1", "5", "6"], "as in the tables"
+    films = tmp_path / "NLMCXR_png"
+    assert normal.images == (
+        ImageRef(str(films / "CXR1_1_IM-0001-3001.png"), "frontal"),
+        ImageRef(str(films / "CXR1_1_IM-0001-4001.png"), "lateral"),
+    )
+    assert (normal.findings, normal.impression) == (
+        "Größe normal, lungs clear.",
+        "Normal chest x-___.",
+    )
+    assert (normal.indication, normal.comparison) == ("___-year-old with cough", "None.")
+    assert normal.labels["no finding"] == 1 and normal.labels["pneumothorax"] == 0
+    assert (large.findings, large.indication) == ("", "")
+    assert large.impression == "Heart is enlarged. Small effusion."
+    assert large.labels == {"cardiomegaly": -1, "pleural effusion": 1, "no finding": 0}
+    assert large.images[0].view == "" and bare.labels == {}
+    for path in sorted((tmp_path / "ecgen-radiology").iterdir()):
+        data = path.read_bytes()
+        path.unlink()
+        assert read("openi", tmp_path) != (found, dropped), f"{path.name} vanishes"
+        path.write_bytes(data)
+    (tmp_path / "indiana_projections.csv").unlink()
+    assert {i.view for p in read("openi", tmp_path)[0] for i in p.study.images} == {""}
+    with pytest.raises(ChexoneError, match=r"neither indiana_reports\.csv and ecgen-radiology/"):
+        read("openi", tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("terms", "expected"),
+    [
+        (["Cardiomegaly/mild"], {"cardiomegaly": 1}),
+        (["Cardiomegaly/borderline", "cardiomegaly/severe"], {"cardiomegaly": 1}),
+        (["Opacity/lung/base/left"], {"lung opacity": 1}),
+        (["Opacity/heart", "Thickening/pleura/apex"], {"pleural thickening": 1}),
+        (["Fractures, Bone/ribs/healed", "Hernia, Hiatal"], {"fracture": 1, "hernia": 1}),
+        (["No Indexing"], {}),
+        (["normal", "Nodule"], {}),
+        ([" ", ""], {}),
+    ],
+)
+def test_openi_terms(terms: list[str], expected: dict[str, int]) -> None:
+    assert states(terms) == (expected | {"no finding": 0} if expected else {})
 
 
 def test_rad_restruct_puts_history_before_the_question(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def test_bimcv_sessions_views_and_doubt(tmp_path: Path) -> None:
         "2; sub-S02; ses-E03; normal; ['normal']; []",
         "2; sub-S02; ses-E03; normal; ['normal']; []",
         "3; sub-S03; ses-E04; ct; ['normal']; []",
+        "3; sub-S05; ses-E04; sin placa; ['normal']; []",
         "4; sub-S04; ses-E05; roto; __import__('os').abort(); []",
         "5; ; ses-E06; ; []; []",
         delimiter="\t",
@@ -127,6 +128,7 @@ def test_bimcv_sessions_views_and_doubt(tmp_path: Path) -> None:
         "duplicate_row": 1,
         "film_without_row": 1,
         "row_without_id": 1,
+        "study_of_another_technique": 1,
         "study_without_film": 1,
         "unknown_label": 1,
     }
@@ -137,5 +139,36 @@ def test_bimcv_sessions_views_and_doubt(tmp_path: Path) -> None:
     assert (sure.labels["covid-19"], sure.labels["pneumonia"], sure.labels["nodule"]) == (1, 1, 0)
     assert (doubt.labels["covid-19"], doubt.labels["pleural effusion"]) == (-1, 1)
     assert doubt.images[0].view == ""
-    assert (normal.labels["covid-19"], normal.labels["no finding"]) == (0, 1)
+    assert (normal.labels["covid-19"], normal.labels["no finding"]) == (None, 1)
     assert odd.labels == {} and not sure.findings
+
+
+@pytest.mark.parametrize(
+    ("table", "listed", "state"),
+    [
+        ("Labels_covid_NEG_JAN21.tsv", "['normal']", 0),
+        ("labels_SARS-cov-2_nega.tsv", "['pneumonia']", 0),
+        ("Labels_covid_NEG_JAN21.tsv", "[]", None),
+        ("Labels_covid_NEG_JAN21.tsv", "['unchanged']", None),
+        ("Labels_covid_NEG_JAN21.tsv", "['pneumonia', 'suboptimal study']", None),
+        ("Labels_covid_NEG_JAN21.tsv", "['exclude']", None),
+        ("Labels_covid_NEG_JAN21.tsv", "['exclude', 'covid 19']", None),
+        ("Labels_covid_NEG_JAN21.tsv", "['unchanged', 'covid 19']", 1),
+        ("labels_covid19_posi.tsv", "['normal']", None),
+        ("labels_covid19_posi.tsv", "['pneumonia', 'covid 19 uncertain']", -1),
+        ("labels_covid_posi.tsv", "[]", None),
+    ],
+)
+def test_bimcv_denies_covid_only_where_it_is_known(
+    tmp_path: Path, table: str, listed: str, state: int | None
+) -> None:
+    """A patient of the positive set has it, whatever a film shows."""
+    write_rows(
+        tmp_path / "derivatives" / "labels" / table,
+        ",PatientID,ReportID,Labels",
+        f"0; sub-S01; ses-E02; {listed}",
+        delimiter="\t",
+    )
+    write(tmp_path / "sub-S01" / "ses-E02" / "mod-rx" / "sub-S01_ses-E02_vp-pa_cr.png", "")
+    ((item,), _) = read("bimcv_covid19", tmp_path)
+    assert item.study.labels.get("covid-19") == state

@@ -80,7 +80,8 @@ def test_which_archives_hold_the_same_films() -> None:
     assert sorted(map(sorted, FAMILIES)) == [
         ["bimcv_covid19", "covidx"],
         ["chexpert", "chexpert_plus"],
-        ["covidx", "nih_chestxray14", "ranzcr_clip", "rsna_pneumonia", "siim_acr"],
+        ["covidx", "nih_chestxray14", "ranzcr_clip", "rsna_pneumonia", "siim_acr", "slake"],
+        ["pmc_vqa", "roco"],
         ["vinbigdata", "vindr_cxr"],
     ]
 
@@ -115,6 +116,7 @@ def test_sets_of_the_same_patients_are_told_by_their_numbers() -> None:
     assert shared["rexvqa"] == shared["rexgradient"] == "rexgradient"
     assert shared["rad_restruct"] == shared["openi"] == "openi"
     assert shared["medvqa_2019"] == shared["vqa_rad"] == "medpix"
+    assert shared["chexpert"] == shared["chexpert_plus"] == "chexpert"
     mimic = ("mimic_cxr_jpg", "mimic_cxr_vqa", "medical_diff_vqa", "mimic_nle", "radgraph")
     assert {shared[name] for name in mimic} == {"mimic"}
     assert not {"rexvqa", "rad_restruct", "vqa_rad", *mimic} & set(overlapping(shared))

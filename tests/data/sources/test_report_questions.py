@@ -101,3 +101,5 @@ def test_radgraph_lists_entities_in_the_order_of_the_text(tmp_path: Path) -> Non
     ]
     assert question.text.endswith("Report: Lungs clear . No effusion , größer ? Lungs .")
     assert chexpert.questions[0].answers == ("Heart: anatomy",)
+    by_hash, _ = read_questions("radgraph", tmp_path, archive_splits=False)
+    assert [study.archive_split for study in by_hash] == ["", "test"], "CheXpert Plus trains on it"

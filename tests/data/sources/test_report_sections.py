@@ -47,7 +47,7 @@ def test_sections_of_a_report() -> None:
         (" REASON FOR EXAM: Fever.\n FINDINGS: Clear.", Sections("Clear.", "", "Fever.")),
         (
             " HISTORY: Fall.\n\n Some words.\n\n Clear lungs.",
-            Sections("", "Clear lungs.", "Fall. Some words. Clear lungs."),
+            Sections("Some words. Clear lungs.", "", "Fall."),
         ),
         ("First part.\n\nLast part.\n", Sections(impression="Last part.")),
         ("", Sections()),
@@ -85,6 +85,51 @@ def test_sections_of_a_report() -> None:
     ],
 )
 def test_section_headers(text: str, expected: Sections) -> None:
+    assert read_sections(text) == expected
+
+
+BODY = "Views of the chest. There is a large right\n effusion.\n\n The heart is enlarged."
+FOLDED = "Views of the chest. There is a large right effusion. The heart is enlarged."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            f" INDICATION: Cough.\n\n {BODY}\n\n IMPRESSION: Effusion.",
+            Sections(FOLDED, "Effusion.", "Cough."),
+        ),
+        (
+            f" INDICATION: Cough\n and fever.\n \n COMPARISON: None.\n  \n {BODY}\n",
+            Sections(FOLDED, "", "Cough and fever.", "None."),
+        ),
+        (
+            f" COMPARISON: None.\r\n\r\n {BODY}\n\n Dr. ___ was paged.",
+            Sections(FOLDED, "", "", "None."),
+        ),
+        (
+            " INDICATION: Cough.\n\n Known cancer.\n\n FINDINGS: Clear.\n\n Heart large.",
+            Sections("Clear. Heart large.", "", "Cough."),
+        ),
+        (
+            " INDICATION: Cough.\n\n Known cancer.\n\n FINDINGS/IMPRESSION: Clear.",
+            Sections("", "Clear.", "Cough."),
+        ),
+        (" HISTORY:\n\n Fall.\n\n FINDINGS: Clear.", Sections("Clear.", "", "Fall.")),
+        (
+            f" HISTORY:\n\n Fall or a finding.\n\n {BODY}\n\n IMPRESSION: Effusion.",
+            Sections(FOLDED, "Effusion."),
+        ),
+        (
+            " INDICATION: Large effusion, to be drained.",
+            Sections("", "", "Large effusion, to be drained."),
+        ),
+        ("Clear.\n\n HISTORY: Cough.\n COMPARISON: Of May.", Sections("", "", "Cough.", "Of May.")),
+    ],
+)
+def test_what_a_question_may_show_holds_no_word_of_the_answer(
+    text: str, expected: Sections
+) -> None:
     assert read_sections(text) == expected
 
 

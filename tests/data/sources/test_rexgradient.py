@@ -31,6 +31,7 @@ def test_rexgradient_paths_views_and_priors(tmp_path: Path) -> None:
         "s1": entry(StudyDate="20190102", ImagePath=path, ImageViewPosition=["LL"]),
         "s3": entry(PatientID=""),
         "s4": None,
+        "s5": entry(ImagePath="../deid_png/p1/a/b.png"),
     }
     folder = tmp_path / "metadata"
     write(folder / "train_metadata_view_position.json", json.dumps(studies))
@@ -38,7 +39,7 @@ def test_rexgradient_paths_views_and_priors(tmp_path: Path) -> None:
     source = SourceConfig(adapter="rexgradient", uri=str(tmp_path))
     found, dropped = SOURCES["rexgradient"].read(source, True)
     assert [item.study.study for item in found] == ["s1", "s2", "v"]
-    assert dropped == {"duplicate_row": 1, "row_without_id": 2}
+    assert dropped == {"duplicate_row": 1, "row_without_id": 3}
     earlier, later, valid = (item.study for item in found)
     assert earlier.date < later.date and earlier.images[0].view == "lateral"
     assert [image.view for image in later.images] == ["PA", ""]
@@ -76,6 +77,10 @@ def test_rexvqa_options_explanations_and_films(tmp_path: Path) -> None:
                 ImagePath=["../deid_png/p1/a.png"], correct_answer="A", category="presence"
             ),
             "q7": rex_row(options=["A. x", "B. X"]),
+            "q9": rex_row(
+                ImagePath=["../deid_png/p1/..b.png", "../deid_png/p1/a.png"],
+                ImageViewPosition=["AP"],
+            ),
         },
     )
     other = rex_row(study_id="s2", PatientID=None, ImagePath=["../deid_png/p9/c.png"])

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from chexone_ray.config import SourceConfig
+from chexone_ray.data.facts import facts
 from chexone_ray.data.sources import (
     ranzcr_clip,
     roco,
 )
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import ImageRef, Study
+from chexone_ray.records import Box, ImageRef, Study
 from tests.data.sources.replicas import read, write
+from tests.data.sources.replicas_of_films import write_ranzcr
 
 
 def test_object_cxr_outlines(tmp_path: Path) -> None:
@@ -85,6 +87,56 @@ def test_ranzcr_devices(tmp_path: Path) -> None:
         "swan-ganz catheter": 0,
     }
     assert not any(found[1].study.labels.values())
+
+
+def test_ranzcr_lines_are_boxes(tmp_path: Path) -> None:
+    write_ranzcr(tmp_path)
+    found, dropped = read("ranzcr_clip", tmp_path)
+    assert dropped == {
+        "box_row": 1,
+        "box_without_image": 1,
+        "duplicate_row": 2,
+        "row_without_id": 2,
+        "unknown_label": 1,
+        "unparsable_row": 1,
+    }
+    drawn, cut, bare = found
+    assert [item.study.study for item in found] == ["1.1", "1.3", "1.2"]
+    assert drawn.pixel_boxes == (
+        Box("endotracheal tube", (40, 10, 45, 51)),
+        Box("central venous catheter", (50, 10, 61, 41)),
+        Box("central venous catheter", (20, 10, 51, 61)),
+    )
+    assert drawn.study.boxed == tuple(ranzcr_clip.DEVICES), "the others are absent"
+    assert cut.study.boxed == (
+        "endotracheal tube",
+        "central venous catheter",
+        "swan-ganz catheter",
+    ), "the nasogastric tube has lost its line"
+    assert not cut.pixel_boxes and bare.study.boxed == () == bare.pixel_boxes
+    known = facts(drawn.complete({0: ImageRef("1.1.jpg", "AP", "current", 96, 96)}, ""), 0)
+    assert len(known["central venous catheter"].boxes) == 2
+    (tmp_path / "train_annotations.csv").unlink()
+    found, _ = read("ranzcr_clip", tmp_path)
+    assert not any(item.pixel_boxes or item.study.boxed for item in found)
+
+
+@pytest.mark.parametrize(
+    ("data", "sides"),
+    [
+        ("[[5, 9], [5, 2]]", (5, 2, 6, 10)),  # upright, one pixel wide
+        ("[[5.5, 9], [7, 2], [1, 3]]", (1, 2, 6.5 + 1.5, 10)),
+        ("[[5, 9]]", None),
+        ("[[5, 9], [1, 2, 3]]", None),
+        ('[[5, 9], ["x", 3]]', None),
+        ("[[5, 9], [NaN, 3]]", None),
+        ("5", None),
+        ("", None),
+    ],
+)
+def test_ranzcr_line_box(data: str, sides: tuple[float, ...] | None) -> None:
+    box = ranzcr_clip.line_box("tube", data)
+    assert (box and box.xyxy) == sides
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from chexone_ray.data.facts import facts
 from chexone_ray.data.sources import (
     vindr_cxr,
 )
+from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.vindr_boxes import finding_name, merge, read_box_files
 from chexone_ray.errors import ChexoneError
@@ -57,7 +58,7 @@ def test_vindr_without_tables_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ChexoneError, match=r"annotations_train\.csv is missing"):
         vindr_cxr.studies(SourceConfig(adapter="vindr_cxr", uri=str(tmp_path)), True)
     with pytest.raises(ChexoneError, match="holds no annotations"):
-        read_box_files(str(tmp_path))
+        read_box_files(str(tmp_path), Losses())
 
 
 def test_merge_follows_a_growing_hull_and_keeps_classes_apart() -> None:
@@ -92,7 +93,7 @@ def test_vinbigdata_merges_readers(tmp_path: Path) -> None:
     )
     source = SourceConfig(adapter="vinbigdata", uri=str(tmp_path))
     (normal, found), dropped = SOURCES["vinbigdata"].read(source, True)
-    assert dropped == {"box_row": 1}
+    assert dropped == {"box_row": 1, "duplicate_row": 1}
     assert normal.study.labels == {"nodule or mass": 0, "pleural effusion": 0, "no finding": 1}
     assert normal.study.boxes_complete
     assert found.study.labels == {"nodule or mass": 1, "pleural effusion": 1, "no finding": 0}
@@ -156,7 +157,7 @@ def test_vindr_pcxr_reads_as_its_sister(tmp_path: Path, folder: str) -> None:
         ("t", "test"),
         ("ü", "train"),
     ]
-    assert dropped == {"box_row": 1}
+    assert dropped == {"box_row": 1, "duplicate_row": 1}
     assert found[0].study == Study(
         dataset="vindr_pcxr",
         patient="a",
