@@ -79,6 +79,9 @@ class ResultsImportConfig(Settings):
     mode: Literal["reasoning", "instruct"] = Field(
         "reasoning", description="In instruct mode a text without a box is the answer as a whole."
     )
+    rules: Literal["strict", "tags"] = Field(
+        "strict", description="Where the answer is: in a box, or in <answer> tags or a box."
+    )
 
     @model_validator(mode="after")
     def _effects(self) -> ResultsImportConfig:

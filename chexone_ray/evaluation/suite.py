@@ -106,9 +106,9 @@ def load(name: str) -> Suite:
             f"suite {name}: not known: use {' or '.join(names())}, or the path of a TOML file"
         )
     suite = loader.load(Suite, loader.Arguments(config=(path,)))
-    for setting, count in Counter(setting.name for setting in suite.settings).items():
+    for called, count in Counter(setting.name for setting in suite.settings).items():
         if count > 1:
-            raise ChexoneError(f"suite {name}: {count} settings are called {setting}: rename")
+            raise ChexoneError(f"suite {name}: {count} settings are called {called}: rename them")
     for setting in suite.settings:
         _check(name, setting)
     return suite

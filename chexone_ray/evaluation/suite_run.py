@@ -58,9 +58,7 @@ def run(config: EvaluateConfig) -> str:
     answers: dict[str, dict[str, str]] = {name: {} for name in asked}
     for name, model in config.models.items():
         found = (
-            _answered(name, model, asked, config)
-            if model.model_uri
-            else _given(name, model, asked)
+            _answered(name, model, asked, config) if model.model_uri else _given(name, model, asked)
         )
         for setting, uri in found.items():
             answers[setting][name] = uri
@@ -74,7 +72,9 @@ def run(config: EvaluateConfig) -> str:
             f"suite {config.suite}: no model has predictions of a configured setting: check "
             "evaluate.models; predictions_uri holds one folder a setting"
         )
-    listed = listing(suites.chosen(suite, config), {n: rows for n, (_, rows) in asked.items()}, runs)
+    listed = listing(
+        suites.chosen(suite, config), {n: rows for n, (_, rows) in asked.items()}, runs
+    )
     _record(suite, listed, config)
     return evaluate_settings(
         config.output_uri,
