@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chexone_ray import boxes, prompts, storage
@@ -101,7 +101,7 @@ def results(records: Sequence[Mapping[str, Any]], kind: str | None, uri: str) ->
         if number is None:
             seen = times.get(name, 0)
             times[name] = seen + 1
-            sample = _renamed(sample, f"{name} ({seen + 1})") if seen else sample
+            sample = replace(sample, id=f"{name} ({seen + 1})") if seen else sample
         text, error = response_of(record)
         found.append(Result(sample, text, error, number or 0))
     return found
@@ -120,12 +120,6 @@ def response_of(record: Mapping[str, Any]) -> tuple[str, str]:
     if not isinstance(told, str) or not told.strip():
         return "", "import: no response"
     return ("", "import: the script failed") if FAILED.match(told) else (told, "")
-
-
-def _renamed(sample: Sample, name: str) -> Sample:
-    from dataclasses import replace
-
-    return replace(sample, id=name)
 
 
 def _sample(record: Mapping[str, Any], name: str, kind: str | None, place: str) -> Sample:

@@ -1,9 +1,9 @@
 """ReXrank: the board's JSON -> a manifest, predictions -> a submission, a check of one.
 
-The file is an object by study: `image_path`, `key_image_path`, `context` (one text with Age, Gender,
-Indication and Comparison), `frontal_lateral`, `section_findings`, `section_impression`, `report`,
-`split`, `subject_id`, and more in some sets, NaN among the values. A submission is the same object
-with `model_prediction` added to each study.
+The file is an object by study: `image_path`, `key_image_path`, `context` (one text with Age,
+Gender, Indication and Comparison), `frontal_lateral`, `section_findings`, `section_impression`,
+`report`, `split`, `subject_id`, and more in some sets, NaN among the values. A submission is the
+same object with `model_prediction` added to each study.
 """
 
 from __future__ import annotations
