@@ -71,7 +71,7 @@ def context_of(entry: Mapping[str, Any]) -> dict[str, str]:
     ends = [tag.start() for tag in tags[1:]] + [len(told)]
     parts = {
         tag.group(1).lower(): told[tag.end() : end].strip(" .;,")
-        for tag, end in zip(tags, ends, strict=True)
+        for tag, end in zip(tags, ends, strict=False)
     }
     return {name: part for name, part in parts.items() if part}
 
