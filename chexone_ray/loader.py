@@ -157,31 +157,36 @@ def _without_none_texts(model: type[Settings], layer: Table) -> Table:
     return out
 
 
-def _set_flag(model: type[Settings], values: Table, key: str, text: str | None) -> None:
+def _set_flag(
+    model: type[Settings], values: Table, key: str, text: str | None, under: str = ""
+) -> None:
+    """Put the text of a flag into `values`. `under` is where these lie in the whole, for errors."""
     key = _full_name(model, key)
     known = [name for name, _ in fields(model)]
     if key not in known:
         parent, _, entry = key.rpartition(".")
         if _inside_free_table(model, key):
-            _merge(values, _nested(parent, {entry: _entry(model, parent, key, text)}))
+            value = _entry(model, parent, under + key, text)
+            _merge(values, _nested(parent, {entry: value}))
             return
         place = _inside_table_of_tables(model, key)
         if place is None:
-            raise ChexoneError(f"--{key}: unknown setting{_nearest(key, known)}")
+            raise ChexoneError(f"--{under}{key}: unknown setting{_nearest(key, known)}")
         inner: Table = {}
-        _set_flag(place[1], inner, place[2], text)
+        _set_flag(place[1], inner, place[2], text, f"{under}{place[0]}.")
         _merge(values, _nested(place[0], inner))
         return
     field = _field(model, key)
     if _table_of(_plain(field)) is not None:
-        raise ChexoneError(f"--{key} is a table: set one of its keys, such as --{key}.KEY VALUE")
+        name = f"--{under}{key}"
+        raise ChexoneError(f"{name} is a table: set one of its keys, such as {name}.KEY VALUE")
     *parents, last = key.split(".")
     target = values
     for name in parents:
         if target.get(name) is None:
             target[name] = {}
         target = target[name]
-    target[last] = _value(field, key, text)
+    target[last] = _value(field, under + key, text)
 
 
 def _full_name(model: type[Settings], key: str) -> str:
@@ -317,7 +322,8 @@ def _lines(model: type[Settings], error: ValidationError) -> Iterator[str]:
             listed = any(isinstance(part, int) for part in here)
             yield f"{key} is required: {'' if listed else f'give --{key} or '}set it in a TOML file"
         elif problem["type"] == "value_error":
-            yield problem["msg"].removeprefix("Value error, ")
+            place = f"{key}: " if len(here) > 1 else ""  # a table's own name is in its message
+            yield place + problem["msg"].removeprefix("Value error, ")
         elif problem["type"] == "extra_forbidden":
             yield f"unknown key {key}{_nearest(str(here[-1]), _beside(model, here))}"
         elif problem["type"] == "literal_error":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -35,12 +35,10 @@ class SettingData(Settings):
     @model_validator(mode="after")
     def _one_place(self) -> SettingData:
         if (self.uri is None) == (self.manifest_uri is None):
-            raise ValueError("evaluate.data: give exactly one of uri and manifest_uri")
+            raise ValueError("give exactly one of uri and manifest_uri")
         idle = {"images_uri", "boxes_uri", "packed", "max_drop_share"} & self.model_fields_set
         if self.manifest_uri is not None and idle:
-            raise ValueError(
-                f"evaluate.data: {', '.join(sorted(idle))} has no effect with manifest_uri: drop it"
-            )
+            raise ValueError(f"{', '.join(sorted(idle))} has no effect with manifest_uri: drop it")
         return self
 
 
@@ -61,12 +59,11 @@ class SuiteModel(Settings):
     @model_validator(mode="after")
     def _one_source(self) -> SuiteModel:
         if (self.model_uri is None) == (self.predictions_uri is None):
-            raise ValueError("evaluate.models: give exactly one of model_uri and predictions_uri")
+            raise ValueError("give exactly one of model_uri and predictions_uri")
         idle = {"mode", "adapter"} & self.model_fields_set
         if self.predictions_uri is not None and idle:
             raise ValueError(
-                f"evaluate.models: {', '.join(sorted(idle))} has no effect with predictions_uri: "
-                "drop it"
+                f"{', '.join(sorted(idle))} has no effect with predictions_uri: drop it"
             )
         return self
 
@@ -77,7 +74,7 @@ class SuitePredict(Settings):
     rows_per_part: PositiveInt = Field(
         256, description="Rows a committed output part; the unit of resuming."
     )
-    max_failure_rate: Annotated[float, Field(ge=0, le=1)] = Field(
+    max_failure_rate: Share = Field(
         0.02, description="End the run when more rows of a setting than this fail."
     )
     sampling: SamplingConfig = SamplingConfig()

@@ -104,4 +104,4 @@ def _select(setting: SuiteSetting, source: str, target: str, selected: str) -> N
     info = manifest.selection_info(source, writer.units)
     own = {"config_digest": selected, "selected_from": source, "selected": _selects(setting)}
     writer.finish(info | own)
-    logger.info("setting %s: %d rows", setting.name, number)
+    logger.info("suite: %d rows selected for a setting of group %s", number, setting.group)

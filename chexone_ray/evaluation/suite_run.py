@@ -11,6 +11,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from chexone_ray import checkpoints, predict, storage
 from chexone_ray.config import EvaluateConfig, PredictConfig, SamplingConfig, SuiteModel
 from chexone_ray.data import stream
@@ -34,13 +36,21 @@ def check(config: EvaluateConfig) -> None:
     Raises:
         ChexoneError: an unknown suite, setting, data set or model, or nothing is configured.
     """
-    _configured(config, suites.load(config.suite or ""))
+    configured = _configured(config, suites.load(config.suite or ""))
+    nothing = Rows("none", "none", 0)
     for name, model in config.models.items():
-        if model.model_uri is not None:
-            checkpoints.read_config(model.model_uri)
-            # `predict` has no adapters in this version; one is passed on as soon as it has.
-            if model.adapter is not None and "adapter" not in PredictConfig.model_fields:
-                raise ChexoneError(f"evaluate.models.{name}: adapter has no effect: drop it")
+        if model.model_uri is None:
+            continue
+        checkpoints.read_config(model.model_uri)
+        for setting, _ in configured:
+            try:
+                predict_config(name, model, setting, nothing, config)
+            except ValidationError as error:
+                told = error.errors(include_url=False)[0]
+                raise ChexoneError(
+                    f"evaluate.models.{name}, setting {setting.name}: "
+                    f"{'.'.join(map(str, told['loc']))}: {told['msg']}"
+                ) from None
 
 
 def run(config: EvaluateConfig) -> str:
@@ -132,7 +142,7 @@ def predict_config(
         for key, value in {
             "images": asking.images,
             "prompts": asking.prompts,
-            "adapter": model.adapter,
+            "adapter": model.adapter,  # a field of `predict` that is yet to come
         }.items()
         if value is not None
     }

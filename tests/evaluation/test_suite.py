@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chexone_ray import boxes, loader, storage
+from chexone_ray import boxes, loader, predict, storage
 from chexone_ray.config import EvaluateConfig, PredictConfig, SamplingConfig, SettingData
 from chexone_ray.data import manifest
 from chexone_ray.data.stream import read_samples
@@ -185,7 +185,7 @@ def test_a_suite_that_is_wrong(tmp_path: Path, change: tuple[str, str], message:
         ),
         (
             ["--suite", "phantom", *MODEL, "--models.A.predictions_uri", "p"],
-            "give exactly one of model_uri and predictions_uri",
+            "models.A: give exactly one of model_uri and predictions_uri",
         ),
         (
             [
@@ -207,7 +207,7 @@ def test_a_suite_that_is_wrong(tmp_path: Path, change: tuple[str, str], message:
         ),
         (
             ["--suite", "phantom", *MODEL, "--data.view.uri", "u", "--data.view.manifest_uri", "m"],
-            "give exactly one of uri and manifest_uri",
+            "data.view: give exactly one of uri and manifest_uri",
         ),
         (
             [
@@ -240,8 +240,15 @@ def test_settings_that_contradict(words: list[str], message: str) -> None:
             ["--suite", "phantom", *MODEL, "--data.mimic_cxr_jpg.uri", "/u"],
             "m holds no config.json",
         ),
+        (
+            [
+                "--suite", "chexone17", "--models.A.model_uri", "x/y", "--models.A.adapter", "z",
+                "--data.rexvqa.uri", "u",
+            ],
+            r"models\.A, setting rexvqa: adapter: ",
+        ),
     ],
-)
+)  # fmt: skip
 def test_what_is_told_before_anything_starts(words: list[str], message: str) -> None:
     config = loader.load(EvaluateConfig, loader.parse([*OUT, *words]))
     with pytest.raises(ChexoneError, match=message):
@@ -393,7 +400,7 @@ def test_one_pool_a_model_and_none_where_all_is_there(
         return of.output_uri
 
     monkeypatch.setattr(suite_run, "leased_pool", leased)
-    monkeypatch.setattr(suite_run.predict, "predict", predicted)
+    monkeypatch.setattr(predict, "predict", predicted)
     evaluate(config)
     assert pools == [str(model)], "two settings, one pool"
     evaluate(config)

@@ -60,8 +60,8 @@ def test_two_settings_of_the_phantom_archive(s3: Bucket, ray_local: None, archiv
     }
     assert heads["presence"]["num_rows"] == sizes["presence"]
     assert 0.2 < heads["presence"]["value"] < 0.8, "every second answer cannot be read"
-    data = storage.read_bytes(storage.join(config.output_uri, "rows.parquet"))
-    rows_table = pq.read_table(io.BytesIO(data), columns=["setting"])
+    told_rows = storage.read_bytes(storage.join(config.output_uri, "rows.parquet"))
+    rows_table = pq.read_table(io.BytesIO(told_rows), columns=["setting"])
     assert rows_table.column("setting").to_pylist().count("grounding") == sizes["grounding"]
     told = storage.read_json(storage.join(config.output_uri, "suite.json"))["settings"]
     assert {s["setting"]: s["status"] for s in told} == {
