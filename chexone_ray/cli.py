@@ -36,6 +36,7 @@ FUNCTIONS = {
     "rexrank validate": "chexone_ray.exchange.rexrank:validate_files",
     "rexvqa export": "chexone_ray.exchange.rexvqa:export",
     "results import": "chexone_ray.exchange.results:import_results",
+    "figures": "chexone_ray.figures.draw:draw",
     "serve": "chexone_ray.serving.openai:serve",
     "demo": "chexone_ray.demo:run",
 }
@@ -49,7 +50,7 @@ CHECKS = {
     "serve": "chexone_ray.serving.openai:check",
 }
 """Functions of the settings; a number ends the command with that exit code."""
-USAGE = "[--config A.toml B.toml ...] [--KEY VALUE ...] [--print-config]"
+FLAGS = "[--config A.toml B.toml ...] [--KEY VALUE ...] [--print-config]"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -165,7 +166,7 @@ def _overview() -> str:
     lines = [f"  {name:<16} {_summary(model)}" for name, model in STAGES.items()]
     lines.append("  doctor           Check this machine: versions, devices, disk, ports, S3, vLLM.")
     return (
-        f"usage: chexone COMMAND {USAGE}\n\n"
+        f"usage: chexone COMMAND {FLAGS}\n\n"
         + "\n".join(lines)
         + "\n\n`chexone COMMAND --help` lists every setting. Order: defaults, TOML files left to "
         f"right, flags.\n{RESEARCH_USE_ONLY}\n"
@@ -173,8 +174,9 @@ def _overview() -> str:
 
 
 def _stage_help(stage: str, model: type[Settings]) -> str:
+    words = f"[{model.positional.upper()} ...] " if model.positional else ""
     return (
-        f"usage: chexone {stage} {USAGE}\n\n"
+        f"usage: chexone {stage} {words}{FLAGS}\n\n"
         f"{_summary(model)}\n\nSettings, as a flag or as a key of a TOML file:\n"
         f"{loader.describe(model)}\n"
     )

@@ -6,6 +6,7 @@ A later layer overrides single keys of a table, never the whole table. Nothing i
 environment. Texts of flags become values by the type of the field: `true`/`false`, numbers,
 `a,b` or `[1, 2]` for lists, `{a = 1}` or `--key.a 1` for tables, `none` where nothing is allowed
 (also as a text in TOML, which has no null). `--manifest` is short for `--manifest_uri`, and so on.
+Words before the first flag are the value of the stage's `positional` list, where it has one.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ SHORT = {"out": ("output_uri", "output")}
 class Arguments:
     """A command line, split into its layers."""
 
+    words: tuple[str, ...] = ()
+    """Before the first flag: entries of the list that the stage names as `positional`."""
     config: tuple[Path, ...] = ()
     flags: tuple[tuple[str, str | None], ...] = ()
     """Dotted key and text; None for a flag without a value."""
@@ -48,6 +51,10 @@ def load(model: type[S], arguments: Arguments) -> S:
 
     `model_fields_set` of the result are the fields that a file or a flag gave something of.
     """
+    if arguments.words and not model.positional:
+        raise ChexoneError(
+            f"{arguments.words[0]}: not expected here; settings are given as --key value"
+        )
     values = _defaults(model)
     given: set[str] = set()
     for path in arguments.config:
@@ -58,6 +65,9 @@ def load(model: type[S], arguments: Arguments) -> S:
     for key, text in arguments.flags:
         _set_flag(model, values, key, text)
         given.add(_full_name(model, key).partition(".")[0])
+    if arguments.words:
+        values[model.positional] = list(arguments.words)
+        given.add(model.positional)
     try:
         return model.model_validate({key: values[key] for key in values if key in given})
     except ValidationError as error:
@@ -65,11 +75,14 @@ def load(model: type[S], arguments: Arguments) -> S:
 
 
 def parse(argv: Sequence[str]) -> Arguments:
-    """Split `argv` into --config files, dotted flags, --print-config and --help."""
+    """Split `argv` into leading words, --config files, dotted flags, --print-config and --help."""
     config: list[Path] = []
     flags: list[tuple[str, str | None]] = []
     switches = {"--print-config": False, "--help": False}
     words = list(argv)
+    leading: list[str] = []
+    while words and not words[0].startswith("-"):
+        leading.append(words.pop(0))
     while words:
         word = words.pop(0)
         word = "--help" if word == "-h" else word
@@ -90,7 +103,8 @@ def parse(argv: Sequence[str]) -> Arguments:
         else:
             value = words.pop(0) if words and not words[0].startswith("--") else None
             flags.append((name[2:], value))
-    return Arguments(tuple(config), tuple(flags), switches["--print-config"], switches["--help"])
+    switched = (switches["--print-config"], switches["--help"])
+    return Arguments(tuple(leading), tuple(config), tuple(flags), *switched)
 
 
 # --- layers --------------------------------------------------------------------------------------

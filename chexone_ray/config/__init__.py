@@ -3,6 +3,12 @@
 Imports neither torch nor Ray. Unknown keys are refused; nothing is read from the environment.
 """
 
+from chexone_ray.config.evaluation import (
+    EvaluateConfig,
+    SettingData,
+    SuiteModel,
+    SuitePredict,
+)
 from chexone_ray.config.exchange import (
     ResultsImportConfig,
     RexrankExportConfig,
@@ -14,7 +20,7 @@ from chexone_ray.config.stages import (
     STAGES,
     Adapter,
     DemoConfig,
-    EvaluateConfig,
+    FiguresConfig,
     FilterConfig,
     GrpoConfig,
     PredictConfig,
@@ -25,7 +31,6 @@ from chexone_ray.config.stages import (
     TinyModelConfig,
     Uncertain,
 )
-from chexone_ray.config.suites import SettingData, SuiteModel, SuitePredict
 from chexone_ray.config.tables import (
     EngineConfig,
     ImageConfig,
@@ -47,6 +52,7 @@ __all__ = [
     "EndpointConfig",
     "EngineConfig",
     "EvaluateConfig",
+    "FiguresConfig",
     "FilterConfig",
     "GrpoConfig",
     "ImageConfig",

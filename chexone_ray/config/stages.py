@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from chexone_ray.config.evaluation import EvaluateConfig
 from chexone_ray.config.exchange import (
     ResultsImportConfig,
     RexrankExportConfig,
@@ -13,7 +14,6 @@ from chexone_ray.config.exchange import (
     RexrankValidateConfig,
     RexvqaExportConfig,
 )
-from chexone_ray.config.suites import SettingData, SuiteModel, SuitePredict
 from chexone_ray.config.tables import (
     EngineConfig,
     ImageConfig,
@@ -288,61 +288,18 @@ class PredictConfig(Stage):
         return self
 
 
-class EvaluateConfig(Stage):
-    """Predictions of one manifest, or a suite of settings -> tables of figures."""
+class FiguresConfig(Settings):
+    """Result folders of any stages -> figures for print and a page that compares answers."""
 
-    predictions_uri: dict[str, Uri] = Field({}, description="Model name -> predictions folder.")
-    manifest_uri: Uri | None = Field(
-        None, description="The manifest that was answered; not needed without baselines."
-    )
-    suite: Uri | None = Field(
-        None, description="Instead of the two: name of a suite (docs/evaluation.md), or its TOML."
-    )
-    settings: tuple[str, ...] = Field((), description="Settings of the suite; all by default.")
-    data: dict[str, SettingData] = Field(
-        {}, description="Setting or adapter of the suite -> where its data are."
-    )
-    models: dict[str, SuiteModel] = Field({}, description="Model name -> who answers the suite.")
-    predict: SuitePredict = SuitePredict()
-    baselines: bool = Field(True, description="Add what a system could answer without the image.")
-    bootstrap: PositiveInt = Field(1000, description="Bootstrap draws over patients.")
-    randomisations: int = Field(
-        10_000, ge=0, description="Draws of each test between two systems; 0 for no tests."
-    )
+    positional: ClassVar[str] = "runs_uri"
 
-    @model_validator(mode="after")
-    def _one_form(self) -> EvaluateConfig:
-        if self.suite is None:
-            idle = {"settings", "data", "models", "predict"} & self.model_fields_set
-            if idle:
-                raise ValueError(
-                    f"evaluate.{min(idle)} has no effect without evaluate.suite: name a suite or "
-                    "drop it"
-                )
-            if not self.predictions_uri:
-                raise ValueError("evaluate: give predictions_uri, or a suite with models")
-            if self.manifest_uri is None and self.baselines:
-                raise ValueError(
-                    "evaluate.manifest_uri is needed for the baselines: give it or set "
-                    "baselines=false"
-                )
-            return self
-        for name in ("predictions_uri", "manifest_uri"):
-            if getattr(self, name):
-                raise ValueError(
-                    f"evaluate.{name} and evaluate.suite exclude each other: the places of a suite "
-                    "are in evaluate.data and evaluate.models"
-                )
-        if not self.models:
-            raise ValueError("evaluate.suite needs evaluate.models: name at least one model")
-        for name in self.models:
-            if "/" in name or not name.strip("."):
-                raise ValueError(f"evaluate.models: {name!r} cannot be a folder: use another name")
-        if "predict" in self.model_fields_set and all(
-            model.model_uri is None for model in self.models.values()
-        ):
-            raise ValueError("evaluate.predict has no effect: no model of the suite has model_uri")
-        return self
+    runs_uri: tuple[Uri, ...] = Field(
+        min_length=1,
+        description="Folders of prepare, sft, filter, grpo, predict and evaluate, and responses of "
+        "a reader study; may stand before the first flag.",
+    )
+    output_uri: Uri = Field(description="Where the figures go: s3://, gs:// or a local path.")
+    cards_per_kind: PositiveInt = Field(6, description="Questions a kind in compare.html.")
 
 
 class ServeConfig(Settings):
@@ -395,6 +352,7 @@ STAGES: dict[str, type[Settings]] = {
     "rexrank validate": RexrankValidateConfig,
     "rexvqa export": RexvqaExportConfig,
     "results import": ResultsImportConfig,
+    "figures": FiguresConfig,
     "serve": ServeConfig,
     "demo": DemoConfig,
 }

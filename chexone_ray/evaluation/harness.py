@@ -16,8 +16,9 @@ from chexone_ray.config import EvaluateConfig, Settings
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.constant import baselines_of
-from chexone_ray.evaluation.kinds import METRICS, Metric
+from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, corrected, measure
+from chexone_ray.evaluation.metric import Metric
 from chexone_ray.evaluation.predictions import Judged, all_answered, read_predictions
 from chexone_ray.evaluation.rows import rows_table
 from chexone_ray.evaluation.table_formats import html, latex, markdown
