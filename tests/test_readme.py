@@ -12,7 +12,7 @@ from chexone_ray import cli
 from chexone_ray.config import STAGES
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/performance.md")
+PAGES = ("README.md", "docs/performance.md", "docs/evaluation.md")
 MADE = ("runs/", ".venv")
 """What a command of the page makes."""
 ROOMS = r"(?:chexone_ray|jobs|serve|benchmarks|docs|requirements|tests|runs)/[\w./-]*\w|\.ci/run"

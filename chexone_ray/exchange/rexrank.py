@@ -17,6 +17,8 @@ from chexone_ray import prompts, storage
 from chexone_ray.config import RexrankExportConfig, RexrankImportConfig, RexrankValidateConfig
 from chexone_ray.config.exchange import Track
 from chexone_ray.data import manifest
+from chexone_ray.data.questions.scene import indication_of
+from chexone_ray.data.questions.wordings import QUESTIONS
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.exchange import prediction_rows
@@ -32,10 +34,6 @@ KINDS: dict[Track, tuple[str, str]] = {
     "both": ("report", "Report Generation"),
 }
 """Track -> kind and task of its rows."""
-QUESTIONS: dict[Track, str] = {
-    "findings": prompts.FINDINGS_QUESTION,
-    "both": "Write the findings and the impression of this study.",
-}
 Board = Mapping[str, Mapping[str, Any]]
 _TAG = re.compile(r"\b(age|gender|sex|indication|comparison)\s*:", re.IGNORECASE)
 _SECTION = re.compile(
@@ -105,9 +103,11 @@ def sample_of(study: Study, track: Track, context: bool, max_views: int) -> Samp
     """The question for one study's report. Every study of the board has one, also without a
     reference: a submission needs them all."""
     kind, task = KINDS[track]
-    question = QUESTIONS[track]
-    if context and study.indication:
-        question = f"{prompts.INDICATION.format(indication=study.indication)} {question}"
+    question = QUESTIONS[kind][0]
+    told = indication_of(study) if context else ""
+    if told:
+        asked = QUESTIONS["findings_indication"][0] if track == "findings" else question
+        question = f"{prompts.INDICATION.format(indication=told)} {asked}"
     answer = study.findings
     if track == "both":
         answer = joined(study.findings, study.impression)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from chexone_ray.evaluation import suite_run
 from chexone_ray.evaluation.harness import in_order
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.run import check, evaluate
-from chexone_ray.evaluation.suite import SuiteSetting, load, names, place_of
+from chexone_ray.evaluation.suite import SuiteSetting, chosen, load, names, place_of
 from chexone_ray.evaluation.suite_rows import Rows, prepare_config, rows_of
 from chexone_ray.evaluation.suite_run import predict_config
 from chexone_ray.exchange import prediction_rows
@@ -143,6 +144,22 @@ def test_the_suites_of_the_package() -> None:
     assert [s.name for s in load("phantom").settings] == [
         "presence", "view", "findings", "grounding",
     ]  # fmt: skip
+
+
+def test_the_page_tells_what_the_suite_is(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
+    (block,) = re.findall(r"^```toml\n(.*?)^```", text, re.M | re.S)
+    path = tmp_path / "mine.toml"
+    path.write_text(block)
+    config = loader.load(EvaluateConfig, loader.Arguments(config=(path,)))
+    suite = load(config.suite or "")
+    configured = {s.name for s in chosen(suite, config) if place_of(s, config.data)}
+    assert configured == {
+        "rexvqa", "view_mimic", "axis_all_normal", "reasoning_factuality", "reasoning_consistency",
+    }  # fmt: skip
+    for one in suite.settings:
+        adapter = f"`{one.adapter}`" if one.adapter else "none: a manifest"
+        assert f"| `{one.name}` | {one.group} | {adapter} | `{one.file}`" in text
 
 
 @pytest.mark.parametrize(

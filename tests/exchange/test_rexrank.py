@@ -79,7 +79,7 @@ def test_studies_become_questions(tmp_path: Path) -> None:
         (str(tmp_path / "films/3_front.png"), "frontal"),
         (str(tmp_path / "films/3_lat.png"), "lateral"),
     ], "the key image first, the leading ../ is a prefix"
-    assert first.question == "Indication: Cough for a week. Write the findings of this film."
+    assert first.question == "Indication: Cough for a week. Write the findings with this in mind."
     assert third.question == "Write the findings of this film.", "no context"
     assert (first.kind, first.answer) == ("findings", "The lungs are clear in study 3.")
     assert [i.view for i in third.images] == ["", "frontal"], (
