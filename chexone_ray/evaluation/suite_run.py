@@ -116,12 +116,16 @@ def _answered(
     asked: Mapping[str, tuple[SuiteSetting, Rows]],
     config: EvaluateConfig,
 ) -> dict[str, str]:
-    """Predictions of one model on every setting, over one pool; none is started if all is there."""
+    """Predictions of one model on every setting, over one pool; none is started if all is there.
+
+    What engines an adapter needs is known to `predict` alone, which then starts them each time.
+    """
     wanted = {
         setting.name: predict_config(name, model, setting, rows, config)
         for setting, rows in asked.values()
     }
-    if all(storage.committed(one.output_uri) is not None for one in wanted.values()):
+    done = all(storage.committed(one.output_uri) is not None for one in wanted.values())
+    if done or model.adapter is not None:
         return {setting: predict.predict(one) for setting, one in wanted.items()}
     first = checkpoints.as_trained(next(iter(wanted.values())))
     with leased_pool(first, None) as pool:
