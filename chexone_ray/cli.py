@@ -37,6 +37,7 @@ FUNCTIONS = {
     "rexvqa export": "chexone_ray.exchange.rexvqa:export",
     "results import": "chexone_ray.exchange.results:import_results",
     "figures": "chexone_ray.figures.draw:draw",
+    "probe": "chexone_ray.evaluation.reliance:probe",
     "serve": "chexone_ray.serving.openai:serve",
     "demo": "chexone_ray.demo:run",
 }
@@ -47,6 +48,7 @@ CHECKS = {
     "grpo": "chexone_ray.checkpoints:check",
     "predict": "chexone_ray.predict:check",
     "evaluate": "chexone_ray.evaluation.run:check",
+    "probe": "chexone_ray.checkpoints:check",
     "serve": "chexone_ray.serving.openai:check",
 }
 """Functions of the settings; a number ends the command with that exit code."""

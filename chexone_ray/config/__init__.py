@@ -16,6 +16,7 @@ from chexone_ray.config.exchange import (
     RexrankValidateConfig,
     RexvqaExportConfig,
 )
+from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.stages import (
     STAGES,
     Adapter,
@@ -59,6 +60,7 @@ __all__ = [
     "OptimConfig",
     "PredictConfig",
     "PrepareConfig",
+    "ProbeConfig",
     "PromptConfig",
     "RayConfig",
     "ResultsImportConfig",

@@ -14,6 +14,7 @@ from chexone_ray.config.exchange import (
     RexrankValidateConfig,
     RexvqaExportConfig,
 )
+from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.tables import (
     EngineConfig,
     ImageConfig,
@@ -353,6 +354,7 @@ STAGES: dict[str, type[Settings]] = {
     "rexvqa export": RexvqaExportConfig,
     "results import": ResultsImportConfig,
     "figures": FiguresConfig,
+    "probe": ProbeConfig,
     "serve": ServeConfig,
     "demo": DemoConfig,
 }

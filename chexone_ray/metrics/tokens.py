@@ -46,6 +46,11 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.lower()))
 
 
+def holds(text: str, name: str) -> bool:
+    """True where the words of `name` stand in the text, one after the other."""
+    return bool(name) and f" {' '.join(words(name))} " in f" {' '.join(words(text))} "
+
+
 def _shared(predicted: str, reference: str) -> tuple[int, int, int]:
     said, meant = Counter(words(predicted)), Counter(words(reference))
     return (said & meant).total(), said.total(), meant.total()
