@@ -61,10 +61,17 @@ def write(uri: str, rows: Iterable[dict[str, Any]], source: str) -> int:
     if storage.list_files(uri):
         raise ChexoneError(f"{uri} is not empty: give another output_uri or delete that folder")
     total = 0
-    for number, part in numbered(rows, ROWS_PER_PART):
-        table = pa.Table.from_pylist(list(part), result_schema())
-        storage.write_bytes(storage.join(uri, f"part-{number:05d}.parquet"), to_parquet(table))
-        total += len(part)
+    places: list[str] = []
+    try:
+        for number, part in numbered(rows, ROWS_PER_PART):
+            table = pa.Table.from_pylist(list(part), result_schema())
+            places.append(storage.join(uri, f"part-{number:05d}.parquet"))
+            storage.write_bytes(places[-1], to_parquet(table))
+            total += len(part)
+    except ChexoneError:  # what is wrong in the file is told late: the next try finds no rest
+        for place in places:
+            storage.delete(place)
+        raise
     if not total:
         raise ChexoneError(f"{source} holds no answer: check the file")
     storage.commit(uri, {"rows": total, "imported_from": source, "notice": RESEARCH_USE_ONLY})

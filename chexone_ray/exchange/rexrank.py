@@ -8,6 +8,7 @@ same object with `model_prediction` added to each study.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
@@ -83,8 +84,9 @@ def study_of(key: str, entry: Mapping[str, Any], images_uri: str) -> Study:
         path: ImageRef(_place(images_uri, path), _view(views[at] if at < len(views) else None))
         for at, path in enumerate(paths)
     }
-    first = entry.get("key_image_path")
-    order = sorted(shown, key=lambda path: path != first)
+    key_images = entry.get("key_image_path")
+    key_images = key_images if isinstance(key_images, list) else [key_images]
+    order = sorted(shown, key=lambda path: path not in key_images)
     context = context_of(entry)
     return Study(
         dataset=DATASET,
@@ -184,9 +186,9 @@ def import_board(config: RexrankImportConfig) -> str:
         rows = _rows(board, samples, config)
         prediction_rows.write(config.output_uri, rows, config.board_uri)
         return config.output_uri
-    if storage.list_files(config.output_uri):
+    if storage.committed(config.output_uri) is not None:
         raise ChexoneError(
-            f"{config.output_uri} is not empty: give another output_uri or delete that folder"
+            f"{config.output_uri} holds a result: give another output_uri or delete that folder"
         )
     units = manifest.Units()
     for sample in samples.values():
@@ -235,7 +237,7 @@ def export(config: RexrankExportConfig) -> str:
         )
     submission = {key: {**entry, PREDICTION: told[key]} for key, entry in board.items()}
     validate(board, submission, config.predictions_uri)
-    storage.write_json(config.output_uri, submission)
+    storage.write_bytes(config.output_uri, json.dumps(submission, indent=2).encode())
     if config.track == "both":
         without = sum(not sections(one)[1] for one in told.values())
         logger.info("submission: %d of %d studies without an impression", without, len(told))

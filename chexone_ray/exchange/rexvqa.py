@@ -29,8 +29,8 @@ _LETTERED = re.compile(r"^\(?([A-Z])\s*[.:)]\s*")
 def read_questions(uri: str) -> dict[str, dict[str, str]]:
     """Question -> letter -> option text, of ReXVQA's own JSON; right answers are not needed.
 
-    Raises:
-        ChexoneError: another shape, or a question without two different options.
+    A question without different options, which `prepare` leaves out too, has none here. Raises
+    ChexoneError where no question has any.
     """
     found = {}
     for key, entry in read_object(uri, "questions").items():
@@ -39,9 +39,10 @@ def read_questions(uri: str) -> dict[str, dict[str, str]]:
             _LETTERED.sub("", " ".join(str(option).split()))
             for option in (options if isinstance(options, list) else ())
         ]
-        if not 2 <= len({one.lower() for one in texts}) == len(texts) <= len(LETTERS):
-            raise ChexoneError(f"{uri}: {key} has no list of different options: check the file")
-        found[key] = dict(zip(LETTERS, texts, strict=False))
+        usable = 2 <= len({one.lower() for one in texts}) == len(texts) <= len(LETTERS)
+        found[key] = dict(zip(LETTERS, texts, strict=False)) if usable else {}
+    if not any(found.values()):
+        raise ChexoneError(f"{uri} has no question with different options: check the file")
     return found
 
 
@@ -107,14 +108,21 @@ def answers_as_shown(
     """Samples with the option that each answer of a {question: letter} file stands for, as our
     rows letter it; an empty text for no letter.
 
+    Questions of the file that the manifest does not ask are passed over, and counted.
+
     Raises:
-        ChexoneError: a letter that is no option, or another question than the samples'.
+        ChexoneError: a letter that is no option, or a question that is not in the file.
     """
     questions = read_questions(questions_uri)
     by_name = {question_of(sample.id): sample for sample in samples.values()}
+    passed = sum(name not in by_name for name in letters)
+    if passed:
+        logger.warning("%d of %d answers are of no row of the manifest", passed, len(letters))
     for name, value in letters.items():
-        if name not in by_name or name not in questions:
-            raise ChexoneError(f"{name} is no question of the manifest and {questions_uri}")
+        if name not in questions:
+            raise ChexoneError(f"{name} is no question of {questions_uri}: check questions_uri")
+        if name not in by_name:
+            continue
         key = str(value or "").strip().strip("().").upper()
         if key and key not in questions[name]:
             raise ChexoneError(f"{name}: {value!r} is none of {', '.join(questions[name])}")

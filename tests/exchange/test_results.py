@@ -183,6 +183,7 @@ def test_rows_of_a_manifest_are_answered_and_what_is_missing_fails(tmp_path: Pat
 def test_files_that_are_no_results(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ChexoneError, match=message):
         imported(tmp_path, text)
+    assert not [file for file in (tmp_path / "predictions").rglob("*") if file.is_file()]
 
 
 def test_settings_without_effect_are_refused() -> None:

@@ -67,7 +67,10 @@ def test_the_letters_are_those_of_the_data_set(tmp_path: Path) -> None:
     assert list(json.loads(Path(out).read_text()).items()) == list(RIGHT.items())
     manifest_uri = str(tmp_path / "manifest")
     manifest.write_samples(manifest_uri, rows, {"kind": "manifest"})
-    Path(out).write_text(json.dumps({"q1": "B", "q2": "D", "dir/q3": ""}))
+    more = dict.fromkeys(["q4"], "A")  # of the file, but no row of the manifest
+    known = json.loads(Path(config.questions_uri).read_text())
+    Path(config.questions_uri).write_text(json.dumps(known | {"q4": known["q1"]}))
+    Path(out).write_text(json.dumps({"q1": "B", "q2": "D", "dir/q3": "", **more}, indent=2))
     back = str(tmp_path / "back")
     results.import_results(
         ResultsImportConfig(
@@ -120,7 +123,13 @@ def test_letters_by_text() -> None:
 
 
 def test_questions_need_different_options(tmp_path: Path) -> None:
-    with pytest.raises(ChexoneError, match="q1 has no list of different options"):
-        read_questions(questions(tmp_path, options=["A. x", "B. X"]))
-    with pytest.raises(ChexoneError, match="q1 has no list of different options"):
-        read_questions(questions(tmp_path, options=None))
+    for options in (["A. x", "B. X"], ["A. x"], None, [str(n) for n in range(11)]):
+        with pytest.raises(ChexoneError, match="has no question with different options"):
+            read_questions(questions(tmp_path, options=options))
+    uri = questions(tmp_path)
+    rows = json.loads(Path(uri).read_text())
+    rows["q2"]["options"] = ["A. x", "B. X"]
+    Path(uri).write_text(json.dumps(rows))
+    assert {name: len(options) for name, options in read_questions(uri).items()} == {
+        "q1": 4, "q2": 0, "dir/q3": 4,
+    }  # fmt: skip
