@@ -183,7 +183,7 @@ def _set_flag(
             value = _entry(model, parent, under + key, text)
             _merge(values, _nested(parent, {entry: value}))
             return
-        place = _inside_table_of_tables(model, key)
+        place = _table_entry(model, key)
         if place is None:
             raise ChexoneError(f"--{under}{key}: unknown setting{_nearest(key, known)}")
         inner: Table = {}
@@ -294,18 +294,11 @@ def _inside_free_table(model: type[Settings], key: str) -> bool:
     return parent in known and get_origin(_plain(known[parent])) is dict
 
 
-def _inside_table_of_tables(
-    model: type[Settings], key: str
-) -> tuple[str, type[Settings], str] | None:
+def _table_entry(model: type[Settings], key: str) -> tuple[str, type[Settings], str] | None:
     """`models.a.model_uri` as (`models.a`, the table that it is, `model_uri`), None for others."""
-    known = dict(fields(model))
-    parts = key.split(".")
-    for at in range(1, len(parts) - 1):
-        field = known.get(".".join(parts[:at]))
-        table = _entries(field) if field else None
-        if table is not None:
-            return ".".join(parts[: at + 1]), table, ".".join(parts[at + 1 :])
-    return None
+    head, name, inner = (*key.split(".", 2), "", "")[:3]
+    table = _entries(model.model_fields[head]) if head in model.model_fields else None
+    return (f"{head}.{name}", table, inner) if table is not None and inner else None
 
 
 def _entries(field: FieldInfo) -> type[Settings] | None:

@@ -74,6 +74,7 @@ Adapter = Literal[
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]
+View = Literal["", "PA", "AP", "frontal", "lateral"]
 
 
 class SourceConfig(Settings):
@@ -97,6 +98,17 @@ class SourceConfig(Settings):
     packed: tuple[str, ...] = Field(
         (), description="Archives that hold the images: names under uri, or URIs; zip or tar."
     )
+    default_view: View = Field(
+        "", description="Of own_table: view of the images of which table and header tell none."
+    )
+    name: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_-]*)?$")] = Field(
+        "", description="Of own_table: what the data set is called; its patients are its own."
+    )
+
+    @property
+    def dataset(self) -> str:
+        """What its rows are told by."""
+        return self.name or self.adapter
 
 
 class PrepareConfig(Stage):
@@ -107,7 +119,9 @@ class PrepareConfig(Stage):
         0, ge=0, description="Examples a kind in preview.html beside the manifest; 0 for none."
     )
     held_out: tuple[SourceConfig, ...] = Field(
-        (), description="Data sets to be tested on later: their patients are not trained on."
+        (),
+        description="Data sets to be tested on later: their patients are not trained on, but "
+        "tested on, or validated on where that is the set's own split.",
     )
     check: bool = Field(False, description="Only tell what is missing in the archives.")
     kinds: tuple[str, ...] = Field((), description="Question kinds to write; all by default.")
@@ -124,6 +138,11 @@ class PrepareConfig(Stage):
         4, description="Most images of a study shown with a question for its report."
     )
     instruct_share: Share = Field(0.25, description="Share of the training rows without a trace.")
+    traces: Literal["stated", "schematic"] = Field(
+        "stated",
+        description="What traces made by rules say: no more than the source states, or the signs "
+        "that phantom films are drawn with.",
+    )
     max_per_kind: dict[str, PositiveInt] = Field({}, description="Most training rows a kind.")
     mix: dict[str, Share] = Field(
         {}, description="Share of the training rows kept, by data set, task or kind (multiplied)."

@@ -71,16 +71,16 @@ def held_out(config: PrepareConfig) -> dict[Patient, tuple[str, str]]:
     """Patients of `config.held_out` -> (split, data set); of those sets nothing else is used.
 
     Such a set is one to be tested on, so all of its patients are held out, also those that it
-    trains on itself; but where a set is made to train on as well, its `test_patients`. Raises
-    ChexoneError where a set has nobody to hold out.
+    trains on itself; those of its validate split are validated on. But where a set is made to train
+    on as well, its `test_patients` alone. Raises ChexoneError where a set has nobody to hold out.
     """
     found: dict[Patient, tuple[str, str]] = {}
     for source in config.held_out:
         for number, own in _tested(source):
             split = "validate" if own == "validate" else "test"
-            patient = owner((numbers_of(source.adapter), number))
+            patient = owner((numbers_of(source.dataset), number))
             if found.get(patient, ("",))[0] != "test":
-                found[patient] = (split, source.adapter)
+                found[patient] = (split, source.dataset)
     return found
 
 
