@@ -178,10 +178,9 @@ def _set_flag(
     key = _full_name(model, key)
     known = [name for name, _ in fields(model)]
     if key not in known:
-        parent, _, entry = key.rpartition(".")
+        parent = key.rpartition(".")[0]
         if _inside_free_table(model, key):
-            value = _entry(model, parent, under + key, text)
-            _merge(values, _nested(parent, {entry: value}))
+            _merge(values, _nested(key, _entry(model, parent, under + key, text)))
             return
         place = _table_entry(model, key)
         if place is None:
