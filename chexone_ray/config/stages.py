@@ -6,6 +6,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from chexone_ray.config.evaluation import EvaluateConfig
+from chexone_ray.config.exchange import (
+    ResultsImportConfig,
+    RexrankExportConfig,
+    RexrankImportConfig,
+    RexrankValidateConfig,
+    RexvqaExportConfig,
+)
 from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.tables import (
     EngineConfig,
@@ -120,6 +128,9 @@ class PrepareConfig(Stage):
     validate_share: Share = Field(0.02, description="Share of the patients in the validate split.")
     test_share: Share = Field(0.02, description="Share of the patients in the test split.")
     archive_splits: bool = Field(True, description="Keep the archive's own split where it has one.")
+    splits: tuple[Literal["train", "validate", "test"], ...] = Field(
+        (), description="Splits to read and write; all by default."
+    )
     num_wordings: PositiveInt | None = Field(
         None, description="Use only the first so many wordings of a question; all by default."
     )
@@ -297,20 +308,6 @@ class PredictConfig(Stage):
         return self
 
 
-class EvaluateConfig(Stage):
-    """Predictions -> a table by task."""
-
-    predictions_uri: dict[str, Uri] = Field(
-        min_length=1, description="Model name -> predictions folder."
-    )
-    manifest_uri: Uri = Field(description="The manifest that was answered.")
-    baselines: bool = Field(True, description="Add what a system could answer without the image.")
-    bootstrap: PositiveInt = Field(1000, description="Bootstrap draws over patients.")
-    randomisations: int = Field(
-        10_000, ge=0, description="Draws of each test between two systems; 0 for no tests."
-    )
-
-
 class FiguresConfig(Settings):
     """Result folders of any stages -> figures for print and a page that compares answers."""
 
@@ -370,6 +367,11 @@ STAGES: dict[str, type[Settings]] = {
     "grpo": GrpoConfig,
     "predict": PredictConfig,
     "evaluate": EvaluateConfig,
+    "rexrank import": RexrankImportConfig,
+    "rexrank export": RexrankExportConfig,
+    "rexrank validate": RexrankValidateConfig,
+    "rexvqa export": RexvqaExportConfig,
+    "results import": ResultsImportConfig,
     "figures": FiguresConfig,
     "probe": ProbeConfig,
     "serve": ServeConfig,

@@ -239,7 +239,13 @@ def read_sources(
     for studies in by_patient.values():
         studies.sort(key=lambda entry: (entry.date, entry.study))
     shelved, moves = leaks.settle(by_patient, leaks.held_out(config))
-    return Patients(shelf, shelved), letters, moves
+    kept, others = leaks.of_splits(shelved, config)
+    if not kept:
+        raise ChexoneError(
+            f"no patient of the archives is in splits {', '.join(config.splits)}: check splits, "
+            "archive_splits and the shares"
+        )
+    return Patients(shelf, kept), [*letters, *others], moves
 
 
 def _told_twice(source: SourceConfig, repeated: Counter[str]) -> str:

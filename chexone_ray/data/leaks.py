@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data.blocks import Letter
 from chexone_ray.data.drops import no_study
 from chexone_ray.data.shelf import Entry, ShelvedPatient
 from chexone_ray.data.sources import (
@@ -25,9 +26,10 @@ from chexone_ray.data.sources import (
     rsna_pneumonia,
 )
 from chexone_ray.data.sources.registry import FAMILIES, SOURCES
-from chexone_ray.data.splits import most_held_out
+from chexone_ray.data.splits import assign, most_held_out
 from chexone_ray.errors import ChexoneError
 
+OTHER_SPLIT = "study_of_other_split"
 MIMIC = "mimic"
 _CHEXPERT = re.compile(r"chexpert/(?:.*/)?patient(\d+)\b")
 """Such a patient of RadGraph's test part, and its number."""
@@ -153,6 +155,26 @@ def settle(
             if own != split:
                 moves[Move(dataset, own, split, cause)] += 1
     return settled, moves
+
+
+def of_splits(
+    patients: Sequence[ShelvedPatient], config: PrepareConfig
+) -> tuple[Sequence[ShelvedPatient], list[Letter]]:
+    """The patients of `config.splits`, all for none, and the studies of the others as left out."""
+    if not config.splits:
+        return patients, []
+    kept = []
+    lost: Counter[tuple[str, str]] = Counter()
+    for item in patients:
+        split = assign(item.patient, item.split, config.seed, config)
+        if split in config.splits:
+            kept.append(item)
+        else:
+            lost.update((entry.dataset, split) for entry in item.entries)
+    return kept, [
+        Letter(dataset, OTHER_SPLIT, split, count)
+        for (dataset, split), count in sorted(lost.items())
+    ]
 
 
 def report(moves: Mapping[Move, int]) -> list[dict[str, Any]]:

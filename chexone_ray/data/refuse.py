@@ -38,6 +38,10 @@ def problems(config: PrepareConfig) -> Iterator[str]:
         yield f'name "{name}" of a source is that of another data set or a kind: give it another'
     for name in sorted(config.mix.keys() - tasks - KINDS.keys() - SOURCES.keys() - named):
         yield f'mix "{name}" is no data set, task or kind: use names of the card of a manifest'
+    if config.splits and "train" not in config.splits:
+        for name in ("max_per_kind", "mix", "curriculum"):
+            if getattr(config, name):
+                yield f"{name} is of training rows and has no effect without split train: drop it"
     shared = overlapping(source.adapter for source in config.sources)
     if shared and not config.allow_overlap:
         yield (

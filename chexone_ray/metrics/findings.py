@@ -77,15 +77,15 @@ def findings(text: str) -> frozenset[Finding]:
     Mentions of one name on one side merge, a mention without a side into those that have one, so
     saying the same thing again adds nothing. What is denied or uncertain is left out.
     """
-    from chexone_ray.metrics import report_words
     from chexone_ray.metrics.labeller import PRESENT, phrases, read_report, sentences
+    from chexone_ray.metrics.report_phrases import HEART
 
     lines = [line.lower() for line in sentences(text)]
     stated = read_report(text)
     found: dict[tuple[str, str], Finding] = {}
     said = phrases(text)
     for phrase in said:
-        if phrase.state != PRESENT or phrase.label in (report_words.HEART, "cardiomegaly"):
+        if phrase.state != PRESENT or phrase.label in (HEART, "cardiomegaly"):
             continue
         line = lines[phrase.sentence]
         region = _region(line, phrase, said)
