@@ -171,23 +171,35 @@ def _without_none_texts(model: type[Settings], layer: Table) -> Table:
     return out
 
 
-def _set_flag(model: type[Settings], values: Table, key: str, text: str | None) -> None:
+def _set_flag(
+    model: type[Settings], values: Table, key: str, text: str | None, under: str = ""
+) -> None:
+    """Put the text of a flag into `values`. `under` is where these lie in the whole, for errors."""
     key = _full_name(model, key)
     known = [name for name, _ in fields(model)]
     if key not in known:
-        parent, _, entry = key.rpartition(".")
-        if not _inside_free_table(model, key):
-            raise ChexoneError(f"--{key}: unknown setting{_nearest(key, known)}")
-        _merge(values, _nested(parent, {entry: _scalar(text, key)}))
+        parent = key.rpartition(".")[0]
+        if _inside_free_table(model, key):
+            _merge(values, _nested(key, _entry(model, parent, under + key, text)))
+            return
+        place = _table_entry(model, key)
+        if place is None:
+            raise ChexoneError(f"--{under}{key}: unknown setting{_nearest(key, known)}")
+        inner: Table = {}
+        _set_flag(place[1], inner, place[2], text, f"{under}{place[0]}.")
+        _merge(values, _nested(place[0], inner))
         return
     field = _field(model, key)
     if _table_of(_plain(field)) is not None:
-        raise ChexoneError(f"--{key} is a table: set one of its keys, such as --{key}.KEY VALUE")
+        name = f"--{under}{key}"
+        raise ChexoneError(f"{name} is a table: set one of its keys, such as {name}.KEY VALUE")
     *parents, last = key.split(".")
     target = values
     for name in parents:
-        target = target.setdefault(name, {})
-    target[last] = _value(field, key, text)
+        if target.get(name) is None:
+            target[name] = {}
+        target = target[name]
+    target[last] = _value(field, under + key, text)
 
 
 def _full_name(model: type[Settings], key: str) -> str:
@@ -230,10 +242,11 @@ def _toml(text: str, key: str) -> Any:
         raise ChexoneError(f"--{key} {text}: not a TOML value: {error}") from None
 
 
-def _scalar(text: str | None, key: str) -> str:
+def _entry(model: type[Settings], parent: str, key: str, text: str | None) -> Any:
+    """The text of a flag as an entry of a free table."""
     if text is None:
         raise ChexoneError(f"--{key} needs a value")
-    return text
+    return _toml(text, key) if _entries(_field(model, parent)) is not None else text
 
 
 # --- the tree of fields --------------------------------------------------------------------------
@@ -280,6 +293,19 @@ def _inside_free_table(model: type[Settings], key: str) -> bool:
     return parent in known and get_origin(_plain(known[parent])) is dict
 
 
+def _table_entry(model: type[Settings], key: str) -> tuple[str, type[Settings], str] | None:
+    """`models.a.model_uri` as (`models.a`, the table that it is, `model_uri`), None for others."""
+    head, name, inner = (*key.split(".", 2), "", "")[:3]
+    table = _entries(model.model_fields[head]) if head in model.model_fields else None
+    return (f"{head}.{name}", table, inner) if table is not None and inner else None
+
+
+def _entries(field: FieldInfo) -> type[Settings] | None:
+    """The table that each entry of a free table is, None where they are values."""
+    kind = _plain(field)
+    return _table_of(get_args(kind)[-1]) if get_origin(kind) is dict else None
+
+
 def _nearest(key: str, known: list[str]) -> str:
     near = difflib.get_close_matches(key, known, 1, 0.75)
     near += [k for k in known if k.rpartition(".")[2] == key.rpartition(".")[2]]
@@ -302,7 +328,8 @@ def _lines(model: type[Settings], error: ValidationError) -> Iterator[str]:
             listed = any(isinstance(part, int) for part in here)
             yield f"{key} is required: {'' if listed else f'give --{key} or '}set it in a TOML file"
         elif problem["type"] == "value_error":
-            yield problem["msg"].removeprefix("Value error, ")
+            place = f"{key}: " if len(here) > 1 else ""  # a table's own name is in its message
+            yield place + problem["msg"].removeprefix("Value error, ")
         elif problem["type"] == "extra_forbidden":
             yield f"unknown key {key}{_nearest(str(here[-1]), _beside(model, here))}"
         elif problem["type"] == "literal_error":
@@ -318,7 +345,7 @@ def _beside(model: type[Settings], place: tuple[int | str, ...]) -> list[str]:
         if isinstance(part, str) and part in model.model_fields:
             kind = _plain(model.model_fields[part])
             inner = next(iter(get_args(kind)), None) if get_origin(kind) is tuple else kind
-            model = _table_of(inner) or model
+            model = _entries(model.model_fields[part]) or _table_of(inner) or model
     return list(model.model_fields)
 
 

@@ -124,8 +124,8 @@ def judge(kind: str, metric: str, status: str, found: Mapping[str, float]) -> tu
 
 
 def is_overlap(metric: str) -> bool:
-    """True for a metric that is an IoU itself, no share above one."""
-    return "IoU" in metric and ">" not in metric and "@" not in metric
+    """True for a metric that is an IoU itself, nothing that is counted from a threshold on."""
+    return metric.startswith(("mean IoU", "mIoU"))
 
 
 def _said(right: bool, more: str = "") -> tuple[bool, str]:

@@ -20,7 +20,7 @@ from chexone_ray.figures.plates import (
     page,
     wrapped,
 )
-from chexone_ray.figures.runs import ROWS, TABLE, Run, Runs, in_order, rows, scores
+from chexone_ray.figures.runs import ROWS, TABLE, Run, Runs, Score, in_order, rows, scores
 from chexone_ray.kinds import form
 from chexone_ray.records import Box, ImageRef
 
@@ -38,8 +38,7 @@ def draw(runs: Runs) -> Drawn:
     overlaps = {run: of for run in given if (of := _overlaps(run))}
     if not overlaps:
         raise Skip("the evaluations hold no row with an IoU")
-    table = [s for s in scores(given) if form(s.kind) == "boxes" and is_overlap(s.metric)]
-    table = [score for score in table if not score.topic]
+    table = _first_overlap(scores(given))
     by_model: dict[str, list[float]] = defaultdict(list)
     for of in overlaps.values():
         for row in of:
@@ -69,6 +68,19 @@ def draw(runs: Runs) -> Drawn:
         tuple(shown.digest for _, _, shown in strip if shown.digest),
         tuple(in_order(score.signature for score in table if score.signature)),
     )
+
+
+def _first_overlap(table: Sequence[Score]) -> list[Score]:
+    """The scores of one IoU of each setting and kind: there are several, of one scale."""
+    first: dict[tuple[str, str], str] = {}
+    return [
+        score
+        for score in table
+        if form(score.kind) == "boxes"
+        and is_overlap(score.metric)
+        and not score.topic
+        and first.setdefault((score.setting, score.kind), score.metric) == score.metric
+    ]
 
 
 def _overlaps(run: Run) -> list[dict[str, Any]]:

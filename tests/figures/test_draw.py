@@ -55,7 +55,7 @@ def test_ten_figures_and_a_page_with_what_they_were_made_from(drawn: Path) -> No
     assert {path.name for path in drawn.iterdir()} == set(listed) | beside
     by_name = {figure["name"]: figure for figure in told["figures"]}
     assert "balanced accuracy|v:0" in by_name["03-vqa"]["signatures"]
-    assert len(set(by_name["06-grounding"]["films_sha256"])) == 3, "as many as there are"
+    assert len(set(by_name["06-grounding"]["films_sha256"])) > 1, "questions of several films"
     assert "films/" not in (drawn / "figures.json").read_text(), "no place of a film"
 
 

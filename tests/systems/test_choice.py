@@ -125,6 +125,25 @@ def test_settings_without_effect_are_refused(given: dict[str, Any], message: str
         config(**given)
 
 
+def test_a_suite_leaves_the_mode_to_the_adapter() -> None:
+    from chexone_ray.config import EvaluateConfig
+    from chexone_ray.evaluation import suite
+    from chexone_ray.evaluation.suite_rows import Rows
+    from chexone_ray.evaluation.suite_run import predict_config
+
+    model = {"model_uri": "google/medgemma-4b-it", "adapter": "medgemma"}
+    models = {"A": model, "B": model | {"mode": "reasoning"}, "C": {"model_uri": "org/ours"}}
+    given = EvaluateConfig(output_uri="o", suite="chexone17", models=models)
+    setting = suite.load("chexone17").settings[0]
+    found = [
+        settled(predict_config(name, one, setting, Rows("n", "n", 1), given))
+        for name, one in given.models.items()
+    ]
+    assert [one.mode for one in found] == ["instruct", "reasoning", "reasoning"]
+    assert [one.adapter for one in found] == ["medgemma", "medgemma", "chexone"]
+    assert [one.engine.max_num_seqs for one in found] == [8, 8, 256]
+
+
 # --- what a model sees ----------------------------------------------------------------------------
 
 
