@@ -18,8 +18,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from chexone_ray import prompts, runtime
+from chexone_ray import ports, prompts, runtime
 from chexone_ray.config import (
     EndpointConfig,
     ImageConfig,
@@ -50,6 +51,7 @@ WRONG_SETTINGS = {
     "endpoint.model",
 }
 """Status codes that no other row would fare better with."""
+OTHER_FORM = "did not answer in the OpenAI form"
 _CODE = re.compile(r"[a-z][a-z0-9_]{2,40}")
 
 
@@ -156,6 +158,7 @@ class Endpoint:
         self._thread = threading.Thread(target=self._loop.run_forever, name="teacher", daemon=True)
 
     def __enter__(self) -> Endpoint:
+        _probe(self._endpoint)
         self._thread.start()
         return self
 
@@ -177,7 +180,7 @@ class Endpoint:
                 continue
             work = self._answer(place, sample, pngs, answers)
             futures.append(asyncio.run_coroutine_threadsafe(work, self._loop))
-        waiting = Waiting(logger, f"the endpoint, {len(futures)} requests")
+        waiting = Waiting(logger, f"{self._endpoint.host}, {len(futures)} requests")
         try:
             for _ in futures:
                 place, asked = self._next(answers, waiting)
@@ -226,6 +229,8 @@ class Endpoint:
             result = Asked((), error="endpoint: no connection")
         except openai.OpenAIError:
             result = Asked((), error="endpoint: no valid answer")
+        except (AttributeError, TypeError, ValueError):  # the page of a proxy, say
+            result = Asked((), error=f"endpoint: {OTHER_FORM}")
         except Exception as error:
             # What a server sends may be anything; a row that never comes back would block the run.
             result = Asked((), error=f"endpoint: {type(error).__name__}")
@@ -293,6 +298,18 @@ def chat_messages(
 def _picture(png: bytes) -> dict[str, Any]:
     data = base64.b64encode(png).decode()
     return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+
+
+def _probe(endpoint: EndpointConfig) -> None:
+    """Raise ChexoneError where nobody listens: the client would try again for every row."""
+    parts = urlsplit(endpoint.url)
+    try:
+        ports.probe(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    except OSError as error:
+        raise ChexoneError(
+            f"endpoint.url={endpoint.url}: no server answers at {endpoint.host} "
+            f"({error.strerror or error}): start it, or check the address"
+        ) from error
 
 
 def _client(endpoint: EndpointConfig) -> Any:
