@@ -16,8 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chexone_ray import storage
-from chexone_ray.errors import ChexoneError
+from chexone_ray import identity, storage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,15 +44,19 @@ class PartFolder:
     def is_complete(self) -> bool:
         """True where the folder is committed. Raises ChexoneError if by other settings."""
         info = storage.committed(self.uri)
-        if info is not None:
-            self._refuse_other(info.get("settings_digest"))
+        if info is not None and info.get("settings_digest") != self.settings_digest:
+            names = identity.recorded_differences(self.uri, self._settings)
+            raise identity.other(self.uri, "results", names)
         return info is not None
 
     def open(self) -> set[int]:
         """The numbers of the parts that exist. Raises ChexoneError if made with other settings."""
         place = storage.join(self.uri, PROGRESS_FILE)
         if storage.exists(place):
-            self._refuse_other(storage.read_json(place).get("settings_digest"))
+            found = storage.read_json(place)
+            if found.pop("settings_digest", None) != self.settings_digest:
+                wanted = json.loads(json.dumps(self._settings, default=str))
+                raise identity.other(self.uri, "results", identity.differing(found, wanted))
         else:
             storage.write_json(place, {"settings_digest": self.settings_digest, **self._settings})
         pattern = re.compile(rf"{re.escape(self._prefix)}-(\d{{5}})\.parquet")
@@ -84,13 +87,6 @@ class PartFolder:
         """Declare the folder complete and drop the note of progress."""
         storage.commit(self.uri, {"settings_digest": self.settings_digest, **info})
         storage.delete(storage.join(self.uri, PROGRESS_FILE))
-
-    def _refuse_other(self, found: object) -> None:
-        if found != self.settings_digest:
-            raise ChexoneError(
-                f"{self.uri} holds results of other settings, manifest or model: "
-                "give another output_uri or delete that folder"
-            )
 
 
 def to_parquet(table: pa.Table) -> bytes:

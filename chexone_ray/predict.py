@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from chexone_ray import answers, checkpoints, prompts, storage
+from chexone_ray import answers, checkpoints, identity, prompts, storage
 from chexone_ray.config import PredictConfig
 from chexone_ray.data import stream
 from chexone_ray.engine.lease import leased_pool
@@ -304,9 +304,7 @@ def folder_samples(images_uri: str, question: str | None, mode: Mode) -> list[Sa
 
 def _settings(config: PredictConfig) -> dict[str, Any]:
     """What the rows depend on: not where they are made and how fast."""
-    chosen = config.model_dump(
-        mode="json", exclude={"output_uri", "ray", "engine", "max_failure_rate"}
-    )
+    chosen = identity.content(config, {"output_uri", "ray", "engine", "max_failure_rate"})
     if config.manifest_uri:
         given: dict[str, Any] = {"manifest": storage.committed(config.manifest_uri)}
     else:

@@ -292,19 +292,6 @@ def committed(uri: str) -> dict[str, Any] | None:
     return info
 
 
-def is_complete(uri: str, key: str, value: object, what: str) -> bool:
-    """True where the folder is committed with `value` under `key`, False where it is not committed.
-
-    Raises ChexoneError where another value is there: the result of other settings.
-    """
-    info = committed(uri)
-    if info is not None and info.get(key) != value:
-        raise ChexoneError(
-            f"{uri} holds {what} of other settings: give another output_uri or delete that folder"
-        )
-    return info is not None
-
-
 def record_settings(uri: str, settings: Settings) -> None:
     """Write the resolved settings of a stage to `<uri>/config.json`.
 

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from chexone_ray import checkpoints, storage
+from chexone_ray import checkpoints, identity, storage
 from chexone_ray.config import TraceConfig
 from chexone_ray.data import manifest, stream
 from chexone_ray.data.traces import best, has_reference, teacher_prompt
@@ -43,10 +43,10 @@ SAVE_EVERY_S = 5.0
 MIN_SILENT = 16
 """Rows in a row, none of them answered, that end a run whatever share of failures is allowed."""
 
-_HOW_FAST = {
-    *("output_uri", "texts_uri", "ray", "engine", "max_failure_rate"),
-    *("filters", "keep_untraced"),
-}
+_SENT = frozenset({"output_uri", "texts_uri", "ray", "engine", "max_failure_rate"})
+"""Places and how fast: what neither texts nor traces depend on."""
+
+_JUDGED = frozenset({"filters", "keep_untraced"})
 _PROBE = Sample("", "", "", "report", "train", "", "", (), "", "")
 
 
@@ -71,7 +71,9 @@ def trace(config: TraceConfig, pool: EnginePool | None = None) -> str:
     """
     asking = _asking(config)
     settings_digest = digest([asking, config.filters.model_dump(mode="json"), config.keep_untraced])
-    if storage.is_complete(config.output_uri, "config_digest", settings_digest, "traces"):
+    if identity.is_complete(
+        config.output_uri, "config_digest", settings_digest, "traces", _deciding(config)
+    ):
         logger.info("trace: %s is complete", config.output_uri)
         return config.output_uri
     total, skipped = _count(config)
@@ -130,7 +132,7 @@ def texts_schema() -> Any:
 
 def _asking(config: TraceConfig) -> dict[str, Any]:
     """What the teacher's texts depend on: not how they are judged, made, paid for and sent."""
-    chosen = config.model_dump(mode="json", exclude=_HOW_FAST | {"endpoint"})
+    chosen = identity.content(config, _SENT | _JUDGED | {"endpoint"})
     if config.endpoint is not None:
         chosen["endpoint"] = [config.endpoint.url, config.endpoint.model]
     else:
@@ -139,6 +141,14 @@ def _asking(config: TraceConfig) -> dict[str, Any]:
         "wording": digest([teacher_prompt(_PROBE, style) for style in ("plain", "numbered")]),
         "manifest": storage.committed(config.manifest_uri),
     }
+
+
+def _deciding(config: TraceConfig) -> dict[str, Any]:
+    """The settings that decide the traces, to name those that differ."""
+    chosen = identity.content(config, _SENT)
+    if config.endpoint is not None:
+        chosen["endpoint"] = {"url": config.endpoint.url, "model": config.endpoint.model}
+    return chosen
 
 
 def _rows(config: TraceConfig) -> Iterator[Sample]:
