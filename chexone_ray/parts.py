@@ -50,18 +50,20 @@ class PartFolder:
         return info is not None
 
     def open(self) -> set[int]:
-        """The numbers of the parts that exist. Raises ChexoneError if made with other settings."""
-        place = storage.join(self.uri, PROGRESS_FILE)
-        if storage.exists(place):
-            found = storage.read_json(place)
-            if found.pop("settings_digest", None) != self.settings_digest:
-                wanted = json.loads(json.dumps(self._settings, default=str))
-                raise identity.other(self.uri, "results", identity.differing(found, wanted))
-        else:
-            storage.write_json(place, {"settings_digest": self.settings_digest, **self._settings})
+        """The numbers of the parts that exist. Raises ChexoneError if made with other settings; a
+        run that wrote none, for a wrong address say, binds nobody to its settings."""
         pattern = re.compile(rf"{re.escape(self._prefix)}-(\d{{5}})\.parquet")
         names = (uri.rpartition("/")[2] for uri in storage.list_files(self.uri, ".parquet"))
-        return {int(found[1]) for name in names if (found := pattern.fullmatch(name))}
+        parts = {int(found[1]) for name in names if (found := pattern.fullmatch(name))}
+        place = storage.join(self.uri, PROGRESS_FILE)
+        before = storage.read_json(place) if storage.exists(place) else {}
+        if before.pop("settings_digest", None) == self.settings_digest:
+            return parts
+        if before and parts:
+            wanted = json.loads(json.dumps(self._settings, default=str))
+            raise identity.other(self.uri, "results", identity.differing(before, wanted))
+        storage.write_json(place, {"settings_digest": self.settings_digest, **self._settings})
+        return parts
 
     @property
     def settings_digest(self) -> str:

@@ -290,10 +290,9 @@ def _tell(config: TraceConfig, found: Yield, total: int) -> None:
 def _check_failures(config: TraceConfig, found: Yield, total: int) -> None:
     if found.failed.total() > config.max_failure_rate * total:
         raise ChexoneError(
-            f"trace: {found.failed.total()} of {total} rows that {_who(config)} was asked about "
-            f"failed, above max_failure_rate={config.max_failure_rate}: "
-            f"{dict(found.errors.most_common(3))}; what was written is kept, and the same command "
-            "asks only about the others"
+            f"trace: {found.failed.total()} of {total} rows failed (asked: {_who(config)}), above "
+            f"max_failure_rate={config.max_failure_rate}: {dict(found.errors.most_common(3))}; "
+            "what was written is kept, and the same command asks only about the others"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from chexone_ray import predict, storage, tiny_model, variance
@@ -122,6 +123,7 @@ def test_parts_of_other_settings_name_them(tmp_path: Path) -> None:
     config = PredictConfig(output_uri=uri, model_uri=HUB, images_uri="secret-place")
     first = PartFolder(uri, "part", content(config) | {"model_digest": "m"})
     first.open()
+    first.write(0, pa.table({"x": [1]}))
     changed = config.model_copy(update={"sampling": SamplingConfig(max_tokens=7)})
     second = PartFolder(uri, "part", content(changed) | {"model_digest": "n"})
     with pytest.raises(ChexoneError) as caught:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from chexone_ray import storage
 from chexone_ray.config import EndpointConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import Waiting
@@ -135,12 +134,16 @@ def closed_port() -> int:
 
 def test_a_port_where_nobody_listens_ends_the_run_before_a_row_is_asked(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{closed_port()}/v1"
-    config = settings(tmp_path, url, write_manifest(tmp_path, 20))
+    # Parts of that size want Ray, which comes after.
+    config = settings(tmp_path, url, write_manifest(tmp_path, 20), rows_per_part=128)
     start = time.monotonic()
     with pytest.raises(ChexoneError, match=r"no server answers at 127\.0.*refused.*start it"):
         trace(config)
     assert time.monotonic() - start < 8, "16 rows with their repeats take far longer"
-    assert not storage.list_files(storage.join(config.output_uri, "texts"), ".parquet")
+    with ChatServer(lambda row, count, body: completion([RIGHT])) as server:
+        right = config.endpoint.model_copy(update={"url": server.url})  # type: ignore[union-attr]
+        trace(config.model_copy(update={"endpoint": right, "rows_per_part": 4}))
+        assert server.answered.total() == 20, "the right address is not refused for the wrong one"
 
 
 def test_a_page_is_no_answer_in_the_openai_form_and_the_error_names_the_host(
@@ -152,7 +155,7 @@ def test_a_page_is_no_answer_in_the_openai_form_and_the_error_names_the_host(
             trace(config)
         told = str(caught.value)
         assert "{'endpoint: did not answer in the OpenAI form': 3}" in told
-        assert f"3 of 3 rows that the endpoint {server.url[7:-3]} was asked about failed" in told
+        assert f"3 of 3 rows failed (asked: the endpoint {server.url[7:-3]})" in told
         assert "Hello" not in told
         assert server.asked == {0: 1, 1: 1, 2: 1}
 
