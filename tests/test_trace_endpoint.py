@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chexone_ray.config import EndpointConfig
+from chexone_ray.config import EndpointConfig, RayConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import Waiting
 from chexone_ray.records import Sample
@@ -134,8 +134,9 @@ def closed_port() -> int:
 
 def test_a_port_where_nobody_listens_ends_the_run_before_a_row_is_asked(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{closed_port()}/v1"
-    # Parts of that size want Ray, which comes after.
-    config = settings(tmp_path, url, write_manifest(tmp_path, 20), rows_per_part=128)
+    # Parts of that size want Ray, which comes after; there is none at that address.
+    more = {"rows_per_part": 128, "ray": RayConfig(address="127.0.0.1:9")}
+    config = settings(tmp_path, url, write_manifest(tmp_path, 20), **more)
     start = time.monotonic()
     with pytest.raises(ChexoneError, match=r"no server answers at 127\.0.*refused.*start it"):
         trace(config)
