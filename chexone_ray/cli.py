@@ -1,4 +1,4 @@
-"""The `chexone` command: one sub-command a stage, and `doctor`.
+"""The `chexone` command: one sub-command of one or two words a stage, and `doctor`.
 
 Parses and checks everything before torch, Ray or vLLM are imported. Exit codes: 0; 1 for a failed
 check or a crash; 2 for what the user can put right (one line on standard error); 130 for Ctrl-C.
@@ -30,7 +30,14 @@ FUNCTIONS = {
     "filter": "chexone_ray.variance:select",
     "grpo": "chexone_ray.grpo.driver:train",
     "predict": "chexone_ray.predict:predict",
-    "evaluate": "chexone_ray.evaluation.harness:evaluate",
+    "evaluate": "chexone_ray.evaluation.run:evaluate",
+    "rexrank import": "chexone_ray.exchange.rexrank:import_board",
+    "rexrank export": "chexone_ray.exchange.rexrank:export",
+    "rexrank validate": "chexone_ray.exchange.rexrank:validate_files",
+    "rexvqa export": "chexone_ray.exchange.rexvqa:export",
+    "results import": "chexone_ray.exchange.results:import_results",
+    "figures": "chexone_ray.figures.draw:draw",
+    "probe": "chexone_ray.evaluation.reliance:probe",
     "serve": "chexone_ray.serving.openai:serve",
     "demo": "chexone_ray.demo:run",
 }
@@ -40,10 +47,12 @@ CHECKS = {
     "filter": "chexone_ray.checkpoints:check",
     "grpo": "chexone_ray.checkpoints:check",
     "predict": "chexone_ray.predict:check",
+    "evaluate": "chexone_ray.evaluation.run:check",
+    "probe": "chexone_ray.checkpoints:check",
     "serve": "chexone_ray.serving.openai:check",
 }
 """Functions of the settings; a number ends the command with that exit code."""
-USAGE = "[--config A.toml B.toml ...] [--KEY VALUE ...] [--print-config]"
+FLAGS = "[--config A.toml B.toml ...] [--KEY VALUE ...] [--print-config]"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,6 +66,8 @@ def _command(words: list[str]) -> int:
         sys.stdout.write(_overview())
         return 0
     stage, *rest = words
+    if rest and f"{stage} {rest[0]}" in STAGES:
+        stage, *rest = f"{stage} {rest[0]}", *rest[1:]
     if stage in ("--version", "version"):
         sys.stdout.write(f"chexone-ray {__version__}\n")
         return 0
@@ -65,7 +76,8 @@ def _command(words: list[str]) -> int:
 
         return doctor.run(rest)
     if stage not in STAGES:
-        names = ", ".join([*STAGES, "doctor"])
+        of_it = [name for name in STAGES if name.startswith(f"{stage} ")]
+        names = ", ".join(of_it or [*STAGES, "doctor"])
         raise ChexoneError(f"{stage}: no such command; choose from {names}")
     config = load(stage, STAGES[stage], rest)
     if config is None:
@@ -153,10 +165,10 @@ def _summary(model: type[Settings]) -> str:
 
 
 def _overview() -> str:
-    lines = [f"  {name:<11} {_summary(model)}" for name, model in STAGES.items()]
-    lines.append("  doctor      Check this machine: versions, devices, disk, ports, S3, vLLM.")
+    lines = [f"  {name:<16} {_summary(model)}" for name, model in STAGES.items()]
+    lines.append("  doctor           Check this machine: versions, devices, disk, ports, S3, vLLM.")
     return (
-        f"usage: chexone COMMAND {USAGE}\n\n"
+        f"usage: chexone COMMAND {FLAGS}\n\n"
         + "\n".join(lines)
         + "\n\n`chexone COMMAND --help` lists every setting. Order: defaults, TOML files left to "
         f"right, flags.\n{RESEARCH_USE_ONLY}\n"
@@ -164,8 +176,9 @@ def _overview() -> str:
 
 
 def _stage_help(stage: str, model: type[Settings]) -> str:
+    words = f"[{model.positional.upper()} ...] " if model.positional else ""
     return (
-        f"usage: chexone {stage} {USAGE}\n\n"
+        f"usage: chexone {stage} {words}{FLAGS}\n\n"
         f"{_summary(model)}\n\nSettings, as a flag or as a key of a TOML file:\n"
         f"{loader.describe(model)}\n"
     )

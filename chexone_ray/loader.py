@@ -6,6 +6,7 @@ A later layer overrides single keys of a table, never the whole table. Nothing i
 environment. Texts of flags become values by the type of the field: `true`/`false`, numbers,
 `a,b` or `[1, 2]` for lists, `{a = 1}` or `--key.a 1` for tables, `none` where nothing is allowed
 (also as a text in TOML, which has no null). `--manifest` is short for `--manifest_uri`, and so on.
+Words before the first flag are the value of the stage's `positional` list, where it has one.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ SHORT = {"out": ("output_uri", "output")}
 class Arguments:
     """A command line, split into its layers."""
 
+    words: tuple[str, ...] = ()
+    """Before the first flag: entries of the list that the stage names as `positional`."""
     config: tuple[Path, ...] = ()
     flags: tuple[tuple[str, str | None], ...] = ()
     """Dotted key and text; None for a flag without a value."""
@@ -48,6 +51,10 @@ def load(model: type[S], arguments: Arguments) -> S:
 
     `model_fields_set` of the result are the fields that a file or a flag gave something of.
     """
+    if arguments.words and not model.positional:
+        raise ChexoneError(
+            f"{arguments.words[0]}: not expected here; settings are given as --key value"
+        )
     values = _defaults(model)
     given: set[str] = set()
     for path in arguments.config:
@@ -58,6 +65,9 @@ def load(model: type[S], arguments: Arguments) -> S:
     for key, text in arguments.flags:
         _set_flag(model, values, key, text)
         given.add(_full_name(model, key).partition(".")[0])
+    if arguments.words:
+        values[model.positional] = list(arguments.words)
+        given.add(model.positional)
     try:
         return model.model_validate({key: values[key] for key in values if key in given})
     except ValidationError as error:
@@ -65,11 +75,14 @@ def load(model: type[S], arguments: Arguments) -> S:
 
 
 def parse(argv: Sequence[str]) -> Arguments:
-    """Split `argv` into --config files, dotted flags, --print-config and --help."""
+    """Split `argv` into leading words, --config files, dotted flags, --print-config and --help."""
     config: list[Path] = []
     flags: list[tuple[str, str | None]] = []
     switches = {"--print-config": False, "--help": False}
     words = list(argv)
+    leading: list[str] = []
+    while words and not words[0].startswith("-"):
+        leading.append(words.pop(0))
     while words:
         word = words.pop(0)
         word = "--help" if word == "-h" else word
@@ -90,7 +103,8 @@ def parse(argv: Sequence[str]) -> Arguments:
         else:
             value = words.pop(0) if words and not words[0].startswith("--") else None
             flags.append((name[2:], value))
-    return Arguments(tuple(config), tuple(flags), switches["--print-config"], switches["--help"])
+    switched = (switches["--print-config"], switches["--help"])
+    return Arguments(tuple(leading), tuple(config), tuple(flags), *switched)
 
 
 # --- layers --------------------------------------------------------------------------------------
@@ -157,23 +171,35 @@ def _without_none_texts(model: type[Settings], layer: Table) -> Table:
     return out
 
 
-def _set_flag(model: type[Settings], values: Table, key: str, text: str | None) -> None:
+def _set_flag(
+    model: type[Settings], values: Table, key: str, text: str | None, under: str = ""
+) -> None:
+    """Put the text of a flag into `values`. `under` is where these lie in the whole, for errors."""
     key = _full_name(model, key)
     known = [name for name, _ in fields(model)]
     if key not in known:
-        parent, _, entry = key.rpartition(".")
-        if not _inside_free_table(model, key):
-            raise ChexoneError(f"--{key}: unknown setting{_nearest(key, known)}")
-        _merge(values, _nested(parent, {entry: _scalar(text, key)}))
+        parent = key.rpartition(".")[0]
+        if _inside_free_table(model, key):
+            _merge(values, _nested(key, _entry(model, parent, under + key, text)))
+            return
+        place = _table_entry(model, key)
+        if place is None:
+            raise ChexoneError(f"--{under}{key}: unknown setting{_nearest(key, known)}")
+        inner: Table = {}
+        _set_flag(place[1], inner, place[2], text, f"{under}{place[0]}.")
+        _merge(values, _nested(place[0], inner))
         return
     field = _field(model, key)
     if _table_of(_plain(field)) is not None:
-        raise ChexoneError(f"--{key} is a table: set one of its keys, such as --{key}.KEY VALUE")
+        name = f"--{under}{key}"
+        raise ChexoneError(f"{name} is a table: set one of its keys, such as {name}.KEY VALUE")
     *parents, last = key.split(".")
     target = values
     for name in parents:
-        target = target.setdefault(name, {})
-    target[last] = _value(field, key, text)
+        if target.get(name) is None:
+            target[name] = {}
+        target = target[name]
+    target[last] = _value(field, under + key, text)
 
 
 def _full_name(model: type[Settings], key: str) -> str:
@@ -222,10 +248,11 @@ def _toml(text: str, key: str) -> Any:
         raise ChexoneError(f"--{key} {text}: not a TOML value: {error}") from None
 
 
-def _scalar(text: str | None, key: str) -> str:
+def _entry(model: type[Settings], parent: str, key: str, text: str | None) -> Any:
+    """The text of a flag as an entry of a free table."""
     if text is None:
         raise ChexoneError(f"--{key} needs a value")
-    return text
+    return _toml(text, key) if _entries(_field(model, parent)) is not None else text
 
 
 # --- the tree of fields --------------------------------------------------------------------------
@@ -272,6 +299,19 @@ def _inside_free_table(model: type[Settings], key: str) -> bool:
     return parent in known and get_origin(_plain(known[parent])) is dict
 
 
+def _table_entry(model: type[Settings], key: str) -> tuple[str, type[Settings], str] | None:
+    """`models.a.model_uri` as (`models.a`, the table that it is, `model_uri`), None for others."""
+    head, name, inner = (*key.split(".", 2), "", "")[:3]
+    table = _entries(model.model_fields[head]) if head in model.model_fields else None
+    return (f"{head}.{name}", table, inner) if table is not None and inner else None
+
+
+def _entries(field: FieldInfo) -> type[Settings] | None:
+    """The table that each entry of a free table is, None where they are values."""
+    kind = _plain(field)
+    return _table_of(get_args(kind)[-1]) if get_origin(kind) is dict else None
+
+
 def _nearest(key: str, known: list[str]) -> str:
     near = difflib.get_close_matches(key, known, 1, 0.75)
     near += [k for k in known if k.rpartition(".")[2] == key.rpartition(".")[2]]
@@ -294,7 +334,8 @@ def _lines(model: type[Settings], error: ValidationError) -> Iterator[str]:
             listed = any(isinstance(part, int) for part in here)
             yield f"{key} is required: {'' if listed else f'give --{key} or '}set it in a TOML file"
         elif problem["type"] == "value_error":
-            yield problem["msg"].removeprefix("Value error, ")
+            place = f"{key}: " if len(here) > 1 else ""  # a table's own name is in its message
+            yield place + problem["msg"].removeprefix("Value error, ")
         elif problem["type"] == "extra_forbidden":
             yield f"unknown key {key}{_nearest(str(here[-1]), _beside(model, here))}"
         elif problem["type"] == "literal_error":
@@ -310,7 +351,7 @@ def _beside(model: type[Settings], place: tuple[int | str, ...]) -> list[str]:
         if isinstance(part, str) and part in model.model_fields:
             kind = _plain(model.model_fields[part])
             inner = next(iter(get_args(kind)), None) if get_origin(kind) is tuple else kind
-            model = _table_of(inner) or model
+            model = _entries(model.model_fields[part]) or _table_of(inner) or model
     return list(model.model_fields)
 
 

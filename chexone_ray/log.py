@@ -15,7 +15,7 @@ RESEARCH_USE_ONLY = (
 
 def configure(level: str = "INFO") -> None:
     """Send log lines of this package to standard error, one format everywhere."""
-    for name in ("botocore", "httpx", "httpx2", "ray.data", "ray.train", "urllib3"):
+    for name in ("botocore", "fontTools", "httpx", "httpx2", "ray.data", "ray.train", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.basicConfig(
         level=level, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s", datefmt="%H:%M:%S"

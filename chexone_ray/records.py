@@ -99,6 +99,8 @@ class Study:
     """True where every abnormality of the images was boxed, so a missing box is a negative."""
     boxed: tuple[str, ...] = ()
     """Findings of which every place was boxed, where that is not so of all abnormalities."""
+    lost_boxes: tuple[tuple[str, int], ...] = ()
+    """(label, image number) of boxes that cannot be used: those that are left are not all."""
     caption: str = ""
     """What a publication writes under the image, or empty."""
     phrases: tuple[Phrase, ...] = ()

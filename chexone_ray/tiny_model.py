@@ -129,6 +129,7 @@ def training_texts(seed: int) -> Iterator[str]:
         instruct_share=0.25,
         kinds=TOKENIZER_KINDS,
         num_wordings=3,
+        traces="schematic",
     )
     for patient in range(TOKENIZER_PATIENTS):
         prior: Study | None = None

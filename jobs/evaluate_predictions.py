@@ -15,9 +15,10 @@ def main() -> int:
     config = cli.load("evaluate", EvaluateConfig, sys.argv[1:])
     if config is None:
         return 0
-    runtime.join(config.ray)
-    from chexone_ray.evaluation.harness import evaluate
+    from chexone_ray.evaluation.run import check, evaluate
 
+    check(config)
+    runtime.join(config.ray)
     print(evaluate(config))
     return 0
 

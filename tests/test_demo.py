@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -229,7 +230,10 @@ def test_every_link_and_a_killed_driver(tmp_path: Path) -> None:
     after = {p.name: p.stat().st_mtime_ns for p in (folder / "stages").iterdir()}
     assert {name: after[name] for name in before} == before
     check_summary(json.loads((folder / "summary.json").read_text()))
-    assert RESEARCH_USE_ONLY in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert RESEARCH_USE_ONLY in page
+    for name in re.findall(r"(?:src|href)='((?:figures/|table)[^']+)'", page):
+        assert (folder / name).stat().st_size > 1000, name
 
 
 def check_summary(summary: dict[str, object]) -> None:
@@ -241,6 +245,11 @@ def check_summary(summary: dict[str, object]) -> None:
     assert isinstance(metrics, list)
     assert {m["model"] for m in metrics if not m["baseline"]} == {"base", "SFT", "GRPO"}
     assert all(m["num_patients"] > 0 for m in metrics)
+    drawn = summary["figures"]
+    assert isinstance(drawn, list)
+    for number in range(1, 11):
+        names = {name.rpartition(".")[2] for name in drawn if name.startswith(f"{number:02d}-")}
+        assert names == {"pdf", "svg", "png"}, number
     served = summary["served"]
     assert isinstance(served, list) and served
     assert all(row["equals_engine"] and row["num_chunks"] >= 2 for row in served)

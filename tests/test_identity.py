@@ -15,6 +15,7 @@ from chexone_ray.config import (
     FilterConfig,
     PredictConfig,
     PrepareConfig,
+    ProbeConfig,
     SamplingConfig,
     SftConfig,
     SourceConfig,
@@ -23,6 +24,7 @@ from chexone_ray.config import (
 )
 from chexone_ray.data.build import NOT_CONTENT, config_digest
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import reliance
 from chexone_ray.identity import content, differing, is_complete
 from chexone_ray.parts import PartFolder, digest
 from chexone_ray.trace import trace
@@ -46,6 +48,10 @@ def filtered(place: str) -> Any:
     return variance._settings(FilterConfig(output_uri="o", model_uri=HUB, manifest_uri=place))
 
 
+def probed(place: str) -> Any:
+    return reliance._settings(ProbeConfig(output_uri="o", model_uri=HUB, manifest_uri=place))
+
+
 def trained(place: str) -> Any:
     return checkpoint.identity(SftConfig(output_uri="o", model_uri=HUB, manifest_uri=place))
 
@@ -54,7 +60,7 @@ def evaluated(place: str) -> Any:
     return content(EvaluateConfig(output_uri="o", manifest_uri=place, predictions_uri={"a": place}))
 
 
-@pytest.mark.parametrize("made", [prepared, predicted, filtered, trained, evaluated])
+@pytest.mark.parametrize("made", [prepared, predicted, filtered, probed, trained, evaluated])
 def test_a_place_is_the_same_however_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[str], Any]
 ) -> None:

@@ -11,6 +11,8 @@ import pytest
 from chexone_ray import loader
 from chexone_ray.config import (
     STAGES,
+    EvaluateConfig,
+    FiguresConfig,
     FilterConfig,
     PrepareConfig,
     RayConfig,
@@ -95,6 +97,36 @@ def test_flags_of_every_type(tmp_path: Path) -> None:
     assert sft("--config", layer, write(tmp_path, "o.toml", 'max_steps = "none"')).max_steps is None
     short = loader.load(TinyModelConfig, loader.parse(["--out", "x", "--random"]))
     assert (short.output_uri, short.random) == ("x", True)
+
+
+def test_a_table_of_tables_is_filled_by_flags_and_told_by_name(tmp_path: Path) -> None:
+    given = "--out o --suite s --models.A.model m --models.B.predictions p --models.A.mode instruct"
+    nested = "--data.x.packed a,b --data.x.uri u --predict.images.max_pixels 9999"
+    config = loader.load(EvaluateConfig, loader.parse([*given.split(), *nested.split()]))
+    assert (config.models["A"].model_uri, config.models["A"].mode) == ("m", "instruct")
+    assert config.models["B"].predictions_uri == "p"
+    assert (config.data["x"].uri, config.data["x"].packed) == ("u", ("a", "b"))
+    assert config.predict.images is not None and config.predict.images.max_pixels == 9999
+    whole = loader.parse(["--out", "o", "--suite", "s", "--models.A", "{model_uri = 'm'}"])
+    assert loader.load(EvaluateConfig, whole).models["A"].model_uri == "m"
+    path = write(tmp_path, "s.toml", "suite = 's'\n[models.A]\nmodel_ur = 'm'\n")
+    told = refused(EvaluateConfig, "--out", "o", "--config", path)
+    assert "unknown key models.A.model_ur; did you mean model_uri?" in told
+    assert "models.A.modes: unknown setting" in refused(EvaluateConfig, "--models.A.modes", "x")
+
+
+def test_words_before_the_flags_are_the_positional_list(tmp_path: Path) -> None:
+    layer = write(tmp_path, "f.toml", 'runs_uri = ["a"]\noutput_uri = "o"\n')
+    words = ["s3://b/x,y", "runs/sft", "--config", layer, "--cards_per_kind", "2"]
+    config = loader.load(FiguresConfig, loader.parse(words))
+    assert config.runs_uri == ("s3://b/x,y", "runs/sft"), "as flags do, they win over files"
+    assert (config.output_uri, config.cards_per_kind) == ("o", 2)
+    assert loader.load(FiguresConfig, loader.parse(["--config", layer])).runs_uri == ("a",)
+    listed = loader.parse(["--runs", "a,b", "--out", "o"])
+    assert loader.load(FiguresConfig, listed).runs_uri == ("a", "b")
+    assert "runs_uri is required" in refused(FiguresConfig, "--out", "o")
+    assert "stray: not expected here" in refused(FiguresConfig, "a", "--out=o", "stray")
+    assert "a: not expected here" in refused(SftConfig, "a", *NEEDED.split())
 
 
 def test_an_optional_table_is_filled_by_its_keys() -> None:

@@ -60,7 +60,8 @@ def _assert_light(code: str) -> None:
 
 
 def test_there_is_a_job_and_two_configurations_a_stage() -> None:
-    stages = ["prepare", "trace", "sft", "filter", "grpo", "predict", "evaluate"]
+    stages = ["prepare", "trace", "sft", "filter", "grpo", "predict", "evaluate", "probe"]
+    stages += ["figures"]
     assert [p.name for p in TOMLS] == sorted(
         f"{stage}{kind}.toml" for stage in stages for kind in ("", ".debug")
     )

@@ -3,11 +3,25 @@
 Imports neither torch nor Ray. Unknown keys are refused; nothing is read from the environment.
 """
 
+from chexone_ray.config.evaluation import (
+    EvaluateConfig,
+    SettingData,
+    SuiteModel,
+    SuitePredict,
+)
+from chexone_ray.config.exchange import (
+    ResultsImportConfig,
+    RexrankExportConfig,
+    RexrankImportConfig,
+    RexrankValidateConfig,
+    RexvqaExportConfig,
+)
+from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.stages import (
     STAGES,
     Adapter,
     DemoConfig,
-    EvaluateConfig,
+    FiguresConfig,
     FilterConfig,
     GrpoConfig,
     PredictConfig,
@@ -39,21 +53,31 @@ __all__ = [
     "EndpointConfig",
     "EngineConfig",
     "EvaluateConfig",
+    "FiguresConfig",
     "FilterConfig",
     "GrpoConfig",
     "ImageConfig",
     "OptimConfig",
     "PredictConfig",
     "PrepareConfig",
+    "ProbeConfig",
     "PromptConfig",
     "RayConfig",
+    "ResultsImportConfig",
     "RewardConfig",
+    "RexrankExportConfig",
+    "RexrankImportConfig",
+    "RexrankValidateConfig",
+    "RexvqaExportConfig",
     "SamplingConfig",
     "ServeConfig",
+    "SettingData",
     "Settings",
     "SftConfig",
     "SourceConfig",
     "Stage",
+    "SuiteModel",
+    "SuitePredict",
     "TinyModelConfig",
     "TraceConfig",
     "TraceFilters",

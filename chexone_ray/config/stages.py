@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from chexone_ray.config.evaluation import EvaluateConfig
+from chexone_ray.config.exchange import (
+    ResultsImportConfig,
+    RexrankExportConfig,
+    RexrankImportConfig,
+    RexrankValidateConfig,
+    RexvqaExportConfig,
+)
+from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.tables import (
     EngineConfig,
     ImageConfig,
@@ -65,6 +74,7 @@ Adapter = Literal[
     "own_table",
 ]
 Uncertain = Literal["keep", "u-zeros", "u-ones", "u-ignore"]
+View = Literal["", "PA", "AP", "frontal", "lateral"]
 
 
 class SourceConfig(Settings):
@@ -88,6 +98,17 @@ class SourceConfig(Settings):
     packed: tuple[str, ...] = Field(
         (), description="Archives that hold the images: names under uri, or URIs; zip or tar."
     )
+    default_view: View = Field(
+        "", description="Of own_table: view of the images of which table and header tell none."
+    )
+    name: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_-]*)?$")] = Field(
+        "", description="Of own_table: what the data set is called; its patients are its own."
+    )
+
+    @property
+    def dataset(self) -> str:
+        """What its rows are told by."""
+        return self.name or self.adapter
 
 
 class PrepareConfig(Stage):
@@ -98,13 +119,18 @@ class PrepareConfig(Stage):
         0, ge=0, description="Examples a kind in preview.html beside the manifest; 0 for none."
     )
     held_out: tuple[SourceConfig, ...] = Field(
-        (), description="Data sets to be tested on later: their patients are not trained on."
+        (),
+        description="Data sets to be tested on later: their patients are not trained on, but "
+        "tested on, or validated on where that is the set's own split.",
     )
     check: bool = Field(False, description="Only tell what is missing in the archives.")
     kinds: tuple[str, ...] = Field((), description="Question kinds to write; all by default.")
     validate_share: Share = Field(0.02, description="Share of the patients in the validate split.")
     test_share: Share = Field(0.02, description="Share of the patients in the test split.")
     archive_splits: bool = Field(True, description="Keep the archive's own split where it has one.")
+    splits: tuple[Literal["train", "validate", "test"], ...] = Field(
+        (), description="Splits to read and write; all by default."
+    )
     num_wordings: PositiveInt | None = Field(
         None, description="Use only the first so many wordings of a question; all by default."
     )
@@ -112,6 +138,11 @@ class PrepareConfig(Stage):
         4, description="Most images of a study shown with a question for its report."
     )
     instruct_share: Share = Field(0.25, description="Share of the training rows without a trace.")
+    traces: Literal["stated", "schematic"] = Field(
+        "stated",
+        description="What traces made by rules say: no more than the source states, or the signs "
+        "that phantom films are drawn with.",
+    )
     max_per_kind: dict[str, PositiveInt] = Field({}, description="Most training rows a kind.")
     mix: dict[str, Share] = Field(
         {}, description="Share of the training rows kept, by data set, task or kind (multiplied)."
@@ -279,18 +310,18 @@ class PredictConfig(Stage):
         return self
 
 
-class EvaluateConfig(Stage):
-    """Predictions -> a table by task."""
+class FiguresConfig(Settings):
+    """Result folders of any stages -> figures for print and a page that compares answers."""
 
-    predictions_uri: dict[str, Uri] = Field(
-        min_length=1, description="Model name -> predictions folder."
+    positional: ClassVar[str] = "runs_uri"
+
+    runs_uri: tuple[Uri, ...] = Field(
+        min_length=1,
+        description="Folders of prepare, sft, filter, grpo, predict and evaluate, and responses of "
+        "a reader study; may stand before the first flag.",
     )
-    manifest_uri: Uri = Field(description="The manifest that was answered.")
-    baselines: bool = Field(True, description="Add what a system could answer without the image.")
-    bootstrap: PositiveInt = Field(1000, description="Bootstrap draws over patients.")
-    randomisations: int = Field(
-        10_000, ge=0, description="Draws of each test between two systems; 0 for no tests."
-    )
+    output_uri: Uri = Field(description="Where the figures go: s3://, gs:// or a local path.")
+    cards_per_kind: PositiveInt = Field(6, description="Questions a kind in compare.html.")
 
 
 class ServeConfig(Settings):
@@ -338,6 +369,13 @@ STAGES: dict[str, type[Settings]] = {
     "grpo": GrpoConfig,
     "predict": PredictConfig,
     "evaluate": EvaluateConfig,
+    "rexrank import": RexrankImportConfig,
+    "rexrank export": RexrankExportConfig,
+    "rexrank validate": RexrankValidateConfig,
+    "rexvqa export": RexvqaExportConfig,
+    "results import": ResultsImportConfig,
+    "figures": FiguresConfig,
+    "probe": ProbeConfig,
     "serve": ServeConfig,
     "demo": DemoConfig,
 }

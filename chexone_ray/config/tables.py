@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,6 +16,8 @@ class Settings(BaseModel):
     """Base of every settings table: frozen, and unknown keys are refused by name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    positional: ClassVar[str] = ""
+    """The list whose entries may stand on the command line without a flag."""
 
 
 class ImageConfig(Settings):

@@ -18,9 +18,10 @@ from chexone_ray.config import ImageConfig, PrepareConfig
 from chexone_ray.data import blocks
 from chexone_ray.data.blocks import Block, Letter
 from chexone_ray.data.choose import share_of
-from chexone_ray.data.drops import BOX_OUTSIDE, REPORT_MISSING
+from chexone_ray.data.drops import BOX_OUTSIDE, REPORT_MISSING, VIEW_UNKNOWN
 from chexone_ray.data.leaks import numbers_of
 from chexone_ray.data.questions.posed import has_too_many_options
+from chexone_ray.data.questions.scene import lacks_view
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.splits import assign
 from chexone_ray.data.tasks import balance_group, rank, samples
@@ -265,6 +266,8 @@ def _complete(opened: _Opened, tally: _Tally) -> Study | None:
     if outside:
         tally.lose(study, BOX_OUTSIDE, study.study, outside)
     whole = opened.pending.complete(usable, text or "")
+    if lacks_view(whole):
+        tally.lose(study, VIEW_UNKNOWN, study.study)
     for question in filter(has_too_many_options, whole.questions):
         tally.lose(study, "question_with_too_many_options", f"{study.study}/{question.name}")
     return whole

@@ -15,18 +15,19 @@ import hashlib
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from chexone_ray import identity, runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
-from chexone_ray.data import blocks, choose, drops, duplicates, leaks, manifest, shuffle
+from chexone_ray.data import blocks, card, choose, drops, duplicates, leaks, manifest, shuffle
 from chexone_ray.data.blocks import Letter
 from chexone_ray.data.packed_images import locate
 from chexone_ray.data.preflight import preflight
 from chexone_ray.data.refuse import idle_settings, refuse
 from chexone_ray.data.shelf import Entry, Patients, Shelf
-from chexone_ray.data.sources import tables
+from chexone_ray.data.sources import own_table, tables
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.vindr_boxes import box_files
 from chexone_ray.data.waves import ask_all
@@ -63,19 +64,35 @@ def prepare(config: PrepareConfig) -> str:
     preflight(config)
     runtime.join(config.ray)
     tables_digest = archive_digest(config)
-    with timed(logger, "reading the tables of the archives"):
-        patients, letters, moves = read_sources(config)
+    with timed(logger, "reading the tables of the archives"), _telling(config, letters := []):
+        patients, found, moves = read_sources(config)
+        letters += found
     manifest.clear(config.output_uri)
     storage.record_settings(config.output_uri, config)
     digests = {"config_digest": digest, "tables_digest": tables_digest}
     folder = blocks.open_folder(config.output_uri, digests)
-    with timed(logger, f"reading images and reports of {len(patients)} patients"):
+    reading = f"reading images and reports of {len(patients)} patients"
+    with timed(logger, reading), _telling(config, letters):
         asked = ask_all(patients, folder, config)
     del patients
     letters += [letter for block in asked for letter in block.letters]
     _write(config, asked, letters, digests | {"moved": leaks.report(moves)})
     blocks.remove(config.output_uri)
     return _with_pictures(config)
+
+
+@contextmanager
+def _telling(config: PrepareConfig, letters: Sequence[Letter]) -> Iterator[None]:
+    """Where too much is lost, write down what, `letters` and that of the block, and say where."""
+    try:
+        yield
+    except drops.TooMuchLost as error:
+        lost = [*letters, *error.letters]
+        if not lost:
+            raise
+        uri = storage.join(config.output_uri, manifest.LETTERS_FILE)
+        storage.write_bytes(uri, to_parquet(blocks.letters_table(lost)))
+        raise drops.TooMuchLost(f"{error}; {uri} names all of them", lost) from None
 
 
 def _write(
@@ -101,12 +118,17 @@ def _write(
         "num_patients": sum(block.num_patients for block in asked),
         "num_studies": sum(block.num_studies for block in asked),
         "num_images": sum(block.num_images for block in asked),
+        "read": drops.read_of(asked),
         "dropped": dict(sorted(blocks.by_reason(letters).items())),
         "duplicates": num_twice,
         "curriculum": phases if config.curriculum else [],
     }
     written = manifest.write_manifest(config.output_uri, parts, info)
     logger.info("manifest %s: %s", config.output_uri, json.dumps(written.info["counts"]["split"]))
+    if empty := card.empty_splits(written.info["counts"]):
+        logger.warning("%s", empty)
+    if unseen := info["dropped"].get(drops.VIEW_UNKNOWN):
+        logger.warning("%s", drops.views_unknown(unseen))
 
 
 def _with_pictures(config: PrepareConfig) -> str:
@@ -138,7 +160,10 @@ def _shuffle(
         counts.update(block.rows)
     parts = shuffle.plan(counts, gone, config.curriculum)
     if not parts:
-        raise ChexoneError("the archives gave no question: check kinds and the archives' reports")
+        raise ChexoneError(
+            "the archives gave no question: check kinds, the archives' reports, and whether their "
+            "films are known to be frontal"
+        )
     phases = [
         {"kinds": kinds, "rows": parts["train", number].rows}
         for number, kinds in enumerate((*map(list, config.curriculum), ["all others"]))
@@ -199,8 +224,8 @@ def read_sources(
         for problem in idle_settings(source):
             raise ChexoneError(problem)
         found, lost = SOURCES[source.adapter].read(source, config.archive_splits)
-        drops.check_rows(source, found, lost, config.max_drop_share)
-        letters += [Letter(source.adapter, *letter) for letter in lost.letters(source.uri)]
+        letters += [Letter(source.dataset, *letter) for letter in lost.letters(source.uri)]
+        drops.check_rows(source, found, lost, config.max_drop_share, letters)
         repeated: Counter[str] = Counter()
         for item in locate(source, found):
             entry = shelf.put(item.with_uncertain(source.uncertain))
@@ -208,14 +233,20 @@ def read_sources(
             if key in first_uri:
                 repeated[first_uri[key]] += 1
             first_uri.setdefault(key, source.uri)
-            by_patient[leaks.numbers_of(source.adapter), entry.patient].append(entry)
+            by_patient[leaks.numbers_of(source.dataset), entry.patient].append(entry)
         if repeated:
             raise ChexoneError(_told_twice(source, repeated))
         del found
     for studies in by_patient.values():
         studies.sort(key=lambda entry: (entry.date, entry.study))
     shelved, moves = leaks.settle(by_patient, leaks.held_out(config))
-    return Patients(shelf, shelved), letters, moves
+    kept, others = leaks.of_splits(shelved, config)
+    if not kept:
+        raise ChexoneError(
+            f"no patient of the archives is in splits {', '.join(config.splits)}: check splits, "
+            "archive_splits and the shares"
+        )
+    return Patients(shelf, kept), [*letters, *others], moves
 
 
 def _told_twice(source: SourceConfig, repeated: Counter[str]) -> str:
@@ -223,13 +254,13 @@ def _told_twice(source: SourceConfig, repeated: Counter[str]) -> str:
     earlier, count = repeated.most_common(1)[0]
     if earlier == source.uri:
         return (
-            f"{count} studies of the {source.adapter} archive {source.uri} are there twice: list "
+            f"{count} studies of the {source.dataset} archive {source.uri} are there twice: list "
             "an archive once in sources, and check that its tables name every study once"
         )
-    return (
-        f"{count} studies of the {source.adapter} archive {source.uri} are in {earlier} too: keep "
-        "one of the two in sources"
-    )
+    told = f"{count} studies of the {source.dataset} archive {source.uri} are in {earlier} too"
+    if source.adapter == own_table.DATASET:
+        return f"{told}: give each source a name of its own, or make their study ids unique"
+    return f"{told}: keep one of the two in sources"
 
 
 def _index(asked: Sequence[blocks.Block], config: PrepareConfig) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chexone_ray.data.drops import VIEW_UNKNOWN, views_unknown
 from chexone_ray.data.leaks import unmatched, untold
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.splits import SPLITS
 from chexone_ray.log import RESEARCH_USE_ONLY
 
 PICTURE_FILE = "composition.svg"
+READ = {"images": "images", "reports": "report files", "boxes": "boxes"}
 UNITS = ("patients", "studies", "images")
 
 
@@ -48,6 +50,9 @@ def _selected(body: Mapping[str, Any]) -> Iterator[str]:
 def _of_archives(body: Mapping[str, Any]) -> Iterator[str]:
     """What `prepare` alone knows: the picture, who was held out, what is there twice or lost."""
     if body.get("kind") == "manifest":
+        if empty := empty_splits(body["counts"]):
+            yield f"**{empty[0].upper()}{empty[1:]}.**"
+            yield ""
         yield f"![Tasks, data sets, lengths and boxes]({PICTURE_FILE})"
         yield ""
     config = body.get("config", {})
@@ -55,6 +60,7 @@ def _of_archives(body: Mapping[str, Any]) -> Iterator[str]:
     for warning in filter(None, (untold(*names), unmatched(names[0]))):
         yield f"**{warning[0].upper()}{warning[1:]}.**"
         yield ""
+    yield from _read(body.get("read", {}))
     yield from _moved(body.get("moved", ()))
     yield from _duplicates(body.get("duplicates", {}))
     yield from _dropped(body.get("dropped", {}))
@@ -66,11 +72,13 @@ def _sources(body: Mapping[str, Any]) -> Iterator[str]:
         return
     yield "## Sources"
     yield ""
-    yield "| data set | access | labels | uncertain | kept in one split |"
+    yield "| data set | access | labels of the whole release | uncertain | kept in one split |"
     yield "|---|---|---|---|---|"
     for source in sources:
         spec = SOURCES[source["adapter"]]
-        cells = (spec.title, spec.access, spec.labels, source["uncertain"], spec.split_unit)
+        name = source.get("name")
+        title = f"{name} ({spec.title[0].lower()}{spec.title[1:]})" if name else spec.title
+        cells = (title, spec.access, spec.labels, source["uncertain"], spec.split_unit)
         yield f"| {' | '.join(cells)} |"
     yield ""
     yield (
@@ -93,6 +101,32 @@ def _tables(counts: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {value} | {' | '.join(cells)} |"
         yield f"| all | {' | '.join(str(sum(by_split[split].values())) for split in splits)} |"
         yield ""
+
+
+def empty_splits(counts: Mapping[str, Any]) -> str:
+    """One sentence on splits of a manifest without a question to validate or to test on; empty
+    where there are none."""
+    told = {"validate": "validate_share", "test": "test_share"}
+    empty = [split for split in told if not counts.get("split", {}).get(split)]
+    if not empty:
+        return ""
+    return (
+        f"no question is to {' or to '.join(empty)} on: raise "
+        f"{' and '.join(told[split] for split in empty)}, or read more patients (an archive with "
+        "splits of its own keeps them unless archive_splits=false)"
+    )
+
+
+def _read(found: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    if not found:
+        return
+    yield "## Read"
+    yield ""
+    yield f"| data set | {' | '.join(READ.values())} |"
+    yield f"|---|{'---:|' * len(READ)}"
+    for dataset, counts in found.items():
+        yield f"| {dataset} | {' | '.join(str(counts.get(what, 0)) for what in READ)} |"
+    yield ""
 
 
 def _moved(moves: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -130,6 +164,10 @@ def _dropped(dropped: Mapping[str, int]) -> Iterator[str]:
     if not dropped:
         yield "Nothing."
         return
+    if unseen := dropped.get(VIEW_UNKNOWN):
+        told = views_unknown(unseen)
+        yield f"**{told[0].upper()}{told[1:]}.**"
+        yield ""
     yield "| reason | count |"
     yield "|---|---:|"
     for reason, count in sorted(dropped.items(), key=lambda item: (-item[1], item[0])):

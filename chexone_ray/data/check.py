@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.sources.registry import SOURCES
 from chexone_ray.data.sources.spec import HeldOut, Spec, Table
 from chexone_ray.errors import ChexoneError
+
+_TOLD = 3
 
 
 def answer(config: PrepareConfig) -> int | None:
@@ -41,7 +44,7 @@ def check(config: PrepareConfig) -> int:
         spec = SOURCES[source.adapter]
         role = ", held out" if source in config.held_out else ""
         told = f"{spec.title}, {source.uri} (access: {spec.access}{role})"
-        sys.stdout.write(f"{source.adapter}: {told}\n")
+        sys.stdout.write(f"{source.dataset}: {told}\n")
         is_held_out = source in config.held_out
         for line in check_lines(source, spec, config.archive_splits, is_held_out):
             failed |= line.state == "FAIL"
@@ -81,6 +84,8 @@ def check_lines(
         yield CheckLine("studies", "FAIL", no_study(dropped))
         return
     yield CheckLine("studies", "ok", f"{len(studies)} studies; left out: {lost or 'nothing'}")
+    if spec.look:
+        yield from spec.look(source, studies)
     try:
         yield _images(source, locate(source, studies))
     except ChexoneError as error:
@@ -117,19 +122,24 @@ def _images(source: SourceConfig, studies: Sequence[PendingStudy]) -> CheckLine:
     ]
     lost = Counter(reason for _, reason in images if reason)
     loose = [uri for uri, reason in images if not reason and not packed.split(uri)]
-    missing = lost.total() + (_num_absent(source, loose) if loose else 0)
+    gone = [uri for uri, reason in images if reason]
+    gone += _absent(source, loose) if loose else []
+    missing = len(gone)
     text = f"{len(images) - missing} of {len(images)} are there"
     if lost[AMBIGUOUS]:
         text += f" ({lost[AMBIGUOUS]} could be any of several files in the archives)"
     if missing:
-        return CheckLine(
-            "images", "FAIL", f"{text}: fetch the other {missing}, or see docs/data.md"
-        )
+        text += f": fetch the other {missing} (first {', '.join(sorted(gone)[:_TOLD])})"
+        if missing < len(images):
+            share = math.ceil(100 * missing / len(images)) / 100
+            text += f", or set max_drop_share={share} to prepare from those that are there"
+        return CheckLine("images", "FAIL", text)
     return CheckLine("images", "ok", text)
 
 
-def _num_absent(source: SourceConfig, uris: Sequence[str]) -> int:
-    """Under the names that `prepare` tries; images outside of the archive in their own folders."""
+def _absent(source: SourceConfig, uris: Sequence[str]) -> list[str]:
+    """Those of the URIs that are not there under the names that `prepare` tries; images outside of
+    the archive are looked for in their own folders."""
     listed = [storage.join(root) for root in (source.uri, source.images_uri) if root]
     there = {uri for root in listed for uri in storage.list_files(root)}
     roots = tuple(f"{root}/" for root in listed)
@@ -138,4 +148,4 @@ def _num_absent(source: SourceConfig, uris: Sequence[str]) -> int:
         if not folder.startswith((*roots, last)):  # a listing reaches all depths
             there.update(storage.list_files(storage.join(folder)))
             last = folder
-    return sum(there.isdisjoint((uri, *other_names(uri))) for uri in uris)
+    return [uri for uri in uris if there.isdisjoint((uri, *other_names(uri)))]

@@ -8,10 +8,11 @@ here, and every other one means that something of the archive is broken or missi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 
 from chexone_ray.config import PrepareConfig, SourceConfig
-from chexone_ray.data.blocks import Block, by_reason
+from chexone_ray.data.blocks import Block, Letter, by_reason
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.errors import ChexoneError
 
@@ -49,7 +50,20 @@ OTHER_IMAGES = frozenset({"image_body_part", "image_modality", "image_document"}
 """Images that are whole, but no chest films; every other image_* is damage."""
 BOX_OUTSIDE = "box_outside_image"
 REPORT_MISSING = "report_missing"
+VIEW_UNKNOWN = "view_unknown"
 _TOLD = 5
+_PLACES = 3
+
+
+class TooMuchLost(ChexoneError):
+    """A run that was ended by `max_drop_share`; `letters` are what was left out until then."""
+
+    def __init__(self, message: str, letters: Sequence[Letter] = ()) -> None:
+        super().__init__(message, tuple(letters))
+        self.letters = tuple(letters)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def no_study(lost: Mapping[str, int]) -> str:
@@ -58,23 +72,38 @@ def no_study(lost: Mapping[str, int]) -> str:
     return f"no study: {next(reasons, 'the tables have no row')}; see docs/data.md"
 
 
+def views_unknown(count: int) -> str:
+    """What is to be said of studies without a film that is known to be frontal."""
+    return (
+        f"nothing is asked of the films of {count} studies, as none of them is known to be frontal "
+        f"({VIEW_UNKNOWN}): fill the column view of a table of your own, or set its default_view"
+    )
+
+
 def check_rows(
-    source: SourceConfig, found: Sequence[PendingStudy], lost: Mapping[str, int], most: float
+    source: SourceConfig,
+    found: Sequence[PendingStudy],
+    lost: Mapping[str, int],
+    most: float,
+    letters: Sequence[Letter] = (),
 ) -> None:
-    """Raises ChexoneError where the tables of a source give no study, or too many of their rows
+    """Raises TooMuchLost where the tables of a source give no study, or too many of their rows
     are damaged: of these and the images, boxes, phrases and questions that came of the others."""
     if not found:
-        raise ChexoneError(f"{source.adapter} archive {source.uri}: {no_study(lost)}")
+        said = f"{source.dataset} archive {source.uri}: {no_study(lost)}"
+        raise TooMuchLost(said, letters)
     damaged = Counter({reason: n for reason, n in lost.items() if reason not in BY_DESIGN})
     usable = sum(
         len(i.study.images) + len(i.pixel_boxes) + len(i.pixel_phrases) + len(i.study.questions)
         for i in found
     )
-    _refuse(source.adapter, "rows of the tables", damaged, usable, most)
+    _refuse(source.dataset, "rows of the tables", damaged, usable, most, letters)
 
 
 def check_read(asked: Iterable[Block], config: PrepareConfig) -> None:
-    """Raises ChexoneError where too many images, reports or boxes of a data set are unusable."""
+    """Raises TooMuchLost where too many images, reports or boxes of a data set are unusable."""
+    asked = list(asked)
+    letters = [letter for block in asked for letter in block.letters]
     usable: Counter[str] = Counter()
     lost: dict[str, Counter[str]] = {}
     for block in asked:
@@ -89,23 +118,54 @@ def check_read(asked: Iterable[Block], config: PrepareConfig) -> None:
             for reason, n in reasons.items()
             if reason.startswith("image_") and reason not in OTHER_IMAGES
         }
-        _refuse(dataset, "images", Counter(damaged), usable[f"{dataset}/images"], most)
+        _refuse(dataset, "images", Counter(damaged), usable[f"{dataset}/images"], most, letters)
         reports = Counter({REPORT_MISSING: reasons[REPORT_MISSING]})
-        _refuse(dataset, "reports", +reports, usable[f"{dataset}/reports"], most)
+        _refuse(dataset, "reports", +reports, usable[f"{dataset}/reports"], most, letters)
         outside, boxes = reasons[BOX_OUTSIDE], usable[f"{dataset}/boxes"]
         if outside > most * boxes:
-            raise ChexoneError(
+            raise TooMuchLost(
                 f"{dataset}: {outside} of {boxes} boxes reach outside their images, more than "
                 f"max_drop_share={most}: these images are probably resized copies and the boxes "
                 "count in pixels of the archive's own, so give those or scale the boxes"
+                f"{_first(dataset, {BOX_OUTSIDE}, letters)}",
+                letters,
             )
 
 
-def _refuse(dataset: str, what: str, damaged: Counter[str], usable: int, most: float) -> None:
+def read_of(asked: Iterable[Block]) -> dict[str, dict[str, int]]:
+    """Data set -> how many of its images, report files and boxes could be used."""
+    found: dict[str, Counter[str]] = {}
+    for block in asked:
+        for name, count in block.usable.items():
+            dataset, _, what = name.rpartition("/")
+            found.setdefault(dataset, Counter())[what] += count
+        for letter in block.letters:
+            if letter.reason == BOX_OUTSIDE:
+                found.setdefault(letter.dataset, Counter())["boxes"] -= letter.count
+    return {dataset: dict(sorted(counts.items())) for dataset, counts in sorted(found.items())}
+
+
+def _refuse(
+    dataset: str,
+    what: str,
+    damaged: Counter[str],
+    usable: int,
+    most: float,
+    letters: Sequence[Letter],
+) -> None:
     count = damaged.total()
     if count and count / (usable + count) > most:
         told = ", ".join(f"{reason} {n}" for reason, n in damaged.most_common(_TOLD))
-        raise ChexoneError(
+        raise TooMuchLost(
             f"{dataset}: {count} of {usable + count} {what} are unusable ({told}), more than "
             f"max_drop_share={most}: mend the archive or raise max_drop_share"
+            f"{_first(dataset, damaged, letters)}",
+            letters,
         )
+
+
+def _first(dataset: str, reasons: Collection[str], letters: Iterable[Letter]) -> str:
+    """The first places of what was lost, as the end of a sentence; empty where none is known."""
+    of_it = (item for item in letters if item.dataset == dataset and item.reason in reasons)
+    places = list(dict.fromkeys(letter.place for letter in islice(of_it, _PLACES)))
+    return f"; first {', '.join(places)}" if places else ""

@@ -7,9 +7,11 @@ Names are lower-case findings, finer than CheXpert's labels where the report or 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from chexone_ray.config import Uncertain
+from chexone_ray.data.denials import APART, denials
 from chexone_ray.metrics.labeller import phrases, read_report
 from chexone_ray.records import Box, Study
 
@@ -48,6 +50,8 @@ class Fact:
     sides: frozenset[str] = frozenset()
     """Patient's "left" and "right"."""
     boxes: tuple[Box, ...] = field(default=())
+    lost_box: bool = False
+    """True where a further box of it is lost, so that neither its boxes nor its sides are all."""
 
     @property
     def side(self) -> str:
@@ -57,7 +61,7 @@ class Fact:
     @property
     def zone(self) -> str:
         """ "upper", "mid" or "lower" where one box tells it."""
-        return zone_of(self.boxes[0]) if len(self.boxes) == 1 else ""
+        return zone_of(self.boxes[0]) if len(self.boxes) == 1 and not self.lost_box else ""
 
 
 def side_of(box: Box) -> str:
@@ -87,33 +91,88 @@ def facts(study: Study, image: int) -> dict[str, Fact]:
     """Name -> fact for image number `image` of the study, in a fixed order.
 
     Sides come from boxes on a frontal film where there are any, else from the report. A coarse
-    label gives way to its finer names where one of them is known.
+    label gives way to its finer names where one of them is known. A finding that lost a box on the
+    image is there, and has no side.
     """
-    reported = _decided(_from_report(" ".join((study.findings, study.impression))), study.uncertain)
-    labelled = {name: state for name, state in study.labels.items() if state is not None}
-    boxed: dict[str, list[Box]] = {}
-    for box in study.boxes:
-        if box.image == image:
-            boxed.setdefault(_finer_name(box.label, reported), []).append(box)
-    names = {*reported, *labelled, *boxed} - NOT_ASKED
+    reported = _reported(study)
+    boxed = _boxed(study, image, reported)
+    gone = [label for label, at in study.lost_boxes if at == image]
+    lost = {name for label in gone for name in (label, *FINER.get(label, ()))}
+    told = evidence(study, image)
+    names = told.keys() - NOT_ASKED
     names -= {coarse for coarse, finer in (FINER | VAGUE).items() if names & set(finer)}
     known: dict[str, Fact] = {}
     for name in sorted(names):
-        states = {1} if name in boxed else set()
-        if name in labelled:
-            states.add(labelled[name])
-        if name in reported:
-            states.add(reported[name].state)
-        if any(labelled.get(label) == 0 for label in COARSE.get(name, ())):
-            states.add(0)
-        if len(states) != 1:
+        if len(told[name]) != 1:
             continue
         sides = reported[name].sides if name in reported else frozenset()
         boxes = tuple(boxed.get(name, ()))
         if boxes and is_frontal(study.images[image].view):
             sides = frozenset(side for side in map(side_of, boxes) if side)
-        known[name] = Fact(states.pop(), sides, boxes)
+        if name in lost:
+            sides = frozenset()
+        known[name] = Fact(next(iter(told[name])), sides, boxes, name in lost)
     return known
+
+
+def evidence(study: Study, image: int) -> dict[str, frozenset[int]]:
+    """Name -> the states that labels, boxes and the report give it; several contradict each other.
+
+    A report that denies all acute findings, or all, denies those that it does not name; so does a
+    label "no finding".
+    """
+    reported = _reported(study)
+    labelled = {name: state for name, state in study.labels.items() if state is not None}
+    boxed = _boxed(study, image, reported)
+    gone = {_finer_name(label, reported) for label, at in study.lost_boxes if at == image}
+    denied = denials(_text(study))
+    found: dict[str, frozenset[int]] = {}
+    for name in {*reported, *labelled, *boxed}:
+        states = {1} if name in boxed or name in gone else set()
+        if name in labelled:
+            states.add(labelled[name])
+        if name in reported:
+            states.add(reported[name].state)
+        elif denied(name):
+            states.add(0)
+        if any(labelled.get(label) == 0 for label in COARSE.get(name, ())):
+            states.add(0)
+        if labelled.get("no finding") == 1 and name not in APART:
+            states.add(0)
+        found[name] = frozenset(states)
+    return found
+
+
+def contradicts(text: str, uncertain: Uncertain, states: Mapping[str, Collection[int]]) -> bool:
+    """True where a text denies a finding that is there by one of `states`, or states one that is
+    not."""
+    told = stated(text, uncertain)
+    told.pop("no finding", None)  # concluded from the others
+    if any(fact.state != -1 and 1 - fact.state in states.get(n, ()) for n, fact in told.items()):
+        return True
+    denied = denials(text)
+    return any(1 in found and name not in told and denied(name) for name, found in states.items())
+
+
+def stated(text: str, uncertain: Uncertain) -> dict[str, Fact]:
+    """Name -> fact without boxes, of what a text states or denies by name."""
+    return _decided(_from_report(text), uncertain)
+
+
+def _text(study: Study) -> str:
+    return " ".join((study.findings, study.impression))
+
+
+def _reported(study: Study) -> dict[str, Fact]:
+    return stated(_text(study), study.uncertain)
+
+
+def _boxed(study: Study, image: int, reported: dict[str, Fact]) -> dict[str, list[Box]]:
+    found: dict[str, list[Box]] = {}
+    for box in study.boxes:
+        if box.image == image:
+            found.setdefault(_finer_name(box.label, reported), []).append(box)
+    return found
 
 
 def _finer_name(label: str, reported: dict[str, Fact]) -> str:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chexone_ray.config import PrepareConfig, SourceConfig
+from chexone_ray.data.blocks import Letter
 from chexone_ray.data.drops import no_study
 from chexone_ray.data.shelf import Entry, ShelvedPatient
 from chexone_ray.data.sources import (
@@ -25,9 +26,10 @@ from chexone_ray.data.sources import (
     rsna_pneumonia,
 )
 from chexone_ray.data.sources.registry import FAMILIES, SOURCES
-from chexone_ray.data.splits import most_held_out
+from chexone_ray.data.splits import assign, most_held_out
 from chexone_ray.errors import ChexoneError
 
+OTHER_SPLIT = "study_of_other_split"
 MIMIC = "mimic"
 _CHEXPERT = re.compile(r"chexpert/(?:.*/)?patient(\d+)\b")
 """Such a patient of RadGraph's test part, and its number."""
@@ -69,16 +71,16 @@ def held_out(config: PrepareConfig) -> dict[Patient, tuple[str, str]]:
     """Patients of `config.held_out` -> (split, data set); of those sets nothing else is used.
 
     Such a set is one to be tested on, so all of its patients are held out, also those that it
-    trains on itself; but where a set is made to train on as well, its `test_patients`. Raises
-    ChexoneError where a set has nobody to hold out.
+    trains on itself; those of its validate split are validated on. But where a set is made to train
+    on as well, its `test_patients` alone. Raises ChexoneError where a set has nobody to hold out.
     """
     found: dict[Patient, tuple[str, str]] = {}
     for source in config.held_out:
         for number, own in _tested(source):
             split = "validate" if own == "validate" else "test"
-            patient = owner((numbers_of(source.adapter), number))
+            patient = owner((numbers_of(source.dataset), number))
             if found.get(patient, ("",))[0] != "test":
-                found[patient] = (split, source.adapter)
+                found[patient] = (split, source.dataset)
     return found
 
 
@@ -153,6 +155,26 @@ def settle(
             if own != split:
                 moves[Move(dataset, own, split, cause)] += 1
     return settled, moves
+
+
+def of_splits(
+    patients: Sequence[ShelvedPatient], config: PrepareConfig
+) -> tuple[Sequence[ShelvedPatient], list[Letter]]:
+    """The patients of `config.splits`, all for none, and the studies of the others as left out."""
+    if not config.splits:
+        return patients, []
+    kept = []
+    lost: Counter[tuple[str, str]] = Counter()
+    for item in patients:
+        split = assign(item.patient, item.split, config.seed, config)
+        if split in config.splits:
+            kept.append(item)
+        else:
+            lost.update((entry.dataset, split) for entry in item.entries)
+    return kept, [
+        Letter(dataset, OTHER_SPLIT, split, count)
+        for (dataset, split), count in sorted(lost.items())
+    ]
 
 
 def report(moves: Mapping[Move, int]) -> list[dict[str, Any]]:

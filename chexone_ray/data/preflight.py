@@ -37,7 +37,7 @@ def table_uri(root: str, table: Table) -> str | None:
     """Where a table is, None where it is not. Raises ChexoneError where it lacks a column."""
     uri = tables.find(root, table.names)
     if uri is not None and table.columns and not _JSON.search(uri):  # there each entry names them
-        tables.refuse_missing(uri, tables.header(uri), table.columns, REMEDY)
+        tables.refuse_missing(uri, tables.header(uri), table.columns, table.remedy or REMEDY)
     return uri
 
 

@@ -10,6 +10,7 @@ from chexone_ray import packed, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data.leaks import numbers_of
 from chexone_ray.data.questions import places
+from chexone_ray.data.sources import own_table
 from chexone_ray.data.sources.registry import SOURCES, overlapping
 from chexone_ray.errors import ChexoneError
 from chexone_ray.kinds import KINDS
@@ -32,8 +33,15 @@ def problems(config: PrepareConfig) -> Iterator[str]:
         if count > 1:
             yield f'kind "{kind}" is in {count} phases of the curriculum: keep one'
     tasks = {kind.task for kind in KINDS.values()} | set(places.TASKS.values())
-    for name in sorted(config.mix.keys() - tasks - KINDS.keys() - SOURCES.keys()):
+    named = {source.name for source in config.sources if source.name}
+    for name in sorted(named & (KINDS.keys() | SOURCES.keys())):
+        yield f'name "{name}" of a source is that of another data set or a kind: give it another'
+    for name in sorted(config.mix.keys() - tasks - KINDS.keys() - SOURCES.keys() - named):
         yield f'mix "{name}" is no data set, task or kind: use names of the card of a manifest'
+    if config.splits and "train" not in config.splits:
+        for name in ("max_per_kind", "mix", "curriculum"):
+            if getattr(config, name):
+                yield f"{name} is of training rows and has no effect without split train: drop it"
     shared = overlapping(source.adapter for source in config.sources)
     if shared and not config.allow_overlap:
         yield (
@@ -52,11 +60,11 @@ def problems(config: PrepareConfig) -> Iterator[str]:
                 f"{source.adapter} has no images of its own: set images_uri to the root of the "
                 "data set that has them (see docs/data.md)"
             )
-    ours = {numbers_of(source.adapter) for source in config.sources}
+    ours = {numbers_of(source.dataset) for source in config.sources}
     for source in config.held_out:
-        if numbers_of(source.adapter) not in ours:
+        if numbers_of(source.dataset) not in ours:
             yield (
-                f"held_out {source.adapter} shares its patients with no source, so it keeps nobody "
+                f"held_out {source.dataset} shares its patients with no source, so it keeps nobody "
                 "out: remove it"
             )
 
@@ -78,6 +86,10 @@ def idle_settings(source: SourceConfig) -> Iterator[str]:
             f"packed has no effect on {name}, which has no images or takes those in its folders: "
             "remove it, and unpack what you have"
         )
+    if source.default_view and source.adapter != own_table.DATASET:
+        yield f"default_view has no effect on {name}, which tells its views itself: remove it"
+    if source.name and source.adapter != own_table.DATASET:
+        yield f"name has no effect on {name}, which has one: remove it"
     for archive, count in Counter(source.packed).items():
         if problem := packed.refusal(archive):
             yield problem

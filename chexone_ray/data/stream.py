@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, overload
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from chexone_ray.config import ImageConfig
 from chexone_ray.data import manifest
 from chexone_ray.errors import ImageError
 from chexone_ray.records import Sample, sample_from_row, sample_schema
+
+GROUPS_HELD = 64
 
 
 def row_groups(uri: str, split: str) -> list[tuple[str, int]]:
@@ -92,6 +95,49 @@ def read_samples(
 ) -> list[Sample]:
     """`iter_samples` as a list, for what fits in memory."""
     return list(iter_samples(uri, split, kinds, max_per_kind))
+
+
+class Rows(Sequence[Sample]):
+    """The samples of a split by their place in the manifest's order. Memory holds the places and
+    `GROUPS_HELD` row groups, so a place at random costs the reading of one group."""
+
+    def __init__(self, uri: str, split: str) -> None:
+        self._groups = row_groups(uri, split)
+        sizes: list[int] = []
+        for place in dict.fromkeys(place for place, _ in self._groups):
+            sizes += _group_sizes(place)
+        self._ends = np.cumsum(sizes)
+        self._read = lru_cache(maxsize=GROUPS_HELD)(self._table)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    @overload
+    def __getitem__(self, at: int) -> Sample: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Sample]: ...
+    def __getitem__(self, at: int | slice) -> Sample | list[Sample]:
+        if isinstance(at, slice):
+            return [self[number] for number in range(*at.indices(len(self)))]
+        if not -len(self) <= at < len(self):
+            raise IndexError(at)
+        at %= len(self)
+        group = int(np.searchsorted(self._ends, at, side="right"))
+        start = int(self._ends[group - 1]) if group else 0
+        (row,) = self._read(group).slice(at - start, 1).to_pylist()
+        return sample_from_row(row)
+
+    def _table(self, group: int) -> Any:
+        return read_row_group(*self._groups[group])
+
+
+def _group_sizes(uri: str) -> list[int]:
+    """Rows of each row group of a part."""
+    import pyarrow.parquet as pq
+
+    system, path = storage.filesystem(uri)
+    footer = pq.read_metadata(path, filesystem=system)
+    return [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
 
 
 def load_images(sample: Sample, config: ImageConfig) -> tuple[np.ndarray[Any, Any], ...]:

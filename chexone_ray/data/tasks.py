@@ -15,6 +15,7 @@ from chexone_ray.config import PrepareConfig
 from chexone_ray.data.questions import closed, pairs, places, reports
 from chexone_ray.data.questions.posed import caption, posed
 from chexone_ray.data.questions.scene import Draft, Drafts, Scene, film_of
+from chexone_ray.data.signs import SIGNS
 from chexone_ray.data.splits import Split, assign
 from chexone_ray.kinds import KINDS
 from chexone_ray.records import Sample, Study
@@ -86,6 +87,7 @@ def samples(
         tuple(beside),
         num_wordings=config.num_wordings,
         max_views=config.max_views,
+        signs=SIGNS[config.traces],
     )
     found = []
     for kind in config.kinds or KINDS:

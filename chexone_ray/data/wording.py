@@ -1,7 +1,8 @@
 """How reference traces are worded; all of it our own.
 
 A trace names the visible sign and where it lies, then the answer follows. The phrasings are few
-and short on purpose: a small model must be able to learn them.
+and short on purpose: a small model must be able to learn them. The signs are those that phantom
+films are drawn with, which no real source states; `stated.py` words what real sources do state.
 """
 
 from __future__ import annotations
@@ -139,27 +140,30 @@ _NO_SIGNS: dict[str, tuple[str, ...]] = {
     "chest tube": ("No tube enters the chest from the side.",),
 }
 
-HEART_SIGNS: dict[str, tuple[str, ...]] = {
+_HEART_SIGNS: dict[str, tuple[str, ...]] = {
     "normal": ("The heart takes up less than half of the chest width.",),
     "borderline": ("The heart takes up about half of the chest width.",),
     "enlarged": ("The heart takes up well over half of the chest width.",),
 }
-VIEW_SIGNS: dict[str, tuple[str, ...]] = {
+_VIEW_SIGNS: dict[str, tuple[str, ...]] = {
     "PA": ("The shoulder blades lie outside the lungs.",),
     "AP": ("The shoulder blades lie over the lungs.",),
     "lateral": ("The spine and the breastbone are seen from the side.",),
 }
-CHANGE_SIGNS: dict[str, tuple[str, ...]] = {
+_CHANGE_SIGNS: dict[str, tuple[str, ...]] = {
     "better": ("The {name} is smaller on the second film.",),
     "same": ("The {name} has the same size on both films.",),
     "worse": ("The {name} is larger on the second film.",),
 }
-DEVICE_CHANGE_SIGNS: dict[str, tuple[str, ...]] = {
+_GONE_OR_NEW: dict[str, tuple[str, ...]] = {
     "better": ("The {name} is gone on the second film.",),
     "same": ("The {name} is in place on both films.",),
     "worse": ("The {name} is new on the second film.",),
 }
+NAMES = frozenset(_SIGNS) | _UNCOUNTED
+"""Findings that are worded in a way of their own."""
 NORMAL_SIGN = "Both lungs are clear."
+LARGE_HEART = "a wide heart"
 
 
 def with_article(name: str) -> str:
@@ -180,6 +184,32 @@ def sign(name: str, side: str, zone: str, rng: random.Random) -> str:
 def no_sign(name: str, rng: random.Random) -> str:
     """The sentence for a finding that is absent."""
     return rng.choice(_NO_SIGNS.get(name, (f"No sign of {name} is seen.",)))
+
+
+def so_it_is(name: str) -> str:
+    """What follows from the sign of a finding."""
+    return f" This is {with_article(name)}."
+
+
+def heart(size: str, rng: random.Random) -> str:
+    """The sentence for a heart that is "normal", "borderline" or "enlarged"."""
+    return rng.choice(_HEART_SIGNS[size])
+
+
+def view(name: str, rng: random.Random) -> str:
+    """What tells the view of a film."""
+    return rng.choice(_VIEW_SIGNS[name])
+
+
+def change(name: str, course: str, is_device: bool, rng: random.Random) -> str:
+    """The sentence for a finding that is "better", "same" or "worse"."""
+    signs = _GONE_OR_NEW if is_device else _CHANGE_SIGNS
+    return rng.choice(signs[course]).format(name=name)
+
+
+def nothing(denied: list[str], rng: random.Random) -> str:
+    """The sign of a film of which the report states nothing as present."""
+    return NORMAL_SIGN
 
 
 def box_trace(name: str, places: list[tuple[str, str]]) -> str:

@@ -28,6 +28,7 @@ from chexone_ray.rewards.score import score
 
 logger = logging.getLogger(__name__)
 
+NUM_FIGURES = 10
 PACKAGES = ("ray", "torch", "transformers", "trl", "deepspeed", "qwen-vl-utils", "pyarrow", "boto3")
 
 
@@ -59,6 +60,7 @@ def write(
         *_learned(recipe, figures),
         *_reinforced(recipe, differences, gain),
         *_served(results["serve"]["served"]),
+        Check("figures drawn of the run's own files", NUM_FIGURES, _num_drawn(results["figures"])),
         Check("minutes, all links", recipe.max_minutes, total_s / 60, direction="at most"),
     ]
     summary = {
@@ -77,6 +79,7 @@ def write(
             "manifest": results["prepare"]["manifest"],
         },
         "served": results["serve"]["served"],
+        "figures": results["figures"]["figures"],
         "versions": {name: version(name) for name in PACKAGES},
     }
     (folder / "report.html").write_text(report.render(content(configs, recipe, results, summary)))
@@ -84,6 +87,11 @@ def write(
     draft.write_text(json.dumps(summary, indent=1) + "\n")
     draft.replace(folder / "summary.json")
     return summary
+
+
+def _num_drawn(result: Mapping[str, Any]) -> int:
+    """Figures of the ten, in whatever formats and pages."""
+    return len({name[:2] for name in result["figures"] if name[:2].isdigit()})
 
 
 Direction: TypeAlias = Literal["at least", "above", "at most"]

@@ -13,11 +13,13 @@ from pydantic import Field
 from chexone_ray.config import (
     EngineConfig,
     EvaluateConfig,
+    FiguresConfig,
     FilterConfig,
     GrpoConfig,
     ImageConfig,
     PredictConfig,
     PrepareConfig,
+    ProbeConfig,
     PromptConfig,
     RayConfig,
     RewardConfig,
@@ -31,6 +33,7 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.storage import join
 
 BUCKET = "s3://chexone-demo"
+RESPONSES = "responses.jsonl"
 RAY = RayConfig(address="local", num_cpus=8, object_store_gb=1.0)
 
 
@@ -56,6 +59,7 @@ class Recipe(Settings):
     sft: dict[str, Any]
     filter: dict[str, Any]
     grpo: dict[str, Any]
+    probe: dict[str, Any]
     test_rows_per_kind: int = Field(gt=0, description="Held-out rows answered a kind.")
     sampled_rows_per_kind: int = Field(gt=0, description="Held-out rows sampled a kind.")
     thresholds: dict[str, float] = Field(description="Kind -> headline figure to reach after SFT.")
@@ -211,6 +215,32 @@ class Configs:
             manifest_uri=self.manifest_uri,
             predictions_uri={name: self.predict(name).output_uri for name in self.model_uri},
         )
+
+    def probe(self, model: str) -> ProbeConfig:
+        """What the reasoning of a model is worth, on held-out questions."""
+        return ProbeConfig(
+            **self._stage(f"probes/{model.lower()}"),
+            **self._asking,
+            model_uri=self.model_uri[model],
+            model_name=model,
+            manifest_uri=self.manifest_uri,
+            engine=self.recipe.engine,
+            answer_tokens=self.recipe.max_tokens,
+            **self.recipe.probe,
+        )
+
+    @property
+    def responses_uri(self) -> str:
+        """Where the answers of the simulated readers lie."""
+        return join(BUCKET, "readers", RESPONSES)
+
+    def figures(self, output_uri: str) -> FiguresConfig:
+        """The ten figures, of every result of the run."""
+        stages = (self.prepare(), self.sft(), self.filter(), self.grpo(), self.evaluate())
+        predictions = (self.predict("SFT"), self.predict("GRPO"))
+        probes = (self.probe("SFT"), self.probe("GRPO"))
+        uris = [config.output_uri for config in (*stages, *predictions, *probes)]
+        return FiguresConfig(output_uri=output_uri, runs_uri=(*uris, self.responses_uri))
 
     def serve(self, port: int) -> ServeConfig:
         return ServeConfig(

@@ -67,6 +67,7 @@ def content(
         cards=_held_out(greedy, seen),
         real_cards=real_cards,
         real_selection=selection,
+        drawn=summary["figures"],
     )
 
 

@@ -101,7 +101,9 @@ def sft(run: Run) -> dict[str, Any]:
 
 
 def predict_base(run: Run) -> dict[str, Any]:
-    """Held-out answers of the base and the supervised model, by one running engine pool."""
+    """Held-out answers of the base and the supervised model, by one running engine pool; probes of
+    the supervised one's reasoning."""
+    from chexone_ray.evaluation.reliance import probe
     from chexone_ray.predict import predict
 
     run.started(run.session.start_ray())
@@ -110,7 +112,7 @@ def predict_base(run: Run) -> dict[str, Any]:
     uris = [predict(run.configs.predict(model), pool=pool) for model in ("base", "SFT")]
     uris.append(predict(run.configs.predict("SFT", mode="instruct"), pool=pool))
     uris.append(predict(run.configs.sampled("SFT"), pool=pool))
-    return {"predictions": uris}
+    return {"predictions": uris, "probes": probe(run.configs.probe("SFT"), pool=pool)}
 
 
 def filter_variance(run: Run) -> dict[str, Any]:
@@ -140,7 +142,9 @@ def grpo(run: Run) -> dict[str, Any]:
 
 
 def predict_grpo(run: Run) -> dict[str, Any]:
-    """Held-out answers of the reinforced model, and to real films where there are any."""
+    """Held-out answers of the reinforced model and probes of its reasoning; answers to real films
+    where there are any."""
+    from chexone_ray.evaluation.reliance import probe
     from chexone_ray.predict import predict
 
     run.started(run.session.start_ray())
@@ -150,12 +154,13 @@ def predict_grpo(run: Run) -> dict[str, Any]:
         predict(run.configs.predict("GRPO"), pool=pool),
         predict(run.configs.sampled("GRPO"), pool=pool),
     ]
+    probed = probe(run.configs.probe("GRPO"), pool=pool)
     films = real_films(run.config.real_data)
     if films is not None:
         uris.append(predict(run.configs.real(str(films)), pool=pool))
     else:
         logger.info("no real films at %s: that part is left out", run.config.real_data)
-    return {"predictions": uris, "real": films is not None}
+    return {"predictions": uris, "probes": probed, "real": films is not None}
 
 
 def real_films(folder: str) -> Path | None:
@@ -169,6 +174,24 @@ def evaluate(run: Run) -> dict[str, Any]:
     from chexone_ray.evaluation.harness import evaluate as evaluate_predictions
 
     return {"evaluation_uri": evaluate_predictions(run.configs.evaluate())}
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """The ten figures of the run's own files, and films and answers of the models side by side."""
+    from chexone_ray.demo import readers
+    from chexone_ray.evaluation.predictions import read_rows
+    from chexone_ray.figures.draw import LIST_FILE, draw
+
+    rows = read_rows(run.configs.predict("GRPO").output_uri)
+    storage.write_bytes(run.configs.responses_uri, readers.responses(rows, run.config.seed))
+    uri = draw(run.configs.figures(str(run.folder / "figures")))
+    listed = storage.read_json(storage.join(uri, LIST_FILE))
+    table = storage.join(run.configs.evaluate().output_uri, "table.html")
+    (run.folder / "table.html").write_bytes(storage.read_bytes(table))
+    return {
+        "figures": [name for figure in listed["figures"] for name in figure["files"]],
+        "skipped": listed["skipped"],
+    }
 
 
 def serve(run: Run) -> dict[str, Any]:
@@ -197,6 +220,7 @@ STAGES: dict[str, StageFunction] = {
     "grpo": grpo,
     "predict-grpo": predict_grpo,
     "evaluate": evaluate,
+    "figures": figures,
     "serve": serve,
 }
 

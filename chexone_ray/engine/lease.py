@@ -11,7 +11,13 @@ from chexone_ray.engine.resources import require_gpus
 from chexone_ray.errors import ChexoneError
 
 if TYPE_CHECKING:
-    from chexone_ray.config import FilterConfig, ImageConfig, PredictConfig, TraceConfig
+    from chexone_ray.config import (
+        FilterConfig,
+        ImageConfig,
+        PredictConfig,
+        ProbeConfig,
+        TraceConfig,
+    )
     from chexone_ray.engine.pool import EnginePool
 
 
@@ -26,7 +32,7 @@ def refuse_other_images(images: ImageConfig, pool: EnginePool) -> None:
 
 @contextmanager
 def leased_pool(
-    config: FilterConfig | PredictConfig | TraceConfig, pool: EnginePool | None
+    config: FilterConfig | PredictConfig | ProbeConfig | TraceConfig, pool: EnginePool | None
 ) -> Iterator[EnginePool]:
     """`pool` at the weights of `config.model_uri`, left running; without one, an own pool that
     joins `config.ray` and ends with the block."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from chexone_ray import storage
 from chexone_ray.config import EvaluateConfig, Settings
@@ -18,6 +18,7 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.constant import baselines_of
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, corrected, measure
+from chexone_ray.evaluation.metric import Metric
 from chexone_ray.evaluation.predictions import Judged, all_answered, read_predictions
 from chexone_ray.evaluation.rows import rows_table
 from chexone_ray.evaluation.table_formats import html, latex, markdown
@@ -38,6 +39,8 @@ class SettingRuns:
     manifest_uri: str
     predictions: Mapping[str, str]
     """Model name -> predictions folder."""
+    headline: str = ""
+    """The metric that stands first where a kind has it; empty for the kind's own."""
 
 
 Answers = dict[str, dict[str, Judged]]
@@ -50,7 +53,8 @@ def evaluate(config: EvaluateConfig) -> str:
     Raises:
         ChexoneError: the models answered different rows, or a kind has no metric.
     """
-    runs = SettingRuns(config.manifest_uri, config.predictions_uri)
+    assert config.suite is None, "a suite is run by suite_run"
+    runs = SettingRuns(config.manifest_uri or "", config.predictions_uri)
     evaluate_settings(
         config.output_uri,
         {"": runs},
@@ -72,13 +76,14 @@ def evaluate_settings(
     baselines: bool = True,
     randomisations: int = 10_000,
     record: Settings | None = None,
+    notes: Sequence[str] = (),
 ) -> str:
     """Write table.{json,md,tex,html}, differences.json, outcomes.json and rows.parquet; see
     docs/evaluation.md.
 
     `bootstrap` and `randomisations` are draws over patients; without `randomisations` nothing is
     tested. Baselines are fitted on the train split of each setting's manifest, if it has one.
-    `record` is written beside the results as config.json.
+    `record` is written beside the results as config.json; `notes` stand on the page.
 
     Raises:
         ChexoneError: a setting's models answered different rows, a kind has no metric, or a model
@@ -102,14 +107,20 @@ def evaluate_settings(
                 for name, answer in baselines_of(kind, train.get(kind, []), seed).items()
             }
             _refuse_baseline_names(models, blind)
-            found = measure(Part(setting, kind), METRICS[kind], models, blind, draws)
+            metrics = in_order(METRICS[kind], runs.headline)
+            found = measure(Part(setting, kind), metrics, models, blind, draws)
             figures += found[0]
             differences += found[1]
     storage.delete(storage.join(output_uri, storage.COMMIT_FILE))
     if record is not None:
         storage.record_settings(output_uri, record)
-    _write(output_uri, figures, corrected(differences), answers, draws)
+    _write(output_uri, figures, corrected(differences), answers, draws, notes)
     return output_uri
+
+
+def in_order(metrics: Sequence[Metric], headline: str) -> list[Metric]:
+    """The metrics with the one called `headline` first, where it is among them."""
+    return sorted(metrics, key=lambda metric: metric.name != headline)
 
 
 def _train_rows(manifest_uri: str, kinds: Sequence[str]) -> dict[str, list[Sample]]:
@@ -168,9 +179,11 @@ def _write(
     differences: Sequence[Difference],
     answers: Mapping[str, Answers],
     draws: Draws,
+    notes: Sequence[str],
 ) -> None:
     told = outcomes(answers)
     page = document(figures, differences, told, draws)
+    page = replace(page, notes=(*notes, *page.notes))
     for name, rows in (("table", figures), ("differences", differences), ("outcomes", told)):
         storage.write_json(storage.join(out, f"{name}.json"), [asdict(row) for row in rows])
     for suffix, render in (("md", markdown), ("tex", latex), ("html", html)):

@@ -6,49 +6,52 @@ could be parsed: counted as wrong, never left out).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from functools import partial
+from typing import Literal
 
 from chexone_ray import boxes
 from chexone_ray.answers import chosen_options, normalise
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.statistics import Value
+from chexone_ray.evaluation.metric import (
+    Metric,
+    RowStatistics,
+    metric,
+    over_reference,
+    reference_of,
+    text_metric,
+)
 from chexone_ray.kinds import KINDS, Form
+from chexone_ray.metrics.classes import class_f1_signature, class_row
+from chexone_ray.metrics.detection import (
+    THRESHOLDS,
+    box_f1_signature,
+    detection_row,
+    mean_precision_value,
+    negative_row,
+    precision_signature,
+    rank_row,
+)
 from chexone_ray.metrics.entities import entity_f1
+from chexone_ray.metrics.label_f1 import value_of
 from chexone_ray.metrics.labeller import read_report
-from chexone_ray.metrics.signature import signature
+from chexone_ray.metrics.labels import (
+    F1_5,
+    F1_14,
+    label_row,
+    label_samples_row,
+    label_signature,
+)
+from chexone_ray.metrics.overlap import (
+    accuracy_row,
+    iou_row,
+    matched_iou,
+    overlap_signature,
+    without_labels,
+)
 from chexone_ray.metrics.summable import mean_recall_value, mean_value, micro_f1_value
 from chexone_ray.metrics.tokens import exact_match, rouge_l, token_f1, token_recall
 from chexone_ray.records import Box, Sample
-
-RowStatistics = Callable[[Sample, "str | None"], Sequence[float] | None]
-"""Statistics of a row, or None where the metric does not apply to the row."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """`name` carries the averaging, so a printed number says what it is."""
-
-    name: str
-    row: RowStatistics
-    value: Value
-    signature: str
-    """All that the number depends on; see `metrics/signature.py`."""
-    has_row_values: bool = True
-    """False where one row by itself has no value that means something, as with a corpus score."""
-    higher_is_better: bool = True
-
-
-def row_value(metric: Metric, statistics: Sequence[float] | None) -> float | None:
-    """The metric of one row by itself, or None where it has none: a metric of pooled counts says
-    nothing of a row that adds no count."""
-    if not metric.has_row_values or statistics is None or not any(statistics):
-        return None
-    value = float(metric.value(np.asarray(statistics, dtype=float)))
-    return value if math.isfinite(value) else None
 
 
 def is_correct(sample: Sample, answer: str | None) -> bool:
@@ -99,30 +102,34 @@ def _decoded(answer: str | None) -> list[Box]:
 
 
 def mean_iou(predicted: Sequence[Box], reference: Sequence[Box]) -> float:
-    """Hungarian-matched IoU over max(predicted, reference) boxes, as the reward counts it.
-
-    Only boxes of one label match; a missing box and a surplus one both cost.
-    """
-    matched = sum(overlap for _, _, overlap in boxes.match(predicted, reference, labelled=True))
-    return matched / max(len(predicted), len(reference))
+    """IoU of the boxes of one label matched one to one over max(predicted, reference) boxes, as the
+    reward counts it: a missing box and a surplus one both cost."""
+    return matched_iou(predicted, reference, labelled=True)
 
 
-def _iou(sample: Sample, answer: str | None) -> Sequence[float] | None:
-    return (mean_iou(_decoded(answer), sample.boxes), 1.0) if sample.boxes else None
+def _over_boxes(
+    score: Callable[[Sequence[Box], Sequence[Box]], Sequence[float] | None], named: bool = True
+) -> RowStatistics:
+    """Rows of a score of two lists of boxes; without `named` their labels are dropped, as the
+    question names what to find."""
 
-
-def _over_half(score: RowStatistics) -> RowStatistics:
     def row(sample: Sample, answer: str | None) -> Sequence[float] | None:
-        found = score(sample, answer)
-        return found and (float(found[0] >= 0.5), 1.0)
+        said, meant = _decoded(answer), sample.boxes
+        return score(said, meant) if named else score(without_labels(said), without_labels(meant))
 
     return row
 
 
+def _matched(predicted: Sequence[Box], reference: Sequence[Box]) -> Sequence[float] | None:
+    return iou_row(predicted, reference, "matched", labelled=True)
+
+
+def _over_half(predicted: Sequence[Box], reference: Sequence[Box]) -> Sequence[float] | None:
+    return accuracy_row(predicted, reference, 0.5, "matched", labelled=True)
+
+
 def _specificity(sample: Sample, answer: str | None) -> Sequence[float] | None:
-    if sample.boxes:
-        return None
-    return (float(answer is not None and not _decoded(answer)), 1.0)
+    return negative_row(None if answer is None else _decoded(answer), sample.boxes)
 
 
 def _jaccard(sample: Sample, answer: str | None) -> Sequence[float]:
@@ -131,46 +138,71 @@ def _jaccard(sample: Sample, answer: str | None) -> Sequence[float]:
     return (len(right & said) / max(len(right | said), 1), 1.0)
 
 
-def _over_reference(score: Callable[[str, str], float]) -> RowStatistics:
-    def row(sample: Sample, answer: str | None) -> Sequence[float]:
-        return (score(answer or "", sample.reference or sample.answer), 1.0)
-
-    return row
+def _of_labels(labels: Sequence[str]) -> RowStatistics:
+    return lambda sample, answer: label_row(answer or "", reference_of(sample), labels)
 
 
-def _phrase_iou(sample: Sample, answer: str | None) -> Sequence[float]:
-    """The question names what to find, so labels play no part."""
-    said = [replace(box, label="") for box in _decoded(answer)]
-    return (mean_iou(said, [replace(box, label="") for box in sample.boxes]), 1.0)
+def _samples_f1(sample: Sample, answer: str | None) -> Sequence[float]:
+    return label_samples_row(answer or "", reference_of(sample))
 
 
-def _metric(
-    name: str,
-    row: RowStatistics,
-    value: Value = mean_value,
-    /,
-    **settings: str | int | float | bool,
-) -> Metric:
-    """A metric whose signature is its name and `settings`."""
-    return Metric(name, row, value, signature(name, **settings))
+def _label_f1(name: str, labels: Sequence[str], average: Literal["macro", "micro"]) -> Metric:
+    signed = label_signature(average, labels)
+    return Metric(f"{name} ({average})", _of_labels(labels), value_of(average), signed)
 
 
 _ROWS = {"average": "mean of rows", "unparsed": "wrong"}
 _MATCHED = {"match": "hungarian", "over": "larger number of boxes", "empty_reference": "left out"}
 _WORDS = {"tok": "letters and digits", "case": "lower", "level": "mean of rows"}
-_ACCURACY = _metric("accuracy", _accuracy, match="exact set of options", **_ROWS)
-_ROUGE_L = _metric(
-    "ROUGE-L F1 (no stemming)", _over_reference(rouge_l), **_WORDS, stem=False, beta=1
+_ACCURACY = metric("accuracy", _accuracy, match="exact set of options", **_ROWS)
+_ROUGE_L = metric("ROUGE-L F1 (no stemming)", over_reference(rouge_l), **_WORDS, stem=False, beta=1)
+_TEXT_OVERLAP = tuple(
+    text_metric(name)
+    for name in (
+        *("BLEU-2 (mean of pairs, rexrank)", "BLEU-1 (corpus, ptb)", "BLEU-4 (corpus, ptb)"),
+        *("BLEU-4 (corpus, words)", "ROUGE-1 (stemmed)", "ROUGE-2 (stemmed)", "ROUGE-L (stemmed)"),
+        "ROUGE-L (beta 1.2, ptb)",
+    )
 )
+
+
+def _detection(named: bool) -> tuple[Metric, ...]:
+    """What is told of boxes besides their matched overlap."""
+    f1 = (
+        Metric(
+            f"box F1 at IoU {threshold:g}",
+            _over_boxes(partial(detection_row, threshold=threshold), named),
+            micro_f1_value,
+            box_f1_signature(threshold),
+        )
+        for threshold in (0.3, 0.5, 0.75)
+    )
+    precision = Metric(
+        "mAP at IoU 0.1-0.75 (any label)",
+        _over_boxes(partial(rank_row, classes=("",)), named=False),
+        mean_precision_value(1),
+        precision_signature(THRESHOLDS, 1),
+        has_row_values=False,
+    )
+    mask = Metric(
+        "mean IoU (mask)",
+        _over_boxes(partial(iou_row, form="mask"), named=False),
+        mean_value,
+        overlap_signature("mIoU", "mask"),
+    )
+    return (mask, *f1, precision)
+
+
 _OF_FORM: dict[Form, tuple[Metric, ...]] = {
     "options": (_ACCURACY,),
     "boxes": (
-        _metric("mean IoU (matched)", _iou, **_MATCHED, labels="equal", **_ROWS),
-        _metric("IoU >= 0.5", _over_half(_iou), **_MATCHED, labels="equal", **_ROWS),
-        _metric("specificity", _specificity, rows="without a box", **_ROWS),
+        metric("mean IoU (matched)", _over_boxes(_matched), **_MATCHED, labels="equal", **_ROWS),
+        metric("IoU >= 0.5", _over_boxes(_over_half), **_MATCHED, labels="equal", **_ROWS),
+        metric("specificity", _specificity, rows="without a box", **_ROWS),
+        *_detection(named=True),
     ),
     "report": (
-        _metric(
+        metric(
             "label F1 (micro)",
             _label_counts,
             micro_f1_value,
@@ -181,32 +213,57 @@ _OF_FORM: dict[Form, tuple[Metric, ...]] = {
             zero_division=0,
         ),
         _ROUGE_L,
+        _label_f1("F1-14", F1_14, "macro"),
+        _label_f1("F1-14", F1_14, "micro"),
+        Metric("F1-14 (samples)", _samples_f1, mean_value, label_signature("samples")),
+        _label_f1("F1-5", F1_5, "macro"),
+        _label_f1("F1-5", F1_5, "micro"),
+        *_TEXT_OVERLAP,
     ),
     "text": (
-        _metric("token F1", _over_reference(token_f1), **_WORDS, articles="kept"),
-        _metric("token recall", _over_reference(token_recall), **_WORDS, articles="kept"),
-        _metric("exact match", _over_reference(exact_match), normalise="case, space, edges"),
+        metric("token F1", over_reference(token_f1), **_WORDS, articles="kept"),
+        metric("token recall", over_reference(token_recall), **_WORDS, articles="kept"),
+        metric("exact match", over_reference(exact_match), normalise="case, space, edges"),
     ),
 }
 _OF_KIND: dict[str, tuple[Metric, ...]] = {
     "multi_choice": (
-        _metric("accuracy (exact set)", _accuracy, match="exact set of options", **_ROWS),
-        _metric("Jaccard of the options", _jaccard, **_ROWS),
+        metric("accuracy (exact set)", _accuracy, match="exact set of options", **_ROWS),
+        metric("Jaccard of the options", _jaccard, **_ROWS),
     ),
     "phrase_grounding": (
-        _metric("mean IoU (matched)", _phrase_iou, **_MATCHED, labels="ignored", **_ROWS),
-        _metric("IoU >= 0.5", _over_half(_phrase_iou), **_MATCHED, labels="ignored", **_ROWS),
+        metric(
+            "mean IoU (matched)",
+            _over_boxes(_matched, named=False),
+            **_MATCHED,
+            labels="ignored",
+            **_ROWS,
+        ),
+        metric(
+            "IoU >= 0.5",
+            _over_boxes(_over_half, named=False),
+            **_MATCHED,
+            labels="ignored",
+            **_ROWS,
+        ),
+        *_detection(named=False),
     ),
-    "grounded_caption": (_ROUGE_L,),
+    "grounded_caption": (_ROUGE_L, *_TEXT_OVERLAP),
+    "difference": (*_OF_FORM["text"], *_TEXT_OVERLAP),
     "entities": (
-        _metric("entity F1 (exact)", _over_reference(entity_f1), pair="words and type", **_ROWS),
+        metric("entity F1 (exact)", over_reference(entity_f1), pair="words and type", **_ROWS),
     ),
 }
 
 
-def _recall_metric(classes: Sequence[str]) -> Metric:
+def _of_classes(classes: Sequence[str]) -> tuple[Metric, ...]:
+    """Of a closed question whose answers are few: the mean recall first, then the rest."""
     name = "balanced accuracy" if len(classes) == 2 else "macro accuracy"
-    return _metric(
+
+    def f1_row(sample: Sample, answer: str | None) -> Sequence[float]:
+        return class_row({normalise(answer or "")}, {normalise(sample.answer)}, classes)
+
+    recall = metric(
         name,
         _recalls(classes),
         mean_recall_value,
@@ -215,11 +272,13 @@ def _recall_metric(classes: Sequence[str]) -> Metric:
         absent_class="left out",
         unparsed="wrong",
     )
+    signed = class_f1_signature("macro", len(classes), "skip")
+    macro_f1 = Metric("macro F1", f1_row, value_of("macro", "skip"), signed, False)
+    return (recall, _ACCURACY, macro_f1)
 
 
 METRICS: dict[str, tuple[Metric, ...]] = {
-    name: _OF_KIND.get(name)
-    or ((_recall_metric(kind.classes),) if kind.classes else _OF_FORM[kind.form])
+    name: _OF_KIND.get(name) or (_of_classes(kind.classes) if kind.classes else _OF_FORM[kind.form])
     for name, kind in KINDS.items()
 }
 """Kind -> metrics, the headline first."""

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from chexone_ray.evaluation.constant import MAJORITY, RANDOM
-from chexone_ray.evaluation.kinds import Metric
+from chexone_ray.evaluation.metric import Metric
 from chexone_ray.evaluation.predictions import Judged
 from chexone_ray.evaluation.significance import holm, is_zero_one, mcnemar, randomisation_test
 from chexone_ray.evaluation.statistics import Array, drawn_values, interval, patient_totals

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from chexone_ray import boxes
-from chexone_ray.evaluation.kinds import METRICS, row_value
+from chexone_ray.evaluation.kinds import METRICS
+from chexone_ray.evaluation.metric import row_value
 from chexone_ray.evaluation.predictions import Judged
 from chexone_ray.kinds import form
 from chexone_ray.log import RESEARCH_USE_ONLY

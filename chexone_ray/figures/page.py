@@ -26,6 +26,7 @@ td,th{border-bottom:1px solid var(--line);padding:4px 10px;text-align:left;verti
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .films{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:14px}
 .film svg{width:100%;display:block;background:#000;border-radius:4px}
+.figure{width:calc(50% - 14px);margin:6px;vertical-align:top;border:1px solid var(--line)}
 .film p{font-size:13px;margin:4px 0}
 .card{display:grid;grid-template-columns:250px 1fr;gap:16px;border:1px solid var(--line);
 border-radius:8px;padding:12px;margin:12px 0;background:var(--back)}

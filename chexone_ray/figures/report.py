@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,9 @@ from chexone_ray.figures import charts
 from chexone_ray.figures.page import Card, Film, cards, document, escape, film, interval
 from chexone_ray.kinds import spoken
 from chexone_ray.log import RESEARCH_USE_ONLY
+
+METRICS_SHOWN = 3
+"""Metrics of a kind on the page; table.html has all."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Content:
     real_cards: Sequence[Card] = ()
     real_selection: str = ""
     """Which of the real films are shown."""
+    drawn: Sequence[str] = ()
+    """Files of `chexone figures` in the folder "figures" beside the page."""
 
 
 _EXAMPLES = (
@@ -58,6 +63,7 @@ def render(content: Content) -> str:
             "nothing beyond showing that real PNG and DICOM files pass through the whole chain. "
             + content.real_selection,
         ),
+        _drawn(content.drawn),
         _timings(content.summary),
     ]
     body = "\n".join(part for part in parts if part)
@@ -210,7 +216,7 @@ def _table(figures: Sequence[Mapping[str, Any]]) -> str:
         return ""
     systems = list(dict.fromkeys(row["model"] for row in figures if not row["baseline"]))
     lines: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in figures:
+    for row in _first_metrics(figures):
         line = lines.setdefault(
             (row["kind"], row["metric"]), {"baselines": [], "rows": row["num_rows"]}
         )
@@ -235,6 +241,35 @@ def _table(figures: Sequence[Mapping[str, Any]]) -> str:
     return (
         "<h2>Held-out results</h2><table><tr><th>kind</th><th>metric</th><th class='n'>rows</th>"
         f"<th>baselines without the image</th>{head}</tr>{body}</table>{_told(figures)}"
+        "<p class='soft'><a href='table.html'>All metrics</a>, with signatures and tests between "
+        "the models.</p>"
+    )
+
+
+def _first_metrics(figures: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The rows of the first metrics of each kind; the others are on a page of their own."""
+    first: dict[str, dict[str, None]] = {}
+    for row in figures:
+        of_kind = first.setdefault(row["kind"], {})
+        if row["metric"] in of_kind or len(of_kind) < METRICS_SHOWN:
+            of_kind[row["metric"]] = None
+            yield row
+
+
+def _drawn(files: Sequence[str]) -> str:
+    """The figures as small pictures that lead to the large ones."""
+    pictures = [name for name in files if name.endswith(".png")]
+    if not pictures:
+        return ""
+    shown = "".join(
+        f"<a href='figures/{escape(name)}'><img class='figure' alt='{escape(name)}' "
+        f"src='figures/{escape(name)}'></a>"
+        for name in pictures
+    )
+    return (
+        "<h2>Figures</h2><p class='soft'>Drawn by <code>chexone figures</code> from the files of "
+        "this run, in the folder figures as PDF, SVG and PNG. The readers of figure 9 are "
+        f"simulated. <a href='figures/compare.html'>Films and answers side by side</a>.</p>{shown}"
     )
 
 

@@ -167,14 +167,13 @@ def _engines(config: GrpoConfig, pool: EnginePool | None) -> Iterator[EnginePool
         yield own
 
 
-def _samples(config: GrpoConfig) -> list[Sample]:
+def _samples(config: GrpoConfig) -> Sequence[Sample]:
     """The rows to train on. Raises ChexoneError before anything is started for those without a
     reward."""
-    from chexone_ray.data.stream import read_samples
+    from chexone_ray.data.stream import Rows, iter_samples
 
-    samples = read_samples(config.manifest_uri, config.split, (), None)
-    refuse_unscored(samples, config.rewards)
-    return samples
+    refuse_unscored(iter_samples(config.manifest_uri, config.split), config.rewards)
+    return Rows(config.manifest_uri, config.split)
 
 
 def _roller(config: GrpoConfig, samples: Sequence[Sample], engines: EnginePool) -> Roller:

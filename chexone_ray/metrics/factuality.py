@@ -57,11 +57,17 @@ def entity_precision(trace: str, sample: Sample) -> float:
     One that the reference denies, puts on the other side, is unsure of or does not speak of is not
     borne out. 1 where the trace states none.
     """
+    right, stated = entity_counts(trace, (sample,))
+    return right / stated if stated else 1.0
+
+
+def entity_counts(trace: str, references: Sequence[Sample]) -> tuple[int, int]:
+    """How many of the labels that the trace states as present at least one of the references bears
+    out, and how many it states."""
     stated = _present(stated_text(trace))
-    if not stated:
-        return 1.0
-    known = borne_out(sample)
-    return sum(_supported(label, said, known) for label, said in stated.items()) / len(stated)
+    known = [borne_out(sample) for sample in references] if stated else []
+    right = sum(any(_supported(*said, told) for told in known) for said in stated.items())
+    return right, len(stated)
 
 
 def stated_text(trace: str) -> str:

@@ -3,73 +3,80 @@
 One sentence at a time: phrases that mention a finding, then negation, uncertainty, side, severity
 and change words in reach of each phrase. Pure, deterministic, no model. The label names are
 CheXpert's in lower case; `Mention.name` keeps the finer word, such as "nodule" for "lung lesion".
-The word lists are in `report_words.py`.
+The words are in `report_words.py` (findings) and `report_modifiers.py`; docs/labeller.md has the
+conventions and the measured figures.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
 from types import MappingProxyType
 
+from chexone_ray.metrics import report_modifiers as modifiers
 from chexone_ray.metrics import report_words as words
-
-LABELS = (
-    "no finding",
-    "enlarged cardiomediastinum",
-    "cardiomegaly",
-    "lung opacity",
-    "lung lesion",
-    "edema",
-    "consolidation",
-    "pneumonia",
-    "atelectasis",
-    "pneumothorax",
-    "pleural effusion",
-    "pleural other",
-    "fracture",
-    "support devices",
+from chexone_ray.metrics.report_heart import (
+    SIZE_STATES,
+    SIZES,
+    HeartSize,
+    heart_of,
+    normal_signs,
 )
-"""CheXpert's 14 labels in file order, lower case."""
+from chexone_ray.metrics.report_patterns import holds
+from chexone_ray.metrics.report_phrases import (
+    ABSENT,
+    HEART,
+    LABELS,
+    ONE,
+    PRESENT,
+    UNCERTAIN,
+    UNTOLD,
+    Mention,
+    Phrase,
+)
+from chexone_ray.metrics.report_place import place
+from chexone_ray.metrics.report_scope import (
+    Span,
+    affirm,
+    answered,
+    blank,
+    clauses,
+    judge,
+    questioned,
+    untold,
+)
+from chexone_ray.metrics.report_spelling import mend
+from chexone_ray.metrics.report_traps import TRAPS
 
-PRESENT, ABSENT, UNCERTAIN = 1, 0, -1
-
-
-@dataclass(frozen=True)
-class Mention:
-    """What a report says of one label: `state` 1 present, 0 absent, -1 uncertain."""
-
-    state: int
-    sides: frozenset[str] = frozenset()
-    """"left", "right" or both."""
-    severity: str = ""
-    """"mild", "moderate", "severe" or empty."""
-    name: str = ""
-    """The finer finding, such as "pacemaker"; the label itself where there is none finer."""
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """One phrase of a report that mentions a label; `start` and `end` count in its sentence."""
-
-    label: str
-    name: str
-    sentence: int
-    start: int
-    end: int
-    state: int = PRESENT
-    sides: frozenset[str] = frozenset()
-    severity: str = ""
-    change: str = ""
-    """"better", "same", "worse" or empty."""
-
+__all__ = [
+    "ABSENT",
+    "LABELS",
+    "PRESENT",
+    "UNCERTAIN",
+    "Mention",
+    "Phrase",
+    "changes",
+    "heart_size",
+    "phrases",
+    "read_report",
+    "sentences",
+]
 
 CACHED_TEXTS = 4096
 """One report is read for many questions, and one reference for many completions."""
-_SIDED = frozenset(LABELS[3:12]) | {"fracture", "support devices"}
+CACHED_SENTENCES = 16384
+"""Reports say many things in the same words."""
+_RANK = {ABSENT: 0, UNCERTAIN: 1, PRESENT: 2}
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """All that one text says."""
+
+    phrases: tuple[Phrase, ...]
+    hearts: tuple[HeartSize, ...]
 
 
 def sentences(text: str) -> list[str]:
@@ -78,7 +85,9 @@ def sentences(text: str) -> list[str]:
     for block in re.split(r"\n\s*\n|\n\s*(?=\d+[.)]\s)|\n\s*[-*\u2022]\s", text):
         flat = " ".join(block.split())
         flat = re.sub(r"^\d+[.)]\s+", "", flat)
-        parts += re.split(r"(?<=[.!?])\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])\s+", flat)
+        parts += re.split(
+            r"(?<=[.!?])(?<!^\?)(?<!\s\?)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])\s+", flat
+        )
     return [part.strip() for part in parts if re.search(r"\w", part)]
 
 
@@ -91,20 +100,26 @@ def read_report(text: str) -> Mapping[str, Mention]:
     text gives an empty dict.
     """
     found: dict[str, Mention] = {}
-    rank = {ABSENT: 0, UNCERTAIN: 1, PRESENT: 2}
     for phrase in phrases(text):
-        if phrase.label == words.HEART:
+        if phrase.label == HEART:
             continue
-        mention = Mention(phrase.state, phrase.sides, phrase.severity, phrase.name)
+        mention = Mention(phrase.state, phrase.sides, phrase.severity, phrase.name, phrase.implied)
         old = found.get(phrase.label)
-        if old is None or rank[mention.state] > rank[old.state]:
+        if old is None or _RANK[mention.state] > _RANK[old.state]:
             found[phrase.label] = mention
         elif mention.state == old.state:
-            severity = old.severity or mention.severity
-            found[phrase.label] = replace(old, sides=old.sides | mention.sides, severity=severity)
-    for label, state in _heart_labels(text).items():
-        if label not in found or rank[state] > rank[found[label].state]:
-            found[label] = Mention(state, severity=_heart_severity(text), name=label)
+            found[phrase.label] = replace(
+                old,
+                sides=old.sides | mention.sides,
+                severity=old.severity or mention.severity,
+                implied=old.implied and mention.implied,
+            )
+    heart = _heart(text)
+    if heart:
+        label, state = "cardiomegaly", SIZE_STATES[heart.name]
+        better = label not in found or _RANK[state] > _RANK[found[label].state]
+        if better and not (heart.wide and state != ABSENT):
+            found[label] = Mention(state, frozenset(), heart.severity, label, heart.wide)
     clear = all(
         mention.state == ABSENT for label, mention in found.items() if label != "support devices"
     )
@@ -113,17 +128,9 @@ def read_report(text: str) -> Mapping[str, Mention]:
     return MappingProxyType({label: found[label] for label in LABELS if label in found})
 
 
-@lru_cache(maxsize=CACHED_TEXTS)
 def phrases(text: str) -> tuple[Phrase, ...]:
     """Every phrase of the report that mentions a label, with all that acts on it, in order."""
-    result: list[Phrase] = []
-    for number, sentence in enumerate(sentences(text)):
-        lower = sentence.lower()
-        here = _sentence_phrases(lower, number)
-        if not here:
-            result = _apply_back(lower, number, result)
-        result += here
-    return tuple(result)
+    return _read(text).phrases
 
 
 def changes(text: str) -> dict[str, str]:
@@ -135,258 +142,167 @@ def changes(text: str) -> dict[str, str]:
     rank = {"same": 0, "better": 1, "worse": 2}
     found: dict[str, str] = {}
     for phrase in phrases(text):
-        label = "cardiomegaly" if phrase.label == words.HEART else phrase.label
+        label = "cardiomegaly" if phrase.label == HEART else phrase.label
         if phrase.change and rank[phrase.change] >= rank.get(found.get(label, ""), -1):
             found[label] = phrase.change
     return found
 
 
-@lru_cache(maxsize=CACHED_TEXTS)
 def heart_size(text: str) -> str | None:
     """The size class that a report gives the heart: "normal", "borderline", "enlarged" or None.
 
-    The largest class wins where sentences differ.
+    The largest class wins where sentences differ. The upper limit of normal is "borderline" here,
+    and no cardiomegaly in `read_report`.
     """
-    classes = {_sentence_heart(sentence.lower()) for sentence in sentences(text)}
-    for name in ("enlarged", "borderline", "normal"):
-        if name in classes:
-            return name
-    return None
+    names = {heart.name for heart in _read(text).hearts}
+    if "enlarged" in names:
+        return "enlarged"
+    if names & {"borderline", "upper"}:
+        return "borderline"
+    return "normal" if "normal" in names else None
 
 
-# --- one sentence --------------------------------------------------------------------------------
+def _heart(text: str) -> HeartSize | None:
+    """The first of the largest size class."""
+    hearts = _read(text).hearts
+    return min(hearts, key=lambda heart: (heart.wide, SIZES.index(heart.name)), default=None)
 
 
-def _sentence_phrases(lower: str, number: int) -> list[Phrase]:
-    masked = words.NOT_A_MENTION.sub(lambda match: " " * len(match.group()), lower)
-    spans = _clauses(masked)
-    found = _find_mentions(masked, number)
-    result: list[Phrase] = []
-    for start, end in spans:
-        inside = [phrase for phrase in found if start <= phrase.start < end]
-        result += _judge(masked, start, end, inside)
-    result = _place(masked, spans, result)
-    for labels, pattern in words.NORMAL:
-        match = pattern.search(masked)
-        if match and not re.search(r"\bnot\b", match.group().replace("not widened", "")):
-            result += [
-                Phrase(label, label, number, match.start(), match.end(), ABSENT)
-                for label in labels
-                if all(phrase.label != label for phrase in result)
-            ]
-    return sorted(result, key=lambda phrase: phrase.start)
+# --- sentence by sentence ------------------------------------------------------------------------
 
 
-def _find_mentions(text: str, number: int) -> list[Phrase]:
-    """Phrases without overlap; the earlier row of the table wins."""
-    taken: list[tuple[int, int]] = []
+@lru_cache(maxsize=CACHED_TEXTS)
+def _read(text: str) -> _Reading:
     found: list[Phrase] = []
-    for label, name, pattern in words.MENTIONS:
-        for match in pattern.finditer(text):
-            start, end = match.span()
+    hearts: list[HeartSize] = []
+    split = [_plain(sentence) for sentence in sentences(text)]
+    last_head = max(
+        (number for number, lower in enumerate(split) if modifiers.TOLD_HEAD.search(lower)),
+        default=-1,
+    )
+    asking = False
+    for number, lower in enumerate(split):
+        told_here = modifiers.TOLD_HEAD.search(lower)
+        asked = "?" in lower and number < last_head and not told_here
+        if asked or modifiers.HISTORY_HEAD.match(lower):
+            asking = True
+        elif number > last_head or told_here:
+            asking = False
+        told, heart = _sentence(lower, asking)
+        here = [replace(phrase, sentence=number) if number else phrase for phrase in told]
+        if not here:
+            found = _apply_back(lower, number, found)
+        found += _resolved(here, found)
+        hearts += [heart] if heart else []
+    found = _without_answered(split, found)
+    kept = tuple(phrase for phrase in found if phrase.state != UNTOLD)
+    return _Reading(kept, tuple(hearts))
+
+
+def _without_answered(split: list[str], found: list[Phrase]) -> list[Phrase]:
+    """Without what a sentence only asks ("Plaques?") and a later one tells."""
+    result = []
+    for phrase in found:
+        asks = phrase.state == UNCERTAIN and split[phrase.sentence].endswith("?")
+        told = asks and any(
+            later.label == phrase.label and later.sentence > phrase.sentence for later in found
+        )
+        result += [] if told else [phrase]
+    return result
+
+
+def _plain(sentence: str) -> str:
+    """In lower case, mended; "Heart: enlarged" reads "heart enlarged"."""
+    return modifiers.ORGAN_HEAD.sub(r"\1 ", mend(sentence.lower()))
+
+
+@lru_cache(maxsize=CACHED_SENTENCES)
+def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize | None]:
+    """Phrases of one sentence, in order, and its heart size. `asking`: under a history header."""
+    whole = blank(TRAPS, lower)
+    masked = affirm(whole)
+    spans = clauses(masked)
+    past = untold(masked, spans)
+    if asking:
+        told = modifiers.TOLD_HEAD.search(masked, 1)
+        past.append((0, told.start() if told else len(masked)))
+    found = _find_mentions(masked)
+    judged_text = masked
+    for low, high in past:
+        # What stands behind the last finding of a stretch may still tell of this film.
+        high = max((phrase.end for phrase in found if low <= phrase.start < high), default=high)
+        judged_text = judged_text[:low] + " " * (high - low) + judged_text[high:]
+    result: list[Phrase] = []
+    for span in spans:
+        inside = [phrase for phrase in found if span[0] <= phrase.start < span[1]]
+        if inside:
+            judged = judge(masked if not past else judged_text, span, inside)
+            result += [_untold(phrase, past) for phrase in judged]
+        elif result:
+            result = _answer(masked[slice(*span)], result, spans)
+    result = questioned(masked, result)
+    result = place(whole, spans, result)
+    result += normal_signs(masked, spans, past, result)
+    heart = heart_of(masked, spans, past)
+    return tuple(sorted(result, key=lambda phrase: phrase.start)), heart
+
+
+def _untold(phrase: Phrase, past: Sequence[Span]) -> Phrase:
+    """A phrase of a history or an earlier film is left open, unless this film denies it."""
+    if phrase.state != ABSENT and any(low <= phrase.start < high for low, high in past):
+        return replace(phrase, state=UNTOLD)
+    return phrase
+
+
+def _answer(clause: str, result: list[Phrase], spans: Sequence[Span]) -> list[Phrase]:
+    """A clause without a phrase acts on those of the clause before: "sought; none is there"."""
+    last = max(low for low, _ in spans if low <= result[-1].start)
+    return [
+        answered(clause, phrase) if phrase.start >= last and phrase.label != HEART else phrase
+        for phrase in result
+    ]
+
+
+def _find_mentions(text: str) -> list[Phrase]:
+    """Phrases without overlap; the earlier row of the table wins."""
+    taken: list[Span] = []
+    found: list[Phrase] = []
+    for row in words.MENTIONS:
+        if not holds(text, row.stems):
+            continue
+        for match in row.pattern.finditer(text):
+            start, end = match.span(match.lastgroup or 0)
             if all(end <= low or start >= high for low, high in taken):
                 taken.append((start, end))
-                found.append(Phrase(label, name or label, number, start, end))
+                found.append(Phrase(row.label, row.name or row.label, 0, start, end))
     return sorted(found, key=lambda phrase: phrase.start)
 
 
-def _clauses(text: str) -> list[tuple[int, int]]:
-    """Spans in which negation and uncertainty stay. A list that goes on to "or" is not broken."""
-    cuts = {match.start() for match in words.STRONG_BREAK.finditer(text)}
-    for match in words.SOFT_BREAK.finditer(text):
-        if not re.search(r"\b(?:or|nor)\b", text[match.end() :]):
-            cuts.add(match.start())
-    edges = [0, *sorted(cuts - {0}), len(text)]
-    return [(low, high) for low, high in pairwise(edges) if high > low]
-
-
-def _judge(text: str, start: int, end: int, inside: list[Phrase]) -> list[Phrase]:
-    """The state of every phrase of one clause. Change words ("no change in") do not negate."""
-    clause = text[start:end]
-    plain = words.CHANGE.sub(
-        lambda match: " " * len(match.group()) if match.lastgroup == "same" else match.group(),
-        clause,
-    )
-    unsure = [match.end() for match in words.UNCERTAIN_AFTER.finditer(plain)]
-    unsure_words = [match.end() for match in words.UNCERTAIN_WORD.finditer(plain)]
-    unsure_back = [match.start() for match in words.UNCERTAIN_BEFORE.finditer(plain)]
-    for pattern in (words.UNCERTAIN_BEFORE, words.UNCERTAIN_AFTER):
-        plain = pattern.sub(lambda match: " " * len(match.group()), plain)
-    negated = [match.end() for match in words.NEGATED_AFTER.finditer(plain)]
-    negated_back = [match.start() for match in words.NEGATED_BEFORE.finditer(plain)]
-    result = []
-    for index, phrase in enumerate(inside):
-        low, high = phrase.start - start, phrase.end - start
-        reach = _reach(clause, inside[index:], start)
-        state = PRESENT
-        if any(at <= low for at in negated) or any(high <= at <= reach for at in negated_back):
-            state = ABSENT
-        elif (
-            any(at <= low for at in unsure)
-            or any(at <= low and not words.JOIN.search(clause[at:low]) for at in unsure_words)
-            or any(high <= at <= reach for at in unsure_back)
-        ):
-            state = UNCERTAIN
-        result.append(replace(phrase, state=state))
-    return result
-
-
-def _reach(clause: str, following: list[Phrase], start: int) -> int:
-    """How far to the right a word may stand that acts back on the first of `following`: past
-    further phrases only while no verb stands between ("effusion and edema are not seen")."""
-    for left, right in pairwise(following):
-        if words.VERB.search(clause[left.end - start : right.start - start]):
-            return right.start - start
-    return len(clause)
-
-
-def _place(text: str, spans: list[tuple[int, int]], found: list[Phrase]) -> list[Phrase]:
-    """Side, severity and change of each phrase from the words around it in the sentence."""
-    segments = _segments(text, spans, found)
-    placed = []
-    for phrase, (low, high) in zip(found, segments, strict=True):
-        sides = _sides(text[low:high]) if phrase.label in _SIDED else frozenset()
-        severity = ""
-        for match in words.SEVERITY.finditer(text, low, high):
-            if match.start() < phrase.start or not severity:
-                severity = match.lastgroup or ""
-        if phrase.state == ABSENT:
-            severity = ""
-        placed.append(
-            replace(phrase, sides=sides, severity=severity, change=_change(text, low, high, phrase))
-        )
-    return _inherit(text, placed)
-
-
-def _segments(
-    text: str, spans: list[tuple[int, int]], found: list[Phrase]
-) -> list[tuple[int, int]]:
-    """The stretch of the sentence that belongs to each phrase: from the last join before it to the
-    last join before the next one; stretches without a phrase fall to their neighbour."""
-    cuts = [0]
-    clause_starts = [low for low, _ in spans]
-    for left, right in pairwise(found):
-        between = text[left.end : right.start]
-        clause = [at for at in clause_starts if left.end <= at <= right.start]
-        joins = [left.end + match.start() for match in words.JOIN.finditer(between)]
-        if clause:
-            cuts.append(clause[0])
-        elif joins:
-            cuts.append(joins[-1])
-        else:
-            adjectives = words.LEADING_ADJECTIVES.search(between)
-            cuts.append(left.end + (adjectives.start() if adjectives else 0))
-    cuts.append(len(text))
-    return list(pairwise(cuts)) if found else []
-
-
-def _sides(text: str) -> frozenset[str]:
-    sides: set[str] = set()
-    for match in words.SIDE.finditer(text):
-        sides |= {"left", "right"} if match.lastgroup == "both" else {str(match.lastgroup)}
-    return frozenset(sides)
-
-
-def _change(text: str, low: int, high: int, phrase: Phrase) -> str:
-    matches = list(words.CHANGE.finditer(text, low, high))
-    if phrase.label == words.HEART:
-        # A heart that "is larger" changed; a heart "of increased size" may only be large.
-        matches = [match for match in matches if match.group() != "increased"] or matches
-    if not matches:
-        return ""
-    nearest = min(
-        matches,
-        key=lambda match: min(abs(match.start() - phrase.end), abs(phrase.start - match.end())),
-    )
-    kind = nearest.lastgroup or ""
-    return "" if phrase.state == ABSENT and kind == "worse" else kind
-
-
-def _inherit(text: str, placed: list[Phrase]) -> list[Phrase]:
-    """Sides and change that two joined phrases share: "left effusion and atelectasis",
-    "effusion and atelectasis on the left", "effusion and edema have improved"."""
-    result = list(placed)
-    for index in range(len(result) - 2, -1, -1):
-        here, after = result[index], result[index + 1]
-        between = text[here.end : after.start]
-        if here.state != after.state or words.VERB.search(between):
-            continue
-        tail = text[after.end :]
-        if not here.sides and here.label in _SIDED and _sides(tail) and not _sides(between):
-            result[index] = here = replace(here, sides=_sides(tail) & after.sides)
-        if not here.change and words.BARE_JOIN.match(between) and words.CHANGE.search(tail):
-            result[index] = replace(here, change=after.change)
-    for index in range(1, len(result)):
-        before, here = result[index - 1], result[index]
-        if (
-            before.sides
-            and not here.sides
-            and here.label in _SIDED
-            and here.state == before.state
-            and words.BARE_JOIN.match(text[before.end : here.start])
-        ):
-            result[index] = replace(here, sides=before.sides)
-    return result
-
-
-def _apply_back(lower: str, number: int, before: list[Phrase]) -> list[Phrase]:
-    """A sentence without a phrase: "It has increased.", "No change since the prior film."."""
-    match = words.CHANGE.search(lower)
-    if match is None:
-        return before
-    kind = match.lastgroup or ""
-    gone = bool(words.NEGATED_BEFORE.search(lower))
-    result = []
-    for phrase in before:
-        near = phrase.sentence == number - 1 and bool(words.PRONOUN.match(lower))
-        everything = bool(words.GENERIC_CHANGE.match(lower)) and not phrase.change
-        if phrase.state != ABSENT and (near or everything):
-            phrase = replace(phrase, change=kind, state=ABSENT if gone and near else phrase.state)
+def _resolved(here: list[Phrase], before: list[Phrase]) -> list[Phrase]:
+    """ "The old one" takes label and name of the finding before it, or is dropped."""
+    result: list[Phrase] = []
+    for phrase in here:
+        if phrase.label == ONE:
+            meant = [old for old in (*before, *result) if old.label != HEART and not old.implied]
+            if not meant:
+                continue
+            phrase = replace(phrase, label=meant[-1].label, name=meant[-1].name)
         result.append(phrase)
     return result
 
 
-# --- the heart -----------------------------------------------------------------------------------
-
-
-def _sentence_heart(lower: str) -> str | None:
-    """The size class of one lower-case sentence."""
-    classes = []
-    for low, high in _clauses(lower):
-        clause = lower[low:high]
-        word = words.HEART_WORD.search(clause)
-        if not word:
-            continue
-        if words.HEART_BORDERLINE.search(clause):
-            classes.append("borderline")
-            continue
-        plain = words.CHANGE.sub(" ", clause)
-        enlarged = words.HEART_ENLARGED.search(plain)
-        negation = words.NEGATED_AFTER.search(plain)
-        if enlarged and negation and negation.start() < enlarged.start():
-            classes.append("normal")
-        elif enlarged and not (
-            words.UNCERTAIN_AFTER.search(plain) or words.UNCERTAIN_WORD.search(plain)
-        ):
-            back = words.NEGATED_BEFORE.search(plain, enlarged.end())
-            classes.append("normal" if back else "enlarged")
-        elif not enlarged and words.HEART_NORMAL.search(plain):
-            classes.append("normal")
-    return next((name for name in ("enlarged", "borderline", "normal") if name in classes), None)
-
-
-def _heart_labels(text: str) -> dict[str, int]:
-    size = heart_size(text)
-    if size is None:
-        return {}
-    return {"cardiomegaly": {"enlarged": PRESENT, "borderline": UNCERTAIN, "normal": ABSENT}[size]}
-
-
-def _heart_severity(text: str) -> str:
-    for sentence in sentences(text):
-        lower = sentence.lower()
-        if _sentence_heart(lower) == "enlarged":
-            word = words.HEART_ENLARGED.search(lower)
-            before = list(words.SEVERITY.finditer(lower, 0, word.start() if word else 0))
-            return (before[-1].lastgroup or "") if before else ""
-    return ""
+def _apply_back(lower: str, number: int, before: list[Phrase]) -> list[Phrase]:
+    """A sentence without a phrase: "It has increased.", "Not seen.", "No change since then."."""
+    match = modifiers.CHANGE.search(lower)
+    kind = (match.lastgroup or "") if match else ""
+    result = []
+    for phrase in before:
+        near = phrase.sentence == number - 1
+        points = near and bool(modifiers.PRONOUN.match(lower))
+        everything = bool(modifiers.GENERIC_CHANGE.match(lower)) and not phrase.change
+        if kind and phrase.state != ABSENT and (points or everything):
+            phrase = replace(phrase, change=kind)
+        if near and phrase.label != HEART and not phrase.implied:
+            phrase = answered(lower, phrase)
+        result.append(phrase)
+    return result

@@ -1,359 +1,318 @@
-"""Word lists of the rule labeller: how reports in English speak of findings.
+"""Findings of the rule labeller: how reports in English name them.
 
-Our own, written from general knowledge of report language. All patterns match lower-case text.
+Our own, written from general knowledge of report language. All patterns match lower-case text. The
+words that act on findings are in `report_modifiers.py`.
 """
 
 from __future__ import annotations
 
 import re
 
-HEART = "heart"
-"""Pseudo-label of a plain mention of the heart: carries size and change, states no finding."""
+from chexone_ray.metrics.report_devices import DEVICES
+from chexone_ray.metrics.report_patterns import Row, alternatives
+from chexone_ray.metrics.report_phrases import HEART, ONE
 
-
-def _words(*alternatives: str) -> re.Pattern[str]:
-    """Any of the alternatives, between word boundaries."""
-    return re.compile(rf"\b(?:{'|'.join(alternatives)})\b")
-
-
-_IS = r"(?:is|are|appears?|remains?)"
-_ANGLE = r"(?:costophrenic|cp) (?:angles?|sulc\w+|recess\w*)"
+_IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
+_ANGLE = r"(?:costophrenic|cp|posterior|lateral|both|the) (?:angles?|sulc\w+|recess\w*|gutters?)"
+_NO_SCAR = (
+    r"(?!(?: \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w+|is"
+    r"|caused by) (?:\w+ ){0,3}?"
+    r"(?:thicken\w*|scar\w*|adhesions?|fibrosis|fat|peel|pleurisy|hyperinflation|emphysema))"
+)
 _CARDIAC = r"(?:silhouettes?|contours?|shadow|size|sizes)"
+_MEDIASTINUM = r"(?:cardio)?mediastin(?:um|al (?:silhouettes?|contours?|shadow|borders?|width))"
+_BONE = r"(?:ribs?|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
 
-# --- mentions: (label, finer name or empty, pattern); an earlier row wins over a later one --------
+# --- mentions: an earlier row wins over a later one -----------------------------------------------
 
-MENTIONS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
-    (
+MENTIONS: tuple[Row, ...] = (
+    Row(
         "enlarged cardiomediastinum",
         "",
-        _words(
-            r"(?:widened|wide|enlarged) (?:cardio)?mediastin\w+",
-            r"mediastinal (?:widening|enlargement)",
-            rf"(?:cardio)?mediastin\w+(?: \w+)? {_IS} (?:\w+ly )?(?:widened|wide|enlarged)",
+        ("mediast",),
+        alternatives(
+            r"(?:widened|wide|enlarged|broad(?:ened)?|prominent) (?:\w+ )?(?:cardio)?mediast\w+",
+            r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement|broadening"
+            r"|expansion)",
+            r"(?:widening|enlargement|broadening) of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:enlargement|widening|enlarged|large|wide) (?:of )?(?:the )?(?:heart|cardiac \w+)"
+            r"(?:,|,? and|,? or|,? nor) (?:the )?(?P<too>mediastinum)",
+            r"(?:widens?|widening|broadens?|broadening) (?:the "
+            r"|an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?:,? which"
+            rf"|,[^,]{{0,30}},?)?(?: +(?!normal)[\w-]+){{0,6}}? +"
+            r"(?P<at>widened|wide|wider|widens|enlarged|enlarging|broad|broadened|broader|large"
+            r"|larger"
+            r"|prominent|expanded|bulky)(?! range)",
         ),
     ),
-    (
+    Row(
         "cardiomegaly",
         "",
-        _words(
-            r"cardiomegaly",
-            r"cardiac enlargement",
+        ("cardiomeg", "enlarge", "heart", "cm", "cardiac"),
+        alternatives(
+            r"cardiomeg\w*",
+            r"(?<!\d)(?<!\d )(?<!few )(?<!some )(?<!several )(?<!in )(?<!per )cm(?=\W*$|[,;]| w)",
+            r"(?:cardiac|heart)(?: and mediastinal)? enlargement",
+            r"(?:big|large|enlarged|dilated) heart",
+            r"(?:cardiac|heart) (?:dilata?tion|hypertrophy)",
+            r"(?:dilata?tion|enlargement|widening) of (?:the )?(?:heart|cardiac (?:silhouette"
+            r"|shadow|contour))",
             r"enlarge(?:d|ment of the) (?:heart|cardiac (?:silhouette|contour|shadow))",
         ),
     ),
-    (
-        "lung lesion",
-        "nodule",
-        _words(r"(?:micro)?nodul\w+(?: (?:opacit\w+|densit\w+|lesions?))?"),
-    ),
-    ("lung lesion", "mass", _words(r"mass(?:es)?(?:[- ]like)?(?: (?:opacit\w+|lesions?))?")),
-    (
-        "lung lesion",
-        "lesion",
-        _words(r"(?:coin|cavitary|pulmonary|lung) lesions?", r"tumou?rs?", r"neoplasms?"),
-    ),
-    (
-        "lung opacity",
-        "",
-        _words(
-            r"opacit(?:y|ies)",
-            r"opacifi\w+",
-            r"infiltrat\w+",
-            r"air-?\s?space disease",
-            r"haze",
-            r"haziness",
-            r"hazy density",
-            r"interstitial (?:markings|changes)",
-        ),
-    ),
-    (
-        "edema",
-        "",
-        _words(
-            r"o?edema",
-            r"heart failure",
-            r"chf",
-            r"(?:pulmonary )?(?:vascular|venous)(?: \w+)? congestion",
-        ),
-    ),
-    ("consolidation", "", _words(r"consolidat\w+")),
-    ("pneumonia", "", _words(r"(?:broncho)?pneumonias?", r"infection", r"infectious process")),
-    ("atelectasis", "", _words(r"atelecta\w+", r"volume loss", r"(?:lobar )?collapse")),
-    ("pneumothorax", "", _words(r"pneumothora\w+", r"ptx")),
-    (
+    Row(
         "pleural effusion",
         "",
-        _words(
-            r"(?:pleural )?effusions?",
-            r"pleural fluid",
-            r"(?:hemo|hydro|haemo)thorax",
-            rf"blunt\w+ (?:of )?(?:the )?(?:\w+ )?{_ANGLE}",
-            rf"{_ANGLE} {_IS} (?:\w+ly )?blunted",
+        ("fluid", "thorax", "effus", "empyema", "blunt", "angle", "sulc", "pleural", "eff"),
+        alternatives(
+            r"(?:pleural |parapneumonic |subpulmonic )?effusions?",
+            r"(?:pleural|fissural|subpulmonic) (?:fluid|collections?)",
+            r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along"
+            r"|around) (?:\w+ ){0,3}?"
+            r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
+            r"(?:pleural )?effs?",
+            r"fluid (?:\w+ ){1,2}?(?:in|into|along|within) (?:\w+ ){0,2}?(?:pleura|pleural"
+            r"|fissures?)",
+            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
+            r"|full of)"
+            r" (?:\w+ ){0,2}?(?P<liquid>fluid|blood|pus)",
+            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<fluid2>fluid)",
+            r"fluid (?:at|over|above) (?:the |both |either |an? )?(?:\w+ )?(?:bas[ei]s?|lung base)",
+            r"pleural (?:exudates?|transudates?|haematoma|hematoma|blood)",
+            r"(?:costophrenic|cp) blunting",
+            r"(?:hemo|haemo|hydro|pyo|chylo)thora\w+",
+            r"(?P<fluid>hemo|haemo|hydro|pyo|chylo)[- ]?pneumothora\w+",
+            r"empyema",
+            r"(?<!air-)(?<!air )(?<!air/)fluid(?! (?:overload|levels?|balance|status|intake"
+            r"|filled))(?!-)",
+            r"ha?ematothora\w+",
+            r"blood in (?:the )?(?:\w+ )?(?:pleura\w*|chest|hemithorax|thorax)",
+            rf"(?:blunt|oblitera|efface)\w* (?:of )?(?:(?:the|both"
+            rf"|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
+            rf"{_ANGLE} (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|obliterated"
+            rf"|effaced){_NO_SCAR}",
+            rf"{_ANGLE} (?:blunting|effacement){_NO_SCAR}",
         ),
     ),
-    (
+    Row(
+        "lung lesion",
+        "nodule",
+        ("nod",),
+        alternatives(r"(?:micro)?nodul\w+|nods?"),
+    ),
+    Row(
+        "lung lesion",
+        "mass",
+        ("mass",),
+        alternatives(r"mass(?:es)?(?:[- ]like)?(?! effect)(?: lesions?)?"),
+    ),
+    Row(
+        "lung lesion",
+        "lesion",
+        (
+            "lesion",
+            "coin",
+            "round",
+            "growth",
+            "deposit",
+            "lump",
+            "umo",
+            "neopl",
+            "metasta",
+            "cancer",
+            "carcino",
+            "granulom",
+            "malig",
+        ),
+        alternatives(
+            r"(?:space[- ]occupying |coin |cavitary |cavitating |pulmonary |lung |round |focal )*"
+            r"lesions?",
+            r"tumou?rs?",
+            r"neoplasms?",
+            r"metasta(?:sis|ses)",
+            r"(?:pulmonary|lung|intrapulmonary) (?:growths?|deposits?|lump)",
+            r"coin shadows?",
+            r"(?:rounded|round) (?:shadow|density|opacity)(?= (?:of|in) the \w+ (?:lobe|lung))",
+            r"metastatic (?:disease|deposits?)",
+            r"(?:lung |bronchial |bronchogenic )?(?:cancers?|carcinomas?)",
+            r"granulomas?",
+            r"granulomata",
+            r"malignanc(?:y|ies)",
+        ),
+    ),
+    Row(
+        "lung opacity",
+        "",
+        (
+            "opac",
+            "opaq",
+            "infilt",
+            "densit",
+            "marking",
+            "space",
+            "haz",
+            "interstit",
+            "reticul",
+            "shadow",
+            "alveolar",
+            "ground",
+            "white",
+        ),
+        alternatives(
+            r"opacit(?:y|ies)",
+            r"opacs?",
+            r"infilts?",
+            r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar"
+            r"|confluent"
+            r"|nodular) densit(?:y|ies)",
+            r"(?:increased|prominent|coarse|accentuated|heavy) (?:lung|pulmonary"
+            r"|bronchovascular) markings",
+            r"opacifi\w+",
+            r"(?:hemithorax|lung|base|zone)s? (?:is|are) (?:\w+ )?(?P<opaque>opaque)",
+            r"opaque (?:lung|hemithorax|area\w*|zone\w*|base\w*)",
+            r"(?:prominent|thickened|coarsened|accentuated|increased) interstiti\w+(?: markings)?",
+            r"(?:patchy|fluffy|ill-defined|alveolar|cloudy|confluent|hazy|reticular"
+            r"|streaky) shadows?",
+            r"alveolar (?:filling|process|disease|pattern)",
+            r"interstitial lung disease",
+            r"infiltrat\w+",
+            r"air-?\s?space (?:disease|shadow\w*|process\w*|chang\w+|filling|densit\w+)",
+            r"haze",
+            r"haziness",
+            r"hazy (?:density|shadow\w*|area\w*|change)",
+            r"(?:reticulo)?(?:interstitial|reticular|reticulonodular|bronchovascular)"
+            r"(?: (?:lung|pulmonary))? (?:markings?|chang\w+|patterns?|disease|thickening"
+            r"|prominence|shadow\w*|abnormalit\w+|process\w*|densit\w+|lines)",
+            r"reticulations?",
+            r"shadowing",
+            r"ground[- ]glass(?: \w*chang\w+| densit\w+| attenuation)?",
+            r"white-?\s?out",
+        ),
+    ),
+    Row(
+        "edema",
+        "",
+        ("dema", "failure", "chf", "lvf", "congest", "overload", "decompens", "engorge"),
+        alternatives(
+            r"(?:oe|e|o)dema(?:tous)?",
+            r"(?:heart|cardiac|ventricular|pump) failure",
+            r"(?<!respiratory )(?<!renal )(?<!kidney )(?<!liver )(?<!hepatic )(?<!organ )"
+            r"(?<!multiorgan )failure(?! (?:to|of)\b)",
+            r"chf",
+            r"lvf",
+            r"(?:pulmonary )?(?:vascular|venous)(?: \w+)? congestion",
+            r"congestion",
+            r"congested",
+            r"congestive (?:chang\w+|failure)",
+            r"(?:fluid|volume) overload",
+            r"(?:cardiac |heart )?decompensat\w+",
+            r"(?:vascular |venous |vessel )?engorge\w+",
+            r"congestive",
+        ),
+    ),
+    Row("consolidation", "", ("cons",), alternatives(r"consolidat\w+", r"consols?", r"cons")),
+    Row(
+        "pneumonia",
+        "",
+        ("pneumoni", "infect", "pna"),
+        alternatives(
+            r"(?:broncho|pleuro)?pneumonias?",
+            r"(?:super)?infections?",
+            r"infectious process",
+            r"pna",
+            r"infecti(?:ous|ve)(?: (?:process\w*|focus|foci|etiology"
+            r"|change))?",
+            r"pneumonic(?: \w*chang\w+)?",
+            r"infected",
+        ),
+    ),
+    Row(
+        "atelectasis",
+        "",
+        ("atel", "volume loss", "loss of", "lost", "collaps", "airless", "unaer", "atx"),
+        alternatives(
+            r"atelecta\w+",
+            r"atel",
+            r"atx",
+            r"volume loss",
+            r"loss of (?:\w+ )?volume",
+            r"unaerated",
+            r"lost (?:\w+ )?volume",
+            r"(?:lobar )?collaps(?:e[ds]?|ing)",
+            r"airless",
+        ),
+    ),
+    Row(
+        "pneumothorax",
+        "",
+        ("pneumothora", "ptx", "pleural air", "pleural gas", "air in", "gas in", "pleural spa"),
+        alternatives(
+            r"(?:hemo|haemo|hydro|pyo|chylo)-?(?P<at>pneumothora\w+)",
+            r"pneumothora\w+",
+            r"ptx",
+            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
+            r"|full of)"
+            r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
+            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<air>air|gas)(?! fluid)",
+            r"(?:air|gas) (?:\w+ )?(?:in|within|around) (?:\w+ ){0,2}?pleura",
+            r"(?:free |intra)?pleural (?:air|gas)(?! fluid)",
+            r"(?:air|gas) (?:\w+ )?(?:in|within) (?:\w+ )?(?:\w+ )?pleural (?:space|cavity)s?",
+        ),
+    ),
+    Row(
         "pleural other",
         "",
-        _words(r"(?:bi)?(?:pleural|apical) (?:thickening|plaques?|scar\w*)", r"fibrothorax"),
-    ),
-    ("fracture", "", _words(r"fractur\w+")),
-    (
-        "support devices",
-        "pacemaker",
-        _words(
-            r"pacemakers?",
-            r"pacers?",
-            r"pacing (?:device|system|leads?|wires?)",
-            r"(?:cardiac )?defibrillators?",
-            r"icd",
-            r"pulse generator",
-            r"cardiac device",
+        ("pleura", "fibrothorax", "plaque", "apical"),
+        alternatives(
+            r"(?:bi)?(?:pleural|apical|pleuroparenchymal|pleural[- ]based) (?:\w+ )?"
+            r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?"
+            r"|caps?)",
+            r"fibrothorax",
+            r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
+            r"|along|between) (?:the )?(?:\w+ )?pleurae?",
+            rf"pleurae? (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
+            r"(?:thickened|calcified|scarred) (?:\w+ )?pleura",
+            r"pleura(?:l"
+            r"|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"
+            r"(?<!interstitial )(?<!tracheal )(?<!fissural )(?P<thick>thickening)",
+            r"(?<!aortic )(?<!atherosclerotic )(?<!coronary )(?<!atheromatous )plaques?(?! (?:of"
+            r"|in) the (?:\w+ )?(?:aort|arch|carot|coron))",
         ),
     ),
-    (
-        "support devices",
-        "tube",
-        _words(
-            r"(?:(?:endotracheal|tracheostomy|nasogastric|orogastric|enteric|feeding|dobhoff"
-            r"|et|ng|og|chest|thoracostomy|gastric|drainage|pleural) )?tubes?",
-            r"ett",
-            r"ngt",
-            r"chest drains?",
-            r"pigtail\w*",
+    Row(
+        "fracture",
+        "",
+        ("fract", "broken", "break", "fx", "crack", "cortical", "bony"),
+        alternatives(
+            r"(?:micro)?fractur\w+",
+            r"fxs?",
+            rf"(?:broken|cracked) (?:\w+ )?{_BONE}",
+            rf"(?:breaks?|crack) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,5}}?{_BONE}",
+            rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<at>broken|cracked)",
+            r"broken bones?",
+            r"(?:cortical|bony) (?:break|discontinuity|step)",
         ),
     ),
-    (
-        "support devices",
-        "line",
-        _words(
-            r"(?:(?:central|venous|jugular|subclavian|arterial|dialysis|picc|iv|ij|midline) )+"
-            r"lines?",
-            r"picc",
-            r"lines and tubes",
-            r"(?:\w+ )?catheters?",
-            r"port-a-cath",
-            r"mediport",
-            r"swan-ganz",
-        ),
-    ),
-    (
-        "support devices",
-        "device",
-        _words(
-            r"support (?:and monitoring )?devices?",
-            r"sternal wires",
-            r"hardware",
-            r"prosthetic valve",
-        ),
-    ),
-    (
+    *DEVICES,
+    Row(
         HEART,
         "",
-        _words(
+        ("heart", "cardi"),
+        alternatives(
             rf"(?:heart|cardiac|cardiomediastinal)(?: {_CARDIAC})?",
             r"cardiothoracic ratio",
             r"cardiopericardial silhouette",
         ),
     ),
-)
-
-NOT_A_MENTION = re.compile(
-    r"\bpericardial effusions?|\bpleural lines?\b|\bsoft[- ]tissue (?:edema|mass\w*)"
-    r"|\b(?:history|hx|h/o) of [\w\s]+?(?=[,.;]|$)"
-    r"|\b(?:evaluate|assess|query|rule out|r/o) (?:for )?[\w\s]+?(?=[,.;]|$)"
-    r"|\b(?:right|left) heart border"
-)
-"""Text in which a word of `MENTIONS` does not speak of the finding."""
-
-_NORMAL_IS = rf"(?:{_IS} |both |otherwise |now |well expanded and |grossly |essentially )*"
-NORMAL: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
-    (
-        ("lung opacity",),
-        _words(rf"lungs? (?:fields? )?{_NORMAL_IS}clear(?! of)", r"clear lungs?"),
-    ),
-    (
-        ("pleural effusion",),
-        _words(
-            rf"{_ANGLE} (?:{_IS} )+(?:\w+ly )?(?:sharp|clear|preserved|free)", rf"sharp {_ANGLE}"
-        ),
-    ),
-    (
-        ("pleural effusion", "pneumothorax"),
-        _words(rf"pleural (?:spaces?|surfaces?) (?:{_IS} )+(?:clear|normal|unremarkable)"),
-    ),
-    (
-        ("enlarged cardiomediastinum",),
-        _words(
-            r"(?:cardio)?mediastin\w+(?: and hilar)?(?: (?:silhouettes?|contours?|structures))? "
-            rf"{_NORMAL_IS}(?:\w+ly )?"
-            r"(?:normal|unremarkable|within normal|not (?:widened|enlarged))",
-            r"(?:normal|unremarkable) (?:cardio)?mediastin\w+",
-        ),
-    ),
-    (
-        ("fracture",),
-        _words(
-            r"(?:bon(?:es|y \w+)|osseous structures|ribs|bony thorax) "
-            rf"{_NORMAL_IS}(?:\w+ly )?(?:intact|normal|unremarkable)",
-            r"no (?:acute )?(?:osseous|bony) (?:\w+ )?(?:abnormalit\w+|lesion\w*)",
+    Row(
+        ONE,
+        "",
+        (" one",),
+        re.compile(
+            r"\b(?:(?:the|an?|another)(?: (?!no\b|this\b|that\b|each\b|any\b"
+            r"|every\b)[\w-]+){0,3}|has"
+            r"|have|had|shows?) (?:ones|one(?! (?:of|side|lung|lobe|film|at|view|and)\b))\b"
         ),
     ),
 )
-"""(labels, pattern): sentences that deny labels without naming them."""
-
-# --- words that act on mentions ------------------------------------------------------------------
-
-UNCERTAIN_AFTER = re.compile(
-    r"\b(?:may|might|could)(?: also)?(?: \w+)? "
-    r"(?:be|represent|reflect|indicate|suggest|relate|have|mean|due)\b"
-    r"|\b(?:may|might|could) (?:be|represent|reflect)\b"
-    r"|\b(?:cannot|can ?not|could not|difficult to|not possible to) (?:be )?"
-    r"(?:entirely |completely |fully )?(?:exclude|rule out)"
-    r"|\b(?:concerning|concern|suspicious|suspicion|worrisome) (?:for|of)\b"
-    r"|\bsuggest(?:s|ing|ive(?: of)?|ed)?\b"
-    r"|\b(?:suspected|suspect|probable|probably|likely|presumed|presumably|differential)\b"
-    r"|\bversus\b|\bvs\.?\s"
-)
-"""Makes what follows uncertain, to the end of the clause."""
-UNCERTAIN_WORD = _words(
-    "possible",
-    "possibly",
-    "questionable",
-    "borderline",
-    "equivocal",
-    "potential",
-    "potentially",
-    "perhaps",
-    "doubtful",
-)
-"""Makes the next finding uncertain, up to a comma or "and"."""
-UNCERTAIN_BEFORE = re.compile(
-    r"\b(?:cannot|can ?not|could not) be (?:\w+ly )?(?:excluded|ruled out)"
-    r"|\b(?:is|are) not (?:\w+ly )?(?:excluded|ruled out)"
-    r"|\b(?:is|are|remains?) (?:possible|suspected|questioned|questionable|uncertain|equivocal"
-    r"|likely|a possibility|borderline)\b"
-    r"|\bversus\b|\bvs\.?\s"
-)
-"""Makes what stands before it uncertain."""
-NEGATED_AFTER = _words(
-    "no",
-    "not",
-    "without",
-    "neither",
-    "nor",
-    "free of",
-    "free from",
-    "clear of",
-    "negative for",
-    "absence of",
-    "absent",
-    "lack of",
-    "devoid of",
-    "rather than",
-    "(?<!partial )(?<!near )(?<!near-)resolution of",
-    "removal of",
-    "excludes?",
-    "rules out",
-)
-"""Denies what follows, to the end of the clause."""
-NEGATED_BEFORE = re.compile(
-    r"\b(?:is|are|was|were) (?:not|no longer|now absent|absent|excluded|ruled out|none)\b"
-    r"(?! changed| improved| excluded)"
-    r"|\bno longer (?:\w+ )?(?:seen|visible|present|evident|identified|there|apparent|shown)\b"
-    r"|\bnone (?:seen|visible|present)?"
-    r"|\b(?:not|never) (?:seen|visible|present|evident|identified|demonstrated|apparent|shown"
-    r"|detected)\b"
-    r"|(?<!partially )(?<!partly )(?<!almost )(?<!nearly )(?<!incompletely )(?<!not )"
-    r"\b(?:resolved|cleared|disappeared)\b"
-    r"|\b(?:has|have) been (?:removed|taken out|withdrawn)\b|\bwas removed\b"
-    r"|:\s*(?:none|no|absent|nil)\b"
-)
-"""Denies what stands before it."""
-SIDE = re.compile(
-    r"\b(?:(?P<both>bilateral\w*|both|bi-?basilar|bi-?basal|bi-?apical|either side)"
-    r"|(?P<left>left|lingula\w*)|(?P<right>right))(?:-sided)?\b"
-    r"(?! (?:atri|ventric|main|heart|brachio|innominate))"
-)
-SEVERITY = re.compile(
-    r"\b(?:(?P<mild>mild|mildly|minimal|minimally|slight|slightly|trace|tiny|small|little|subtle"
-    r"|thin|faint)"
-    r"|(?P<moderate>moderate|moderately|medium|moderate-sized)"
-    r"|(?P<severe>severe|severely|large|big|marked|markedly|massive|extensive|gross|grossly))\b"
-)
-_QUALIFIER = (
-    r"(?:\w+ly|significant|interval|definite|substantial|appreciable|relevant|great|much|obvious"
-    r"|clear|major)"
-)
-CHANGE = re.compile(
-    rf"(?P<same>\b(?:no|not|without|nor|never)(?: {_QUALIFIER})* "
-    r"(?:chang\w+|improv\w+|increas\w+|decreas\w+|worsen\w+|progress\w+|differen\w+)"
-    r"|\bunchanged\b|\bstabl[ey]\b|\bsimilar\b|\bthe same\b|\bas before\b|\bconstant\b"
-    r"|\bpersist\w*|\bunaltered\b|\bequal\b)"
-    r"|(?P<better>\bimprov\w+|\bdecreas\w+|\bsmaller\b|\breduc\w+|\bresol\w+|\bclear(?:ed|ing)\b"
-    r"|\bless\b|\bregress\w+|\bno longer\b|\bshrunk\b|\bshrinking\b|\bdiminish\w*|\blessen\w*"
-    r"|\bdisappeared\b)"
-    r"|(?P<worse>\bworse\w*|\bincreas\w+|\blarger\b|\bbigger\b|(?<!no )\bnew\b|\bnewly\b"
-    r"|\bprogress\w+|\bdeveloped\b|\bgrown\b|\bgrowing\b"
-    r"|\bmore (?:extensive|pronounced|prominent|marked|conspicuous|dense|severe)\b|\bdenser\b"
-    r"|\b(?:has|have) enlarged\b|\bdeteriorat\w+)"
-)
-GENERIC_CHANGE = re.compile(
-    r"^(?:(?:there (?:is|has been) )?no (?:\w+ )*change\b"
-    r"|(?:otherwise |overall )?(?:unchanged|stable)\b)"
-)
-"""A sentence of its own that speaks of everything."""
-PRONOUN = re.compile(r"^(?:it|this|these|they|both|the (?:finding|appearance|abnormality)s?)\b")
-
-# --- how far words act ---------------------------------------------------------------------------
-
-STRONG_BREAK = re.compile(
-    r"\b(?:but|however|although|though|except(?: for)?|apart from|aside from|other than|besides|yet"
-    r"|while|whereas|which|because|otherwise)\b"
-    r"|[;:](?!\s*(?:none|no|absent|nil)\b)"
-    r"|,? and (?=(?:a|an|the|there|it|now|no)\b)"
-    r"|, (?=(?:there|it|no|without|the|a|an|and the)\b)"
-    r"| with (?=(?:a|an|no)\b)| (?=without\b)"
-)
-"""A new clause begins."""
-SOFT_BREAK = re.compile(
-    r"(?:,| and) (?=(?:mild|mildly|small|moderate|large|tiny|trace|minimal|severe|left|right"
-    r"|bilateral|stable|unchanged|persistent|new|interval|status|old)\b)"
-)
-"""A new clause begins, unless a list goes on to "or"."""
-JOIN = re.compile(r",\s*(?:and|or|nor|with)\s|,\s|\s(?:and|or|nor|with|plus|as well as)\s")
-VERB = _words(
-    r"is|are|was|were|has|have|had|shows?|seen|appears?|remains?|obscur\w+|represent\w*|reflect\w*",
-    r"may|could",
-)
-BARE_JOIN = re.compile(
-    r"^[,\s]*(?:(?:and|or|with|plus|associated|adjacent|underlying|overlying|accompanying|small|mild"
-    r"|moderate|compressive|some|an?|the|as well as|also|subtle)[,\s]*)*$"
-)
-"""Between two findings that share one side."""
-LEADING_ADJECTIVES = re.compile(
-    r"(?:\b(?:an?|the|left|right|bilateral|small|mild|moderate|large)\s+)*$"
-)
-
-# --- the heart -----------------------------------------------------------------------------------
-
-HEART_WORD = re.compile(
-    r"\b(?:heart|cardiac (?:size|silhouette|contours?|shadow)|cardiomediastinal silhouette"
-    r"|cardiothoracic ratio|cardiopericardial silhouette|cardiomegaly|cardiac enlargement)\b"
-    r"(?! (?:failure|border))"
-)
-HEART_BORDERLINE = _words(
-    r"borderline",
-    r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal",
-    r"top[- ]normal",
-    r"upper normal",
-    r"at the (?:upper )?limits? of normal",
-    r"high[- ]normal",
-)
-HEART_ENLARGED = _words(
-    r"enlarged|enlargement|cardiomegaly",
-    r"(?:is|appears?|remains?|looks) (?:\w+ly |too )?(?:large|big|wide|widened|dilated)",
-    r"large (?:heart|cardiac)",
-    r"increased (?:in )?(?:size|ratio)",
-    r"above normal|wider than normal",
-)
-HEART_NORMAL = _words(r"normal|unremarkable|no cardiomegaly|no cardiac enlargement|no enlargement")

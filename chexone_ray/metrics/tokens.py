@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from functools import lru_cache
 
 from chexone_ray.answers import normalise
+from chexone_ray.metrics.ngrams import common_length
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -37,7 +37,7 @@ def rouge_l(predicted: str, reference: str) -> float:
     said, meant = words(predicted), words(reference)
     if not said or not meant:
         return 0.0
-    return 2 * _common_subsequence(said, meant) / (len(said) + len(meant))
+    return 2 * common_length(said, meant) / (len(said) + len(meant))
 
 
 @lru_cache(maxsize=4_096)
@@ -46,20 +46,11 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(text.lower()))
 
 
+def holds(text: str, name: str) -> bool:
+    """True where the words of `name` stand in the text, one after the other."""
+    return bool(name) and f" {' '.join(words(name))} " in f" {' '.join(words(text))} "
+
+
 def _shared(predicted: str, reference: str) -> tuple[int, int, int]:
     said, meant = Counter(words(predicted)), Counter(words(reference))
     return (said & meant).total(), said.total(), meant.total()
-
-
-def _common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
-    """Length of the longest common subsequence, one row of the table a step held in the bits of an
-    integer (Hyyro 2004): the reward runs for every completion of a rollout."""
-    places: dict[str, int] = {}
-    for at, word in enumerate(a):
-        places[word] = places.get(word, 0) | (1 << at)
-    full = (1 << len(a)) - 1
-    row = full
-    for word in b:
-        hits = row & places.get(word, 0)
-        row = ((row + hits) | (row - hits)) & full
-    return len(a) - row.bit_count()

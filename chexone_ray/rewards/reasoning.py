@@ -19,7 +19,7 @@ from chexone_ray.metrics.factuality import (
     repetition,
     stated_text,
 )
-from chexone_ray.metrics.tokens import words
+from chexone_ray.metrics.tokens import holds, words
 from chexone_ray.records import Sample
 from chexone_ray.rewards.report import label_f1
 
@@ -53,7 +53,7 @@ def agreement(answer: Answer, sample: Sample) -> float | None:
         return _same_options(answer, sample)
     named = {normalise(box.label) for box in decode(answer.answer)} if which == "boxes" else set()
     named = named or {normalise(negative_label(answer.answer) or answer.answer)}
-    return sum(_holds(answer.reasoning, name) for name in named) / len(named)
+    return sum(holds(answer.reasoning, name) for name in named) / len(named)
 
 
 def factuality(answer: Answer, sample: Sample) -> float | None:
@@ -128,14 +128,9 @@ def _named_options(sentence: str, options: tuple[str, ...]) -> frozenset[str]:
     for option in options:
         key = chosen_options(option, options)
         text = re.sub(r"^\s*\(?\w{1,2}[).:]+\s*", "", option)
-        if _holds(sentence, normalise(text)):
+        if holds(sentence, normalise(text)):
             found |= key
     return frozenset(found)
-
-
-def _holds(text: str, name: str) -> bool:
-    """True where the words of `name` stand in the text, one after the other."""
-    return bool(name) and f" {' '.join(words(name))} " in f" {' '.join(words(text))} "
 
 
 def _labels(text: str, present: bool = False) -> frozenset[str]:

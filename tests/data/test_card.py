@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from chexone_ray.data.card import render
+import pytest
+
+from chexone_ray.data.blocks import Block, Letter
+from chexone_ray.data.card import empty_splits, render
+from chexone_ray.data.drops import read_of
 from chexone_ray.log import RESEARCH_USE_ONLY
 
 BODY: dict[str, Any] = {
@@ -42,3 +46,38 @@ def test_card_of_samples_without_archives() -> None:
     card = render(body)
     assert "Sources" not in card and "6 questions, seed unknown" in card
     assert card.endswith("## Left out\n\nNothing.\n")
+
+
+def test_the_card_tells_the_release_from_what_was_read() -> None:
+    source = {"adapter": "nih_chestxray14", "uri": "unused", "uncertain": "keep"}
+    read = {"nih_chestxray14": {"boxes": 3, "images": 12}}
+    card = render(BODY | {"config": {"sources": [source]}, "read": read})
+    assert "| labels of the whole release |" in card and "984 boxes" in card
+    assert "| data set | images | report files | boxes |" in card
+    assert "| nih_chestxray14 | 12 | 0 | 3 |" in card
+    assert "## Read" not in render(BODY)
+
+
+def test_what_was_read_is_counted_over_blocks() -> None:
+    outside = (Letter("a", "box_outside_image", "s", 2), Letter("a", "image_missing", "x"))
+    blocks = [
+        Block(0, "unused", {}, 1, 1, 1, {"a/images": 5, "a/boxes": 4}, outside),
+        Block(1, "unused", {}, 1, 1, 1, {"a/images": 2, "b/reports": 1}),
+    ]
+    assert read_of(blocks) == {"a": {"boxes": 2, "images": 7}, "b": {"reports": 1}}
+
+
+@pytest.mark.parametrize(
+    ("splits", "told"),
+    [
+        ({"train": 5, "validate": 1, "test": 1}, ""),
+        ({"train": 5, "test": 1}, "no question is to validate on: raise validate_share, or"),
+        ({"train": 5, "validate": 0}, "no question is to validate or to test on: raise "),
+    ],
+)
+def test_empty_splits_are_told(splits: dict[str, int], told: str) -> None:
+    counts = BODY["counts"] | {"split": splits}
+    assert empty_splits(counts).startswith(told) and bool(empty_splits(counts)) == bool(told)
+    card = render(BODY | {"counts": counts, "kind": "manifest"})
+    assert ("No question is to" in card) == bool(told)
+    assert "No question is to" not in render(BODY | {"counts": counts}), "not of other manifests"

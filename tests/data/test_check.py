@@ -44,6 +44,7 @@ def test_names_with_dots_are_no_suffixes(
     write(tmp_path / "1.2.826.2.dcm")
     code, said = check(capsys, own(tmp_path))
     assert code == 1 and "2 of 3 are there: fetch the other 1" in said
+    assert f"(first {tmp_path}/1.2.826.3.jpg), or set max_drop_share=0.34 to prepare" in said
     write(tmp_path / "1.2.826.3.png")
     assert check(capsys, own(tmp_path))[0] == 0
 
@@ -71,6 +72,11 @@ def test_images_outside_of_the_archive_are_looked_for(
     assert listed == [str(tmp_path / "own"), f"file://{films}"], "each folder once"
     (films / "b.png").unlink()
     assert "3 of 4 are there" in check(capsys, own(tmp_path / "own"))[1]
+    write(tmp_path / "own" / "studies.csv", "image,study", "https://films/a.png,s1")
+    write(tmp_path / "own" / "studies.csv", "image,study", *(f"{n}.png,s{n}" for n in "43215"))
+    said = check(capsys, own(tmp_path / "own"))[1]
+    first = ", ".join(f"{tmp_path}/own/{n}.png" for n in "123")
+    assert f"0 of 5 are there: fetch the other 5 (first {first})\n" in said
     write(tmp_path / "own" / "studies.csv", "image,study", "https://films/a.png,s1")
     code, said = check(capsys, own(tmp_path / "own"))
     assert code == 1 and "FAIL  images         https://films: scheme https://" in said

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import ast
+import pickle
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from chexone_ray import runtime
+from chexone_ray.cli import user_error
 from chexone_ray.config import PrepareConfig, SourceConfig
-from chexone_ray.data import sources
+from chexone_ray.data import build, sources
+from chexone_ray.data.ask import ask
 from chexone_ray.data.blocks import Block, Letter
-from chexone_ray.data.build import read_sources
-from chexone_ray.data.drops import BY_DESIGN, check_read, check_rows
+from chexone_ray.data.build import prepare, read_sources
+from chexone_ray.data.drops import BY_DESIGN, TooMuchLost, check_read, check_rows
+from chexone_ray.data.shelf import Patients
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Study
@@ -118,3 +124,72 @@ def test_a_source_without_a_study_is_refused(tmp_path: Path) -> None:
     (tmp_path / "studies.csv").write_text("image,study\na.png,\nb.png,\n")
     with pytest.raises(ChexoneError, match=r"no study: mostly row_without_id \(2 times\)"):
         read_sources(config(str(tmp_path), most=1.0))
+
+
+def test_a_refusal_names_the_first_places_of_its_own_reason() -> None:
+    letters = (
+        Letter("d", "study_without_question", "s0"),
+        Letter("other", "image_missing", "z.png"),
+        *(Letter("d", "image_missing", f"{name}.png") for name in "abcd"),
+    )
+    found = Block(0, "unused", {}, 1, 1, 5, {"d/images": 5}, letters)
+    with pytest.raises(TooMuchLost, match=r"max_drop_share; first a\.png, b\.png, c\.png$") as told:
+        check_read([found], config())
+    assert told.value.letters == letters
+    again = pickle.loads(pickle.dumps(told.value))
+    assert (str(again), again.letters) == (str(told.value), letters)
+    outside = (Letter("d", "box_outside_image", "s1", 2), *letters[:2])
+    boxed = Block(0, "unused", {}, 1, 1, 5, {"d/boxes": 5}, outside)
+    with pytest.raises(TooMuchLost, match=r"scale the boxes; first s1$"):
+        check_read([boxed], config())
+
+
+def test_a_refused_run_leaves_what_was_lost_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "join", lambda config: None)
+    root, out = tmp_path / "own", tmp_path / "out"
+    root.mkdir()
+    rows = ("a.png,s1,", ",s2,", "b.png,s3,[{}]", ",s4,")
+    (root / "studies.csv").write_text("\n".join(("image,study,boxes", *rows)))
+    settings = config(str(root)).model_copy(update={"output_uri": str(out)})
+    table = f"{root}/studies.csv"
+    with pytest.raises(
+        TooMuchLost,
+        match=rf"first {table}:4, {table}:3, {table}:5; {out}/dropped\.parquet names all of them$",
+    ) as refused:
+        prepare(settings)
+    assert user_error(refused.value) is refused.value, "as the command prints it"
+    told = pq.read_table(out / "dropped.parquet").to_pylist()
+    assert [(row["reason"], row["place"], row["count"]) for row in told] == [
+        ("box_row", f"{table}:4", 1),
+        ("row_without_id", f"{table}:3", 1),
+        ("row_without_id", f"{table}:5", 1),
+    ]
+    (root / "studies.csv").write_text("image,study\n,s1\n")
+    with pytest.raises(TooMuchLost, match=r"no study: mostly row_without_id .*names all of them$"):
+        prepare(settings)
+    assert pq.read_table(out / "dropped.parquet").num_rows == 1
+
+
+def test_films_lost_while_reading_are_told_with_those_of_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, out = tmp_path / "own", tmp_path / "out"
+    root.mkdir()
+    rows = ("a.png,s1", "a.png,s1", "b.png,s2")
+    (root / "studies.csv").write_text("\n".join(("image,study", *rows)))
+    settings = config(str(root)).model_copy(update={"output_uri": str(out)})
+
+    def ask_here(patients: Patients, folder: str, config: PrepareConfig) -> list[Block]:
+        chunks = [[patients[number] for number in range(len(patients))]]
+        asked = ask(chunks, 0, "unused", config)[2]
+        check_read([asked], config)
+        return [asked]
+
+    monkeypatch.setattr(build, "ask_all", ask_here)
+    monkeypatch.setattr(runtime, "join", lambda config: None)
+    with pytest.raises(TooMuchLost, match=rf"^own_table: 2 of 2 images .*; first {root}/a\.png"):
+        prepare(settings)
+    told = pq.read_table(out / "dropped.parquet").column("reason").to_pylist()
+    assert sorted(set(told)) == ["duplicate_row", "image_missing", "study_without_image"]

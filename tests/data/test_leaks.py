@@ -55,6 +55,33 @@ def test_every_patient_goes_to_its_most_held_out_split() -> None:
     assert "| cxr_lt | none | test | ms_cxr | 1 |" in card
 
 
+def test_only_the_patients_of_the_wanted_splits_are_read(tmp_path: Path) -> None:
+    rows = ["image,study,patient,split"]
+    rows += [f"{s}.png,{s},p{s[0]},{split}" for s, split in (("1a", "train"), ("1b", "test"))]
+    rows += ["2.png,2,p2,train", "3.png,3,p3,validate", "4.png,4,p4,test", "5.png,5,p5,train"]
+    (tmp_path / "studies.csv").write_text("\n".join(rows) + "\n")
+    source = SourceConfig(adapter="own_table", uri=str(tmp_path))
+    config = PrepareConfig(output_uri="x", sources=(source,), splits=("test",))
+    patients, letters, moves = read_sources(config)
+    found = {item.study.study for studies in patients for item in studies}
+    assert found == {"1a", "1b", "4"}, "a patient who is tested on is read whole"
+    assert [(one.reason, one.place, one.count) for one in letters] == [
+        ("study_of_other_split", "train", 2),
+        ("study_of_other_split", "validate", 1),
+    ]
+    assert sum(moves.values()) == 1
+    assert len(read_sources(config.model_copy(update={"splits": ()}))[0]) == 5
+    hashed = config.model_copy(update={"archive_splits": False, "test_share": 0.0})
+    with pytest.raises(ChexoneError, match="no patient of the archives is in splits test"):
+        read_sources(hashed)
+    whole = config.model_copy(update={"archive_splits": False, "test_share": 1.0})
+    assert len(read_sources(whole)[0]) == 5
+    mixed = config.model_copy(update={"mix": {"view": 0.5}})
+    assert list(problems(mixed)) == [
+        "mix is of training rows and has no effect without split train: drop it"
+    ]
+
+
 def test_reports_of_chexpert_follow_the_patients_of_both_its_releases() -> None:
     """RadGraph names them beside MIMIC's, under names of its own."""
     assert {numbers_of(name) for name in ("chexpert", "chexpert_plus")} == {"chexpert"}

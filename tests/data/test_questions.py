@@ -18,7 +18,9 @@ from chexone_ray.evaluation.kinds import is_correct
 from chexone_ray.records import Box, ImageRef, Phrase, Question, Sample, Study
 
 SOURCE = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
-CONFIG = PrepareConfig(output_uri="unused-output", sources=(SOURCE,), instruct_share=0.0)
+CONFIG = PrepareConfig(
+    output_uri="unused-output", sources=(SOURCE,), instruct_share=0.0, traces="schematic"
+)
 PA = ImageRef("pa.jpg", "PA", "current", 100, 100)
 SIDE = ImageRef("side.jpg", "lateral", "current", 100, 100)
 EFFUSION = Study(

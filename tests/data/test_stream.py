@@ -73,6 +73,20 @@ def test_rows_are_counted_as_they_are_read(
     assert stream.count_samples(uri, "train", kinds, most) == len(found)
 
 
+def test_rows_by_place_are_those_in_order(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "GROUPS_HELD", 2)
+    rows, found = stream.Rows(uri, "train"), stream.read_samples(uri, "train")
+    assert len(rows) == len(found) == 25
+    assert [rows[n] for n in (24, 0, 3, 4, 12, 0, -1)] == [
+        found[n] for n in (24, 0, 3, 4, 12, 0, -1)
+    ]
+    assert rows[2:7] == found[2:7] and list(rows) == found
+    assert rows._read.cache_info().currsize == 2
+    with pytest.raises(IndexError):
+        rows[25]
+    assert list(stream.Rows(uri, "test")) == [sample(99, split="test")]
+
+
 def test_an_empty_split_and_a_missing_manifest_are_told(uri: str, tmp_path: Path) -> None:
     with pytest.raises(ChexoneError, match='no row in split "validate"'):
         stream.read_samples(uri, "validate")

@@ -16,7 +16,9 @@ from chexone_ray.kinds import KINDS
 from chexone_ray.records import Box, ImageRef, Sample, Study
 
 SOURCE = SourceConfig(adapter="mimic_cxr_jpg", uri="unused")
-CONFIG = PrepareConfig(output_uri="unused-output", sources=(SOURCE,), instruct_share=0.0)
+CONFIG = PrepareConfig(
+    output_uri="unused-output", sources=(SOURCE,), instruct_share=0.0, traces="schematic"
+)
 EFFUSION = Box("pleural effusion", (0.6, 0.55, 0.9, 0.75))
 FINDINGS = (
     "The heart is normal in size. There is a small left pleural effusion. No pneumothorax. "

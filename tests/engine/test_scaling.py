@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chexone_ray import loader, variance
-from chexone_ray.config import FilterConfig, PredictConfig, TraceConfig
+from chexone_ray.config import FilterConfig, PredictConfig, ProbeConfig, TraceConfig
 from chexone_ray.engine.scaling import (
     Load,
     PoolPolicy,
@@ -18,8 +18,11 @@ from chexone_ray.engine.scaling import (
     spare,
 )
 from chexone_ray.engine.work import Member
+from chexone_ray.evaluation import reliance
 
 CONFIGS = Path(__file__).parents[2] / "jobs" / "configs"
+
+STAGES = ("predict", "filter", "trace", "probe")
 
 POLICY = PoolPolicy(grow_backlog=1.0, grow_after_s=10, idle_s=60)
 
@@ -97,7 +100,7 @@ def test_outdated_engines_go_first_and_the_minimum_that_works_stays() -> None:
 
 @pytest.mark.parametrize(
     "stage",
-    [f"{stage}{kind}" for stage in ("predict", "filter", "trace") for kind in ("", ".debug")],
+    [f"{stage}{kind}" for stage in STAGES for kind in ("", ".debug")],
 )
 def test_a_stage_has_enough_under_way_to_grow_to_the_maximum(stage: str) -> None:
     given = loader.Arguments(config=(CONFIGS / f"{stage}.toml",))
@@ -108,6 +111,9 @@ def test_a_stage_has_enough_under_way_to_grow_to_the_maximum(stage: str) -> None
             else loader.load(TraceConfig, given)
         )
         engine, part = asking.engine, asking.rows_per_part * asking.sampling.n
+    elif stage.startswith("probe"):
+        probing = loader.load(ProbeConfig, given)
+        engine, part = probing.engine, reliance.wave(probing)
     else:
         filtering = loader.load(FilterConfig, given)
         engine, part = filtering.engine, variance.PROMPTS_PER_PART * filtering.sampling.n

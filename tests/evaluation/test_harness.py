@@ -19,8 +19,9 @@ from chexone_ray.config import EvaluateConfig
 from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.harness import SettingRuns, evaluate, evaluate_settings
-from chexone_ray.evaluation.kinds import METRICS, row_value
+from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import counted, row_statistics
+from chexone_ray.evaluation.metric import row_value
 from chexone_ray.evaluation.predictions import Judged, all_answered
 from chexone_ray.evaluation.rows import rows_schema, rows_table
 from chexone_ray.log import RESEARCH_USE_ONLY
@@ -140,12 +141,15 @@ def test_boxes_are_in_the_rows(tmp_path: Path) -> None:
     first, second = table.to_pylist()
     assert first["predicted_boxes"] == first["boxes"] and second["predicted_boxes"] == []
     assert first["boxes"][0]["xyxy"] == pytest.approx([0.1, 0.1, 0.3, 0.3])
-    assert dict(first["scores"]) == {"mean IoU (matched)": 1.0, "IoU >= 0.5": 1.0}
+    assert dict(first["scores"]) == {
+        **{"mean IoU (matched)": 1.0, "IoU >= 0.5": 1.0, "mean IoU (mask)": 1.0},
+        **{f"box F1 at IoU {at}": 1.0 for at in (0.3, 0.5, 0.75)},
+    }
     assert table.schema.names == rows_schema().names
 
 
 def test_a_report_without_a_label_has_no_f1_of_its_own() -> None:
-    f1, rouge = METRICS["findings"]
+    f1, rouge, *_ = METRICS["findings"]
     sample = replace(SAMPLE, kind="findings", answer="The lungs are clear.")
     assert row_value(f1, f1.row(sample, sample.answer)) is None
     assert row_value(rouge, rouge.row(sample, sample.answer)) == 1.0
@@ -218,6 +222,9 @@ def test_unparsed_and_failed_are_counted_among_the_rows_of_the_metric() -> None:
         "mean IoU (matched)": (3, 1, 1),
         "IoU >= 0.5": (3, 1, 1),
         "specificity": (2, 1, 0),
+        "mean IoU (mask)": (3, 1, 1),
+        **{f"box F1 at IoU {at}": (5, 2, 1) for at in (0.3, 0.5, 0.75)},
+        "mAP at IoU 0.1-0.75 (any label)": (5, 2, 1),
     }
 
 

@@ -11,6 +11,7 @@ from chexone_ray import boxes
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.constant import SIDES_TOLD, baselines_of, pairwise_iou
 from chexone_ray.evaluation.kinds import METRICS, mean_iou
+from chexone_ray.kinds import KINDS
 from chexone_ray.records import Box, ImageRef, Sample
 
 SAMPLE = Sample(
@@ -35,7 +36,7 @@ def grounding(*found: Box) -> Sample:
 
 
 def test_presence_counts_each_class() -> None:
-    (metric,) = METRICS["presence"]
+    metric, *_ = METRICS["presence"]
     assert list(metric.row(SAMPLE, "yes") or ()) == [1, 1, 0, 0]
     assert list(metric.row(SAMPLE, "no") or ()) == [0, 1, 0, 0]
     assert list(metric.row(replace(SAMPLE, answer="no"), "Yes.") or ()) == [0, 0, 0, 1]
@@ -64,7 +65,7 @@ def test_iou_is_matched_and_needs_the_label() -> None:
 
 
 def test_negatives_count_for_specificity_only() -> None:
-    iou, _, specificity = METRICS["grounding"]
+    iou, _, specificity, *_ = METRICS["grounding"]
     assert iou.row(grounding(), "No nodule detected.") is None
     assert list(specificity.row(grounding(), "No nodule detected.") or ()) == [1.0, 1.0]
     assert list(specificity.row(grounding(), boxes.encode([LEFT])) or ()) == [0.0, 1.0]
@@ -72,7 +73,7 @@ def test_negatives_count_for_specificity_only() -> None:
 
 
 def test_findings_count_labels() -> None:
-    metric, _ = METRICS["findings"]
+    metric, *_ = METRICS["findings"]
     truth = "There is a left pleural effusion. The heart is enlarged. No pneumothorax."
     sample = replace(SAMPLE, kind="findings", answer=truth)
     assert list(metric.row(sample, truth) or ()) == [2, 0, 0]
@@ -106,7 +107,7 @@ def test_baselines() -> None:
         replace(SAMPLE, kind="findings", answer="There is cardiomegaly."),
     ]
     everything = baselines_of("findings", reports)["all positive"](reports[0])
-    metric, _ = METRICS["findings"]
+    metric, *_ = METRICS["findings"]
     assert list(metric.row(reports[0], everything) or ()) == [1, 1, 0]
     assert baselines_of("view", []) == {}
 
@@ -165,3 +166,74 @@ def test_random_is_uniform_and_seeded() -> None:
     guess = baselines_of("presence", uneven)["random"]
     no = [guess(replace(SAMPLE, id=str(i))) for i in range(1000)].count("no")
     assert no == pytest.approx(500, abs=80)
+
+
+def of(kind: str, rows: list[tuple[Sample, str | None]]) -> dict[str, float]:
+    """Metric -> its value over all rows that it applies to."""
+    found = {}
+    for metric in METRICS[kind]:
+        counted = [metric.row(sample, answer) for sample, answer in rows]
+        sums = np.sum([row for row in counted if row is not None], axis=0, dtype=float)
+        found[metric.name] = float(metric.value(sums))
+    return found
+
+
+def test_all_metrics_of_boxes_by_hand() -> None:
+    """One box found, one half found, one missed, a negative left alone: IoU 1, 0.5 and 0."""
+    half = Box("nodule", (0.0, 0.0, 0.5, 0.25))
+    rows = [
+        (grounding(LEFT), boxes.encode([LEFT])),
+        (grounding(LEFT), boxes.encode([half])),
+        (grounding(LEFT), None),
+        (grounding(), "No nodule detected."),
+    ]
+    found = of("grounding", rows)
+    assert found["mean IoU (matched)"] == found["mean IoU (mask)"] == pytest.approx(0.5)
+    assert found["IoU >= 0.5"] == pytest.approx(2 / 3)
+    assert found["specificity"] == 1.0
+    # Two of two boxes hit up to IoU 0.5, one of two above, three to be found.
+    assert found["box F1 at IoU 0.3"] == found["box F1 at IoU 0.5"] == pytest.approx(4 / 5)
+    assert found["box F1 at IoU 0.75"] == pytest.approx(2 / 5)
+    # Both of the first rank: precision 1 up to recall 2/3 for five thresholds, 1/2 at recall 1/3
+    # for the other three.
+    assert found["mAP at IoU 0.1-0.75 (any label)"] == pytest.approx((5 * 2 / 3 + 3 / 6) / 8)
+
+
+def test_all_metrics_of_a_report_by_hand() -> None:
+    truth = "There is a left pleural effusion. No pneumothorax."
+    sample = replace(SAMPLE, kind="findings", answer=truth)
+    perfect = of("findings", [(sample, truth)])
+    assert {name: value for name, value in perfect.items() if value != pytest.approx(1.0)} == {
+        "F1-14 (macro)": pytest.approx(1 / 14),  # labels that nobody states count 0
+        "F1-5 (macro)": pytest.approx(1 / 5),
+    }
+    empty = of("findings", [(sample, None)])
+    assert set(empty.values()) == {0.0}
+    both = of("findings", [(sample, truth), (sample, "There is a pneumothorax.")])
+    # Labels: effusion found once of twice, pneumothorax made up once.
+    assert both["F1-14 (micro)"] == pytest.approx(2 / (2 + 1 + 1))
+    assert both["F1-14 (samples)"] == both["F1-5 (micro)"] - 1 / 6 == pytest.approx(0.5)
+    assert both["BLEU-1 (corpus, ptb)"] < 1 < 1 + both["BLEU-2 (mean of pairs, rexrank)"]
+
+
+def test_closed_questions_have_their_accuracy_and_f1_too() -> None:
+    rows = [(SAMPLE, "yes"), (SAMPLE, "yes"), (SAMPLE, None), (replace(SAMPLE, answer="no"), "no")]
+    assert of("presence", rows) == {
+        "balanced accuracy": pytest.approx((2 / 3 + 1) / 2),
+        "accuracy": 0.75,
+        "macro F1": pytest.approx((4 / 5 + 1) / 2),
+    }
+
+
+def test_every_metric_applies_by_the_row_alone() -> None:
+    """Else two systems could not be compared row by row."""
+    for kind, metrics in METRICS.items():
+        answer = KINDS[kind].classes[0] if KINDS[kind].classes else SAMPLE.answer
+        samples = [replace(SAMPLE, kind=kind, answer=answer)]
+        if KINDS[kind].form == "boxes":
+            samples = [replace(grounding(*found), kind=kind) for found in ((), (LEFT,))]
+        for metric in metrics:
+            for sample in samples:
+                said = (None, "", sample.answer, "no", boxes.encode([RIGHT]))
+                assert len({metric.row(sample, answer) is None for answer in said}) == 1, metric
+            assert metric.signature.count("|v:") == 1

@@ -98,7 +98,7 @@ def test_rows_without_a_reward_are_refused_before_anything_starts(tmp_path: Path
     )
     manifest.write_samples(str(tmp_path), [row], {"seed": 1})
     config = GrpoConfig(output_uri="o", model_uri="m", manifest_uri=str(tmp_path))
-    assert driver._samples(config) == [row]
+    assert list(driver._samples(config)) == [row]
     published = config.model_copy(update={"rewards": RewardConfig(rules="original", report=0)})
     with pytest.raises(ChexoneError, match=r"1 rows of the tasks \{'View Matching': 1\}"):
         driver._samples(published)

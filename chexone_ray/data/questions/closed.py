@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from chexone_ray.data import wording
 from chexone_ray.data.questions.scene import Draft, Drafts, Scene
 from chexone_ray.metrics.labeller import LABELS, heart_size, phrases
 from chexone_ray.records import ImageRef, Study
@@ -31,6 +30,8 @@ NUM_CHOICES = 3
 """Multiple-choice questions a study, each with options of its own: to look the answer's letter up
 among them is what a small model learns last, from many lists."""
 MAX_OPTIONS, MAX_RIGHT = 6, 3
+VIEWS = ("PA", "AP", "lateral")
+"""Views that are asked for."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -44,9 +45,9 @@ def presence(scene: Scene) -> Drafts:
     for name, is_present in chosen:
         fact = scene.film.known[name]
         trace = (
-            wording.sign(name, fact.side, fact.zone, rng)
+            scene.signs.sign(name, fact.side, fact.zone, rng)
             if is_present
-            else wording.no_sign(name, rng)
+            else scene.signs.no_sign(name, rng)
         )
         answer = "yes" if is_present else "no"
         yield Draft(name, scene.ask("presence", name=name), answer, trace, (scene.film.image,))
@@ -60,7 +61,7 @@ def size_of_heart(scene: Scene) -> Drafts:
     labelled = scene.study.labels.get("cardiomegaly")
     if size is None or ((labelled == 1) != (size == "enlarged") and labelled is not None):
         return
-    trace = scene.rng.choice(wording.HEART_SIGNS[size])
+    trace = scene.signs.heart(size, scene.rng)
     yield Draft("heart", scene.ask("heart_size"), size, trace, (scene.film.image,))
 
 
@@ -72,7 +73,7 @@ def side(scene: Scene) -> Drafts:
         if name not in SIDED or not fact.side:
             continue
         question = scene.ask("side", name=name)
-        trace = wording.sign(name, fact.side, fact.zone, scene.rng)
+        trace = scene.signs.sign(name, fact.side, fact.zone, scene.rng)
         yield Draft(name, question, fact.side, trace, (scene.film.image,))
 
 
@@ -88,8 +89,8 @@ def choice(scene: Scene) -> Drafts:
         names = [right, *scene.rng.sample(absent, NUM_OPTIONS - 1)]
         scene.rng.shuffle(names)
         fact = scene.film.known[right]
-        seen = wording.sign(right, fact.side, fact.zone, scene.rng)
-        trace = f"{seen} This is {wording.with_article(right)}."
+        seen = scene.signs.sign(right, fact.side, fact.zone, scene.rng)
+        trace = f"{seen}{scene.signs.so_it_is(right)}"
         draft = lettered(f"{right}-{number + 1}", scene.ask("choice"), names, {right})
         yield replace(draft, reasoning=trace, images=(scene.film.image,))
 
@@ -106,7 +107,7 @@ def multi_choice(scene: Scene) -> Drafts:
     names = [*right, *others]
     scene.rng.shuffle(names)
     seen = [(name, scene.film.known[name]) for name in names if name in right]
-    signs = [wording.sign(name, fact.side, fact.zone, scene.rng) for name, fact in seen]
+    signs = [scene.signs.sign(name, fact.side, fact.zone, scene.rng) for name, fact in seen]
     draft = lettered("options", scene.ask("multi_choice"), names, set(right))
     yield replace(draft, reasoning=" ".join(signs), images=(scene.film.image,))
 
@@ -114,16 +115,15 @@ def multi_choice(scene: Scene) -> Drafts:
 def view(scene: Scene) -> Drafts:
     """PA, AP or lateral, of every image."""
     for index, image in enumerate(scene.study.images):
-        if image.view in wording.VIEW_SIGNS and image.role == "current":
-            trace = scene.rng.choice(wording.VIEW_SIGNS[image.view])
+        if image.view in VIEWS and image.role == "current":
+            trace = scene.signs.view(image.view, scene.rng)
             yield Draft(str(index), scene.ask("view"), image.view, trace, (image,))
 
 
 def progression(scene: Scene) -> Drafts:
     """Two films, the prior first; the answer is what the later report or the data set says."""
     for name, label, change, images in _changes(scene):
-        signs = wording.DEVICE_CHANGE_SIGNS if label in DEVICES else wording.CHANGE_SIGNS
-        trace = scene.rng.choice(signs[change]).format(name=name)
+        trace = scene.signs.change(name, change, label in DEVICES, scene.rng)
         yield Draft(name, scene.ask("progression", name=name), change, trace, images)
 
 

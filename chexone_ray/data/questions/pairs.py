@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chexone_ray.data.facts import without_prior
+from chexone_ray.data.facts import contradicts, without_prior
 from chexone_ray.data.questions.closed import lettered
-from chexone_ray.data.questions.scene import Draft, Drafts, Film, Scene, current, film_of, tellable
+from chexone_ray.data.questions.scene import Draft, Drafts, Film, Scene, current, tellable
 from chexone_ray.metrics.labeller import sentences
+from chexone_ray.metrics.tokens import words
 from chexone_ray.records import Study
 
 MAX_TEXTS = 4
@@ -19,9 +20,9 @@ def image_text_matching(scene: Scene) -> Drafts:
     A text that does not contradicts what is known of the film in at least one finding: two normal
     reports describe one another's films.
     """
-    if scene.film is None or not (own := _text(scene.study)):
+    if scene.film is None or not (own := _true_text(scene.study, scene.film)):
         return
-    strangers = _contradicting(scene, scene.film)
+    strangers = _contradicting(scene, scene.film, own)
     if not strangers:
         return
     answer = scene.rng.choice(("yes", "no"))
@@ -32,9 +33,9 @@ def image_text_matching(scene: Scene) -> Drafts:
 
 def image_text_selection(scene: Scene) -> Drafts:
     """Which of up to four texts describes the film; the others contradict what is known of it."""
-    if scene.film is None or not (own := _text(scene.study)):
+    if scene.film is None or not (own := _true_text(scene.study, scene.film)):
         return
-    texts = [own, *_contradicting(scene, scene.film)[: MAX_TEXTS - 1]]
+    texts = [own, *_contradicting(scene, scene.film, own)[: MAX_TEXTS - 1]]
     if len(texts) > 1:
         scene.rng.shuffle(texts)
         draft = lettered("texts", scene.ask("image_text_selection"), texts, {own})
@@ -66,15 +67,24 @@ def _text(study: Study) -> str:
     return ""
 
 
-def _contradicting(scene: Scene, film: Film) -> list[str]:
-    """Different texts of other studies that state a finding which is denied here, or deny one."""
-    found: list[str] = []
+def _true_text(study: Study, film: Film) -> str:
+    """The study's text; nothing where its labels or boxes say otherwise."""
+    text = _text(study)
+    return "" if contradicts(text, study.uncertain, film.evidence) else text
+
+
+def _contradicting(scene: Scene, film: Film, own: str) -> list[str]:
+    """Texts of other studies, all worded differently, each of which itself states a finding that is
+    denied here, or denies one: that its study would is not enough."""
+    states = {name: {fact.state} for name, fact in film.known.items()}
+    found: dict[str, str] = {_wording(own): ""}
     for other in scene.others:
-        stranger, text = film_of(other), _text(other)
-        if stranger is None or not text or text in found:
-            continue
-        shared = film.known.keys() & stranger.known.keys()
-        states = ({film.known[name].state, stranger.known[name].state} for name in shared)
-        if {0, 1} in states:
-            found.append(text)
-    return found
+        text = _text(other)
+        if text and contradicts(text, other.uncertain, states):
+            found.setdefault(_wording(text), text)
+    return [text for text in found.values() if text]
+
+
+def _wording(text: str) -> str:
+    """The words of a text, by which two are the same."""
+    return " ".join(words(text))

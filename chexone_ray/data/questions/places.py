@@ -37,10 +37,10 @@ def grounding(scene: Scene) -> Drafts:
         return
     for name in film.present():
         found = sorted(film.known[name].boxes, key=lambda box: box.xyxy)
-        if not found:
-            continue
+        if not found or film.known[name].lost_box:
+            continue  # a part of the boxes would be a wrong answer
         boxes = tuple(replace(box, label=name, image=0) for box in found)
-        trace = wording.box_trace(name, [(side_of(box), zone_of(box)) for box in boxes])
+        trace = scene.signs.box_trace(name, [(side_of(box), zone_of(box)) for box in boxes])
         question = scene.ask("grounding", name=name)
         task = TASKS.get((scene.study.dataset, name), "")
         answer = codec.encode(boxes)
@@ -51,7 +51,7 @@ def grounding(scene: Scene) -> Drafts:
     if absent and rng.random() < NEGATIVE_BOX_SHARE:
         name = rng.choice(absent)
         question = scene.ask("grounding", name=name)
-        trace = wording.no_sign(name, rng)
+        trace = scene.signs.no_sign(name, rng)
         task = TASKS.get((scene.study.dataset, name), "")
         yield Draft(name, question, codec.negative(name), trace, (film.image,), task=task)
 
@@ -77,10 +77,10 @@ def detection(scene: Scene) -> Drafts:
     places = [
         f"{wording.with_article(box.label)} in the {_place(box)}"
         if box.label != "cardiomegaly"
-        else "a wide heart"
+        else scene.signs.LARGE_HEART
         for box in boxes
     ]
-    trace = f"There is {_joined(places)}." if places else wording.NORMAL_SIGN
+    trace = f"There is {_joined(places)}." if places else scene.signs.NORMAL_SIGN
     answer = codec.encode(boxes) if boxes else codec.negative(ANYTHING)
     yield Draft("all", scene.ask("detection"), answer, trace, (scene.film.image,), (), boxes)
 
@@ -93,7 +93,7 @@ def grounded_diagnosis(scene: Scene) -> Drafts:
             continue
         assert scene.film
         question = scene.ask("grounded_diagnosis", box=_region(box))
-        trace = wording.sign(box.label, side_of(box), zone_of(box), scene.rng)
+        trace = scene.signs.sign(box.label, side_of(box), zone_of(box), scene.rng)
         yield Draft(str(number), question, box.label, trace, (scene.film.image,))
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from chexone_ray.data import wording
-from chexone_ray.data.facts import speaks_of_prior, without_prior
+from chexone_ray.data.facts import speaks_of_prior, stated, without_prior
 from chexone_ray.data.questions.closed import same_view
 from chexone_ray.data.questions.scene import Draft, Drafts, Film, Scene, indication_of, tellable
 from chexone_ray.metrics.labeller import heart_size, sentences
@@ -24,6 +23,8 @@ REGIONS: dict[str, re.Pattern[str]] = {
     }.items()
 }
 """Region -> words that place a sentence in it."""
+MAX_DENIED = 4
+"""Absent findings that a trace of a normal report names."""
 
 
 def findings(scene: Scene) -> Drafts:
@@ -53,7 +54,7 @@ def report(scene: Scene) -> Drafts:
     found, read = _of_one_film(scene.study.findings), _of_one_film(scene.study.impression)
     if found and read:
         answer = f"Findings: {found} Impression: {read}"
-        trace = _trace(scene, scene.film)
+        trace = _trace(scene, scene.film, answer)
         question = scene.ask("report")
         yield Draft("report", question, answer, trace, scene.views(), reference=answer)
 
@@ -115,7 +116,7 @@ def _section(scene: Scene, kind: str, section: str, indication: str) -> Drafts:
     answer = _of_one_film(getattr(scene.study, section))
     if not answer:
         return
-    trace = _trace(scene, scene.film)
+    trace = _trace(scene, scene.film, answer)
     question = scene.ask(kind)
     if indication:
         question = f"{INDICATION.format(indication=indication)} {question}"
@@ -144,13 +145,18 @@ def _of_one_film(text: str) -> str:
     return tellable(without_prior(text, sentences(text)) or "") if text else ""
 
 
-def _trace(scene: Scene, film: Film) -> str:
-    """The signs of what is there, the heart first."""
-    size = heart_size(scene.study.findings)
+def _trace(scene: Scene, film: Film, answer: str) -> str:
+    """The signs of what the answer states, the heart first; of nothing else that is known."""
+    size = heart_size(answer)
+    told = {name: fact.state for name, fact in stated(answer, scene.study.uncertain).items()}
     signs = [
-        wording.sign(name, film.known[name].side, film.known[name].zone, scene.rng)
+        scene.signs.sign(name, film.known[name].side, film.known[name].zone, scene.rng)
         for name in film.present()
-        if name != "cardiomegaly" or not size
+        if told.get(name) == 1 and (name != "cardiomegaly" or not size)
     ]
-    heart = [scene.rng.choice(wording.HEART_SIGNS[size])] if size else []
-    return " ".join((*heart, *(signs or [wording.NORMAL_SIGN])))
+    if not signs:
+        denied = [name for name in film.absent() if told.get(name) == 0]
+        denied = [name for name in denied if name != "cardiomegaly" or not size]
+        signs = [scene.signs.nothing(denied[:MAX_DENIED], scene.rng)]
+    heart = [scene.signs.heart(size, scene.rng)] if size else []
+    return " ".join(filter(None, (*heart, *signs)))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from chexone_ray.data.facts import FRONTAL, Fact, facts
+from chexone_ray.data.facts import FRONTAL, Fact, evidence, facts, is_frontal
 from chexone_ray.data.questions import wordings
+from chexone_ray.data.signs import SIGNS, Signs
 from chexone_ray.records import Box, ImageRef, Study
 
 _VIEW_ORDER = (*FRONTAL, "lateral", "")
@@ -24,6 +25,8 @@ class Film:
     image: ImageRef
     index: int
     known: dict[str, Fact]
+    evidence: Mapping[str, Collection[int]]
+    """Name -> all states that labels, boxes and the report give it."""
 
     def present(self) -> list[str]:
         return [name for name, fact in self.known.items() if fact.state == 1]
@@ -45,6 +48,8 @@ class Scene:
     rng: random.Random
     num_wordings: int | None = None
     max_views: int = 1
+    signs: Signs = SIGNS["stated"]
+    """How a trace is worded."""
 
     def ask(self, kind: str, **fields: str) -> str:
         """One of the wordings of a kind."""
@@ -87,8 +92,17 @@ def film_of(study: Study) -> Film | None:
     for view in FRONTAL:
         for index, image in enumerate(study.images):
             if image.view == view and image.role == "current":
-                return Film(image, index, facts(study, index))
+                return Film(image, index, facts(study, index), evidence(study, index))
     return None
+
+
+def lacks_view(study: Study) -> bool:
+    """True where something is known of a study and not asked of its films, as none is known to be
+    frontal and one is of an unknown view."""
+    views = {image.view for image in current(study)}
+    labelled = any(state is not None for state in study.labels.values())
+    known = labelled or bool(study.boxes or study.findings or study.impression)
+    return known and "" in views and not any(map(is_frontal, views))
 
 
 def current(study: Study) -> tuple[ImageRef, ...]:

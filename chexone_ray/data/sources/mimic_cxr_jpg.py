@@ -153,8 +153,10 @@ def _study(
     known: dict[str, int | None] = dict(labels.get(study, {}))
     found: list[Box] = []
     complete = False
+    lost: tuple[tuple[str, int], ...] = ()
     if boxes is not None:
         ids = [row["dicom_id"] for row in rows]
+        lost = tuple(one for i, name in enumerate(ids) for one in boxes.lost_boxes(name, i))
         read = [i for i, dicom_id in enumerate(ids) if dicom_id in boxes.boxes]
         found = [
             Box(box.label, box.xyxy, i)  # the file knows images by name, a study by number
@@ -176,6 +178,7 @@ def _study(
             archive_split=split_of.get(study, ""),
             labels=known,
             boxes_complete=complete,
+            lost_boxes=lost,
         ),
         pixel_boxes=tuple(found),
         report_uri=storage.join(reports, f"{folder}.txt"),

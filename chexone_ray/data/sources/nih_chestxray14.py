@@ -64,7 +64,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """
     root = source.uri
     losses = Losses()
-    boxes = _boxes(root, losses)
+    boxes, lost = _boxes(root, losses)
     split_of, lines = _splits(root, losses) if archive_splits else ({}, {})
     places = tables.files_by_name(root, ".png")
     found: dict[str, PendingStudy] = {}
@@ -84,6 +84,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 date=row["Follow-up #"].zfill(4),
                 archive_split=split_of.get(name, ""),
                 labels=_labels(row, losses),
+                lost_boxes=tuple((label, 0) for label in sorted(lost.get(name, ()))),
             )
             found[name] = PendingStudy(study, tuple(box for box, _ in boxes.get(name, ())))
     for name in sorted(boxes.keys() - found.keys()):
@@ -104,8 +105,11 @@ def _labels(row: Row[str], losses: Losses) -> dict[str, int | None]:
     return states | {"no finding": int(not present)}
 
 
-def _boxes(root: str, losses: Losses) -> dict[str, list[tuple[Box, str]]]:
-    """Image -> its boxes and their places."""
+def _boxes(
+    root: str, losses: Losses
+) -> tuple[dict[str, list[tuple[Box, str]]], dict[str, set[str]]]:
+    """Image -> its boxes and their places; image -> the findings that have lost a box."""
+    lost: dict[str, set[str]] = defaultdict(set)
     boxes: dict[str, list[tuple[Box, str]]] = defaultdict(list)
     for row in tables.rows_if_there(root, BOXES):
         label = _BOX_NAMES.get(row["Finding Label"])
@@ -113,11 +117,12 @@ def _boxes(root: str, losses: Losses) -> dict[str, list[tuple[Box, str]]]:
         known = boxes[row["Image Index"]] if box else []
         if not box:
             losses.lose("box_row", row.place)
+            lost[row["Image Index"]] |= {label} if label else set()
         elif any(box == other for other, _ in known):
             losses.lose("duplicate_row", row.place)
         else:
             known.append((box, row.place))
-    return boxes
+    return boxes, lost
 
 
 def _splits(root: str, losses: Losses) -> tuple[dict[str, str], Places]:

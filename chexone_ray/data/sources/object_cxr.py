@@ -70,6 +70,7 @@ def _study(
         archive_split=part if archive_splits else "",
         labels={LABEL: int(bool(shapes))},
         boxed=(LABEL,),
+        lost_boxes=((LABEL, 0),) if len(boxes) < len(shapes) else (),
     )
     return PendingStudy(study, tuple(boxes), default_view="frontal")
 

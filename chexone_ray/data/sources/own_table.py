@@ -2,23 +2,33 @@
 
 `studies.csv` or `studies.jsonl` at the root. Needed: `image` (a path under the root, or a URI) and
 `study`. Known besides: `patient` (the study by default), `date` (text that sorts), `view` (PA, AP,
-frontal, lateral), `split`, and of the study's first row `report`, or `findings`, `impression`,
-`indication`, `comparison`. A label is a column `label:<finding>` with 1, 0, -1 or nothing; boxes
-are a column `boxes` with a JSON list of {"label", "xyxy"} in pixels of the image. In JSON lines
-`labels` is a table, whose values may be true and false too, and `boxes` a list.
+frontal, lateral; `SourceConfig.default_view` where table and header tell none), `split`, and of the
+study's first row `report`, or `findings`, `impression`, `indication`, `comparison`. A label is a
+column `label:<finding>` with 1, 0, -1 or nothing; boxes are a column `boxes` with a JSON list of
+{"label", "xyxy"} in pixels of the image. In JSON lines `labels` is a table, whose values may be
+true and false too, and `boxes` a list.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chexone_ray import storage
+from chexone_ray.check_line import CheckLine
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources import json_files, tables
-from chexone_ray.data.sources.cells import box_of_size, label_state
+from chexone_ray.data.sources.cells import Corners, corners, label_state
 from chexone_ray.data.sources.losses import Losses, Row
+from chexone_ray.data.sources.own_columns import (
+    LABEL_PREFIX,
+    NEEDED,
+    column_lines,
+    finding_line,
+    view_line,
+)
 from chexone_ray.data.sources.pending import PendingStudy, in_order
 from chexone_ray.data.sources.report_sections import broken_at_headers
 from chexone_ray.data.sources.spec import Spec, Table
@@ -28,20 +38,26 @@ from chexone_ray.records import Box, ImageRef, Study
 
 DATASET = "own_table"
 FILES = ("studies.csv", "studies.jsonl")
-TABLE = Table(FILES, ("image", "study"))
-LABEL_PREFIX = "label:"
-_REMEDY = "docs/data.md says which columns a table of your own has"
+_REMEDY = (
+    f"a table of your own needs the columns {' and '.join(NEEDED)}, so rename yours "
+    "(docs/data.md lists the others)"
+)
+_MISSING = "docs/data.md says what a table of your own looks like"
+TABLE = Table(FILES, NEEDED, remedy=_REMEDY)
+_TOLD = 5
 _VIEWS = {"pa": "PA", "ap": "AP", "frontal": "frontal", "lateral": "lateral"}
 
 
 def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStudy], Losses]:
     """All studies, by patient and date, and what was left out by reason.
 
-    Raises ChexoneError where there is no table, a column is missing or a split has no known name.
+    Raises ChexoneError where there is no table, a column is missing, or a split or a view has no
+    known name.
     """
-    uri = tables.require(source.uri, FILES, _REMEDY)
+    uri = tables.require(source.uri, FILES, _MISSING)
     losses = Losses()
     rows: dict[str, dict[str, Row[Any]]] = {}
+    odd_views: dict[str, list[str]] = defaultdict(list)
     for row in _rows(uri, losses):
         image, study = (str(row.get(name) or "") for name in TABLE.columns)
         if not image or not study:
@@ -49,16 +65,45 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             continue
         if archive_splits and row.get("split") and not is_split_name(str(row["split"])):
             raise ChexoneError(f'{uri} has split "{row["split"]}": use train, validate or test')
+        if row.get("view") and str(row["view"]).strip().lower() not in _VIEWS:
+            odd_views[str(row["view"])].append(row.place)
         films = rows.setdefault(study, {})
         if image in films:
             losses.lose("duplicate_row", row.place)
         films.setdefault(image, row)
-    found = [_study(source.uri, name, rows[name], archive_splits, losses) for name in rows]
+    if odd_views:
+        raise ChexoneError(_odd_views_told(uri, odd_views))
+    found = [_study(source, name, rows[name], archive_splits, losses) for name in rows]
     return in_order(found), losses
 
 
+def _odd_views_told(uri: str, places: Mapping[str, Sequence[str]]) -> str:
+    told = [f'"{view}" ({len(found)} rows, first {found[0]})' for view, found in places.items()]
+    more = f" and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+    return (
+        f"{uri} has views {', '.join(told[:_TOLD])}{more}: use PA, AP, frontal or lateral, nothing "
+        "where it is not known, and leave out rows of other projections"
+    )
+
+
+def look(source: SourceConfig, found: Sequence[PendingStudy]) -> Iterator[CheckLine]:
+    """What `prepare --check` tells of the table besides what `studies` refuses."""
+    uri = tables.require(source.uri, FILES, _MISSING)
+    is_csv = _is_csv(uri)
+    if is_csv:
+        columns = list(tables.header(uri))
+    else:
+        columns = [name for row in json_files.read_lines(uri, Losses()) for name in row]
+    yield from column_lines(columns, is_csv)
+    yield from filter(None, (finding_line(found), view_line(source, found)))
+
+
+def _is_csv(uri: str) -> bool:
+    return uri.removesuffix(".gz").endswith(".csv")
+
+
 def _rows(uri: str, losses: Losses) -> Iterator[Row[Any]]:
-    if uri.removesuffix(".gz").endswith(".csv"):
+    if _is_csv(uri):
         for cells in tables.read(uri, TABLE.columns, _REMEDY):
             labels = {
                 name.removeprefix(LABEL_PREFIX): cell
@@ -80,7 +125,7 @@ def _box_cell(row: Row[str], losses: Losses) -> Any:
 
 
 def _study(
-    root: str,
+    source: SourceConfig,
     name: str,
     films: Mapping[str, Row[Any]],
     archive_splits: bool,
@@ -91,29 +136,31 @@ def _study(
     for row in films.values():
         for label, state in _labels(row, losses):
             labels[label] = state if labels.get(label) is None else labels[label]
-    boxes = [box for i, row in enumerate(films.values()) for box in _boxes(row, i, losses)]
+    boxes, lost_boxes = _all_boxes(films.values(), losses)
     return PendingStudy(
         Study(
-            dataset=DATASET,
+            dataset=source.dataset,
             patient=str(first.get("patient") or name),
             study=name,
             images=tuple(
                 ImageRef(
-                    image if "://" in image else storage.join(root, image),
-                    _VIEWS.get(str(row.get("view") or "").lower(), ""),
+                    image if "://" in image else storage.join(source.uri, image),
+                    _VIEWS.get(str(row.get("view") or "").strip().lower(), ""),
                 )
                 for image, row in films.items()
             ),
             date=str(first.get("date") or ""),
             archive_split=str(first.get("split") or "") if archive_splits else "",
             labels=labels,
+            lost_boxes=lost_boxes,
             findings=_section(first, "findings"),
             impression=_section(first, "impression"),
             indication=_section(first, "indication"),
             comparison=_section(first, "comparison"),
         ),
-        tuple(boxes),
+        boxes,
         report=broken_at_headers(str(first.get("report") or "")),
+        default_view=source.default_view,
     )
 
 
@@ -133,22 +180,32 @@ def _section(row: Mapping[str, Any], name: str) -> str:
     return " ".join(str(row.get(name) or "").split())
 
 
-def _boxes(row: Row[Any], image: int, losses: Losses) -> Iterator[Box]:
-    boxes = row.get("boxes") or []
-    if not isinstance(boxes, list):
-        losses.lose("unparsable_row", row.place)
-        return
-    for item in boxes:
-        try:
-            label, (x1, y1, x2, y2) = str(item["label"]).lower(), map(float, item["xyxy"])
-        except (TypeError, ValueError, KeyError):
-            losses.lose("box_row", row.place)
+def _all_boxes(
+    rows: Iterable[Row[Any]], losses: Losses
+) -> tuple[tuple[Box, ...], tuple[tuple[str, int], ...]]:
+    """The boxes of the images of a study, and (label, image) of those that could not be read."""
+    found: list[Box] = []
+    lost: list[tuple[str, int]] = []
+    for image, row in enumerate(rows):
+        boxes = row.get("boxes") or []
+        if not isinstance(boxes, list):
+            losses.lose("unparsable_row", row.place)
             continue
-        box = box_of_size(label, x1, y1, x2 - x1, y2 - y1)
-        if box is None:
+        for item in boxes:
+            label = str(item.get("label") or "").lower() if isinstance(item, dict) else ""
+            place = _corners(item) if label else None
+            if place is not None:
+                found.append(Box(label, place, image))
+                continue
             losses.lose("box_row", row.place)
-        else:
-            yield Box(box.label, (x1, y1, x2, y2), image)
+            if label:
+                lost.append((label, image))
+    return tuple(found), tuple(lost)
+
+
+def _corners(item: Mapping[str, Any]) -> Corners | None:
+    values = item.get("xyxy")
+    return corners(values) if isinstance(values, list) else None
 
 
 SPEC = Spec(
@@ -160,4 +217,5 @@ SPEC = Spec(
     split_unit="patient where the table names it, else study",
     tables=(TABLE,),
     read=studies,
+    look=look,
 )

@@ -109,7 +109,8 @@ class PendingStudy:
 
         Boxes move to 0-1 and to the new image numbers; those of dropped images go, as do boxes
         without area or outside their image, phrases that lose a box and questions that lose an
-        image; `losses` tells those. An image that lost a box is not completely boxed.
+        image; `losses` tells those. An image that lost a box is not completely boxed, and
+        `lost_boxes` tells of which finding, beside those that the adapter could not read.
         """
         numbers = {old: new for new, old in enumerate(sorted(images))}
         phrases = []
@@ -123,7 +124,10 @@ class PendingStudy:
             if self._keeps(question, images)
         ]
         placed = [(box, self._placed(box, images)) for box in self.pixel_boxes]
-        lost = {box.label for box, place in placed if box.image in images and place is None}
+        out = ((box.label, box.image) for box, place in placed if place is None)
+        gone = dict.fromkeys((*self.study.lost_boxes, *out))
+        lost_boxes = tuple((label, numbers[old]) for label, old in gone if old in numbers)
+        lost = {label for label, _ in lost_boxes}
         told = report or self.report
         sections = asdict(read_sections(told)) if told else {}  # else those of the table, if any
         return replace(
@@ -132,6 +136,7 @@ class PendingStudy:
             boxes=tuple(place for _, place in placed if place),
             boxes_complete=self.study.boxes_complete and not lost,
             boxed=tuple(name for name in self.study.boxed if name not in lost),
+            lost_boxes=lost_boxes,
             phrases=tuple(phrases),
             questions=tuple(questions),
             **sections,

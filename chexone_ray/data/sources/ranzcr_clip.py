@@ -86,6 +86,9 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 images=(ImageRef(storage.join(root, "train", f"{name}.jpg")),),
                 labels=states,
                 boxed=lines[name].boxed(states) if name in lines else (),
+                lost_boxes=tuple((device, 0) for device in sorted(lines[name].damaged))
+                if name in lines
+                else (),
             )
             boxes = tuple(lines[name].boxes) if name in lines else ()
             found[name] = PendingStudy(study, boxes, default_view="frontal")

@@ -68,6 +68,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 images=(ImageRef(storage.join(root, "stage_2_train_images", f"{name}.dcm")),),
                 labels=states[name],
                 boxed=(LABEL,) if name in whole else (),
+                lost_boxes=((LABEL, 0),) if boxes.get(name) and name not in whole else (),
             ),
             tuple(boxes.get(name, ())),
             default_view="frontal",

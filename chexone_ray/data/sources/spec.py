@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from chexone_ray.check_line import CheckLine
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import PendingStudy
@@ -26,6 +27,8 @@ class Table:
     names: tuple[str, ...]
     columns: tuple[str, ...]
     optional: bool = False
+    remedy: str = ""
+    """What to do about a missing column, where it is not another release."""
 
 
 @dataclass(frozen=True)
@@ -58,3 +61,5 @@ class Spec:
     patients: str = ""
     """Whose patient numbers these are where several data sets share them, such as "mimic"; a
     patient then is in one split over all of them. Empty for numbers of its own."""
+    look: Callable[[SourceConfig, Sequence[PendingStudy]], Iterator[CheckLine]] | None = None
+    """More lines of `prepare --check`, where a person wrote the table."""

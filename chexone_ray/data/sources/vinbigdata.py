@@ -36,6 +36,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             images=(ImageRef(storage.join(source.uri, "train", f"{name}.dicom")),),
             labels=states | {"no finding": int(not any(states.values()))},
             boxes_complete=boxes.is_complete(name),
+            lost_boxes=boxes.lost_boxes(name),
         )
         found.append(PendingStudy(study, boxes.boxes[name], default_view="PA"))
     return found, losses

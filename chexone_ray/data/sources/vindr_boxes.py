@@ -40,8 +40,8 @@ class BoxFile:
     """All finding names that readers could box."""
     rows: Places = field(default_factory=dict)
     """Image -> the places of its rows that can be used."""
-    damaged: frozenset[str] = frozenset()
-    """Images that have lost a box, as it has no usable corners."""
+    lost: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Image -> the findings that have lost a box there, as it has no usable corners."""
     readers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Image -> finding -> how many readers boxed it."""
     num_readers: int = 1
@@ -49,7 +49,11 @@ class BoxFile:
 
     def is_complete(self, image: str) -> bool:
         """True where the image was read and none of its boxes is lost."""
-        return image in self.boxes and image not in self.damaged
+        return image in self.boxes and image not in self.lost
+
+    def lost_boxes(self, image: str, number: int = 0) -> tuple[tuple[str, int], ...]:
+        """As `Study.lost_boxes` has them, of an image that is number `number` of its study."""
+        return tuple((name, number) for name in self.lost.get(image, ()))
 
     def lose_others(self, images: Collection[str], losses: Losses) -> None:
         """Count the rows of images that are not among `images`, those of the archive."""
@@ -95,7 +99,7 @@ def read_box_files(uri: str, losses: Losses) -> BoxFile:
     raw: dict[str, list[Box]] = {}
     readers: dict[str, dict[str, set[str]]] = {}
     places: Places = {}
-    damaged: set[str] = set()
+    lost: dict[str, list[str]] = {}
     for file in uris:
         seen: set[tuple[str, ...]] = set()
         for row in tables.read(file, _COLUMNS, _REMEDY):
@@ -113,7 +117,7 @@ def read_box_files(uri: str, losses: Losses) -> BoxFile:
             place = corners(row[column] for column in _COLUMNS[2:])
             if place is None and name != NO_FINDING:
                 losses.lose("box_row", row.place)
-                damaged.add(image)
+                lost.setdefault(image, []).append(name)
                 continue
             places.setdefault(image, []).append(row.place)
             if place is not None and name != NO_FINDING:
@@ -122,7 +126,7 @@ def read_box_files(uri: str, losses: Losses) -> BoxFile:
         boxes={image: tuple(merge(found)) for image, found in raw.items()},
         names=frozenset(name for found in readers.values() for name in found) - {NO_FINDING},
         rows=places,
-        damaged=frozenset(damaged),
+        lost={image: tuple(names) for image, names in lost.items()},
         readers={
             image: {name: len(who) for name, who in found.items()}
             for image, found in readers.items()

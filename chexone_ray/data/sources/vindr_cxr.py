@@ -65,6 +65,7 @@ def read_vindr(
                 archive_split=part if archive_splits else "",
                 labels=state,
                 boxes_complete=boxes.is_complete(image_id),
+                lost_boxes=boxes.lost_boxes(image_id),
             )
             found.append(PendingStudy(study, boxed, default_view=view))
     if not found:

@@ -304,7 +304,7 @@ def write_own_table(root: Path) -> None:
         root / "studies.csv",
         header,
         f"o1.png; o1; o; 1; PA; train; FINDINGS: Größe normal. Two nodules.; 1; -1; {boxes}",
-        "o2.png; o1; o; 1; oblique; ; ; ; ; ",
+        "o2.png; o1; o; 1; lateral; ; ; ; ; ",
         "o1.png; o1; o; 1; PA; train; ; ; ; ",
         "o3.png; o2; o; 2; AP; ; FINDINGS: No nodule. IMPRESSION: Clear.; 0; maybe; ",
         "o4.png; o3; q; 1; PA; ; FINDINGS: Clear.; 0; 0; {broken",

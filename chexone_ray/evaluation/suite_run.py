@@ -1,0 +1,274 @@
+"""Runs a suite: rows of each setting, the answers of each model to them, one folder of tables.
+
+Every step is complete-or-resume, so a killed run goes on with the part that is missing. A setting
+whose data are not configured is listed as such in `suite.json` and on the page.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from chexone_ray import checkpoints, predict, storage
+from chexone_ray.config import EvaluateConfig, PredictConfig, SamplingConfig, SuiteModel
+from chexone_ray.data import stream
+from chexone_ray.engine.lease import leased_pool
+from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import suite as suites
+from chexone_ray.evaluation.harness import SettingRuns, evaluate_settings
+from chexone_ray.evaluation.suite import Suite, SuiteSetting
+from chexone_ray.evaluation.suite_rows import Rows, rows_of
+from chexone_ray.log import RESEARCH_USE_ONLY
+
+logger = logging.getLogger(__name__)
+
+SUITE_FILE = "suite.json"
+Status = Literal["evaluated", "not configured", "no predictions"]
+
+
+def check(config: EvaluateConfig) -> None:
+    """What can be wrong before anything starts.
+
+    Raises:
+        ChexoneError: an unknown suite, setting, data set or model, or nothing is configured.
+    """
+    configured = _configured(config, suites.load(config.suite or ""))
+    nothing = Rows("none", "none", 0)
+    for name, model in config.models.items():
+        if model.model_uri is None:
+            continue
+        checkpoints.read_config(model.model_uri)
+        for setting, _ in configured:
+            try:
+                predict_config(name, model, setting, nothing, config)
+            except ValidationError as error:
+                told = error.errors(include_url=False)[0]
+                raise ChexoneError(
+                    f"evaluate.models.{name}, setting {setting.name}: "
+                    f"{'.'.join(map(str, told['loc']))}: {told['msg']}"
+                ) from None
+
+
+def run(config: EvaluateConfig) -> str:
+    """Answer and measure every configured setting; returns `config.output_uri`, committed.
+
+    Raises:
+        ChexoneError: as `check` does, or given predictions are of other rows than a setting's.
+    """
+    check(config)
+    suite = suites.load(config.suite or "")
+    asked = {
+        setting.name: (setting, rows_of(setting, data, config))
+        for setting, data in _configured(config, suite)
+    }
+    answers: dict[str, dict[str, str]] = {name: {} for name in asked}
+    for name, model in config.models.items():
+        found = (
+            _answered(name, model, asked, config) if model.model_uri else _given(name, model, asked)
+        )
+        for setting, uri in found.items():
+            answers[setting][name] = uri
+    runs = {
+        name: SettingRuns(rows.source_uri, answers[name], setting.headline)
+        for name, (setting, rows) in asked.items()
+        if answers[name]
+    }
+    if not runs:
+        raise ChexoneError(
+            f"suite {config.suite}: no model has predictions of a configured setting: check "
+            "evaluate.models; predictions_uri holds one folder a setting"
+        )
+    listed = listing(
+        suites.chosen(suite, config), {n: rows for n, (_, rows) in asked.items()}, runs
+    )
+    _record(suite, listed, config)
+    return evaluate_settings(
+        config.output_uri,
+        runs,
+        bootstrap=config.bootstrap,
+        seed=config.seed,
+        baselines=config.baselines,
+        randomisations=config.randomisations,
+        record=config,
+        notes=notes(suite, listed),
+    )
+
+
+def _configured(config: EvaluateConfig, suite: Suite) -> list[tuple[SuiteSetting, Any]]:
+    chosen = suites.chosen(suite, config)
+    places = [(setting, suites.place_of(setting, config.data)) for setting in chosen]
+    found = [(setting, data) for setting, data in places if data is not None]
+    if not found:
+        raise ChexoneError(
+            f"suite {config.suite}: no setting is configured: give evaluate.data.NAME.uri of at "
+            f"least one of {', '.join(setting.name for setting in chosen)}"
+        )
+    return found
+
+
+def _answered(
+    name: str,
+    model: SuiteModel,
+    asked: Mapping[str, tuple[SuiteSetting, Rows]],
+    config: EvaluateConfig,
+) -> dict[str, str]:
+    """Predictions of one model on every setting, over one pool; none is started if all is there.
+
+    What engines an adapter needs is known to `predict` alone, which then starts them each time.
+    """
+    wanted = {
+        setting.name: predict_config(name, model, setting, rows, config)
+        for setting, rows in asked.values()
+    }
+    done = all(storage.committed(one.output_uri) is not None for one in wanted.values())
+    if done or model.adapter is not None:
+        return {setting: predict.predict(one) for setting, one in wanted.items()}
+    first = checkpoints.as_trained(next(iter(wanted.values())))
+    with leased_pool(first, None) as pool:
+        return {setting: predict.predict(one, pool) for setting, one in wanted.items()}
+
+
+def predict_config(
+    name: str, model: SuiteModel, setting: SuiteSetting, rows: Rows, config: EvaluateConfig
+) -> PredictConfig:
+    """How one model answers one setting."""
+    asking = config.predict
+    sampling = asking.sampling
+    if setting.temperature is not None:
+        drawn = {"n": setting.num_answers, "temperature": setting.temperature}
+        sampling = SamplingConfig(**(sampling.model_dump() | drawn))
+    given: dict[str, Any] = {
+        key: value
+        for key, value in {
+            "images": asking.images,
+            "prompts": asking.prompts,
+            "adapter": model.adapter,  # a field of `predict` that is yet to come
+        }.items()
+        if value is not None
+    }
+    return PredictConfig(
+        output_uri=storage.join(config.output_uri, "predictions", name, setting.name),
+        seed=config.seed,
+        ray=config.ray,
+        model_uri=model.model_uri or "",
+        manifest_uri=rows.manifest_uri,
+        split=setting.split,
+        mode=model.mode,
+        rows_per_part=asking.rows_per_part,
+        max_failure_rate=asking.max_failure_rate,
+        sampling=sampling,
+        engine=asking.engine,
+        **given,
+    )
+
+
+def _given(
+    name: str, model: SuiteModel, asked: Mapping[str, tuple[SuiteSetting, Rows]]
+) -> dict[str, str]:
+    """The predictions that are there, by setting: each must be of the setting's rows, all of
+    them."""
+    found = {}
+    for setting, rows in asked.values():
+        uri = storage.join(model.predictions_uri or "", setting.name)
+        if not storage.list_files(uri):
+            continue
+        wanted = {s.id for s in stream.iter_samples(rows.manifest_uri, setting.split)}
+        odd = wanted ^ ids_of(uri)
+        if odd:
+            raise ChexoneError(
+                f"evaluate.models.{name}: {uri} does not answer the {len(wanted)} rows of setting "
+                f"{setting.name} ({len(odd)} differ): predict on {rows.manifest_uri}"
+            )
+        found[setting.name] = uri
+    return found
+
+
+def ids_of(uri: str) -> set[str]:
+    """The ids of the rows of a committed predictions folder.
+
+    Raises:
+        ChexoneError: the folder is not committed.
+    """
+    import pyarrow.parquet as pq
+
+    if storage.committed(uri) is None:
+        raise ChexoneError(
+            f"predictions {uri} are not complete: run `chexone predict` again to finish them"
+        )
+    found: set[str] = set()
+    for part in storage.list_files(uri, ".parquet"):
+        table = pq.read_table(io.BytesIO(storage.read_bytes(part)), columns=["id"])
+        found.update(table.column("id").to_pylist())
+    return found
+
+
+# --- what the results say of the suite -----------------------------------------------------------
+
+
+def listing(
+    settings: Sequence[SuiteSetting], rows: Mapping[str, Rows], runs: Mapping[str, SettingRuns]
+) -> list[dict[str, Any]]:
+    """Every chosen setting and what became of it, in the order of the suite."""
+    return [
+        {
+            "setting": setting.name,
+            "group": setting.group,
+            "status": _status(setting.name, rows, runs),
+            "headline": setting.headline,
+            "num_rows": rows[setting.name].num_rows if setting.name in rows else None,
+            "published_rows": setting.published_rows,
+            "file": setting.file,
+            "models": list(runs[setting.name].predictions) if setting.name in runs else [],
+            "note": setting.note,
+        }
+        for setting in settings
+    ]
+
+
+def _status(name: str, rows: Mapping[str, Rows], runs: Mapping[str, SettingRuns]) -> Status:
+    if name not in rows:
+        return "not configured"
+    return "evaluated" if name in runs else "no predictions"
+
+
+def notes(suite: Suite, listed: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the page says of the suite: what is missing, and where the rows are not the original's
+    in number."""
+    found = [f"Suite: {suite.title}"]
+    if suite.published_settings is not None:
+        found.append(
+            f"The published suite has {suite.published_settings} settings; {len(suite.settings)} "
+            "are known by the names of test files, the others are not known."
+        )
+    for status in ("not configured", "no predictions"):
+        names = [one["setting"] for one in listed if one["status"] == status]
+        if names:
+            found.append(f"Settings without figures ({status}): {', '.join(names)}.")
+    odd = [
+        f"{one['setting']} ({one['num_rows']:,} of {one['published_rows']:,})"
+        for one in listed
+        if one["num_rows"] and one["published_rows"] not in (None, one["num_rows"])
+    ]
+    if odd:
+        found.append(f"Rows that are not as many as published: {', '.join(odd)}.")
+    return found
+
+
+def _record(suite: Suite, listed: Sequence[Mapping[str, Any]], config: EvaluateConfig) -> None:
+    storage.write_json(
+        storage.join(config.output_uri, SUITE_FILE),
+        {
+            "notice": RESEARCH_USE_ONLY,
+            "suite": config.suite,
+            "title": suite.title,
+            "published_settings": suite.published_settings,
+            "settings": listed,
+        },
+    )
+    for status in ("evaluated", "not configured", "no predictions"):
+        count = sum(one["status"] == status for one in listed)
+        logger.info("suite: %d settings %s", count, status)

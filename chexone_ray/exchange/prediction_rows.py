@@ -1,0 +1,78 @@
+"""Answers of other systems as a predictions folder, in the columns of `predict.result_schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from chexone_ray import answers, storage
+from chexone_ray.answers import Rules
+from chexone_ray.errors import ChexoneError
+from chexone_ray.log import RESEARCH_USE_ONLY
+from chexone_ray.parts import numbered, to_parquet
+from chexone_ray.predict import failed_row, result_schema
+from chexone_ray.records import Mode, Sample, sample_to_row
+
+ROWS_PER_PART = 4096
+NO_RESPONSE = "import: no response"
+
+
+def said(
+    sample: Sample, text: str, mode: Mode, rules: Rules = "strict", number: int = 0
+) -> dict[str, Any]:
+    """One completion read from its text; without text a failed row."""
+    if not text.strip():
+        return failed_row(replace(sample, mode=mode), NO_RESPONSE)
+    parsed = answers.parse(text, mode, rules)
+    return answered(sample, text, parsed.answer, parsed.reasoning, mode, number)
+
+
+def answered(
+    sample: Sample,
+    text: str,
+    answer: str | None,
+    reasoning: str = "",
+    mode: Mode = "instruct",
+    number: int = 0,
+) -> dict[str, Any]:
+    """One completion with the answer that is told; None where none could be read."""
+    return sample_to_row(replace(sample, mode=mode)) | {
+        "completion": number,
+        "text": text,
+        "predicted_reasoning": reasoning,
+        "predicted_answer": answer,
+        "parsed": answer is not None,
+        "finish_reason": "stop",
+        "num_tokens": 0,
+        "mean_logprob": None,
+        "error": "",
+    }
+
+
+def write(uri: str, rows: Iterable[dict[str, Any]], source: str) -> int:
+    """Write a committed predictions folder and return the number of its rows.
+
+    Raises:
+        ChexoneError: something is there already, or there is no row.
+    """
+    import pyarrow as pa
+
+    if storage.list_files(uri):
+        raise ChexoneError(f"{uri} is not empty: give another output_uri or delete that folder")
+    total = 0
+    places: list[str] = []
+    try:
+        for number, part in numbered(rows, ROWS_PER_PART):
+            table = pa.Table.from_pylist(list(part), result_schema())
+            places.append(storage.join(uri, f"part-{number:05d}.parquet"))
+            storage.write_bytes(places[-1], to_parquet(table))
+            total += len(part)
+    except ChexoneError:  # what is wrong in the file is told late: the next try finds no rest
+        for place in places:
+            storage.delete(place)
+        raise
+    if not total:
+        raise ChexoneError(f"{source} holds no answer: check the file")
+    storage.commit(uri, {"rows": total, "imported_from": source, "notice": RESEARCH_USE_ONLY})
+    return total

@@ -1,0 +1,221 @@
+"""Records of the original's scripts: what was asked, shown, right and said.
+
+Two shapes: JSON-lines of ms-swift, also where the file is called .json, with `response`, `labels`
+(the right answer), `messages` (the generated turn appended) and `images`; and the JSON array of the
+Hugging Face scripts, an input record with `response` added. Columns that the scripts pass through
+(`unique_id`, `task_name`, `solution`) may be there in both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chexone_ray import boxes, prompts, storage
+from chexone_ray.errors import ChexoneError
+from chexone_ray.exchange.json_text import parse
+from chexone_ray.kinds import KINDS, form
+from chexone_ray.records import ImageRef, Sample
+
+USER = ("user", "human")
+ASSISTANT = ("assistant", "gpt", "bot")
+FAILED = re.compile(r"^ERROR:")
+"""What a baseline script writes as the response where it failed."""
+_BRACKETS = re.compile(r"\[([^\]]*)\]")
+_REPEAT = re.compile(r"\s*\[repeat(\d+)\]$")
+_OPTION = re.compile(r"^\s*\(?([A-Za-z0-9]{1,2})[.):]\s+(\S.*?)\s*$")
+_OPTIONS = re.compile(r"\bOptions:", re.IGNORECASE)
+_SEVERAL = re.compile(r"[A-Za-z0-9]\)?\s*,\s*\(?[A-Za-z0-9]")
+_PATIENT = re.compile(r"(?:^|/)(p\d{8}|patient\d+)(?=/)")
+_OF_TASK = {kind.task: name for name, kind in reversed(KINDS.items())} | {
+    "Close-Ended VQA": "closed_vqa",
+    "Image Classification": "choice",
+    "Disease Classification": "choice",
+    "Temporal Image Classification": "closed_vqa",
+    "Temporal Disease Change Detection": "closed_vqa",
+}
+"""Task -> the kind that takes any answer of it."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One completion of a record."""
+
+    sample: Sample
+    text: str
+    error: str
+    number: int
+    """Which completion of its question it is, from 0."""
+
+
+def read_file(uri: str) -> Any:
+    """The records of a file as a list, or its object where it is one without `response`.
+
+    Raises:
+        ChexoneError: the file is neither JSON nor JSON-lines of objects.
+    """
+    data = storage.read_bytes(uri)
+    lines = [line for line in data.splitlines() if line.strip()]
+    if not lines:
+        raise ChexoneError(f"{uri} is empty: check the URI")
+    if data.lstrip()[:1] == b"[" or not _is_object(lines[0]):
+        value = parse(data, uri)
+    elif len(lines) == 1 and "response" not in (found := parse(data, uri)):
+        return found
+    else:
+        value = [_line(line, number, uri) for number, line in enumerate(lines, 1)]
+    if isinstance(value, list) and not all(isinstance(one, dict) for one in value):
+        raise ChexoneError(f"{uri} holds entries that are no objects: check the file")
+    return value
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _line(line: bytes, number: int, uri: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise ChexoneError(f"{uri}: line {number} is no JSON ({error}): check the file") from None
+
+
+def results(records: Sequence[Mapping[str, Any]], kind: str | None, uri: str) -> list[Result]:
+    """The completions of records by their own answers. Repeats of a `unique_id` ([repeat0] ...) are
+    completions of one question; other records of one name are questions of their own.
+
+    Raises:
+        ChexoneError: a record without question or answer, or of a task that is not known.
+    """
+    found = []
+    times: dict[str, int] = {}
+    for at, record in enumerate(records):
+        name, number = name_of(record, at)
+        sample = _sample(record, name, kind, f"{uri}: record {at + 1}")
+        if number is None:
+            seen = times.get(name, 0)
+            times[name] = seen + 1
+            sample = replace(sample, id=f"{name} ({seen + 1})") if seen else sample
+        text, error = response_of(record)
+        found.append(Result(sample, text, error, number or 0))
+    return found
+
+
+def name_of(record: Mapping[str, Any], at: int) -> tuple[str, int | None]:
+    """Name of the question, and which of its repeats a record is, None where it tells none."""
+    name = str(record.get("id") or record.get("unique_id") or f"record {at + 1}")
+    repeat = _REPEAT.search(name)
+    return _REPEAT.sub("", name), int(repeat.group(1)) if repeat else None
+
+
+def response_of(record: Mapping[str, Any]) -> tuple[str, str]:
+    """(text, error): a script's own error is no answer."""
+    told = record.get("response")
+    if not isinstance(told, str) or not told.strip():
+        return "", "import: no response"
+    return ("", "import: the script failed") if FAILED.match(told) else (told, "")
+
+
+def _sample(record: Mapping[str, Any], name: str, kind: str | None, place: str) -> Sample:
+    question = _turn(record, USER)
+    if not question:
+        raise ChexoneError(f"{place} has no user turn in messages: check the file")
+    for suffix in (prompts.ORIGINAL_SUFFIX, prompts.DEFAULT_SUFFIX):
+        question = question.removesuffix(suffix).rstrip()
+    question = question.replace("<image>", "").strip()
+    answer = _right(record)
+    if not answer:
+        raise ChexoneError(
+            f"{place} has no labels, solution or assistant turn: give manifest_uri, whose rows "
+            "have answers"
+        )
+    options = options_of(question)
+    task = str(record.get("task_name") or _told(name)[0])
+    known = kind or kind_of(task, answer, options)
+    if known not in KINDS:
+        raise ChexoneError(f"{place}: task {task!r} is not known: give kind")
+    _, dataset, study = _told(name)
+    images = _images(record)
+    return Sample(
+        id=name,
+        dataset=dataset or "results",
+        task=task or KINDS[known].task,
+        kind=known,
+        split="test",
+        patient=_patient(record, images) or study,
+        study=study,
+        images=tuple(ImageRef(image) for image in images),
+        question=question,
+        answer=answer,
+        options=options,
+        boxes=tuple(boxes.decode(answer)) if form(known) == "boxes" else (),
+        reference=answer if form(known) in ("report", "text") else "",
+    )
+
+
+def kind_of(task: str, answer: str, options: Sequence[str]) -> str:
+    """The kind of a record by its options and task, empty for a task that is not known."""
+    task = task.replace("_", " ")
+    if options:
+        return "multi_choice" if _SEVERAL.search(answer) else "closed_vqa"
+    return _OF_TASK.get(task, "")
+
+
+def options_of(question: str) -> tuple[str, ...]:
+    """The options of a question as "(A) text", of lines behind "Options:"; none for others."""
+    head = _OPTIONS.search(question)
+    lines = question[head.end() :].splitlines() if head else ()
+    found = [option for line in lines if (option := _OPTION.match(line))]
+    return tuple(f"({option.group(1)}) {option.group(2)}" for option in found)
+
+
+def _told(name: str) -> tuple[str, str, str]:
+    """(task, data set, study) of a `unique_id`, whose bracketed parts stand in either order."""
+    parts = _BRACKETS.findall(name)
+    task = next((part for part in parts if part.replace("_", " ") in _OF_TASK), "")
+    rest = [part for part in parts if part != task]
+    return task, rest[0] if len(rest) > 1 else "", rest[-1] if rest else name
+
+
+def _turn(record: Mapping[str, Any], roles: Sequence[str]) -> str:
+    """The last turn of such a role; turns are written in either of two ways."""
+    given = record.get("messages")
+    turns: list[Any] = given if isinstance(given, list) else []
+    for turn in reversed(turns):
+        if isinstance(turn, dict) and (turn.get("role") or turn.get("from")) in roles:
+            told = turn.get("content", turn.get("value"))
+            return told if isinstance(told, str) else ""
+    return ""
+
+
+def _right(record: Mapping[str, Any]) -> str:
+    """The right answer. The assistant turn is one only in an input record, which has no `labels`
+    and whose turn is not the response."""
+    for field in ("labels", "solution"):
+        told = record.get(field)
+        if isinstance(told, str) and told.strip():
+            return told.strip()
+    turn = _turn(record, ASSISTANT).strip()
+    return turn if turn != str(record.get("response") or "").strip() else ""
+
+
+def _images(record: Mapping[str, Any]) -> list[str]:
+    given = record.get("images", record.get("image_path")) or []
+    given = given if isinstance(given, list) else [given]
+    paths = (one.get("path") if isinstance(one, dict) else one for one in given)
+    return [path for path in paths if isinstance(path, str) and path]
+
+
+def _patient(record: Mapping[str, Any], images: Sequence[str]) -> str:
+    """Named by the record, or a folder of MIMIC-CXR's or CheXpert's; empty where nothing tells."""
+    told = record.get("patient") or record.get("subject_id")
+    if told:
+        return str(told)
+    found = (_PATIENT.search(image) for image in images)
+    return next((match.group(1) for match in found if match), "")

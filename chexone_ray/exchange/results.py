@@ -1,0 +1,104 @@
+"""Results of others -> a predictions folder: the original's scripts, and {question: letter}."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from chexone_ray.config import ResultsImportConfig
+from chexone_ray.data import stream
+from chexone_ray.errors import ChexoneError
+from chexone_ray.exchange import prediction_rows, records, rexvqa
+from chexone_ray.kinds import KINDS
+from chexone_ray.predict import failed_row
+from chexone_ray.records import Sample
+
+logger = logging.getLogger(__name__)
+
+
+def import_results(config: ResultsImportConfig) -> str:
+    """Write the predictions of a file of results; returns `config.output_uri`, committed.
+
+    With a manifest its rows are answered, found by `id` or `unique_id`, and rows without a result
+    are failed ones. Without one the records' own right answers are the reference.
+
+    Raises:
+        ChexoneError: the file has none of the known shapes, or is of other rows than the manifest.
+    """
+    if config.kind is not None and config.kind not in KINDS:
+        raise ChexoneError(f"kind {config.kind} is not known: there are {', '.join(KINDS)}")
+    found = records.read_file(config.results_uri)
+    rows = _letters(found, config) if isinstance(found, dict) else _records(found, config)
+    total = prediction_rows.write(config.output_uri, rows, config.results_uri)
+    logger.info("import: %d rows", total)
+    return config.output_uri
+
+
+def _records(
+    found: Sequence[Mapping[str, Any]], config: ResultsImportConfig
+) -> Iterator[dict[str, Any]]:
+    if config.questions_uri is not None:
+        raise ChexoneError("results import: questions_uri has no effect on records: drop it")
+    if config.manifest_uri is None:
+        for one in records.results(found, config.kind, config.results_uri):
+            yield _row(one.sample, one.text, one.error, one.number, config)
+        return
+    samples = _samples(config)
+    answered: set[tuple[str, int]] = set()
+    for at, record in enumerate(found):
+        name, number = records.name_of(record, at)
+        if name not in samples:
+            raise ChexoneError(
+                f"{config.results_uri}: {name} is no row of {config.manifest_uri}: records need "
+                "the row's id as id or unique_id, or leave manifest_uri out"
+            )
+        if (name, number or 0) in answered:
+            raise ChexoneError(f"{config.results_uri}: {name} is there twice: keep one")
+        answered.add((name, number or 0))
+        yield _row(samples[name], *records.response_of(record), number or 0, config)
+    yield from _without(samples, {name for name, _ in answered}, config)
+
+
+def _letters(found: Mapping[str, Any], config: ResultsImportConfig) -> Iterator[dict[str, Any]]:
+    if config.manifest_uri is None or config.questions_uri is None:
+        raise ChexoneError(
+            f"{config.results_uri} holds an object: {{question: letter}} needs manifest_uri and "
+            "questions_uri, which tell what the letters stand for"
+        )
+    samples = _samples(config)
+    answered = set()
+    for sample, key in rexvqa.answers_as_shown(found, samples, config.questions_uri):
+        answered.add(sample.id)
+        if key:
+            yield prediction_rows.answered(sample, key, key)
+        else:
+            yield failed_row(sample, prediction_rows.NO_RESPONSE)
+    yield from _without(samples, answered, config)
+
+
+def _samples(config: ResultsImportConfig) -> dict[str, Sample]:
+    assert config.manifest_uri is not None
+    found = stream.iter_samples(config.manifest_uri, config.split)
+    return {sample.id: sample for sample in found}
+
+
+def _row(
+    sample: Sample, text: str, error: str, number: int, config: ResultsImportConfig
+) -> dict[str, Any]:
+    if error:
+        return failed_row(sample, error)
+    return prediction_rows.said(sample, text, config.mode, config.rules, number)
+
+
+def _without(
+    samples: Mapping[str, Sample], answered: set[str], config: ResultsImportConfig
+) -> Iterator[dict[str, Any]]:
+    """Rows that nothing was said of, failed: leaving them out would make a figure better."""
+    missing = [sample for name, sample in samples.items() if name not in answered]
+    if len(missing) == len(samples):
+        raise ChexoneError(f"{config.results_uri} answers no row of {config.manifest_uri}")
+    if missing:
+        logger.warning("import: %d of %d rows have no result", len(missing), len(samples))
+    for sample in missing:
+        yield failed_row(sample, prediction_rows.NO_RESPONSE)

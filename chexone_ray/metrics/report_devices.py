@@ -1,0 +1,176 @@
+"""Support devices of the rule labeller: how reports in English name them.
+
+Our own, written from general knowledge of report language. All patterns match lower-case text.
+"""
+
+from __future__ import annotations
+
+from chexone_ray.metrics.report_patterns import Row, alternatives
+
+DEVICES: tuple[Row, ...] = (
+    Row(
+        "support devices",
+        "pacemaker",
+        ("pac", "defib", "icd", "generator", "device"),
+        alternatives(
+            r"pacemakers?",
+            r"pacers?",
+            r"pacing (?:device|system|leads?|wires?|electrodes?)",
+            r"(?:cardiac )?(?:cardioverter[- ])?defibrillators?",
+            r"a?icds?",
+            r"pulse generator",
+            r"cardiac device",
+            r"ppm",
+        ),
+    ),
+    Row(
+        "support devices",
+        "chest tube",
+        ("chest", "drain", "thoracostomy", "pigtail", "intercostal"),
+        alternatives(
+            r"(?:chest|thoracostomy|pleural|intercostal|thoracic|mediastinal) "
+            r"(?:tubes?|drain(?:s|age tubes?)?)",
+            r"tube thoracostomy",
+            r"pigtail\w*(?: (?:drains?|catheters?))?",
+            r"drains?(?! (?:into|to))",
+        ),
+    ),
+    Row(
+        "support devices",
+        "tube",
+        ("tube", "ett", "ngt", "ogt", "cannula", "tracheostomy", "intubat", "dobhoff", "nett"),
+        alternatives(
+            r"(?:(?:endotracheal|tracheostomy|nasogastric|orogastric|enteric|feeding|dobhoff"
+            r"|et|ng|og|gastric|drainage|gastrostomy|nasojejunal|tracheal|sump) )?tubes?",
+            r"ett",
+            r"ngt",
+            r"ogt",
+            r"dobhoff",
+            r"tracheostomy(?: cannula)?",
+            r"(?:tracheal )?cannulae?s?",
+            r"(?<!was )intubated",
+        ),
+    ),
+    Row(
+        "support devices",
+        "line",
+        (
+            "line",
+            "picc",
+            "cathet",
+            "port",
+            "swan",
+            "cvc",
+            "cvl",
+            "hickman",
+            "permcath",
+            "sheath",
+            "venous access",
+            "guide",
+            "vascath",
+            "introducer",
+            "mediport",
+            "broviac",
+        ),
+        alternatives(
+            r"(?:(?:central|venous|jugular|subclavian|arterial|dialysis|picc|iv|ij|midline|hickman"
+            r"|femoral|pa|monitoring|support) )+lines?",
+            r"piccs?",
+            r"lines and tubes",
+            r"(?:(?!(?:no|not|without|nor|or|and|any|neither|with|possible)\b)\w+ )?catheters?",
+            r"guide-?wires?",
+            r"(?<=a )ports?|(?<=the )ports?|(?<=right )ports?|(?<=left )ports?",
+            r"port-?\s?a-?\s?cath",
+            r"portacath",
+            r"mediport",
+            r"(?:chest|infusion|venous|implanted|implantable) ports?",
+            r"swan-ganz",
+            r"cv[cl]s?",
+            r"lines?(?= (?:tips?|ends?|terminat\w+|in place|in situ|in (?:good|satisfactory)"
+            r"|remains?"
+            r"|has been|was|stays?|reach\w*|does not reach|went|removed|out|unchanged)\b)",
+            r"(?<=the )line(?! (?:of|over|at|along|parallel|is a|seen|in the|between)\b)",
+            r"hickman",
+            r"broviac",
+            r"perm-?cath",
+            r"vas-?cath",
+            r"central venous access",
+            r"(?:introducer )?sheaths?",
+            r"(?<!pleural )(?<!kerley )(?<!kerley a )(?<!kerley b )(?<!septal )(?<!fracture )"
+            r"(?<!paraspinal )(?<!junction )(?<!stripe )(?<!fissure )(?<!interstitial )"
+            r"(?<!linear )(?<!b )lines(?! of\b)",
+        ),
+    ),
+    Row(
+        "support devices",
+        "device",
+        (
+            "device",
+            "wire",
+            "hardware",
+            "valve",
+            "stent",
+            "pump",
+            "iabp",
+            "lvad",
+            "ecmo",
+            "tav",
+            "annulo",
+            "occlud",
+            "temporary",
+            "epicard",
+            "retained",
+            "pacing",
+            "vad",
+            "implant",
+            "impella",
+            "electrode",
+            "recorder",
+            "stimulator",
+            "lead",
+            "sternotomy",
+            "cerclage",
+            "apparatus",
+            "prosthe",
+            "shunt",
+        ),
+        alternatives(
+            r"(?:life[- ])?support (?:and monitoring )?(?:devices?|apparatus)",
+            r"(?:medical|monitoring|assist|implanted|implantable|indwelling|ventricular|foreign) "
+            r"(?:\w+ )?devices?",
+            r"(?:(?:sternal|sternotomy|cerclage|pacing|median) )+wires?",
+            r"(?<!guide )(?<!guide-)wires",
+            r"hardware",
+            r"devices?",
+            r"(?:prosthetic|mechanical|artificial|replaced|bioprosthetic|metallic) "
+            r"(?:(?:heart|cardiac|aortic|mitral|tricuspid) )?valves?",
+            r"(?:(?:aortic|mitral|tricuspid|heart) )?valve (?:replacements?|prosthes[ie]s|ring"
+            r"|repair)",
+            r"(?:valvular|valve|cardiac) prosthes[ie]s",
+            r"stents?",
+            r"annuloplasty rings?",
+            r"(?:septal |vascular )?occluders?",
+            r"(?:temporary |epicardial |retained )+(?:pacing )?wires?",
+            r"(?:ventricular )?assist pump",
+            r"(?:biological|tissue|porcine) valves?",
+            r"pacing box",
+            r"vads?",
+            r"implants?(?! (?:of|into))",
+            r"(?:vp|ventriculo-?peritoneal) shunt",
+            r"(?:intra-?aortic )?(?:balloon )?pumps?",
+            r"iabp",
+            r"lvad",
+            r"(?:tavr|tavi)",
+            r"ecmo",
+            r"impella",
+            r"electrodes?",
+            r"(?:loop|event) recorder",
+            r"(?:nerve |vagal |vagus )?stimulator",
+            r"(?:cardiac |ecg |ekg |pacer )?leads",
+            r"(?:an?|the|one|pacing|pacemaker) lead(?! (?:to|in|time)\b)",
+            r"(?:pacemaker |pacer |icd |pacing )?lead(?= (?:tips?|fragment|ends?|projects?"
+            r"|fractures?)\b)",
+        ),
+    ),
+)
+"""Rows as in `report_words.MENTIONS`."""

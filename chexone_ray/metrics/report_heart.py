@@ -1,0 +1,295 @@
+"""Size of the heart, and what else a sentence says of normal structures, for the rule labeller."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chexone_ray.metrics import report_modifiers as words
+from chexone_ray.metrics.report_patterns import alternatives, holds
+from chexone_ray.metrics.report_phrases import (
+    ABSENT,
+    HEART,
+    PRESENT,
+    UNCERTAIN,
+    UNTOLD,
+    Phrase,
+)
+from chexone_ray.metrics.report_scope import Span, judge
+
+# --- the heart -----------------------------------------------------------------------------------
+
+HEART_WORD = re.compile(
+    r"\b(?:heart|cardiac (?:size|silhouette|contours?|shadow|dimensions?|outline|diameter)"
+    r"|cardiac(?=,? and (?:\w+ )?mediastin)|cardiomediastinal (?:silhouette|contours?)|cor"
+    r"|cardiothoracic ratio|ctr|cardiopericardial silhouette|cardiomeg\w*|cardiac enlargement)\b"
+    r"(?! (?:failure|border)\b)"
+)
+_BORDERLINE = re.compile(r"\bborderline\b")
+_UPPER = alternatives(
+    r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal",
+    r"top[- ]normal",
+    r"upper normal",
+    r"at the (?:upper )?limits? of normal",
+    r"high[- ]normal",
+)
+_ENLARGED = alternatives(
+    r"enlarged|enlargement|cardiomeg\w*",
+    r"(?:is|appears?|remains?|stays?|looks|was|seems|has become|be)(?: \w+ly| a little| slightly"
+    r"| somewhat"
+    r"| rather| far| too| quite| perhaps| possibly| again| still| not)* (?:large|big|wide"
+    r"|widened|dilated"
+    r"|increased|broad|prominent|bulky)",
+    r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated"
+    r"|increased)",
+    r"(?:large|big|dilated|bulky|massive|huge) (?:heart|cardiac)",
+    r"increased (?:in )?(?:size|ratio|cardiac)",
+    r"(?:exceeds?|exceeding|more than|over"
+    r"|greater than) (?:\w+ )?half (?:of )?(?:the )?(?:\w+ )?(?:chest|thorax|thoracic|width"
+    r"|diameter)",
+    r"\s{2,}(?:large|big|wide)",
+    r"above normal|wider than normal|larger than normal|bigger than normal",
+)
+_NORMAL = alternatives(
+    r"normal|unremarkable|without (?:abnormalit\w+|peculiarit\w+)|is not(?=\W*$)|slim|slender"
+    r"|(?:ordinary"
+    r"|regular|usual) (?:size|width|configuration)|wnl|nl|ok|n(?=\W*$)|no cardiomegaly"
+    r"|no cardiac enlargement|no enlargement"
+    r"|not (?:large|big)",
+    r"(?:usual|normal) (?:size|width|dimensions)",
+)
+_IT = re.compile(r"[\W]*(?:but |and |rather )?(?:it|they) ")
+_RATIO = re.compile(
+    r"\b(?:cardiothoracic ratio|ctr)\b[^.,;]{0,30}?(?:(?P<more>above|over|exceeds?|exceeding"
+    r"|greater than"
+    r"|more than|>)|(?P<less>below|under|less than|<))?\s*(?:0[.,](?P<part>\d{1,2})"
+    r"|(?P<cent>\d\d) ?(?:%"
+    r"|per ?cent))"
+)
+_LARGE_RATIO = 0.5
+_NOW_NORMAL = re.compile(
+    r"\b(?:now|again|back to|returned to|reverted to) (?:\w+ )?normal\b|\bnormali[sz]ed\b"
+    r"|\bno longer (?:\w+ )?(?:enlarged|large|dilated|wide)\b"
+)
+SIZES = ("enlarged", "borderline", "upper", "doubtful", "normal")
+"""Size classes, the one that wins first: "upper" is the upper limit of normal."""
+SIZE_STATES = {
+    "enlarged": PRESENT,
+    "borderline": UNCERTAIN,
+    "doubtful": UNCERTAIN,
+    "upper": ABSENT,
+    "normal": ABSENT,
+}
+
+
+@dataclass(frozen=True)
+class HeartSize:
+    """What one sentence says of the heart's size; severity only with "enlarged"."""
+
+    name: str
+    severity: str = ""
+    wide: bool = False
+    """Said of the cardiomediastinal silhouette only, which is no cardiomegaly."""
+
+
+def heart_of(text: str, spans: Sequence[Span], past: Sequence[Span]) -> HeartSize | None:
+    """The size that one lower-case sentence gives the heart."""
+    if "heart" not in text and "cardi" not in text and not re.search(r"\bc(?:or|tr)\b", text):
+        return None
+    found = []
+    spoken = False
+    for span in spans:
+        word = HEART_WORD.search(text, *span)
+        spoken = bool(word) or (spoken and bool(_IT.match(text, *span)))
+        at = word.start() if word else span[0]
+        if spoken and not any(low <= at < high for low, high in past):
+            found.append(_size(text, span))
+    name = next((name for name in SIZES if name in found), None)
+    if name is None:
+        return None
+    severity = ""
+    if name == "enlarged" and (word := _ENLARGED.search(text)):
+        before = list(words.SEVERITY.finditer(text, 0, word.start()))
+        severity = (before[-1].lastgroup or "") if before else ""
+    wide = all("mediastinal" in word for word in HEART_WORD.findall(text))
+    return HeartSize(name, severity, wide)
+
+
+def _size(text: str, span: Span) -> str:
+    clause = text[slice(*span)]
+    if _BORDERLINE.search(clause):
+        return "borderline"
+    ratio = _RATIO.search(clause)
+    if ratio:
+        share = float("0." + (ratio.group("part") or ratio.group("cent")))
+        large = not ratio.group("less") and (bool(ratio.group("more")) or share > _LARGE_RATIO)
+        return "enlarged" if large else "normal"
+    if _UPPER.search(clause):
+        return "upper"
+    plain = words.CHANGE.sub(
+        lambda match: (
+            match.group()
+            if re.search("increased|enlarged", match.group())
+            else " " * len(match.group())
+        ),
+        clause,
+    )
+    if _NOW_NORMAL.search(plain):
+        return "normal"
+    if match := _ENLARGED.search(plain):
+        state = _state(text, span, match)
+        return {PRESENT: "enlarged", ABSENT: "normal", UNCERTAIN: "doubtful"}.get(state, "")
+    if match := _NORMAL.search(plain):
+        if match.group().startswith(("without", "is not")):
+            return "normal"
+        if match.group().startswith("no"):
+            negated = not match.group().startswith("normal")
+            return "normal" if negated or _state(text, span, match) == PRESENT else "enlarged"
+        state = _state(text, span, match)
+        return {PRESENT: "normal", ABSENT: "enlarged", UNCERTAIN: "doubtful"}.get(state, "")
+    return ""
+
+
+def _state(text: str, span: Span, match: re.Match[str]) -> int:
+    """The state of the word that a match within a clause ends in."""
+    end = span[0] + match.end()
+    at = end - len(match.group().split()[-1])
+    return judge(text, span, [Phrase(HEART, HEART, 0, at, end)])[0].state
+
+
+# --- normal structures ---------------------------------------------------------------------------
+
+_IS = r"(?:is|are|appears?|remains?|was|were|looks?|has|have|been|seems?|still)"
+_NORMAL_IS = (
+    rf"(?:{_IS} |both |otherwise |now |well expanded and |grossly |essentially |bilaterally |all "
+    r"|again |fully |of |in |quite |not |\w+ly )*"
+)
+_ANGLE = r"(?:costophrenic|cp) (?:angles?|sulc\w+|recess\w*)"
+_MEDIASTINUM = (
+    r"(?:cardio)?mediastin\w+(?:,? (?:and|or) (?:the )?(?:hil\w+|cardiac|heart|trachea))?"
+    r"(?:,? (?:silhouettes?|contours?|structures|shadows?|borders?|outlines?|width))?"
+)
+_USUAL = r"(?:its |the |their )?(?:usual|normal|former|baseline|ordinary|proper)"
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A sign of health. Where `named`, its denial ("not sharp") states the labels."""
+
+    labels: tuple[str, ...]
+    stems: tuple[str, ...]
+    pattern: re.Pattern[str]
+    named: bool = False
+
+
+_SIGNS = (
+    Normal(
+        ("lung opacity",),
+        ("lung", "field"),
+        alternatives(rf"lungs? (?:fields? )?{_NORMAL_IS}clear(?! of)", r"clear lungs?"),
+    ),
+    Normal(
+        ("pleural effusion",),
+        ("phrenic", "cp ", "angle", "sinus"),
+        alternatives(
+            rf"(?:{_ANGLE}|angles|sinuses) (?:on (?:both sides|either side|the (?:left"
+            rf"|right)) )?{_NORMAL_IS}"
+            r"(?:sharp\w*|clear|preserved|free|acute|crisp|dry|open|deep|well[- ]defined)",
+            rf"(?:sharp|clear|crisp|free|preserved|acute) (?:\w+ )?(?:{_ANGLE}|angles)",
+        ),
+        named=True,
+    ),
+    Normal(
+        ("pleural effusion",),
+        ("pleural",),
+        alternatives(rf"pleural (?:spaces?|cavit\w+) {_NORMAL_IS}dry"),
+        named=True,
+    ),
+    Normal(
+        ("pleural effusion", "pneumothorax"),
+        ("pleural",),
+        alternatives(
+            rf"pleural (?:spaces?|surfaces?|cavit\w+) {_NORMAL_IS}"
+            r"(?:clear(?! of)|normal|unremarkable|free(?! (?:of|from)))"
+        ),
+    ),
+    Normal(
+        ("enlarged cardiomediastinum",),
+        ("mediastin",),
+        alternatives(
+            rf"{_MEDIASTINUM}(?:,[^,]*,| (?:in|at) the midline,?)? {_NORMAL_IS}(?:normal|wnl|nl"
+            rf"|ok|unremarkable"
+            rf"|within normal|(?<=not )(?:widened"
+            rf"|enlarged|wide)|without (?:abnormalit\w+|peculiarit\w+)|not(?=\W*$)|narrow|slim"
+            rf"|slender"
+            rf"|(?:back|returned|gone back|reverted) to {_USUAL}"
+            r"|usual (?:width|size|contour))",
+            rf"mediastinum(?:,? (?:and )?(?:\w+ )?(?:hila|heart|trachea|bones|pleura"
+            rf"|lungs))*:? {_NORMAL_IS}"
+            r"(?:normal|unremarkable|within normal)",
+            r"(?:normal|unremarkable) (?:(?:heart|cardiac|cardiac silhouette|hila|hilar|lungs"
+            r"|width of the"
+            r"|heart size|contours? of the|upper)(?:,| and|, and)? (?:the )?)*"
+            r"(?:cardio)?mediastin(?:um|al)(?! (?:shift|mass|lymph))",
+        ),
+        named=True,
+    ),
+    Normal(
+        ("fracture",),
+        ("bon", "osseous", "ribs", "skelet"),
+        alternatives(
+            r"(?:bon(?:es|y \w+)|osseous structures|ribs|bony thorax|skeleton) "
+            rf"{_NORMAL_IS}(?:intact|normal|unremarkable)",
+            r"no (?:acute )?(?:osseous|bony) (?:\w+ )?(?:abnormalit\w+|lesion\w*)",
+        ),
+    ),
+)
+_EXTUBATED = re.compile(r"\bextubat\w+")
+
+
+def normal_signs(
+    text: str, spans: Sequence[Span], past: Sequence[Span], found: Sequence[Phrase]
+) -> list[Phrase]:
+    """What a sentence denies without naming it, for labels that `found` does not hold."""
+    result: list[Phrase] = []
+    named = {phrase.label for phrase in found if phrase.state != UNTOLD}
+    for sign in _SIGNS:
+        if not holds(text, sign.stems):
+            continue
+        match = sign.pattern.search(text)
+        if not match or any(low <= match.start() < high for low, high in past):
+            continue
+        state = _sign_state(text, spans, match, sign.named)
+        if state is None:
+            continue
+        result += [
+            Phrase(label, label, 0, *match.span(), state, implied=not sign.named)
+            for label in sign.labels
+            if label not in named
+        ]
+        named |= set(sign.labels)
+    if "extubat" in text and "support devices" not in named:
+        match = _EXTUBATED.search(text)
+        span = match.span() if match else (0, 0)
+        result.append(Phrase("support devices", "tube", 0, *span, ABSENT))
+    return result
+
+
+def _sign_state(text: str, spans: Sequence[Span], match: re.Match[str], named: bool) -> int | None:
+    """State of the labels that a sign of health denies; None where the sign is not clear."""
+    end = match.end()
+    if re.search(
+        r"\bno (?:acute )?(?:osseous|bony)|\bnot (?:widened|enlarged|wide)|\bwithout"
+        r"|\bis not$",
+        match.group(),
+    ):
+        return ABSENT
+    at = end - len(match.group().split()[-1])
+    span = next(((low, high) for low, high in spans if low <= at < high), (0, len(text)))
+    state = judge(text, span, [Phrase("sign", "sign", 0, at, end)])[0].state
+    if state == PRESENT:
+        return ABSENT
+    if not named:
+        return None
+    return PRESENT if state == ABSENT else state

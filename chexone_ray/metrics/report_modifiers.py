@@ -1,0 +1,300 @@
+"""Words of the rule labeller: what is not told, side, severity, change, and how far words act.
+
+Our own, written from general knowledge of report language. All patterns match lower-case text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from chexone_ray.metrics.report_denial import SEEN, STATUS_WORDS
+from chexone_ray.metrics.report_doubt import OPEN
+from chexone_ray.metrics.report_patterns import alternatives as _words
+from chexone_ray.metrics.report_patterns import grouped
+
+# --- what is not told of this film ----------------------------------------------------------------
+
+_TO_STOP = (
+    r"[^,.;:?]*?(?=[,.;:?]|\b(?:shows?|reveals?|but|is|are|which|there)\b"
+    r"|\band (?:not|found|none)\b|$)"
+)
+HISTORY = grouped(
+    rf"\b(?:history|hx|h/o|pmh) (?:of )?{_TO_STOP}"
+    r"|(?<!cannot )(?<!can not )(?<!could not )(?<!not )(?<!to )(?<!fully )(?<!completely"
+    r" )(?<!entirely )"
+    rf"\b(?:evaluate|assess|query|rule out|r/o|ro"
+    rf"|clinical question) (?:for )?{_TO_STOP}"
+    r"|\b(?:checking|screening|searching|looking|work-?up|worry|clinical (?:suspicion|concern"
+    r"|correlation)"
+    rf"|worried) (?:for|of|about) {_TO_STOP}"
+    r"|(?<!possible )(?<!difficult )(?<!hard )(?<!able )(?<!failed )(?<!fails )(?<!fail"
+    r" )(?<!enough )"
+    rf"(?<!insufficient )\b(?:to|for) (?:look for|exclude|rule out|evaluate|assess|confirm"
+    rf"|detect|find|follow|ensure"
+    rf"|document|verify|clarify|monitor|watch for|identify|establish) {_TO_STOP}"
+    rf"|(?:^|(?<=[;,.:] ))(?:if|should|unless|in case of|when) (?!any\b|present\b|real\b|at all)"
+    rf"{_TO_STOP}"
+    r"|\b(?:before|awaiting|prior to|scheduled for|planned|candidate for) (?:\w+ ){0,3}?"
+    r"(?:replacement|implant\w*|insertion|placement|surgery|transplant\w*|stent\w*)\b"
+    r"|\b(?:treated|admitted|diagnosed|presents?|presenting|hospitali[sz]ed|transferred|seen"
+    rf"|operated|known|complain\w+) (?:with|for|of|to have) {_TO_STOP}"
+    r"|^\W*(?:follow-?\s?up|f/u|control|re-?evaluation|surveillance|work-?up|check|evaluation"
+    r"|assessment) (?:film )?(?:of|for|after)"
+    rf" {_TO_STOP}"
+    r"|\b(?:year-?\s?old|y/?o|patient|man|woman|male|female|boy|girl|child|smoker|gentleman|lady)\b"
+    rf"[\w ]*? (?:with|has had|has known|has a history of|had|after|following"
+    rf"|known to have) {_TO_STOP}"
+    r"|\b(?:repeat|follow-?up|further|additional|dedicated|later|next) (?:chest )?(?:film|ct|x-?ray"
+    r"|radiograph|imaging|study|views?|exam\w*)\b[^.;]*?(?:advised|suggested|recommended|required"
+    r"|needed|warranted|useful|helpful|indicated|planned|proposed|would help|may help)\b"
+    r"|\b(?:mimic\w*|simulat\w+|resembl\w+|masquerad\w+ as|(?:taken|mistaken) for|masks as) "
+    rf"{_TO_STOP}"
+    r"|\b(?:note|ward|clinicians?|gp|doctor|nurse|referrer|request|team|form|letter|colleagues?"
+    r"|physician"
+    r"|surgeon) (?:\w+ly )?"
+    rf"(?:speaks?|asks?|asked|mentions?|queries|queried|wonders?|suspects?) (?:of|about|for"
+    rf"|whether)?{_TO_STOP}"
+    rf"|\b(?:mother|father|brother|sister|family)\b {_TO_STOP}"
+    rf"|\b(?:question|issue|concern|worry|fear)s? (?:was|were|being) {_TO_STOP}"
+    rf"|(?:^|(?<=[.;:] )|(?<=please )|(?<=kindly ))exclude {_TO_STOP}"
+    r"|^\W*for [^.;:]*?(?:follow-?up|evaluation|assessment|review|control|check)\b"
+    rf"|\b(?:previously|formerly) (?:full of|showing|with|harbouring) {_TO_STOP}"
+)
+"""What is asked or was once told, up to the next stop."""
+HISTORY_HEAD = re.compile(
+    r"^\W*(?:(?:clinical|relevant|brief|pertinent|past medical|past|medical|patient) )?(?:history"
+    r"|indications?|information|details?|question|reason for (?:\w+ )?(?:\w+ )?(?:exam\w*|study"
+    r"|film"
+    r"|request\w*|x-?ray|referral)|reason|request\w*|query|queries|pmhx?|hpi|cc|technique"
+    r"|comparison|compared (?:film"
+    r"|study)|hx|referral|diagnosis on admission|context|background|anamnesis|purpose"
+    r"|previous (?:film"
+    r"|study|exam\w*)|prior (?:film|study|exam\w*|studies))\s*[:\u2013]"
+)
+TOLD_HEAD = re.compile(
+    r"(?:^|(?<=[.;?] ))(?:findings?|impression|opinion|answer|report|conclusion|interpretation"
+    r"|result"
+    r"|reading|chest|lungs|today|film|summary|observation|comment|now|current)s?\s*[:\u2013]"
+)
+_OTHER_FILM = (
+    r"(?:\b(?:ct|mri|mr|pet|pet-ct|ultrasound|sonogra\w+|echo\w*|bronchoscopy|scan|tomogra\w+)\b"
+    r"|\b(?:first|earlier|previous|prior|last|old|outside|initial|preceding|admission|yesterday's"
+    r"|former|prior|that|outside) (?:\w+ )?(?:film|study|exam\w*|radiograph|x-?ray|cxr|image|report"
+    r"|ct|scan)s?\b|\b(?:film|radiograph|study) (?:of|from|dated)\b)"
+)
+_TOLD_THEN = (
+    r"\b(?:showed|described|had|reported|revealed|demonstrated|noted|suggested|mentioned|raised"
+    r"|there was|there were|was|were|queried|spoke of|found|documented|identified|questioned"
+    r"|read)\b"
+)
+EARLIER = grouped(
+    rf"{_OTHER_FILM}(?:(?!\b(?:no longer|now|today|still|this)\b|[;]).)*?{_TOLD_THEN}"
+    rf"|{_TOLD_THEN}(?:(?!\b(?:no longer|now|today|still|resolved|cleared|this|is|are)\b|[;.]).)*?"
+    rf"\b(?:on|by|in|at) (?:the |an |a )?{_OTHER_FILM}"
+    r"|\b(?:per|according to)(?: the)? (?:triage|clinic\w*|note|history|referr\w+|patient|ward"
+    r"|emergency"
+    r"|outside|record\w*|chart)\b|\b(?:years?|months?) ago\b|\bin (?:19|20)\d\d\b"
+    r"|\bin (?:january|february|march|april|may|june|july"
+    r"|august|september|october|november|december)\b|\blast (?:year|winter"
+    r"|summer|spring|autumn)\b|\bas a (?:child|boy|girl|youth|young \w+)\b|\bin (?:childhood"
+    r"|infancy|youth|the past|(?:his|her|their) \w+)\b"
+    r"|\b(?:days?|weeks?|months?) (?:after|following) (?:an? |the )?(?:\w+ )?(?:pneumonia"
+    r"|pneumothorax|infection|fracture|heart failure)\b|\bclinically\b|\b(?:he|she) (?:had"
+    r"|has had|came|fell"
+    r"|presents)\b|\b(?:fell|fall) (?:from|off|down)\b|\bhad been\b|\b(?:initially|originally"
+    r"|on admission|on arrival|at the outset)\b|\byesterday there (?:was|were)\b|\bused to (?:be"
+    r"|have|show)\b"
+    r"|\bonce (?:was|were|had|there|held|showed)\b"
+    r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case)\b"
+)
+"""Clauses that speak of another film or of the patient, not of this film."""
+NOW_TOO = re.compile(
+    r"\b(?:still|remains?|persist\w*|unchanged|again|stable|now|today|as before|same|as (?:last"
+    r"|ever|in|on)"
+    r"|has (?:\w+ly )?"
+    r"(?:increased|grown|decreased|improved|worsened))\b"
+)
+QUESTION = re.compile(r"\?(?!\s*(?:yes|present|positive))")
+FULL_QUESTION = re.compile(
+    r"^\W*(?:is|are|was|were|do|does|did|can|could|has|have|will|would|should|where|which|what"
+    r"|who|how"
+    r"|why|when|on which|in which|name|at)\b"
+)
+"""Asked of the reader; what it names is taken as said, as a question for a model needs it."""
+
+# --- side, severity, change -----------------------------------------------------------------------
+
+SIDE = re.compile(
+    r"\b(?:(?P<both>bilateral\w*|both|bi-?basilar|bi-?basal|bi-?apical|either side)"
+    r"|(?P<left>left|lingula\w*)|(?P<right>right))(?:-sided)?\b"
+    r"(?! (?:atri|ventric|main|heart|brachio|innominate))"
+)
+SEVERITY = re.compile(
+    r"\b(?:(?P<mild>mild|mildly|minimal|minimally|slight|slightly|trace|tiny|small|little|subtle"
+    r"|thin|faint)"
+    r"|(?P<moderate>moderate|moderately|medium|moderate-sized)"
+    r"|(?P<severe>severe|severely|large|big|marked|markedly|massive|extensive|gross|grossly))\b"
+)
+_QUALIFIER = (
+    r"(?:\w+ly|significant|interval|definite|substantial|appreciable|relevant|great|much|obvious"
+    r"|clear|major)"
+)
+CHANGE = re.compile(
+    rf"(?P<same>\b(?:no|not|without|nor|never)(?: {_QUALIFIER})* "
+    r"(?:chang\w+|improv\w+|increas\w+|decreas\w+|worsen\w+|progress\w+|differen\w+"
+    r"|clearing|clearance|resolution|regression|growth|reduction|shrinkage|healing|deterioration"
+    r"|expansion|tendency to|signs? of (?:clearing|resol\w+|improvement|regress\w+|healing"
+    r"|progress\w*|growth))"
+    r"|\b(?:no|not|neither|nor) (?:\w+ly )?(?:larger|smaller|better|worse|bigger|denser|wider)\b"
+    r"|\bnothing new (?:in|about|regarding)\b|\b(?:not|neither|nor|never) (?:\w+ )?(?:grown|shrunk"
+    r"|altered|moved|regressed)\b|\bunchanged\b|\bstabl[ey]\b|\bsimilar\b|\bthe same\b"
+    r"|\bas before\b|\bconstant\b|\bstatic\b|\bsteady\b|\bidentical\b|\bno different\b|\b(?:has"
+    r"|have) not (?:budged|altered)\b"
+    r"|\bpersist\w*|\bunaltered\b|\bequal\b)"
+    r"|(?P<better>\bimprov\w+|\bdecreas\w+|\bsmaller\b|\breduc\w+|\bresol\w+|\bclear(?:ed|ing)\b"
+    r"|\bless\b|\bregress\w+|\bno longer\b|\bshrunk\b|\bshrinking\b|\bdiminish\w*|\blessen\w*"
+    r"|\bdisappeared\b)"
+    r"|(?P<worse>\bworse\w*|\bincreas\w+|\blarger\b|\bbigger\b|(?<!no )\bnew\b|\bnewly\b"
+    r"|\bprogress\w+|\bdeveloped\b|\bgrown\b|\bgrowing\b"
+    r"|\bmore (?:extensive|pronounced|prominent|marked|conspicuous|dense|severe)\b|\bdenser\b"
+    r"|\b(?:has|have) enlarged\b|\bdeteriorat\w+)"
+)
+_STEMS = """
+altered before better bigger budged chang clear clearing constant decreas dens deterior develop
+differen dimin disapp enlarg equal expansion grow growth healing identical improv increas larger
+less longer more moved new of persist progress reduc reduction regress regression resol same shr
+shrink sign simil small stabl static steady tendency unalter wider worse
+"""
+CHANGE_STEMS = tuple(_STEMS.split())
+"""Each match of `CHANGE` holds one of these."""
+GENERIC_CHANGE = re.compile(
+    r"^(?:(?:there (?:is|has been) )?no (?:\w+ )*change\b"
+    r"|(?:otherwise |overall )?(?:unchanged|stable)\b)"
+)
+"""A sentence of its own that speaks of everything."""
+PRONOUN = re.compile(r"^(?:it|this|these|they|both|the (?:finding|appearance|abnormality)s?)\b")
+
+# --- how far words act ----------------------------------------------------------------------------
+
+STRONG_BREAK = re.compile(
+    r"\b(?:but|however|although|though|except(?: for)?|apart from|aside from|other than|save for"
+    r"|but for|excepting|excluding|with the exception of|besides|yet"
+    r"|while|whereas|which|in contrast to|unlike|as opposed to|rather(?! than)|because(?! of)"
+    r"|otherwise|o/w)\b"
+    rf"|[;:](?!\s*(?:{STATUS_WORDS}|{OPEN}(?=\W*$|\s*[.,;)])|cannot (?:tell|say)|\?|none\b"
+    rf"|neither\b|(?:(?:all|both) )?(?:normal|unremarkable|enlarged|widened|wide|large)\b))"
+    r"|(?<=\([+-]\)),?"
+    r"|,? and (?=(?:a|an|the|there|it|now|no)\b)"
+    r"|, (?=(?:\w+ ){1,2}without\b)"
+    r"|, (?=(?:there|it|no|without|the|a|an|and the)\b)"
+    r"| with (?=(?:a|an|no|none)\b)|(?<! or) (?=without\b)"
+)
+"""A new clause begins."""
+_ORGAN = r"(?:heart|mediastinum|lungs?|pleura|bones|ribs|trachea|hila|diaphragms?|aorta)"
+SOFT_BREAK = re.compile(
+    r"(?:,| and) (?=(?:mild|mildly|small|moderate|large|tiny|trace|minimal|severe|left|right"
+    r"|bilateral|stable|unchanged|persistent|new|interval|status|old|definite|obvious|questionable"
+    r"|possible|probable|suspected|moderately|chronic|healed|early|some|known)\b)"
+    rf"|, (?={_ORGAN} (?!and\b|or\b|nor\b|all\b|failure\b|\w*nodul|mass)\w)"
+    r"|, (?=(?:(?!and\b|or\b|nor\b|not\b)[\w-]+ ){1,4}?(?:noted|incidental\w*|of the (?:left|right)"
+    r"|remains?|persists?|has|have|is|are) )"
+)
+"""A new clause begins, unless a list goes on to "or"."""
+JOIN = re.compile(r",\s*(?:and|or|nor|with)\s|,\s|\s(?:and|or|nor|with|plus|as well as)\s")
+VERB = _words(
+    r"is|are|was|were|has|have|had|shows?|seen|appears?|remains?|obscur\w+|represent\w*|reflect\w*",
+    r"may|could",
+)
+BARE_JOIN = re.compile(
+    r"^[,\s]*(?:(?:and|or|with|plus|associated|adjacent|underlying|overlying|accompanying|small"
+    r"|mild"
+    r"|moderate|compressive|some|an?|the|as well as|also|subtle)[,\s]*)*$"
+)
+"""Between two findings that share one side."""
+LEADING_ADJECTIVES = re.compile(
+    r"(?:\b(?:an?|the|left|right|bilateral|small|mild|moderate|large)\s+)*$"
+)
+OPENING = re.compile(
+    r"^\W*(?:rather than|instead of|without|in the absence of|with no|free of)\b[^,;:.]*,"
+    r"(?!.*\b(?:or|nor)\b)"
+)
+"""An opening that denies: what follows its comma is a clause of its own, if it has a verb."""
+SUBJECT = re.compile(
+    r"\s*(?:the|an?|this|these|there|it|(?:(?!and\b)[\w-]+ ){1,4}(?:is|are|was|were|shows?|has|have"
+    r"|blunts?|remains?))\b"
+)
+FORWARD_STOP = re.compile(
+    r"\b(?:after|following|since|despite|in spite of|status post|s/p|besides|in addition to|only"
+    r"|related to|resulting from|caused by|adjacent to|in (?:the )?presence of|attributable to"
+    r"|beyond|other than|to explain"
+    r"|to account for)\b"
+    r"|\b(?:is|are|was|were) (?:\w+ly )?(?:seen|present|identified|visible|noted|evident|found"
+    r"|shown"
+    r"|demonstrated|detected)\b(?! (?:to|of|or|nor|for)\b)"
+    r"|\b(?:hidden|masked|obscured|covered|concealed) (?:by|behind|under|beneath)\b"
+    r"|\b(?:may|might|could|would) (?:\w+ )?(?:explain|account for|cause|give|produce|underlie)\b"
+    r"|\b(?:accompan(?:y|ies)|complicates?|surrounds?)\b"
+    r"|\b(?:accounts? for|explains?|causes?|underlies)\b"
+    r"|\w, (?:is|are|was|were|has|have|remains?)\b"
+)
+"""A denial or doubt before it does not reach what follows it."""
+BACK = re.compile(
+    r"^\W*(?:(?:and|but|then|now|today|currently|since then|meanwhile|on this film|here"
+    r"|there (?:is|are)"
+    r"|on today's film)"
+    r",? )*(?:it|this|these|they|both|those|that|each|either|neither|none|all|such|the (?:former"
+    r"|finding|appearance|abnormality|same)s?|which)\b"
+)
+"""Speaks of the finding before it."""
+STATUS = re.compile(
+    rf"^\W*(?:there (?:is|are|was|were) (?:not|none)(?=\W*$)|(?:the )?answer (?:is|was) (?:no"
+    rf"|negative)"
+    r"|nothing (?:of (?:it|them|this)|is left|remains|more)\b|"
+    rf"{STATUS_WORDS}|no\b(?=\W*(?:$|[,.;]))"
+    rf"|resolved|cleared|gone|removed|not (?:\w+ )?{SEEN}"
+    r"|no longer \w+|has (?:\w+ )?(?:resolved|cleared|gone|disappeared)|ruled out|excluded)"
+)
+CONFIRMED = re.compile(
+    r"\b(?:is|are|was|were|now|been) (?:\w+ly |now |thereby )?(?:confirmed|proven|established"
+    r"|certain"
+    r"|definite)\b"
+)
+"""After a doubtful finding: it is there."""
+OTHER_SIDE = re.compile(
+    r"\b(?:the|on the|its) (?:left|right|other)\b(?!.*\b(?:not|no|none|neither|nor)\b)"
+    r".*\b(?:does|is|has|do|are|have)\W*$"
+)
+"""After a denial: "on the left there is"."""
+STATUS_YES = re.compile(
+    r"^\W*(?:yes|present|positive|confirmed|(?:(?:but|and|yet|though|they|it) )*(?:are |is )?still "
+    r"(?:there|present|seen|visible)|.*\b(?:of it|of them|some|traces?|residue|remnants?"
+    r"|it) (?:still )?"
+    r"(?:persists?|remains?(?! (?:clear|free|normal))|lingers?|is left|are left)"
+    r"|the (?:left|right|other|rest|remainder|latter|former)(?: ones?| side)? (?:persists?"
+    r"|has not|have not"
+    r"|remains?(?! (?:clear|free|normal))|is still|is unchanged|is stable)|(?:it|this|they"
+    r"|these) (?:is|are"
+    r"|has|have|remains?|persists?|still)\b(?! (?:not|no|never|been|since|now)\b).*"
+    r"(?:there|present|visible|seen|persist\w*|remains?|confirmed))"
+)
+STATUS_OPEN = re.compile(rf"^\W*(?:{OPEN}|cannot|can not|not excluded|maybe|perhaps|unclear)\b")
+"""A sentence or clause that is a mere answer."""
+
+ORGAN_HEAD = re.compile(
+    r"(?:^|(?<=[.;] ))((?:the )?heart(?: size)?|cardiac (?:size|silhouette|shadow)"
+    r"|cardiomediastinal (?:silhouette|contours?)"
+    r"|mediastinum|pleura|costophrenic angles|lungs?|ribs|bones)\s*[:=\u2013] "
+)
+"""A heading within a line."""
+EXCEPT = re.compile(r"^\W*(?:apart from|except|save|barring|but for|other than|aside from)\b")
+"""After "cleared", "resolved": not there."""
+LEAD = re.compile(
+    rf"(?:^|[.;,])\s*(?:(?:the following|these|those) (?:is|are|were) (?:absent|not seen"
+    rf"|not present"
+    r"|missing|excluded|ruled out)|"
+    rf"{STATUS_WORDS}|{OPEN}|not (?:\w+ly |to be )?(?:excluded|ruled out)|(?:the )?differential"
+    r"(?: diagnosis)?|excluded|ruled out|absent|no evidence of|negative for|without|no|not seen"
+    r"|(?:cleared|resolved|gone|removed|disappeared|not found)[\w ]{0,40}|query|consider"
+    r"|cannot exclude|can not exclude)\s*$"
+)
+"""Before a colon: acts on what follows ("not excluded: effusion")."""

@@ -1,0 +1,260 @@
+"""Which words of a sentence act on which finding: clauses, denial, doubt, what is not told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from chexone_ray.metrics import report_denial as denial
+from chexone_ray.metrics import report_doubt as doubt
+from chexone_ray.metrics import report_modifiers as words
+from chexone_ray.metrics.report_patterns import holds
+from chexone_ray.metrics.report_phrases import (
+    ABSENT,
+    HEART,
+    PRESENT,
+    UNCERTAIN,
+    UNTOLD,
+    Phrase,
+)
+
+Span = tuple[int, int]
+_ENLARGED = frozenset({"cardiomegaly", "enlarged cardiomediastinum", HEART})
+
+
+def blank(pattern: re.Pattern[str], text: str) -> str:
+    """The text with all matches replaced by as many spaces."""
+    return pattern.sub(lambda match: " " * len(match.group()), text)
+
+
+def steady(text: str) -> str:
+    """The text without "no change in" and the like, which deny no finding."""
+    if not holds(text, words.CHANGE_STEMS):
+        return text
+    for match in words.CHANGE.finditer(text):
+        if match.lastgroup == "same":
+            low, high = match.span()
+            text = text[:low] + " " * (high - low) + text[high:]
+    return text
+
+
+def affirm(text: str) -> str:
+    """The text without its double denials."""
+
+    def spaces(match: re.Match[str]) -> str:
+        kept = match.group(match.lastgroup) if match.lastgroup else ""
+        return kept.rjust(len(match.group()))
+
+    return denial.AFFIRMED.sub(spaces, text)
+
+
+def clauses(text: str) -> list[Span]:
+    """Spans in which negation and uncertainty stay. A list that goes on to "or" is not broken."""
+    cuts = {
+        match.start()
+        for match in words.STRONG_BREAK.finditer(text)
+        if match.group() != ":" or not words.LEAD.search(text[: match.start()])
+    }
+    for match in words.SOFT_BREAK.finditer(text):
+        if not re.search(r"\b(?:or|nor)\b", text[match.end() :]):
+            cuts.add(match.start())
+    opening = words.OPENING.match(text)
+    if opening and words.SUBJECT.match(text, opening.end()):
+        cuts.add(opening.end() - 1)
+    edges = [0, *sorted(cuts - {0}), len(text)]
+    return [(low, high) for low, high in pairwise(edges) if high > low]
+
+
+def untold(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Stretches about history, a question to the reader of the film, or another film."""
+    found = [
+        match.span()
+        for match in words.HISTORY.finditer(text)
+        if not re.search(r"\b(?:too|not) [\w-]+ (?:enough )?$", text[: match.start()])
+    ]
+    if not words.NOW_TOO.search(text):
+        for match in words.EARLIER.finditer(text):
+            low = max((low for low, _ in spans if low <= match.start()), default=0)
+            high = min((high for _, high in spans if high >= match.end()), default=len(text))
+            found.append((low, high))
+    return found
+
+
+@dataclass(frozen=True)
+class _Signs:
+    """Where in a clause the words stand that act on findings: ends of those that act on what
+    follows, starts of those that act on what precedes."""
+
+    clause: str
+    plain: str
+    """The clause without change, doubt and words of cause; a denial is looked for in it."""
+    denied: list[int]
+    denied_back: list[tuple[int, bool]]
+    """With True where the word is "healed", which denies no fracture."""
+    unsure: list[int]
+    unsure_word: list[int]
+    unsure_back: list[int]
+    not_excluded: list[int]
+
+
+def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
+    """The phrases of one clause with their states. Change words ("no change in") do not negate."""
+    start, end = span
+    signs = _signs(text[start:end], text[end : end + 20])
+    result: list[Phrase] = []
+    for index, phrase in enumerate(inside):
+        reach = _reach(signs.clause, inside[index:], start)
+        # "Without consolidation the opacity is": the second noun is no member of a list.
+        gap = text[inside[index - 1].end : phrase.start] if index else ""
+        listed = not re.match(r"\s+(?:the|this|these)\s", gap)
+        # "No pneumothorax around the drain": a device is denied alone or in a list.
+        if index and phrase.label == "support devices":
+            listed = re.search(r",|/|\b(?:and|or|nor)\b", gap) is not None or not gap.strip()
+        # Only denials from here on reach what is no member of a list.
+        floor = 0 if listed or not index else inside[index - 1].end - start
+        state = _state(signs, phrase, (phrase.start - start, phrase.end - start), reach, floor)
+        result.append(phrase if state == phrase.state else replace(phrase, state=state))
+    if doubt.DOUBTED.search(signs.clause):
+        result = [replace(phrase, state=UNCERTAIN) for phrase in result]
+    ahead = re.split(r"[;:]|\bbut\b", text[: result[0].start])[-1] if result else ""
+    if re.search(r"\b(?:no|not|without|neither|nor)\b", ahead):
+        return result
+    return _alternatives(text, result)
+
+
+def _signs(clause: str, following: str) -> _Signs:
+    plain = blank(doubt.OF_NATURE, steady(clause))
+    if "nor" in plain or "none" in plain or "neither" in plain or "not one" in plain:
+        plain = blank(denial.UNMOVED, plain)
+    after = [match.end() for match in doubt.UNCERTAIN_AFTER.finditer(plain)]
+    before = [match.start() for match in doubt.UNCERTAIN_BEFORE.finditer(plain)]
+    word = [match.end() for match in doubt.UNCERTAIN_WORD.finditer(plain)]
+    not_excluded = []
+    if before:
+        not_excluded = [match.start() for match in doubt.NOT_EXCLUDED.finditer(plain)]
+        plain = blank(doubt.UNCERTAIN_BEFORE, plain)
+    if after:
+        plain = blank(doubt.UNCERTAIN_AFTER, plain)
+    denied = [match.end() for match in denial.NEGATED_AFTER.finditer(plain)]
+    denied_back = []
+    if not words.EXCEPT.match(following):
+        denied_back = [
+            (match.start(), "healed" in match.group())
+            for match in denial.NEGATED_BEFORE.finditer(plain)
+            if not denial.STILL_THERE.match(plain, match.end())
+        ]
+    return _Signs(clause, plain, denied, denied_back, after, word, before, not_excluded)
+
+
+def _state(signs: _Signs, phrase: Phrase, at: Span, reach: int, floor: int) -> int:
+    """The state of one phrase that stands at `at` in its clause."""
+    low, high = at
+    clause = signs.clause
+
+    def behind(starts: Sequence[int]) -> bool:
+        return any(high <= start <= reach for start in starts)
+
+    healing = phrase.label != "fracture"
+    if behind(signs.not_excluded):
+        return UNCERTAIN
+    if behind([start for start, healed in signs.denied_back if healing or not healed]):
+        return ABSENT
+    if any(
+        floor <= end <= low and not words.FORWARD_STOP.search(signs.plain, end, low)
+        for end in signs.denied
+    ):
+        return ABSENT
+    if words.CONFIRMED.search(clause, high, reach):
+        return PRESENT
+    unsure = (
+        any(end <= low and not words.FORWARD_STOP.search(clause, end, low) for end in signs.unsure)
+        or any(end <= low and not _parted(clause, end, low) for end in signs.unsure_word)
+        or behind(signs.unsure_back)
+        or (phrase.label in _ENLARGED and doubt.PROJECTED.search(clause, high))
+    )
+    return UNCERTAIN if unsure else PRESENT
+
+
+def _parted(clause: str, at: int, low: int) -> bool:
+    """A comma or "and" parts a doubtful word from a finding, unless a list goes on to "or"."""
+    between = re.sub(r"^ (?:with|also|even)(?= )", "", clause[at:low])
+    if words.FORWARD_STOP.search(between):
+        return True
+    in_list = " and " not in between and re.search(r"\bor\b", clause[at:])
+    return bool(words.JOIN.search(between)) and not in_list
+
+
+def _reach(clause: str, following: Sequence[Phrase], start: int) -> int:
+    """How far to the right a word may stand that acts back on the first of `following`: past
+    further phrases only in a list without a verb ("effusion and edema are not seen")."""
+    for left, right in pairwise(following):
+        gap, rest = clause[left.end - start : right.start - start], clause[left.end - start :]
+        listed = "," not in gap or re.search(r"\b(?:and|or|nor|all|none|each|both)\b", rest)
+        if words.VERB.search(gap) or not listed or re.search(r"[;?(]|\bwith\b", gap):
+            return right.start - start
+    return len(clause)
+
+
+def _alternatives(text: str, judged: list[Phrase]) -> list[Phrase]:
+    """ "A or B" of two stated findings: each is uncertain, and so is what the list began with."""
+    result = list(judged)
+    for index in range(len(result) - 1, 0, -1):
+        before, here = result[index - 1], result[index]
+        gap = text[before.end : here.start]
+        linked = doubt.OR_LINK.match(gap)
+        carried = here.state == UNCERTAIN and re.fullmatch(r",\s*(?:\w+ )?", gap)
+        in_list = carried and any(
+            doubt.OR_LINK.match(text[a.end : b.start]) for a, b in pairwise(result[index:])
+        )
+        if (linked and before.state == here.state == PRESENT) or (in_list and before.state == 1):
+            result[index - 1] = replace(before, state=UNCERTAIN)
+            if linked:
+                result[index] = replace(here, state=UNCERTAIN)
+    return result
+
+
+def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
+    """Findings that a question mark asks for ("nodule or nipple?", "?pneumonia"): uncertain."""
+    marks = [match.start() for match in words.QUESTION.finditer(text)]
+    if not marks or words.FULL_QUESTION.match(text):
+        return list(found)
+    result = []
+    for phrase in found:
+        after = [at for at in marks if at < phrase.start]
+        ahead = after and text[max(after) - 1 : max(after)].strip(" ,(;:") == ""
+        asked = ahead and not re.search(r"[,;.)]", text[max(after) : phrase.start])
+        behind = any(
+            at >= phrase.end
+            and text[at - 1 : at].strip() != ""
+            and not re.search(r"[;:.]", text[phrase.end : at])
+            for at in marks
+        )
+        if phrase.state == PRESENT and (asked or behind):
+            phrase = replace(phrase, state=UNCERTAIN)
+        result.append(phrase)
+    return result
+
+
+def answered(clause: str, before: Phrase) -> Phrase:
+    """The phrase as a clause that only answers or points back ("none is there") leaves it."""
+    plain = steady(clause)
+    head = words.TOLD_HEAD.match(plain.lstrip())
+    plain = plain.lstrip()[head.end() :] if head else plain
+    if head:
+        clause = plain
+    points = bool(words.BACK.match(plain))
+    if words.STATUS_OPEN.match(plain) or (points and doubt.UNCERTAIN_BEFORE.search(plain)):
+        return replace(before, state=UNCERTAIN)
+    plain = blank(doubt.UNCERTAIN_BEFORE, plain)
+    gone = denial.NEGATED_BEFORE.search(plain) if points else words.STATUS.match(plain)
+    neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
+    if (gone and not denial.STILL_THERE.match(plain, gone.end())) or neither:
+        return replace(before, state=ABSENT)
+    if before.state == ABSENT and words.OTHER_SIDE.search(clause):
+        return replace(before, state=PRESENT)
+    lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", clause)
+    if words.STATUS_YES.match(clause) and (lasting or before.state in (UNCERTAIN, UNTOLD)):
+        return replace(before, state=PRESENT)
+    return before

@@ -1,0 +1,87 @@
+"""Misspelt words of a report, mended before the rule labeller reads it.
+
+A word of six letters or more that lies one slip (a letter lost, doubled, changed, or two swapped)
+from a word of `_WORDS`, with the same first and last letter, becomes that word.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_LIST = """
+absence absent airspace appreciated atelectases atelectasis atelectatic blunted blunting
+bronchopneumonia cardiac cardiomediastinal cardiomegaly catheter catheters change changed
+changes cleared collapse collapsed congested congestion consolidated consolidation
+consolidations costophrenic decreased demonstrated device devices effusion effusions
+endotracheal enlarged enlargement equivocal evidence exclude excluded fracture fractured
+fractures haemothorax haziness hemothorax hydropneumothorax hydrothorax identified improved
+increased infection infiltrate infiltrates interstitial interval lesion lesions likely
+mediastinal mediastinum nasogastric negative nodular nodule nodules normal oedema opacification
+opacities opacity pacemaker pacemakers plaque plaques pleural pneumonia pneumonias
+pneumothoraces pneumothorax possible possibly probable probably pulmonary removal removed
+resolution resolved reticular silhouette stable sternal suspected suspicious thickening
+tracheostomy tumour unchanged vascular visible widened widening without
+"""
+_WORDS = frozenset(_LIST.split())
+_OTHER_LIST = """
+ascent chance charge charged cleaned cleaved devise enlarges hemithorax internal legion plural
+"""
+_OTHERS = frozenset(_OTHER_LIST.split())
+"""Words of their own, one slip away from one of `_WORDS`."""
+_LONG = re.compile(r"[a-z]{6,}")
+_CONTRACTED = re.compile(r"(?<=[a-z])n['\u2019]t\b")
+CACHED_WORDS = 8192
+
+
+def _without_one(word: str) -> set[str]:
+    """The word with one inner letter lost."""
+    return {word[:at] + word[at + 1 :] for at in range(1, len(word) - 1)}
+
+
+def _slips() -> dict[str, str]:
+    """Misspelling -> word; a changed letter stands as "?"."""
+    slips: dict[str, str] = {}
+    for word in sorted(_WORDS):
+        for at in range(1, len(word) - 1):
+            slips[word[:at] + "?" + word[at + 1 :]] = word
+            if at < len(word) - 2:
+                slips[word[:at] + word[at + 1] + word[at] + word[at + 2 :]] = word
+        slips |= dict.fromkeys(_without_one(word), word)
+    return slips
+
+
+_SLIPS = _slips()
+
+
+@lru_cache(maxsize=CACHED_WORDS)
+def _mended(word: str) -> str:
+    if word in _WORDS or word in _OTHERS:
+        return word
+    if word in _SLIPS:
+        return _SLIPS[word]
+    for shorter in _without_one(word):
+        if shorter in _WORDS:
+            return shorter
+    for at in range(1, len(word) - 1):
+        changed = word[:at] + "?" + word[at + 1 :]
+        if changed in _SLIPS:
+            return _SLIPS[changed]
+    return word
+
+
+_SHORT = {
+    "hrt": "heart",
+    "bilat": "bilateral",
+    "bil": "bilateral",
+    "clr": "clear",
+    "unch": "unchanged",
+}
+_SHORT_WORD = re.compile(rf"\b(?:{'|'.join(_SHORT)})\b")
+
+
+def mend(lower: str) -> str:
+    """Lower-case text with misspelt words mended "isn't" written as "is not",
+    and short forms in full."""
+    plain = _SHORT_WORD.sub(lambda match: _SHORT[match.group()], _CONTRACTED.sub(" not", lower))
+    return _LONG.sub(lambda match: _mended(match.group()), plain)

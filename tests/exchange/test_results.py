@@ -1,0 +1,201 @@
+"""Results of the original's scripts, in both of their shapes; all records are made up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chexone_ray.config import EvaluateConfig, ResultsImportConfig
+from chexone_ray.data import manifest
+from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation.harness import evaluate
+from chexone_ray.evaluation.predictions import read_predictions, read_rows
+from chexone_ray.exchange.records import kind_of, options_of
+from chexone_ray.exchange.results import import_results
+from chexone_ray.prompts import ORIGINAL_SUFFIX
+from chexone_ray.records import ImageRef, Sample
+
+CHOICE = "<image>Which is it? Options:\n(q) Edema\n(c) Rib fracture"
+BOX = "<|ref|>nodule<|/ref|><|box|>(10,20),(30,40)<|/box|>"
+
+
+def swift(question: str, labels: str, response: str, **more: Any) -> dict[str, Any]:
+    """A line of ms-swift: the generated turn is in the messages."""
+    return {
+        "response": response,
+        "labels": labels,
+        "logprobs": None,
+        "messages": [
+            {"role": "system", "content": "You are a helpful assistant."},
+            {"role": "user", "content": f"{question} {ORIGINAL_SUFFIX}"},
+            {"role": "assistant", "content": response},
+        ],
+        "images": [{"bytes": None, "path": "mimic/p10/p10000001/s1/a.jpg"}],
+    } | more
+
+
+def imported(tmp_path: Path, text: str, **changes: Any) -> str:
+    file = tmp_path / "results.json"
+    file.write_text(text)
+    out = str(tmp_path / "predictions")
+    import_results(ResultsImportConfig(results_uri=str(file), output_uri=out, **changes))
+    return out
+
+
+def lines(*records: dict[str, Any]) -> str:
+    return "\n".join(json.dumps(record) for record in records) + "\n"
+
+
+def test_json_lines_named_json(tmp_path: Path) -> None:
+    text = lines(
+        swift(
+            CHOICE,
+            "q",
+            "I see. \\boxed{q}",
+            unique_id="[Image Classification] [CheXpert] [patient7/s1]",
+        ),
+        swift("Locate it.", BOX, f"\\boxed{{{BOX}}}", task_name="Abnormality Grounding"),
+        swift(
+            "Write.", "Clear.", "I was cut off", unique_id="[MIMIC-CXR] [Findings Generation] [s5]"
+        ),
+    )
+    out = imported(tmp_path, text)
+    choice, box, report = read_rows(out)
+    assert (choice["kind"], choice["options"]) == (
+        "closed_vqa",
+        ["(q) Edema", "(c) Rib fracture"],
+    )
+    assert choice["question"] == "Which is it? Options:\n(q) Edema\n(c) Rib fracture"
+    assert (choice["dataset"], choice["study"], choice["patient"]) == (
+        "CheXpert", "patient7/s1", "p10000001",
+    )  # fmt: skip
+    assert (choice["predicted_reasoning"], choice["predicted_answer"]) == ("I see.", "q")
+    assert box["boxes"][0]["label"] == "nodule"
+    assert box["boxes"][0]["xyxy"] == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert (report["kind"], report["dataset"], report["parsed"]) == ("findings", "MIMIC-CXR", False)
+    assert report["reference"] == "Clear." and report["mode"] == "reasoning"
+    evaluation = str(tmp_path / "evaluation")
+    evaluate(
+        EvaluateConfig(
+            output_uri=evaluation, predictions_uri={"x": out}, baselines=False, bootstrap=10
+        )
+    )
+    values = {
+        (f["kind"], f["metric"]): f["value"]
+        for f in json.loads(Path(evaluation, "table.json").read_text())
+    }
+    assert values["closed_vqa", "accuracy"] == 1.0
+    assert values["grounding", "mean IoU (matched)"] == pytest.approx(1.0)
+    assert values["findings", "ROUGE-L F1 (no stemming)"] == 0.0, "cut off counts as wrong"
+
+
+def test_an_array_with_failures_and_the_gold_turn(tmp_path: Path) -> None:
+    record = {
+        "unique_id": "x",
+        "task_name": "Open-Ended VQA",
+        "image_path": "a/patient00012/study1/v.jpg",
+        "messages": [{"from": "human", "value": "What?"}, {"from": "gpt", "value": "a pacemaker"}],
+    }
+    text = json.dumps(
+        [
+            {**record, "response": "a pacemaker"} | {"solution": "a pacemaker"},
+            {**record, "response": "<think>So.</think><answer>a clip</answer>"},
+            {**record, "response": "ERROR: CUDA out of memory"},
+            {**record, "response": None},
+        ],
+        indent=1,
+    )
+    out = imported(tmp_path, text, mode="instruct", rules="tags")
+    judged = read_predictions(out)["open_vqa"]
+    assert judged.answers == ("a pacemaker", "a clip", None, None)
+    assert judged.statuses == ("answered", "answered", "failed", "failed")
+    assert [sample.id for sample in judged.samples] == ["x", "x (2)", "x (3)", "x (4)"]
+    assert {(s.patient, s.answer) for s in judged.samples} == {("patient00012", "a pacemaker")}
+
+
+def test_repeats_are_completions_of_one_question(tmp_path: Path) -> None:
+    records = [
+        swift(CHOICE, "c", f"\\boxed{{{said}}}", unique_id=f"n1 [repeat{i}]")
+        for i, said in enumerate("ccq")
+    ]
+    rows = read_rows(imported(tmp_path, lines(*records)))
+    assert [(row["id"], row["completion"], row["predicted_answer"]) for row in rows] == [
+        ("n1", 0, "c"), ("n1", 1, "c"), ("n1", 2, "q"),
+    ]  # fmt: skip
+
+
+def test_rows_of_a_manifest_are_answered_and_what_is_missing_fails(tmp_path: Path) -> None:
+    rows = [
+        Sample(
+            id=name,
+            dataset="d",
+            task="Close-Ended VQA",
+            kind="presence",
+            split="test",
+            patient="p",
+            study="s",
+            images=(ImageRef("a"),),
+            question="?",
+            answer="yes",
+        )
+        for name in ("a", "b")
+    ]
+    manifest_uri = str(tmp_path / "manifest")
+    manifest.write_samples(manifest_uri, rows, {"kind": "manifest"})
+    text = lines({"id": "b", "response": "\\boxed{no}"})
+    judged = read_predictions(imported(tmp_path, text, manifest_uri=manifest_uri))["presence"]
+    assert judged.statuses == ("failed", "answered") and judged.answers == (None, "no")
+    for record, message in (
+        ([{"id": "c", "response": "x"}], "c is no row of"),
+        ([{"id": "b", "response": "x"}] * 2, "b is there twice"),
+    ):
+        with pytest.raises(ChexoneError, match=message):
+            file = tmp_path / "more.json"
+            file.write_text(json.dumps(record))
+            import_results(
+                ResultsImportConfig(
+                    results_uri=str(file),
+                    output_uri=str(tmp_path / message[0]),
+                    manifest_uri=manifest_uri,
+                )
+            )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ('{"response": "x"}\n{', "line 2 is no JSON"),
+        ("[1, 2]", "entries that are no objects"),
+        ("[]", "holds no answer"),
+        ('{"a": "B"}', "needs manifest_uri and questions_uri"),
+        (lines({"response": "x"}), "record 1 has no user turn"),
+        (
+            lines({"response": "x", "messages": [{"role": "user", "content": "?"}]}),
+            "record 1 has no labels, solution or assistant turn",
+        ),
+        (lines(swift("What?", "x", "x", task_name="Poetry")), "task 'Poetry' is not known"),
+    ],
+)
+def test_files_that_are_no_results(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ChexoneError, match=message):
+        imported(tmp_path, text)
+    assert not [file for file in (tmp_path / "predictions").rglob("*") if file.is_file()]
+
+
+def test_settings_without_effect_are_refused() -> None:
+    with pytest.raises(ValueError, match="split has no effect"):
+        ResultsImportConfig(results_uri="a", output_uri="b", split="train")
+    with pytest.raises(ValueError, match="kind has no effect"):
+        ResultsImportConfig(results_uri="a", output_uri="b", manifest_uri="m", kind="choice")
+
+
+def test_kinds_of_tasks_and_options() -> None:
+    assert kind_of("Phrase_Grounding", "x", ()) == "phrase_grounding"
+    assert kind_of("Image Classification", "A , C", ("(A) a", "(C) c")) == "multi_choice"
+    assert kind_of("Disease Classification", "Edema", ()) == "choice"
+    assert options_of("Which? Options:\nA. one\nB. two two") == ("(A) one", "(B) two two")
+    assert options_of("Which? A. one") == ()

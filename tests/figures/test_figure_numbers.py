@@ -1,0 +1,367 @@
+"""The numbers behind the figures, by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chexone_ray import images, storage
+from chexone_ray.data import manifest
+from chexone_ray.errors import ChexoneError
+from chexone_ray.figures import (
+    answered,
+    bars,
+    compare,
+    grounded,
+    makeup,
+    pipeline,
+    qualitative,
+    reader_study,
+    readers,
+    reasoned,
+    reinforced,
+    runs,
+)
+from chexone_ray.figures.answered import Answer, Asked, Film
+from chexone_ray.figures.reader_study import Response
+from chexone_ray.figures.runs import Run, Score
+from chexone_ray.records import Box, ImageRef
+from tests.figures import made_up
+
+
+def score(setting: str, kind: str, metric: str, model: str, value: float, **more: object) -> Score:
+    base = Score(kind, metric, model, value, value - 0.1, value + 0.1, 10, setting, headline=True)
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def test_groups_are_named_by_what_tells_them_apart() -> None:
+    plain = [score("", "side", "accuracy", "m", 0.5), score("", "heart_size", "accuracy", "m", 0.6)]
+    assert list(bars.labels(plain).values()) == ["side", "heart size"]
+    settings = [
+        score("SLAKE", "closed_vqa", "accuracy", "m", 0.5),
+        score("SLAKE", "open_vqa", "token F1", "m", 0.5),
+        score("VQA-RAD", "closed_vqa", "accuracy", "m", 0.5),
+    ]
+    assert list(bars.labels(settings).values()) == [
+        "SLAKE: closed vqa\naccuracy",
+        "SLAKE: open vqa\ntoken F1",
+        "VQA-RAD\naccuracy",
+    ]
+    assert list(bars.labels(settings, metric=False).values())[2] == "VQA-RAD"
+    topics = [score("R", "closed_vqa", "accuracy", "m", 0.5, topic=name) for name in ("a", "b")]
+    assert list(bars.labels(topics).values()) == ["a", "b"]
+
+
+def test_a_group_knows_the_best_baseline_that_is_told_nothing() -> None:
+    told = "best fixed box a label, sides told"
+    table = [score("", "side", "accuracy", "m", 0.5)]
+    table += [
+        score("", "side", "accuracy", name, value, baseline=True)
+        for name, value in (("majority", 0.3), ("likeliest option", 0.4), (told, 0.9))
+    ]
+    (group,) = bars.groups(table, bars.labels(table))
+    assert group.baseline == 0.4 and list(group.scores) == ["m"]
+    lower = [replace(one, higher_is_better=False) for one in table]
+    (group,) = bars.groups(lower, bars.labels(lower))
+    assert group.baseline == 0.3, "less is better"
+
+
+def test_rows_of_a_manifest_are_counted_by_task_and_mode(tmp_path: Path) -> None:
+    shown = made_up.MadeFilm(ImageRef("f.png"), ())
+    kinds = ("side", "side", "view", "findings")
+    writer = manifest.SampleWriter(str(tmp_path))
+    for n, kind in enumerate(kinds):
+        mode = "reasoning" if n < 2 else "instruct"
+        writer.add(made_up.sample(n, kind, shown, split="train", mode=mode, dataset=f"d{n % 2}"))
+    writer.add(made_up.sample(9, "side", shown, split="test"))
+    writer.finish({"seed": 0})
+    (run,) = runs.find([str(tmp_path)]).items
+    found = makeup.count(run)
+    assert found.split == "train" and found.total == (2, 2)
+    assert found.by["task"] == {
+        "Close-Ended VQA": (2, 0),
+        "View Classification": (0, 1),
+        "Findings Generation": (0, 1),
+    }
+    assert found.by["dataset"] == {"d0": (1, 1), "d1": (1, 1)}
+    assert makeup.share((2, 1)) == "67 %" and makeup.share((0, 0)) == "0 %"
+    assert [makeup.short(v) for v in (950, 12_000, 3_500_000)] == ["950", "12k", "3.5M"]
+
+
+def test_the_pipeline_counts_rows_of_its_own_files(tmp_path: Path) -> None:
+    uris = made_up.write_all(tmp_path, made_up.Size(films=1, rows=10, kinds=("side",)))
+    found = runs.find(uris)
+    by_title = {
+        stage.title: stage.lines
+        for stage in (
+            pipeline._manifest(found),
+            pipeline._sft(found),
+            pipeline._filter(found),
+            pipeline._grpo(found),
+            pipeline._test(found),
+        )
+    }
+    assert by_title["Prepared manifest"] == ("10 rows, 1 tasks", "train 6", "validate 2", "test 2")
+    assert by_title["Stage 1: supervised fine-tuning"][0] == "in: 6 train rows"
+    assert by_title["Stage 1: supervised fine-tuning"][2] == "290 optimizer steps"
+    prompts, equal, kept = by_title["Variance filter"]
+    assert (prompts, equal) == ("in: 40 prompts, 8 samples each", "10 with equal rewards")
+    report = storage.read_json(f"{uris[2]}/report.json")
+    assert kept == f"out: {report['kept']} selected (std > 0.1)"
+    assert by_title["Stage 2: GRPO"][:2] == (
+        f"in: {report['kept']} train rows",
+        "30 steps, 1,920 prompt groups",
+    )
+    assert by_title["Prediction and evaluation"][0] == "5 test rows, 2 systems"
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "status", "scores", "judged"),
+    [
+        ("side", "accuracy", "answered", {"accuracy": 1.0}, (True, "correct")),
+        ("side", "accuracy", "answered", {"accuracy": 0.0}, (False, "wrong")),
+        ("presence", "balanced accuracy", "answered", {"accuracy": 1.0}, (True, "correct")),
+        ("side", "accuracy", "answered", {}, (None, "")),
+        ("grounding", "", "answered", {"mean IoU (matched)": 0.5}, (True, "correct, IoU 0.50")),
+        (
+            "grounding",
+            "",
+            "answered",
+            {"IoU >= 0.5": 1.0, "mean IoU (matched)": 0.4},
+            (False, "wrong, IoU 0.40"),
+        ),
+        ("grounding", "", "answered", {"specificity": 1.0}, (True, "correct")),
+        ("findings", "label F1", "answered", {"label F1": 0.25}, (None, "label F1 0.25")),
+        ("findings", "label F1", "unparsed", {}, (False, "no answer could be read")),
+        ("side", "accuracy", "refused", {"accuracy": 0.0}, (False, "refused to answer")),
+    ],
+)
+def test_a_row_is_judged_by_its_own_scores(
+    kind: str, metric: str, status: str, scores: dict[str, float], judged: tuple[object, str]
+) -> None:
+    assert answered.judge(kind, metric, status, scores) == judged
+
+
+def test_questions_of_all_kinds_of_verdict_are_chosen_in_turn(tmp_path: Path) -> None:
+    shown = made_up.films(tmp_path, 2)
+    uri = made_up.write_evaluation(str(tmp_path / "e"), shown, made_up.Size(kinds=("side",)))
+    asked, files = answered.choose(runs.find([uri]), 3)
+    assert len(asked) == 3 and len({item.id for item in asked}) == 3
+    assert files == (f"{uri}/table.json", f"{uri}/rows.parquet")
+    assert set(asked[0].answers) == set(made_up.MODELS[:2])
+    order = {key: [{"status": "answered", "scores": [("accuracy", s)], "patient": p} for s in of]
+             for key, p, of in (
+                 (("", "d", "1"), "p1", (1.0, 1.0)),
+                 (("", "d", "2"), "p1", (0.0, 1.0)),
+                 (("", "d", "3"), "p2", (0.0, 0.0)),
+             )}  # fmt: skip
+    chosen = answered._pick(order, {("", "side"): "accuracy"}, ("", "side"), 3)
+    assert chosen == [("", "d", "2"), ("", "d", "3"), ("", "d", "1")]
+
+
+def test_predictions_without_an_evaluation_are_shown_unjudged(tmp_path: Path) -> None:
+    shown = made_up.films(tmp_path, 1)
+    size = made_up.Size(kinds=("side", "grounding"))
+    uris = [made_up.write_predictions(str(tmp_path / name), shown, size) for name in ("a", "b")]
+    asked, _ = answered.choose(runs.find(uris), 2)
+    assert [item.kind for item in asked] == ["side", "grounding"]
+    assert list(asked[0].answers) == ["a", "b"]
+    said = asked[1].answers["b"]
+    assert (said.right, said.verdict) == (None, "")
+    assert [box.label for box in said.boxes] == [box.label for box in shown[0].boxes]
+
+
+def test_films_that_cannot_be_read_leave_a_frame_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, bad = tmp_path / "film.png", tmp_path / "bad.png"
+    film.write_bytes(images.to_png(np.full((56, 56, 3), 90, dtype=np.uint8)))
+    bad.write_bytes(film.read_bytes()[:40])
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    refs = [ImageRef(str(p)) for p in (film, bad, tmp_path / "absent.png")]
+    good, broken, absent = answered.films(refs)
+    assert good.pixels is not None and good.pixels.shape[2] == 3 and len(good.digest) == 64
+    assert broken.pixels is None and "cannot be shown: undecodable" in broken.problem
+    assert absent.problem == "the film is not there any more"
+
+
+def test_films_are_chosen_from_best_to_worst_of_different_patients() -> None:
+    rows = [
+        {"id": str(n), "patient": p, "overlap": overlap}
+        for n, (p, overlap) in enumerate(
+            [("a", 0.9), ("a", 0.8), ("b", 0.7), ("c", 0.5), ("c", 0.1), ("d", 0.0)]
+        )
+    ]
+    assert [row["id"] for row in grounded.spread(rows, 3)] == ["0", "2", "5"]
+    assert [row["id"] for row in grounded.spread(rows[:2], 4)] == ["0"]
+    assert grounded.spread([], 4) == []
+
+
+def test_reasoning_comes_from_its_file_and_from_the_table(tmp_path: Path) -> None:
+    uri = str(tmp_path / "e")
+    row = {"low": 0.1, "high": 0.3, "num_rows": 5, "baseline": False, "model": "m"}
+    table = [{**row, "kind": "reasoning:grounding", "metric": "reasoning: agreement", "value": 0.2}]
+    table += [{**row, "kind": "side", "metric": "accuracy", "value": 0.9}]
+    storage.write_json(f"{uri}/table.json", table)
+    quality = {**row, "mode": "instruct", "metric": "factuality", "value": None}
+    storage.write_json(f"{uri}/reasoning.json", [quality])
+    (run,) = runs.find([uri]).items
+    first, second = reasoned.of_run(run)
+    assert (first.metric, first.mode, first.value != first.value) == (
+        "factuality",
+        "instruct",
+        True,
+    )
+    assert (second.metric, second.mode, second.value) == ("agreement (grounding)", "", 0.2)
+    storage.write_json(f"{uri}/reasoning.json", [{"model": "m"}])
+    with pytest.raises(ChexoneError, match=r"reasoning.json: a row lacks 'value'"):
+        reasoned.of_run(run)
+
+
+def test_kinds_are_curves_of_their_own_where_there_are_several() -> None:
+    key = reinforced.KIND
+    rows = [{"step": s, "grpo/reward": 0.5, key + "side": 0.4} for s in (1, 2)]
+    assert list(reinforced._with_kinds(rows)) == ["all"]
+    rows[1][key + "heart_size"] = 0.7
+    rows[0]["grpo/reward"] = float("nan")
+    found = reinforced._with_kinds(rows)
+    assert found == {
+        "all": [(2, 0.5)],
+        "heart size": [(2, 0.7)],
+        "side": [(1, 0.4), (2, 0.4)],
+    }
+
+
+# --- the reader study ----------------------------------------------------------------------------
+
+
+def response(**given: object) -> Response:
+    base = {"reader": "r1", "role": "resident", "case": "c1", "simulated": False}
+    return Response(**{**base, **given})  # type: ignore[arg-type]
+
+
+def test_responses_are_counted() -> None:
+    blind = [
+        response(study="blind", reader=reader, choice=choice)
+        for reader, choice in (("r1", "model"), ("r1", "comparable"), ("r2", "resident"))
+    ]
+    found = readers.preferences(blind)
+    assert list(found) == ["all readers", "r1", "r2"] and next(iter(found["r1"])) == "model"
+    assert found["all readers"] == {"model": 1, "comparable": 1, "resident": 1}
+    assert found["r2"] == {"model": 0, "comparable": 0, "resident": 1}
+    edit = response(
+        study="edit", source="model", duration_s=60, edit_reason="style", likert={"ok": 4}
+    )
+    assert readers.edit_reasons([edit, *blind]) == {"resident on model draft": {"style": 1}}
+    assert readers.ratings([edit]) == {"ok\nresident on model draft": {4: 1}}
+    draft = response(study="draft", duration_s=90)
+    assert readers.conditions([edit, draft]) == {
+        "resident": {
+            "from nothing": {("r1", "c1"): 1.5},
+            "edits model draft": {("r1", "c1"): 1.0},
+        }
+    }
+
+
+GOOD = (
+    '{"reader":"r","role":"resident","case":"c","study":"blind","choice":"model","simulated":true}'
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "line 2: no JSON object"),
+        (GOOD.replace(',"simulated":true', ""), "line 2: simulated is missing"),
+        (GOOD.replace(',"choice":"model"', ""), "line 2: choice is missing: a response of study"),
+        (GOOD.replace("resident", "student"), "line 2: role='student': input should be"),
+        (GOOD.replace('"case"', '"patient":"x","case"'), "line 2: unknown field patient"),
+        (GOOD.replace('"choice"', '"duration_s":3,"choice"'), "line 2: duration_s has no meaning"),
+        (
+            GOOD.replace('"blind","choice":"model"', '"draft","duration_s":0'),
+            "line 2: duration_s=0",
+        ),
+        (GOOD.replace('"choice"', '"likert":{"x":6},"choice"'), "line 2: likert.x=6"),
+        (GOOD, "line 2: the answer of line 1 again"),
+    ],
+)
+def test_a_bad_response_is_told_by_its_line_and_field(line: str, message: str) -> None:
+    with pytest.raises(ChexoneError) as caught:
+        reader_study.read(f"{GOOD}\n{line}\n".encode(), "responses.jsonl")
+    assert str(caught.value).startswith(f"responses.jsonl {message}")
+
+
+def test_good_responses_are_read_in_order() -> None:
+    other = GOOD.replace('"c"', '"d"').replace("true", "false")
+    first, second = reader_study.read(f"{GOOD}\n\n{other}\n".encode(), "x")
+    assert (first.case, second.case) == ("c", "d")
+    assert reader_study.any_simulated([first, second]) and not reader_study.any_simulated([second])
+    with pytest.raises(ChexoneError, match="x holds no response"):
+        reader_study.read(b"\n", "x")
+    with pytest.raises(ChexoneError, match="x is not UTF-8"):
+        reader_study.read(b"\xff\xfe", "x")
+
+
+# --- answers side by side ------------------------------------------------------------------------
+
+
+def asked(**given: object) -> Asked:
+    right = Answer("yes", "Because <b>", (Box("nodule", (0.1, 0.1, 0.2, 0.2)),), True, "correct")
+    wrong = Answer("", "", (), False, "no answer could be read")
+    base = Asked(
+        "VQA & more",
+        "side",
+        "",
+        "1",
+        "Where </script> is it?",
+        ("(A) left", "(B) right"),
+        "left",
+        (Box("nodule", (0.25, 0.25, 0.5, 0.5)),),
+        (ImageRef("f.png"),),
+        {"A <1>": right, "B": wrong},
+    )
+    return replace(base, **given)  # type: ignore[arg-type]
+
+
+def test_the_page_has_every_film_once_and_boxes_by_system() -> None:
+    film = Film(np.full((100, 100, 3), 80, dtype=np.uint8), "d")
+    gone = Film(None, problem="the film is not there any more")
+    page = compare.render([asked(), asked(boxes=(), kind="view")], [[film], [gone]])
+    assert page.count("data:image/png;base64,") == 1 and page.count("<use href='#f0-0'/>") == 3
+    assert page.count("x='25.0' y='25.0' width='25.0' height='25.0'") == 3, "reference on each"
+    assert page.count("x='10.0' y='10.0' width='10.0' height='10.0'") == 1
+    assert page.count("data-right='yes'") == 2 and page.count("data-right='no'") == 2
+    assert "data-kind='VQA &amp; more: view'" in page and "not there any more" in page
+    assert "Where &lt;/script&gt; is it?" in page and "Because &lt;b&gt;" in page
+    assert "(A) left<br>(B) right" in page and "http" not in page
+
+
+def test_a_card_has_the_question_the_reference_and_all_answers() -> None:
+    texts = [line.text for line in qualitative.lines(asked())]
+    assert texts == [
+        "VQA & more, side",
+        "Where </script> is it?",
+        "(A) left; (B) right",
+        "Reference: left",
+        "\u2713 A <1> (correct)",
+        "Because <b>",
+        "Answer: yes",
+        "\u2717 B (no answer could be read)",
+    ]
+    long = Answer("word " * 400, "n" * 4000, (), None, "")
+    card = qualitative.lines(asked(answers={"m": long}, question="(A) left or (B) right?"))
+    assert len(card) == 3 + 1 + 2 * 6, "the options are in the question"
+    assert card[-1].text.endswith(" ...")
+
+
+def test_cards_of_kinds_with_boxes_come_first() -> None:
+    cards = [asked(kind=kind, boxes=(), answers={}, id=kind) for kind in ("choice", "view", "view")]
+    cards.append(asked(kind="grounding"))
+    kinds = [card.kind for card in qualitative.some(cards, 3)]
+    assert kinds == ["grounding", "choice", "view"]
+    assert Run("a/b", "grpo", "b").file("x") == "a/b/x"
+    assert answered.shown("a\x18b\nc") == "a\ufffdb\nc"

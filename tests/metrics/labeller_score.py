@@ -1,0 +1,110 @@
+"""Score of the rule labeller on hard_sentences.jsonl; the conventions are in hard_sentences.md.
+
+`python -m tests.metrics.labeller_score dev` prints the figures of one half, no sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chexone_ray.metrics.labeller import LABELS, PRESENT, read_report
+from chexone_ray.metrics.signature import signature
+
+Pair = tuple[str, int]
+"""(label, state)"""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One sentence with the pairs that it tells and those that the labeller reads."""
+
+    text: str
+    topic: str
+    gold: frozenset[Pair]
+    said: frozenset[Pair]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Micro-averaged over (label, state) pairs."""
+
+    right: int
+    num_said: int
+    num_gold: int
+
+    @property
+    def precision(self) -> float:
+        """Right pairs / said pairs; 1 where nothing is said."""
+        return self.right / self.num_said if self.num_said else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Right pairs / told pairs; 1 where nothing is told."""
+        return self.right / self.num_gold if self.num_gold else 1.0
+
+
+def load(half: str) -> list[Line]:
+    """The lines of "dev" or "held-out", read by the labeller. Implied denials are left out."""
+    path = Path(__file__).with_name("hard_sentences.jsonl")
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [
+        Line(row["text"], row["topic"], frozenset(row["labels"].items()), said_pairs(row["text"]))
+        for row in rows
+        if row["half"] == half
+    ]
+
+
+def said_pairs(text: str) -> frozenset[Pair]:
+    """(label, state) of what the text itself names."""
+    found = read_report(text)
+    return frozenset((label, m.state) for label, m in found.items() if not m.implied)
+
+
+def score(lines: Iterable[Line], of: Callable[[Pair], bool] = lambda pair: True) -> Score:
+    """The score over the pairs that `of` keeps."""
+    right = num_said = num_gold = 0
+    for line in lines:
+        said, gold = set(filter(of, line.said)), set(filter(of, line.gold))
+        right, num_said = right + len(said & gold), num_said + len(said)
+        num_gold += len(gold)
+    return Score(right, num_said, num_gold)
+
+
+def _of_state(state: int) -> Callable[[Pair], bool]:
+    return lambda pair: pair[1] == state
+
+
+def _of_label(label: str) -> Callable[[Pair], bool]:
+    return lambda pair: pair[0] == label
+
+
+def breakdown(lines: list[Line]) -> Mapping[str, Score]:
+    """Scores over all pairs, the positives, each state, each label, each topic."""
+    scores = {"all": score(lines), "positives": score(lines, _of_state(PRESENT))}
+    for name, state in (("present", 1), ("denied", 0), ("uncertain", -1)):
+        scores[f"state {name}"] = score(lines, _of_state(state))
+    for label in LABELS:
+        scores[f"label {label}"] = score(lines, _of_label(label))
+    for topic in Counter(line.topic for line in lines):
+        scores[f"topic {topic}"] = score([line for line in lines if line.topic == topic])
+    return scores
+
+
+def table(half: str) -> str:
+    """The signature and the breakdown as text."""
+    rows = [signature("labeller", set="hard sentences", half=half, average="micro", implied=False)]
+    for name, s in breakdown(load(half)).items():
+        rows.append(
+            f"{name:36} precision {s.precision:.3f} recall {s.recall:.3f}"
+            f"  ({s.right} right, {s.num_said} said, {s.num_gold} told)"
+        )
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table(sys.argv[1]) + "\n")
