@@ -55,11 +55,11 @@ def answerer(
     """
     adapter = ADAPTERS[config.adapter]
     if config.endpoint is not None:
-        largest = min(config.rows_per_part, num_samples)
-        if largest > SAMPLES_PER_TASK:  # Ray tasks decode the films of larger parts
-            runtime.join(config.ray)
         sampling = config.sampling.seeded(config.seed)
         with ChatClient(config.endpoint, sampling) as client, _stopping() as stopped:
+            # A wrong address or key is told first: to start Ray takes seconds.
+            if min(config.rows_per_part, num_samples) > SAMPLES_PER_TASK:
+                runtime.join(config.ray)  # its tasks decode the films of larger parts
             yield _by_endpoint(config, adapter, client, stopped)
         return
     own: dict[str, Any] = {}

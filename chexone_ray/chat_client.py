@@ -16,7 +16,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+from chexone_ray import ports
 from chexone_ray.config import EndpointConfig, SamplingConfig
 from chexone_ray.engine.engine import request_seed
 from chexone_ray.errors import ChexoneError
@@ -34,6 +36,7 @@ WRONG_SETTINGS = {
     "endpoint.model",
 }
 """Status codes that no other row would fare better with."""
+OTHER_FORM = "did not answer in the OpenAI form"
 _CODE = re.compile(r"[a-z][a-z0-9_]{2,40}")
 
 
@@ -84,6 +87,7 @@ class ChatClient:
         )
 
     def __enter__(self) -> ChatClient:
+        _probe(self._endpoint)
         self._thread.start()
         return self
 
@@ -101,7 +105,7 @@ class ChatClient:
             asyncio.run_coroutine_threadsafe(self._answer(place, chat, answers), self._loop)
             for place, chat in enumerate(chats)
         ]
-        waiting = Waiting(logger, f"the endpoint, {len(futures)} requests")
+        waiting = Waiting(logger, f"{self._endpoint.host}, {len(futures)} requests")
         try:
             for _ in futures:
                 place, asked = self._next(answers, waiting)
@@ -149,6 +153,8 @@ class ChatClient:
             result = Asked((), error="endpoint: no connection")
         except openai.OpenAIError:
             result = Asked((), error="endpoint: no valid answer")
+        except (AttributeError, TypeError, ValueError):  # the page of a proxy, say
+            result = Asked((), error=f"endpoint: {OTHER_FORM}")
         except Exception as error:
             # What a server sends may be anything; a row that never comes back would block the run.
             result = Asked((), error=f"endpoint: {type(error).__name__}")
@@ -218,6 +224,18 @@ def wire_messages(chat: Chat) -> list[dict[str, Any]]:
 def _picture(png: bytes) -> dict[str, Any]:
     data = base64.b64encode(png).decode()
     return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+
+
+def _probe(endpoint: EndpointConfig) -> None:
+    """Raise ChexoneError where nobody listens: the client would try again for every row."""
+    parts = urlsplit(endpoint.url)
+    try:
+        ports.probe(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    except OSError as error:
+        raise ChexoneError(
+            f"endpoint.url={endpoint.url}: no server answers at {endpoint.host} "
+            f"({error.strerror or error}): start it, or check the address"
+        ) from error
 
 
 def _client(endpoint: EndpointConfig) -> Any:

@@ -211,6 +211,12 @@ def _full_name(model: type[Settings], key: str) -> str:
     return key
 
 
+def _short_names(model: type[Settings], key: str) -> list[str]:
+    """Other flags that mean `key`, those that are not another setting's own."""
+    names = [short for short, full in SHORT.items() if key in full] or [key.removesuffix("_uri")]
+    return [name for name in names if name != key and _full_name(model, name) == key]
+
+
 def _nested(dotted: str, value: Any) -> Table:
     for name in reversed(dotted.split(".")):
         value = {name: value}
@@ -371,7 +377,8 @@ def describe(model: type[Settings]) -> str:
                 lines += [f"  {key}  TABLE  (default: none)", f"      {field.description or ''}"]
             continue
         default = _default(field, key, defaults)
-        lines.append(f"  --{key}  {_type_name(_plain(field))}{default}")
+        names = ", ".join(f"--{name}" for name in (key, *_short_names(model, key)))
+        lines.append(f"  {names}  {_type_name(_plain(field))}{default}")
         lines.append(f"      {field.description or ''}")
     return "\n".join(lines)
 

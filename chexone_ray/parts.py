@@ -16,8 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chexone_ray import storage
-from chexone_ray.errors import ChexoneError
+from chexone_ray import identity, storage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,20 +44,26 @@ class PartFolder:
     def is_complete(self) -> bool:
         """True where the folder is committed. Raises ChexoneError if by other settings."""
         info = storage.committed(self.uri)
-        if info is not None:
-            self._refuse_other(info.get("settings_digest"))
+        if info is not None and info.get("settings_digest") != self.settings_digest:
+            names = identity.recorded_differences(self.uri, self._settings)
+            raise identity.other(self.uri, "results", names)
         return info is not None
 
     def open(self) -> set[int]:
-        """The numbers of the parts that exist. Raises ChexoneError if made with other settings."""
-        place = storage.join(self.uri, PROGRESS_FILE)
-        if storage.exists(place):
-            self._refuse_other(storage.read_json(place).get("settings_digest"))
-        else:
-            storage.write_json(place, {"settings_digest": self.settings_digest, **self._settings})
+        """The numbers of the parts that exist. Raises ChexoneError if made with other settings; a
+        run that wrote none, for a wrong address say, binds nobody to its settings."""
         pattern = re.compile(rf"{re.escape(self._prefix)}-(\d{{5}})\.parquet")
         names = (uri.rpartition("/")[2] for uri in storage.list_files(self.uri, ".parquet"))
-        return {int(found[1]) for name in names if (found := pattern.fullmatch(name))}
+        parts = {int(found[1]) for name in names if (found := pattern.fullmatch(name))}
+        place = storage.join(self.uri, PROGRESS_FILE)
+        before = storage.read_json(place) if storage.exists(place) else {}
+        if before.pop("settings_digest", None) == self.settings_digest:
+            return parts
+        if before and parts:
+            wanted = json.loads(json.dumps(self._settings, default=str))
+            raise identity.other(self.uri, "results", identity.differing(before, wanted))
+        storage.write_json(place, {"settings_digest": self.settings_digest, **self._settings})
+        return parts
 
     @property
     def settings_digest(self) -> str:
@@ -84,13 +89,6 @@ class PartFolder:
         """Declare the folder complete and drop the note of progress."""
         storage.commit(self.uri, {"settings_digest": self.settings_digest, **info})
         storage.delete(storage.join(self.uri, PROGRESS_FILE))
-
-    def _refuse_other(self, found: object) -> None:
-        if found != self.settings_digest:
-            raise ChexoneError(
-                f"{self.uri} holds results of other settings, manifest or model: "
-                "give another output_uri or delete that folder"
-            )
 
 
 def to_parquet(table: pa.Table) -> bytes:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from chexone_ray import checkpoints, prompts, storage
+from chexone_ray import checkpoints, identity, prompts, storage
 from chexone_ray.answering import answerer
 from chexone_ray.config import PredictConfig
 from chexone_ray.data import stream
@@ -249,13 +249,10 @@ def folder_samples(images_uri: str, question: str | None, mode: Mode) -> list[Sa
 
 def _settings(config: PredictConfig) -> dict[str, Any]:
     """What the rows depend on: not where they are made and how fast."""
-    chosen = config.model_dump(
-        mode="json",
-        exclude={
-            *("output_uri", "ray", "engine", "endpoint", "max_failure_rate"),
-            "trust_remote_code",
-        },
-    )
+    left_out = {"output_uri", "ray", "engine", "endpoint", "max_failure_rate", "trust_remote_code"}
+    if config.endpoint is not None:
+        left_out.add("model_uri")  # none
+    chosen = identity.content(config, left_out)
     if config.manifest_uri:
         given: dict[str, Any] = {"manifest": storage.committed(config.manifest_uri)}
     else:

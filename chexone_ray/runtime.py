@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chexone_ray import processes, s3
+from chexone_ray import ports, processes, s3
 from chexone_ray.config import RayConfig
 from chexone_ray.errors import ChexoneError
 
 logger = logging.getLogger(__name__)
-
-PROBES = 3
-PROBE_TIMEOUT_S = 5.0
 
 START_ATTEMPTS = 3
 LEAVE_S = 10.0
@@ -67,16 +62,8 @@ def _address(address: str) -> str:
 def _probe(address: str) -> None:
     """Raise OSError where no port answers: Ray itself tries a dead address for minutes."""
     host, _, port = address.rpartition("//")[2].rpartition(":")
-    if not port.isdigit():
-        return
-    for attempt in range(PROBES):
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), PROBE_TIMEOUT_S).close()
-            return
-        except OSError:
-            if attempt + 1 == PROBES:
-                raise
-            time.sleep(1)
+    if port.isdigit():
+        ports.probe(host.strip("[]"), int(port))
 
 
 def leave() -> None:

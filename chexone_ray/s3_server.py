@@ -1,6 +1,7 @@
 """A real S3 server over a local folder, for the demo and the tests: `rclone serve s3`.
 
 Each first-level folder of the served folder is a bucket, each object a real file in it.
+`python -m chexone_ray.s3_server FOLDER` serves one until Ctrl-C and prints the variables to export.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -148,3 +151,26 @@ class LocalS3:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def main(words: Sequence[str]) -> int:
+    """Serve the named folder until this process is told to end; returns the exit code."""
+    if len(words) != 1 or words[0].startswith("-"):
+        sys.stderr.write("usage: python -m chexone_ray.s3_server FOLDER\n")
+        return 2
+    try:
+        with LocalS3(Path(words[0])) as server:
+            for name, value in server.environment().items():
+                sys.stdout.write(f"export {name}={value}\n")
+            sys.stdout.flush()
+            threading.Event().wait()
+    except ChexoneError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

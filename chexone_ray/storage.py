@@ -119,17 +119,22 @@ def explain(uri: str, action: str, error: OSError) -> str:
 
     It names the whole URI, which may hold a patient's number: it is for errors, never for logs.
     """
-    scheme, path = split(uri)
-    if scheme == "s3":
-        verdict = s3.bucket_problem(path.partition("/")[0])
-        if verdict:
-            return f"cannot {action} {uri}: {verdict}"
+    verdict = bucket_problem(uri)
+    if verdict:
+        return f"cannot {action} {uri}: {verdict}"
     if isinstance(error, FileNotFoundError):
         return f"cannot {action} {uri}: it does not exist; check the URI"
     if isinstance(error, PermissionError):
         return f"cannot {action} {uri}: permission denied; check the rights of this user"
     reason = " ".join(str(error).split())[:300]
     return f"cannot {action} {uri}: {reason}"
+
+
+def bucket_problem(uri: str) -> str:
+    """Why the bucket of an s3:// URI cannot be used, with the remedy; empty where it can, and for
+    other URIs."""
+    scheme, path = split(uri)
+    return s3.bucket_problem(path.partition("/")[0]) if scheme == "s3" else ""
 
 
 # --- bytes and JSON ------------------------------------------------------------------------------
@@ -242,9 +247,9 @@ def _listing(uri: str) -> list[tuple[str, fs.FileInfo]]:
     selector = fs.FileSelector(path, recursive=True, allow_not_found=True)
     prefix = path.rstrip("/") + "/"
     found = [i for i in system.get_file_info(selector) if i.type == fs.FileType.File]
-    if not found and split(uri)[0] == "s3":
+    if not found:
         # An absent bucket lists as an empty folder: tell the two apart, once nothing was found.
-        problem = s3.bucket_problem(path.partition("/")[0])
+        problem = bucket_problem(uri)
         if problem:
             raise ChexoneError(f"cannot list {uri}: {problem}")
     return sorted(((i.path.removeprefix(prefix), i) for i in found), key=lambda pair: pair[0])
@@ -285,19 +290,6 @@ def committed(uri: str) -> dict[str, Any] | None:
     if not isinstance(info, dict):
         raise ChexoneError(f"{place} is not a JSON object: delete the folder and write it again")
     return info
-
-
-def is_complete(uri: str, key: str, value: object, what: str) -> bool:
-    """True where the folder is committed with `value` under `key`, False where it is not committed.
-
-    Raises ChexoneError where another value is there: the result of other settings.
-    """
-    info = committed(uri)
-    if info is not None and info.get(key) != value:
-        raise ChexoneError(
-            f"{uri} holds {what} of other settings: give another output_uri or delete that folder"
-        )
-    return info is not None
 
 
 def record_settings(uri: str, settings: Settings) -> None:

@@ -34,9 +34,10 @@ def teacher_of(config: TraceConfig, pool: EnginePool | None) -> Iterator[Teacher
     A given `pool` gets the checkpoint loaded and stays up.
     """
     if config.endpoint is not None:
-        if config.rows_per_part > SAMPLES_PER_TASK:  # Ray tasks decode the films of larger parts
-            runtime.join(config.ray)
         with ChatClient(config.endpoint, config.sampling.seeded(config.seed)) as client:
+            # A wrong address or key is told first: to start Ray takes seconds.
+            if config.rows_per_part > SAMPLES_PER_TASK:  # its tasks decode films of larger parts
+                runtime.join(config.ray)
             yield _endpoint(config, client)
         return
     assert config.model_uri is not None

@@ -22,6 +22,7 @@ from chexone_ray.data.phantom import PhantomStudy, random_history
 from chexone_ray.data.phantom_anatomy import FINDINGS
 from chexone_ray.data.phantom_report import write_report
 from chexone_ray.data.tasks import samples
+from chexone_ray.identity import is_complete
 from chexone_ray.log import timed
 from chexone_ray.prompts import question_text, target
 from chexone_ray.records import ImageRef, Study
@@ -86,7 +87,7 @@ def build(config: TinyModelConfig) -> str:
     with a ChexoneError.
     """
     settings = config.model_dump(mode="json", exclude={"output_uri"})
-    if storage.is_complete(config.output_uri, "settings", settings, "a model"):
+    if is_complete(config.output_uri, "settings", settings, "a model"):
         logger.info("%s is complete already", config.output_uri)
         return config.output_uri
     import torch

@@ -4,7 +4,7 @@ The teacher's texts are kept as they come, in parts under `texts_uri`: a killed 
 paying for them again, and other filters can be tried on them. A row whose teacher failed is asked
 again by the next run. The result is a manifest whose rows have a trace and the mode "reasoning".
 Rows go through part by part, in the manifest's order: memory holds the parts under way and counts.
-A run that goes on judges the texts that are there anew, which asks nobody.
+What was made of each text lies under `verdicts`: a run that goes on judges only what it has not.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from chexone_ray import checkpoints, storage
+from chexone_ray import checkpoints, identity, storage
 from chexone_ray.chat_client import Asked
 from chexone_ray.config import TraceConfig
 from chexone_ray.data import manifest, stream
-from chexone_ray.data.traces import best, has_reference, judge, teacher_prompt
+from chexone_ray.data.traces import best, has_reference, teacher_prompt
 from chexone_ray.engine.scaling import parts_in_flight
 from chexone_ray.errors import ChexoneError
 from chexone_ray.parts import PartFolder, ahead, digest, numbered
 from chexone_ray.records import Sample
 from chexone_ray.teachers import Teacher, teacher_of
+from chexone_ray.trace_verdicts import VerdictFolder
 from chexone_ray.trace_yield import Yield, page, summary
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ SAVE_EVERY_S = 5.0
 MIN_SILENT = 16
 """Rows in a row, none of them answered, that end a run whatever share of failures is allowed."""
 
-_HOW_FAST = {
-    *("output_uri", "texts_uri", "ray", "engine", "max_failure_rate"),
-    *("filters", "keep_untraced"),
-}
+_SENT = frozenset({"output_uri", "texts_uri", "ray", "engine", "max_failure_rate"})
+"""Places and how fast: what neither texts nor traces depend on."""
+
+_JUDGED = frozenset({"filters", "keep_untraced"})
 _PROBE = Sample("", "", "", "report", "train", "", "", (), "", "")
 
 
@@ -61,8 +62,9 @@ class Part:
 def trace(config: TraceConfig, pool: EnginePool | None = None) -> str:
     """Ask, judge, keep; returns the URI of the traced manifest.
 
-    Writes Parquet and `manifest.json` like `prepare`, the teacher's texts, `report.json` and
-    `report.md`, the commit file last. A given `pool` gets the checkpoint loaded and stays up.
+    Writes Parquet and `manifest.json` like `prepare`, the teacher's texts and the verdicts on them,
+    `report.json` and `report.md` (also where nothing passed), the commit file last. A given `pool`
+    gets the checkpoint loaded and stays up.
 
     Raises:
         ChexoneError: no rows, too many failures, no trace that passes, settings of the endpoint
@@ -70,37 +72,43 @@ def trace(config: TraceConfig, pool: EnginePool | None = None) -> str:
     """
     asking = _asking(config)
     settings_digest = digest([asking, config.filters.model_dump(mode="json"), config.keep_untraced])
-    if storage.is_complete(config.output_uri, "config_digest", settings_digest, "traces"):
+    if identity.is_complete(
+        config.output_uri, "config_digest", settings_digest, "traces", _deciding(config)
+    ):
         logger.info("trace: %s is complete", config.output_uri)
         return config.output_uri
     total, skipped = _count(config)
     if not total:
         raise ChexoneError(
-            f"{config.manifest_uri} has no rows with a reference of trace.split={config.split} "
-            f"and trace.kinds={list(config.kinds) or 'all'}: check them"
+            f"{config.manifest_uri} has no rows with a reference of split={config.split} "
+            f"and kinds={list(config.kinds) or 'all'}: check them"
         )
     texts_uri = config.texts_uri or storage.join(config.output_uri, TEXTS_FOLDER)
     folder = PartFolder(texts_uri, TEXTS_PREFIX, asking)
     there = folder.open()
     storage.record_settings(config.output_uri, config)
     writer = manifest.SampleWriter(config.output_uri)
+    verdicts = VerdictFolder(config.output_uri, asking, config.filters)
     found = Yield()
     silent: Counter[str] = Counter()
     # Closed here: an error that somebody keeps would keep the engines too.
     with closing(_written(config, folder, there, pool)) as written:
         for part, asked in written:
-            for sample in _judge(config, part, asked, found):
+            for sample in _judge(config, part, asked, verdicts, found):
                 writer.add(sample)
             _tell(config, found, total)
             _check_failures(config, found, total)
-            _check_answers(part, asked, silent)
+            _check_answers(_who(config), part, asked, silent)
+    verdicts.finish()
+    counts = _report(config, found, skipped)
     if not found.kept:
         raise ChexoneError(
             f"trace: none of {total} rows has a trace that passes the filters "
-            f"({dict(found.reasons.most_common(3))}): look at the texts in {texts_uri}, loosen "
-            "trace.filters, raise trace.sampling.n or max_tokens, or take another teacher"
+            f"({dict(found.reasons.most_common(3))}): see {PAGE_FILE} in {config.output_uri}, the "
+            f"texts in {texts_uri} and why each was dropped in {verdicts.uri}; loosen filters, "
+            "raise sampling.n or sampling.max_tokens, or take another teacher"
         )
-    _finish(config, writer, summary(config, found, skipped), settings_digest)
+    _finish(config, writer, counts, settings_digest)
     return config.output_uri
 
 
@@ -125,7 +133,7 @@ def texts_schema() -> Any:
 
 def _asking(config: TraceConfig) -> dict[str, Any]:
     """What the teacher's texts depend on: not how they are judged, made, paid for and sent."""
-    chosen = config.model_dump(mode="json", exclude=_HOW_FAST | {"endpoint"})
+    chosen = identity.content(config, _SENT | _JUDGED | {"endpoint"})
     if config.endpoint is not None:
         chosen["endpoint"] = [config.endpoint.url, config.endpoint.model]
     else:
@@ -134,6 +142,14 @@ def _asking(config: TraceConfig) -> dict[str, Any]:
         "wording": digest([teacher_prompt(_PROBE, style) for style in ("plain", "numbered")]),
         "manifest": storage.committed(config.manifest_uri),
     }
+
+
+def _deciding(config: TraceConfig) -> dict[str, Any]:
+    """The settings that decide the traces, to name those that differ."""
+    chosen = identity.content(config, _SENT)
+    if config.endpoint is not None:
+        chosen["endpoint"] = {"url": config.endpoint.url, "model": config.endpoint.model}
+    return chosen
 
 
 def _rows(config: TraceConfig) -> Iterator[Sample]:
@@ -240,13 +256,18 @@ def _settled(folder: PartFolder, part: Part) -> dict[int, Asked]:
 
 
 def _judge(
-    config: TraceConfig, part: Part, asked: Mapping[int, Asked], found: Yield
+    config: TraceConfig,
+    part: Part,
+    asked: Mapping[int, Asked],
+    verdicts: VerdictFolder,
+    found: Yield,
 ) -> Iterator[Sample]:
     """The rows that stay, with the trace that stays of each; counts all in `found`."""
-    for place, sample in enumerate(part.samples):
-        verdicts = [judge(text, sample, config.filters) for text in asked[place].texts]
-        chosen = best(verdicts)
-        found.add(sample.kind, asked[place], verdicts, chosen)
+    texts = [asked[place].texts for place in range(len(part.samples))]
+    judged = verdicts.judge(part.number, part.samples, texts)
+    for place, (sample, of_row) in enumerate(zip(part.samples, judged, strict=True)):
+        chosen = best(of_row)
+        found.add(sample.kind, asked[place], of_row, chosen)
         if chosen is not None:
             yield replace(sample, reasoning=chosen.trace, mode="reasoning")
         elif config.keep_untraced:
@@ -270,13 +291,18 @@ def _tell(config: TraceConfig, found: Yield, total: int) -> None:
 def _check_failures(config: TraceConfig, found: Yield, total: int) -> None:
     if found.failed.total() > config.max_failure_rate * total:
         raise ChexoneError(
-            f"trace: {found.failed.total()} of {total} rows failed, above trace.max_failure_rate="
-            f"{config.max_failure_rate}: {dict(found.errors.most_common(3))}; what was written is "
-            "kept, and the same command asks only about the others"
+            f"trace: {found.failed.total()} of {total} rows failed (asked: {_who(config)}), above "
+            f"max_failure_rate={config.max_failure_rate}: {dict(found.errors.most_common(3))}; "
+            "what was written is kept, and the same command asks only about the others"
         )
 
 
-def _check_answers(part: Part, asked: Mapping[int, Asked], silent: Counter[str]) -> None:
+def _who(config: TraceConfig) -> str:
+    """Whom the run asks, for messages."""
+    return f"the endpoint {config.endpoint.host}" if config.endpoint else config.teacher
+
+
+def _check_answers(who: str, part: Part, asked: Mapping[int, Asked], silent: Counter[str]) -> None:
     """End the run where nobody answers: in a long one the share of failures tells it hours late.
 
     `silent` holds the errors since the last answer, from part to part. Only a part without any
@@ -291,10 +317,18 @@ def _check_answers(part: Part, asked: Mapping[int, Asked], silent: Counter[str])
             silent.clear()
     if silent.total() >= max(MIN_SILENT, len(told)) and told:
         raise ChexoneError(
-            f"trace: the endpoint answered none of {silent.total()} rows in a row "
+            f"trace: {who} answered none of {silent.total()} rows in a row "
             f"({dict(silent.most_common(3))}): see that it runs, lower "
             "endpoint.max_in_flight, or raise endpoint.timeout_s; the same command goes on"
         )
+
+
+def _report(config: TraceConfig, found: Yield, skipped: int) -> dict[str, Any]:
+    """Write the yield; returns its counts."""
+    counts = summary(config, found, skipped)
+    storage.write_json(storage.join(config.output_uri, REPORT_FILE), counts)
+    storage.write_bytes(storage.join(config.output_uri, PAGE_FILE), page(counts).encode())
+    return counts
 
 
 def _finish(
@@ -303,8 +337,6 @@ def _finish(
     counts: Mapping[str, Any],
     settings_digest: str,
 ) -> None:
-    storage.write_json(storage.join(config.output_uri, REPORT_FILE), counts)
-    storage.write_bytes(storage.join(config.output_uri, PAGE_FILE), page(counts).encode())
     info = manifest.selection_info(config.manifest_uri, writer.units) | {
         "config_digest": settings_digest,
         "traced_from": config.manifest_uri,
@@ -312,4 +344,9 @@ def _finish(
         "traces": {"asked": counts["rows"], "kept": counts["kept"], "yield": counts["yield"]},
     }
     writer.finish(info)
-    logger.info("trace: %d of %d rows have a trace", counts["kept"], counts["rows"])
+    logger.info(
+        "trace: %d of %d rows have a trace; the manifest holds rows of split %s only",
+        counts["kept"],
+        counts["rows"],
+        config.split,
+    )

@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from chexone_ray import checkpoints, storage
+from chexone_ray import checkpoints, identity, storage
 from chexone_ray.config import FilterConfig
 from chexone_ray.data import manifest, stream
 from chexone_ray.engine.lease import leased_pool
@@ -130,9 +130,10 @@ def select(config: FilterConfig, pool: EnginePool | None = None) -> str:
             f"filter.sampling.n={config.sampling.n} gives no variance: set it to 2 or more"
         )
     config = checkpoints.as_trained(config)
-    folder = PartFolder(storage.join(config.output_uri, "progress"), "groups", _settings(config))
-    if storage.is_complete(
-        config.output_uri, "config_digest", folder.settings_digest, "a selection"
+    settings = _settings(config)
+    folder = PartFolder(storage.join(config.output_uri, "progress"), "groups", settings)
+    if identity.is_complete(
+        config.output_uri, "config_digest", folder.settings_digest, "a selection", settings
     ):
         logger.info("filter: %s is complete", config.output_uri)
         return config.output_uri
@@ -162,9 +163,7 @@ def _rows(config: FilterConfig) -> tuple[str, str, Sequence[str], int | None]:
 
 def _settings(config: FilterConfig) -> dict[str, Any]:
     """What the result depends on: not where it runs and how fast."""
-    chosen = config.model_dump(
-        mode="json", exclude={"output_uri", "ray", "engine", "max_failure_rate"}
-    )
+    chosen = identity.content(config, {"output_uri", "ray", "engine", "max_failure_rate"})
     return chosen | {
         "model_digest": checkpoints.model_digest(config.model_uri),
         "manifest": storage.committed(config.manifest_uri),

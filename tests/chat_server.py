@@ -18,8 +18,8 @@ from typing import Any
 PROMPT_TOKENS, COMPLETION_TOKENS = 700, 60
 """What a request costs, per prompt and per completion."""
 
-Reply = tuple[int, dict[str, str], dict[str, Any]]
-"""Status, headers and body."""
+Reply = tuple[int, dict[str, str], dict[str, Any] | str]
+"""Status, headers and body; a text is sent as a page."""
 Script = Callable[[int, int, dict[str, Any]], Reply]
 """(row, how many times it was asked, request body) -> reply. May wait."""
 
@@ -111,12 +111,13 @@ class ChatServer:
                 finally:
                     with outer._lock:
                         outer._together -= 1
-                data = json.dumps(answer).encode()
+                page = isinstance(answer, str)
+                data = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
                 try:
                     self.send_response(status)
                     for name, value in headers.items():
                         self.send_header(name.replace("_", "-"), value)
-                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Type", "text/html" if page else "application/json")
                     self.send_header("Content-Length", str(len(data)))
                     self.end_headers()
                     self.wfile.write(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -198,7 +199,8 @@ def test_help_lists_every_leaf_with_its_sentence(stage: str) -> None:
     text = loader.describe(STAGES[stage])
     for key, field in loader.fields(STAGES[stage]):
         if not hasattr(field.annotation, "model_fields") and "." not in key:
-            assert f"  --{key}  " in text or f"  {key}  TABLE" in text
+            flag = re.search(rf"^  --{key}(, --\w+)?  ", text, re.MULTILINE)
+            assert flag or f"  {key}  TABLE" in text
             assert field.description and field.description in text
 
 
@@ -236,3 +238,25 @@ def test_what_is_wrong_inside_a_list_is_told_once_and_with_a_guess(tmp_path: Pat
     assert str(told.value) == (
         "sources.0.uncertain='u-one': use keep or u-zeros or u-ones or u-ignore"
     )
+
+
+@pytest.mark.parametrize(
+    ("stage", "key", "shown"),
+    [
+        ("trace", "output_uri", "--output_uri, --out  TEXT"),
+        ("trace", "manifest_uri", "--manifest_uri, --manifest  TEXT"),
+        ("trace", "texts_uri", "--texts_uri, --texts  TEXT"),
+        ("predict", "images_uri", "--images_uri  TEXT"),  # --images is a table of its own
+        ("demo", "output", "--output, --out  TEXT"),
+        ("trace", "seed", "--seed  INTEGER"),
+    ],
+)
+def test_help_shows_the_short_flags_that_work(stage: str, key: str, shown: str) -> None:
+    assert f"  {shown}" in loader.describe(STAGES[stage])
+    for flag in shown.partition("  ")[0].split(", "):
+        assert loader._full_name(STAGES[stage], flag[2:]) == key
+
+
+def test_the_tiny_model_says_how_long_it_takes_and_how_to_have_it_sooner() -> None:
+    assert "minutes, seconds with --random true" in str(STAGES["tiny-model"].__doc__)
+    assert "seconds, not minutes" in loader.describe(STAGES["tiny-model"])

@@ -56,8 +56,12 @@ def test_parts_of_other_settings_are_refused(tmp_path: Path) -> None:
     uri = str(tmp_path / "out")
     first = PartFolder(uri, "part", {"model": "m"})
     first.open()
-    with pytest.raises(ChexoneError, match="other settings"):
+    PartFolder(uri, "part", {"model": "unused"}).open()  # nothing was made with the first ones
+    first.open()
+    first.write(0, pa.table({"x": [1]}))
+    with pytest.raises(ChexoneError, match=r"other settings \(model\)"):
         PartFolder(uri, "part", {"model": "other"}).open()
+    assert first.open() == {0}
     first.commit({})
     with pytest.raises(ChexoneError, match="other settings"):
         PartFolder(uri, "part", {"model": "other"}).is_complete()

@@ -89,3 +89,26 @@ def test_a_killed_parent_takes_the_server_with_it(tmp_path: Path) -> None:
     parent.send_signal(signal.SIGKILL)
     parent.wait(10)
     assert _gone(port, 10)
+
+
+def test_a_folder_is_served_from_the_command_line_until_ctrl_c(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    command = [sys.executable, "-m", "chexone_ray.s3_server"]
+    root = str(Path(__file__).parents[1])
+    process = subprocess.Popen(
+        [*command, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert process.stdout is not None
+    try:
+        lines = [process.stdout.readline().split() for _ in LocalS3(tmp_path).environment()]
+        assert {line[0] for line in lines} == {"export"}
+        variables = dict(line[1].split("=", 1) for line in lines)
+        assert _buckets(variables) == ["films"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(15)
+    assert code == 0 and _gone(int(variables["AWS_ENDPOINT_URL"].rpartition(":")[2]), 5)
+    assert subprocess.run(command, capture_output=True, timeout=60, cwd=root).returncode == 2

@@ -48,7 +48,7 @@ def test_other_hosts_need_consent(host: str) -> None:
     words = f"{NEEDED} --endpoint.url https://{host}/v1 --endpoint.model t"
     message = refused(words)
     assert "\n" not in message and "endpoint.send_reports=true" in message
-    assert "report text, questions, answers and films would leave it" in message
+    assert "which is not a loopback address: report text, questions, answers and films" in message
     config = load(f"{words} --endpoint.send_reports true")
     assert config.endpoint is not None and not config.endpoint.is_local
 

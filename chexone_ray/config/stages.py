@@ -167,11 +167,13 @@ class PrepareConfig(Stage):
 
 
 class TinyModelConfig(Settings):
-    """A small Qwen2.5-VL with its tokenizer, chat template and processor."""
+    """A small Qwen2.5-VL with tokenizer and processor: minutes, seconds with --random true."""
 
     output_uri: Uri = Field(description="Where the Hugging Face folder goes.")
     seed: int = Field(0, ge=0, description="Seed of the weights and the pretraining.")
-    random: bool = Field(False, description="Leave the vision tower at random weights.")
+    random: bool = Field(
+        False, description="Leave the vision tower at random weights: seconds, not minutes."
+    )
     pretrain_steps: PositiveInt = Field(250, description="Steps of vision pretraining on phantoms.")
 
 

@@ -53,8 +53,14 @@ class EndpointConfig(Settings):
     )
 
     @property
+    def host(self) -> str:
+        """Host and port that are asked, for logs and errors."""
+        return urlsplit(self.url).netloc
+
+    @property
     def is_local(self) -> bool:
-        """True where the URL names this machine."""
+        """True where the URL names the loopback: an address of this machine on a network may be
+        another machine's tomorrow."""
         host = urlsplit(self.url).hostname or ""
         if host == "localhost":
             return True
@@ -98,10 +104,10 @@ class EndpointConfig(Settings):
             )
         if not self.is_local and not self.send_reports:
             raise ValueError(
-                f"endpoint.url names {parts.hostname}, which is not this machine: report text, "
-                "questions, answers and films would leave it, and the licences of credentialed "
-                "data (MIMIC-CXR, VinDr-CXR, ...) forbid to send them to others. Use a local model "
-                "(model_uri), or set endpoint.send_reports=true if you may send them"
+                f"endpoint.url names {parts.hostname}, which is not a loopback address: report "
+                "text, questions, answers and films may leave this machine, and the licences of "
+                "credentialed data (MIMIC-CXR, VinDr-CXR, ...) forbid to send them to others. Use "
+                "a local model (model_uri), or set endpoint.send_reports=true if you may send them"
             )
         prices = (self.usd_per_million_prompt_tokens, self.usd_per_million_completion_tokens)
         if (prices[0] is None) != (prices[1] is None):
@@ -113,7 +119,7 @@ class EndpointConfig(Settings):
 
 
 class TraceFilters(Settings):
-    """What a trace has to be to stay; what talks of a report or of no film never stays."""
+    """What a trace has to be to stay; one of a report, of no film or of nothing never stays."""
 
     min_agreement: Share = Field(
         0.8,

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from chexone_ray import runtime, storage
+from chexone_ray import identity, runtime, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
 from chexone_ray.data import blocks, card, choose, drops, duplicates, leaks, manifest, shuffle
 from chexone_ray.data.blocks import Letter
@@ -54,7 +54,8 @@ def prepare(config: PrepareConfig) -> str:
             "check=false to write a manifest"
         )
     digest = config_digest(config)
-    if storage.is_complete(config.output_uri, "config_digest", digest, "a manifest"):
+    wanted = identity.content(config, NOT_CONTENT)
+    if identity.is_complete(config.output_uri, "config_digest", digest, "a manifest", wanted):
         _refuse_changed(config, archive_digest(config))
         blocks.remove(config.output_uri)  # of a run that was killed right after its commit
         logger.info("manifest is complete already: %s", config.output_uri)
@@ -201,7 +202,7 @@ def _refuse_changed(config: PrepareConfig, found: str) -> None:
 
 def config_digest(config: PrepareConfig) -> str:
     """SHA-256 of all settings that change the content of the manifest."""
-    content = config.model_dump(mode="json", exclude=NOT_CONTENT)
+    content = identity.content(config, NOT_CONTENT)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

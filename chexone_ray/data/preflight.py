@@ -43,4 +43,5 @@ def table_uri(root: str, table: Table) -> str | None:
 
 def missing(root: str, table: Table) -> str:
     """What is to be done about a table that is not there."""
-    return f"missing: put {' or '.join(table.names)} under {root}"
+    remedy = f"put {' or '.join(table.names)} under {root}"
+    return f"missing: {storage.bucket_problem(root) or remedy}"

@@ -14,6 +14,7 @@ from typing import Literal
 from chexone_ray.answers import Answer, boxed, parse
 from chexone_ray.config import TraceFilters
 from chexone_ray.data.giveaways import image_free, mentions_report
+from chexone_ray.data.substance import names_something
 from chexone_ray.kinds import form
 from chexone_ray.metrics.factuality import entity_precision, repetition
 from chexone_ray.metrics.tokens import words
@@ -30,6 +31,7 @@ REASONS = (
     "too_short",
     "too_long",
     "repeats",
+    "names_nothing",
     "unsupported_finding",
 )
 """Why a text does not stay; of several reasons the first counts."""
@@ -116,11 +118,10 @@ _MATHS_OPENING = re.compile(r"(?:\$+|\\[(\[])\s*$")
 
 def judge(text: str, sample: Sample, filters: TraceFilters) -> Verdict:
     """Read one text of the teacher; equal arguments give equal verdicts."""
-    # What a thinking model writes first is not meant to be read, and speaks of the task.
-    parsed = parse(text.rpartition("</think>")[2], "reasoning")
+    parsed = _read(text)
     if not parsed.answer or parsed.num_boxed != 1:
         return Verdict("", 0.0, 0.0, "no_answer")
-    trace = _MATHS_OPENING.sub("", parsed.reasoning).strip()
+    trace = _before(parsed)
     agreement = _agreement(parsed, sample)
     reason = _reason(trace, agreement, sample, filters)
     if reason:  # findings are read last, and only here: that takes longer than all the rest
@@ -128,6 +129,20 @@ def judge(text: str, sample: Sample, filters: TraceFilters) -> Verdict:
     precision = entity_precision(trace, sample)
     unsupported = precision < filters.min_entity_precision
     return Verdict(trace, agreement, precision, "unsupported_finding" if unsupported else "")
+
+
+def trace_of(text: str) -> str:
+    """The text before its boxed answer, as `judge` reads it."""
+    return _before(_read(text))
+
+
+def _read(text: str) -> Answer:
+    # What a thinking model writes first is not meant to be read, and speaks of the task.
+    return parse(text.rpartition("</think>")[2], "reasoning")
+
+
+def _before(parsed: Answer) -> str:
+    return _MATHS_OPENING.sub("", parsed.reasoning).strip()
 
 
 def best(verdicts: Iterable[Verdict]) -> Verdict | None:
@@ -150,7 +165,8 @@ def _reason(trace: str, agreement: float, sample: Sample, filters: TraceFilters)
         "too_long": length > filters.max_words,
         "repeats": repetition(trace) > filters.max_repetition,
     }
-    return next((reason for reason in REASONS if checks.get(reason)), "")
+    found = next((reason for reason in REASONS if checks.get(reason)), "")
+    return found or ("" if names_something(trace, sample) else "names_nothing")
 
 
 def _agreement(answer: Answer, sample: Sample) -> float:

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from chexone_ray import checkpoints, storage
+from chexone_ray import checkpoints, identity, storage
 from chexone_ray.config import ProbeConfig, SamplingConfig
 from chexone_ray.data import stream
 from chexone_ray.engine.lease import leased_pool
@@ -99,9 +99,7 @@ def model_name(uri: str) -> str:
 
 def _settings(config: ProbeConfig) -> dict[str, Any]:
     """What the result depends on: not where it runs and how fast."""
-    chosen = config.model_dump(
-        mode="json", exclude={"output_uri", "ray", "engine", "max_failure_rate"}
-    )
+    chosen = identity.content(config, {"output_uri", "ray", "engine", "max_failure_rate"})
     return chosen | {
         "model_digest": checkpoints.model_digest(config.model_uri),
         "manifest": storage.committed(config.manifest_uri),

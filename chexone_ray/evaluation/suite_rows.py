@@ -11,6 +11,7 @@ from chexone_ray.config import EvaluateConfig, ImageConfig, PrepareConfig, Setti
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.suite import SuiteSetting
+from chexone_ray.identity import is_complete
 from chexone_ray.parts import digest
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def rows_of(setting: SuiteSetting, data: SettingData, config: EvaluateConfig) ->
     source = data.manifest_uri or _prepared(setting, data, config)
     target = storage.join(config.output_uri, "manifests", setting.name)
     selected = digest({"manifest": storage.committed(source), "setting": _selects(setting)})
-    if not storage.is_complete(target, "config_digest", selected, "a manifest"):
+    if not is_complete(target, "config_digest", selected, "a manifest"):
         _select(setting, source, target, selected)
     return Rows(target, source, stream.count_samples(target, setting.split))
 

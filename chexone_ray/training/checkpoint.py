@@ -23,6 +23,7 @@ from chexone_ray import checkpoints, storage
 from chexone_ray.config import GrpoConfig, ImageConfig, PromptConfig, SftConfig
 from chexone_ray.downloads import download
 from chexone_ray.errors import ChexoneError
+from chexone_ray.identity import content, differing
 from chexone_ray.log import RESEARCH_USE_ONLY
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def identity(config: SftConfig | GrpoConfig, *left_out: str) -> dict[str, Any]:
 
     Left out are the places, the named fields and what may differ after a restart.
     """
-    values = config.model_dump(mode="json", exclude={"ray", "output_uri", *left_out})
+    values = content(config, {"ray", "output_uri", *left_out})
     for name in ("save_steps", "keep_checkpoints", "log_steps", "max_failures", "start_timeout_s"):
         values["trainer"].pop(name)
     return values | checkpoints.inputs(config.model_uri, config.manifest_uri)
@@ -67,11 +68,7 @@ def _same_run(info: Mapping[str, Any], run: Mapping[str, Any], uri: str) -> bool
     found = info.get("run")
     wanted = json.loads(json.dumps(run))
     if found != wanted:
-        names = sorted(
-            name
-            for name in set(wanted) | set(found or {})
-            if (found or {}).get(name) != wanted.get(name)
-        )
+        names = differing(found or {}, wanted)
         raise ChexoneError(
             f"{uri} is from a run with other settings or inputs ({', '.join(names)}): "
             "choose another output_uri or delete it"

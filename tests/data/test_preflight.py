@@ -6,6 +6,7 @@ import gzip
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,3 +83,15 @@ def test_headers_of_plain_and_packed_tables(tmp_path: Path) -> None:
     (tmp_path / "bad.csv.gz").write_bytes(b"\x1f\x8b damaged")
     with pytest.raises(ChexoneError, match="damaged gzip"):
         tables.header(str(tmp_path / "bad.csv.gz"))
+
+
+def test_a_bucket_that_is_not_there_is_named_instead_of_a_table(tmp_path: Path, s3: Any) -> None:
+    there = SourceConfig(adapter="own_table", uri=s3.folder("no-archive"))
+    gone = SourceConfig(adapter="own_table", uri="s3://no-such-bucket/archive")
+    for source, told in (
+        (there, f"is missing: put studies.csv or studies.jsonl under {there.uri}"),
+        (gone, "is missing: bucket no-such-bucket does not exist at AWS_ENDPOINT_URL="),
+    ):
+        with pytest.raises(ChexoneError) as caught:
+            preflight(PrepareConfig(output_uri=str(tmp_path / "out"), sources=(source,)))
+        assert told in str(caught.value)

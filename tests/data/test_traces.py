@@ -13,6 +13,7 @@ from chexone_ray.boxes import encode
 from chexone_ray.config import PrepareConfig, SourceConfig, TraceFilters
 from chexone_ray.data.phantom import random_study
 from chexone_ray.data.phantom_report import write_report
+from chexone_ray.data.substance import names_something
 from chexone_ray.data.tasks import samples
 from chexone_ray.data.traces import (
     REASONS,
@@ -175,6 +176,52 @@ def test_repetition_counts_four_word_runs() -> None:
     text = "The left angle is blunted. " * 6
     assert reason(f"{text} \\boxed{{yes}}") == "repeats"
     assert reason(f"{text} \\boxed{{yes}}", max_repetition=1.0) == ""
+
+
+EMPTY = "What is asked about is settled by what is seen in that place, and nothing else is like it."
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        EFFUSION,
+        NO_EFFUSION,
+        CHOICE,
+        sample("side", "On which side is the opacity seen?", "left"),
+        sample("view", "Which view is this: PA, AP or lateral?", "PA"),
+        sample("heart_size", "How large is the heart: normal, borderline or enlarged?", "normal"),
+        sample("presence", "Is there evidence of an abnormality visible in the image?", "yes"),
+        sample("progression", "Is the edema better, the same or worse?", "worse"),
+    ],
+)
+def test_a_text_that_fits_every_question_names_nothing(asked: Sample) -> None:
+    assert reason(f"{EMPTY} \\boxed{{{asked.answer}}}", asked) == "names_nothing"
+
+
+@pytest.mark.parametrize(
+    ("trace", "asked"),
+    [
+        # neither says the name that is asked for
+        ("The lung markings reach the wall on both sides and nowhere is there a bare rim.", CHOICE),
+        ("It is blunted by something that climbs the wall, as fluid does when one sits.", EFFUSION),
+        ("Nothing that is opaque or bright stands out in any part of it, all of it is even.", None),
+        # a finding of the labeller, a word of the answer, a view
+        ("What is seen there is a fracture and nothing else in it is out of its order here.", None),
+        (
+            "It was asked whether it is rotated, and rotated it is as one was told before.",
+            None,
+        ),
+        (
+            "The two blades lie outside and rays went from behind to the front, so PA it is.",
+            None,
+        ),
+    ],
+)
+def test_a_trace_that_names_something_is_no_empty_one(trace: str, asked: Sample | None) -> None:
+    view = sample("view", "Which is this rotated view: PA or AP?", "PA", reference="A fracture.")
+    asked = asked or view
+    assert names_something(trace, asked)
+    assert reason(f"{trace} \\boxed{{{asked.answer}}}", asked) == ""
 
 
 def test_unsupported_finding() -> None:
