@@ -29,6 +29,12 @@ _LIMITED = re.compile(
     r"|lower|bas(?:es?|al|ilar)|ap(?:ex|ices|ical))\b"
 )
 """Denials of a part only: "no other nodule", "no consolidation at the bases"."""
+_MODIFIERS = frozenset(
+    words("""
+    left right bilateral both tiny small minimal mild moderate large big severe upper middle mid
+    lower basal apical
+    """)
+)
 _AROUND = 30
 """Letters before and after the name that such a word stands within."""
 
@@ -44,7 +50,8 @@ class Reading:
     conflicts: frozenset[str]
     """Labels that the text both states and denies, of the same side or of any."""
     plain_words: float
-    """Words beside the names of findings, over the number of those names; 1 without a name."""
+    """Words beside the names of findings, over the number of those names; sides, sizes and places
+    count half. 1 for fewer than two names, which make no list."""
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
@@ -59,9 +66,20 @@ def read(text: str) -> Reading:
     if NORMAL in labels and not _states_normal(told, said):
         del labels[NORMAL]
     named = [phrase for phrase in said if not phrase.implied]
-    spoken = sum(len(words(lines[p.sentence][p.start : p.end])) for p in named)
-    plain = max(len(words(told)) - spoken, 0) / len(named) if named else 1.0
-    return Reading(labels, findings(told), _conflicts(told, said, lines, labels), plain)
+    conflicts = _conflicts(told, said, lines, labels)
+    return Reading(labels, findings(told), conflicts, _plain_words(named, lines))
+
+
+def _plain_words(named: Sequence[Phrase], lines: Sequence[str]) -> float:
+    if len(named) < 2:
+        return 1.0
+    rest = list(lines)
+    for phrase in named:
+        line, blank = rest[phrase.sentence], " " * (phrase.end - phrase.start)
+        rest[phrase.sentence] = line[: phrase.start] + blank + line[phrase.end :]
+    spare = words(" ".join(rest))
+    halved = sum(word in _MODIFIERS for word in spare)
+    return (len(spare) - halved / 2) / len(named)
 
 
 def _states_normal(told: str, said: Sequence[Phrase]) -> bool:

@@ -34,8 +34,9 @@ def agreement(answer: Answer, sample: Sample) -> float | None:
 
     With options: Jaccard of the answer's options and those of the last sentence that names any.
     Yes or no: 1 where the trace states, or denies, what the question asks for. Reports: F1 of their
-    labels with those of the trace, "no finding" only where each says that something is normal. Other closed answers and boxes: the share of the answer's names
-    that the trace holds. None for free text, and for a yes-or-no question that asks for no label.
+    labels with those of the trace, "no finding" only of a text that says so. Other closed answers
+    and boxes: the share of the answer's names that the trace holds. None for free text, and for a
+    yes-or-no question that asks for no label.
     """
     which = form(sample.kind)
     if sample.mode == "instruct" or which in (None, "text"):

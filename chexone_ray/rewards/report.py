@@ -34,20 +34,19 @@ others."""
 BARE = 0.5
 """Factor of a list of names without any other word, where the reference is prose."""
 FLIPPED = 0.5
-"""Factor of a free answer that says the opposite in the same words."""
+"""Factor of an answer that says the opposite in the same words."""
 SHORT_KINDS = frozenset({"open_vqa", "text_qa", "phrase_extraction"})
 """Kinds whose answers are a few words, in any order ("edema, pleural effusion")."""
 PERFECT = radcliq_reward((1.0, 1.0, 1.0))
 """1.617, by which a reward from RadCliQ is divided."""
 
 _OPPOSITES = (
-    ("left", "right"),
-    ("yes", "no"),
-    ("upper", "lower"),
-    ("normal", "abnormal"),
-    ("increased", "decreased"),
-    ("improved", "worsened"),
-    ("better", "worse"),
+    frozenset({"left", "right"}),
+    frozenset({"yes", "no"}),
+    frozenset({"upper", "lower"}),
+    frozenset({"increased", "decreased"}),
+    frozenset({"improved", "worsened"}),
+    frozenset({"better", "worse"}),
 )
 _NEGATIONS = frozenset({"no", "not", "without", "never", "none", "nor", "neither", "cannot"})
 
@@ -65,6 +64,8 @@ def reward(answer: Answer, sample: Sample, scorer: Scorer | None = None) -> floa
         return entity_f1(answer.answer, reference)
     if scorer is not None and which == "report":
         return min(radcliq_reward(scorer(answer.answer, reference)) / PERFECT, 1.0)
+    if normalise(answer.answer) == normalise(reference):
+        return 1.0
     if which == "report" or sample.kind == "caption":  # a caption describes a film
         return _report(answer.answer, reference)
     return _free_answer(answer.answer, reference, sample.kind in SHORT_KINDS)
@@ -79,18 +80,16 @@ def _report(answer: str, reference: str) -> float:
     )
     known = [(share, value) for share, value in parts if value is not None]
     agreement = sum(share * value for share, value in known) / sum(share for share, _ in known)
-    return guard(said, meant) * agreement
+    return _same_sense(answer, reference, meant) * guard(said, meant) * agreement
 
 
 def _free_answer(answer: str, reference: str, short: bool) -> float:
-    """1 for the same text. Otherwise the overlap of the words, and half of it the F1 of what is
-    stated or denied where the reference names a finding or says that there is none."""
-    if normalise(answer) == normalise(reference):
-        return 1.0
+    """The overlap of the words, and half of it the F1 of what is stated or denied where the
+    reference names a finding or says that there is none."""
     overlap = token_f1(answer, reference) if short else rouge_l(answer, reference)
     said, meant = read(answer), read(reference)
     if not meant.labels:
-        return overlap * (FLIPPED if _flipped(answer, reference) else 1.0)
+        return _same_sense(answer, reference, meant) * guard(said, meant) * overlap
     named = bool(set(meant.labels) - {NORMAL})
     stated = (
         statement_f1(said.labels, meant.labels) if named else label_f1(said.labels, meant.labels)
@@ -163,11 +162,12 @@ def _prose(said: Reading, meant: Reading) -> float:
     return BARE + (1.0 - BARE) * min(said.plain_words / wanted, 1.0) if wanted else 1.0
 
 
-def _flipped(answer: str, reference: str) -> bool:
-    said, meant = frozenset(words(answer)), frozenset(words(reference))
-    if said.isdisjoint(_NEGATIONS) != meant.isdisjoint(_NEGATIONS):
-        return True
-    pairs = [frozenset(pair) for pair in _OPPOSITES]
-    return any(
-        len(said & pair) == len(meant & pair) == 1 and said & pair != meant & pair for pair in pairs
+def _same_sense(answer: str, reference: str, meant: Reading) -> float:
+    """`FLIPPED` where one of the two says "right", "no" or "worse" and the other the opposite or
+    nothing of it. Only of references without a label: labels have their side and polarity."""
+    said, told = frozenset(words(answer)), frozenset(words(reference))
+    flipped = said.isdisjoint(_NEGATIONS) != told.isdisjoint(_NEGATIONS) or any(
+        len(said & pair) == len(told & pair) == 1 and said & pair != told & pair
+        for pair in _OPPOSITES
     )
+    return FLIPPED if flipped and not meant.labels else 1.0
