@@ -25,10 +25,14 @@ NORMAL = "no finding"
 DEVICES = "support devices"
 _LIMITED = re.compile(
     r"\b(?:others?|new|further|additional|else(?:where)?|otherwise|rest|remain\w*|except|apart"
-    r"|aside|besides|but|contralateral|opposite|acute|large|sizeable|significant|upper|middle|mid"
-    r"|lower|bas(?:es?|al|ilar)|ap(?:ex|ices|ical))\b"
+    r"|aside|besides|but|contralateral|opposite|acute|large|size?able|significant|displaced|focal"
+    r"|free|upper|middle|mid|lower|bas(?:es?|al|ilar)|ap(?:ex|ices|ical)"
+    r"|remov\w+|withdrawn|previous\w*|prior|resolved|longer)\b"
 )
-"""Denials of a part only: "no other nodule", "no consolidation at the bases"."""
+"""Denials of a part, a kind or a time only: "no other nodule", "no displaced fracture"."""
+_SIDE = re.compile(r"\b(?:left|right)\b")
+_SEVERAL = frozenset({"tube", "line"})
+"""Names of devices of many kinds: an endotracheal tube may be gone and a feeding tube there."""
 _MODIFIERS = frozenset(
     words("""
     left right bilateral both tiny small minimal mild moderate large big severe upper middle mid
@@ -114,6 +118,8 @@ def _conflicts(
 
 def _limited(phrase: Phrase, lines: Sequence[str]) -> bool:
     line = lines[phrase.sentence]
+    if phrase.implied and not phrase.sides and _SIDE.search(line):
+        return True  # "the left lung is clear"
     if not phrase.implied:
         line = line[max(phrase.start - _AROUND, 0) : phrase.end + _AROUND]
     return bool(phrase.severity or _LIMITED.search(line))
@@ -126,4 +132,4 @@ def _denies(away: Phrase, here: Phrase) -> bool:
         return False
     if away.implied:  # "the lungs are clear"
         return here.label in (away.label, *IMPLIED.get(away.label, ()))
-    return (away.label, away.name) == (here.label, here.name)
+    return (away.label, away.name) == (here.label, here.name) and here.name not in _SEVERAL

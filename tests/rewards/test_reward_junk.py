@@ -119,6 +119,10 @@ def test_what_is_no_contradiction_costs_its_words_alone() -> None:
         " No large effusion.",
         " The lungs are otherwise clear.",
         " A pacemaker is seen. There is no tube.",
+        " The endotracheal tube has been removed. A feeding tube ends in the stomach.",
+        " No displaced fracture. Old left rib fracture.",
+        " Right basal pneumonia. The left lung is clear.",
+        " The earlier pneumothorax has resolved. No pneumothorax.",
     ):
         assert not read(SICK + added).conflicts
     for added in (" No right pleural effusion.", " No pneumothorax.", " No other effusion."):
