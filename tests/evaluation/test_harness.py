@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -97,8 +98,9 @@ def test_table_counts_what_failed_as_wrong(tmp_path: Path) -> None:
     a, b = json.loads((out / "table.json").read_text())
     assert (a["model"], a["value"], a["num_rows"], a["num_patients"]) == ("a", 0.5, 4, 2)
     assert (a["num_unparsed"], a["num_failed"]) == (1, 1)
-    # Each patient has one right row of two, so no draw differs.
-    assert (a["low"], a["high"]) == (0.5, 0.5)
+    # Two patients tell nothing of the spread.
+    assert math.isnan(a["low"]) and math.isnan(a["high"]) and a["undefined_draws"] == 0
+    assert "0.500 (n/a)" in (out / "table.md").read_text()
     assert (a["setting"], a["topic"], a["headline"], a["baseline"]) == ("", "", True, False)
     assert a["signature"].startswith("accuracy|match:exact set of options|")
     assert (b["value"], b["num_unparsed"]) == (1.0, 0)
