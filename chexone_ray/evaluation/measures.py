@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -301,7 +301,7 @@ def _difference(
     )
 
 
-def _ends(found: Interval) -> dict[str, float]:
+def _ends(found: Interval) -> dict[str, Any]:
     """An interval under the names that a figure and a difference have for it."""
     values = asdict(found)
     return values | {"undefined_draws": values.pop("undefined")}

@@ -63,7 +63,7 @@ _CUT = re.compile(
     r"|,?\s*\b(?:however|nevertheless|that said)\b,?\s*",
     re.IGNORECASE,
 )
-_EMPTY = " .,:;!?*_#>-\"'()"
+_EMPTY = " .,:;!?*_#-\"'"
 
 
 def refused(text: str, kind: str = "", options: Sequence[str] = ()) -> bool:
