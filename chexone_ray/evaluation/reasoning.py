@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chexone_ray.config import ProbeConfig
 from chexone_ray.evaluation import probes
-from chexone_ray.evaluation.statistics import Array, bootstrap, paired_difference, patient_totals
+from chexone_ray.evaluation.statistics import (
+    Array,
+    Interval,
+    bootstrap,
+    paired_difference,
+    patient_totals,
+)
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import mean_value
 
@@ -120,7 +126,7 @@ def figures(rows: Sequence[Row], model: str, config: ProbeConfig) -> list[Figure
                 measure.mode,
                 measure.name,
                 measure.signature,
-                **asdict(interval),
+                *_ends(interval),
                 num_rows=len(values),
                 num_patients=num_patients,
             )
@@ -144,7 +150,7 @@ def differences(rows: Sequence[Row], model: str, config: ProbeConfig) -> list[Ga
                 model,
                 _named(first),
                 _named(second),
-                **asdict(gap),
+                *_ends(gap),
                 num_rows=len(common),
                 num_patients=num_patients,
             )
@@ -182,6 +188,11 @@ def _totals(
         for values in systems
     ]
     return totals, len(order)
+
+
+def _ends(found: Interval) -> tuple[float, float, float]:
+    """Every row that is drawn has a value, so no draw is undefined."""
+    return found.value, found.low, found.high
 
 
 def _factuality() -> Measure:
