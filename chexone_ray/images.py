@@ -134,12 +134,19 @@ def to_png(pixels: Pixels) -> bytes:
     """Lossless PNG bytes, made for speed; three equal channels are stored as one."""
     from PIL import Image as pillow
 
-    red = pixels[..., 0]
-    grey = np.array_equal(red, pixels[..., 1]) and np.array_equal(red, pixels[..., 2])
+    one = grey(pixels)
     buffer = io.BytesIO()
-    picture = pillow.fromarray(np.ascontiguousarray(red) if grey else pixels)
+    picture = pillow.fromarray(np.ascontiguousarray(pixels) if one is None else one)
     picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
+
+
+def grey(pixels: Pixels) -> NDArray[np.uint8] | None:
+    """The one channel (H, W) of a picture whose three are equal, else None."""
+    red = pixels[..., 0]
+    if np.array_equal(red, pixels[..., 1]) and np.array_equal(red, pixels[..., 2]):
+        return np.ascontiguousarray(red)
+    return None
 
 
 def from_png(data: bytes) -> Pixels:

@@ -6,7 +6,8 @@ part that is missing. An image that cannot be used is a row with an error, count
 
 Columns: those of the manifest (`reasoning` and `answer` are the reference; empty for a folder of
 images) and `completion`, `text`, `predicted_reasoning`, `predicted_answer`, `parsed`,
-`finish_reason`, `num_tokens`, `mean_logprob`, `error`. One row a completion.
+`finish_reason`, `num_tokens`, `num_prompt_tokens`, `mean_logprob`, `error`. One row a completion.
+What is asked and how the answers are read is the adapter's, see `systems/`.
 """
 
 from __future__ import annotations
@@ -15,32 +16,23 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from chexone_ray import answers, checkpoints, identity, prompts, storage
+from chexone_ray import checkpoints, identity, prompts, storage
+from chexone_ray.answering import answerer
 from chexone_ray.config import PredictConfig
 from chexone_ray.data import stream
-from chexone_ray.engine.lease import leased_pool
 from chexone_ray.engine.scaling import parts_in_flight
-from chexone_ray.errors import ChexoneError, ImageError
+from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.parts import PartFolder, ahead, digest, numbered
-from chexone_ray.records import (
-    Completion,
-    ImageRef,
-    Mode,
-    Rollout,
-    Sample,
-    sample_schema,
-    sample_to_row,
-)
+from chexone_ray.records import ImageRef, Mode, Sample, sample_schema
+from chexone_ray.systems.choice import settled
 
 if TYPE_CHECKING:
     from chexone_ray.engine.pool import EnginePool
-    from chexone_ray.engine.requests import RequestMaker
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +50,14 @@ class Tally:
     errors: Counter[str] = field(default_factory=Counter)
     finish_reasons: Counter[str] = field(default_factory=Counter)
     tokens: int = 0
+    prompt_tokens: int = 0
     failed_samples: int = 0
 
     def add(self, table: Any) -> None:
         """Count the rows of one part."""
         names = ["kind", "parsed", "error", "finish_reason", "num_tokens"]
-        for kind, parsed, error, reason, tokens in zip(
+        names += ["completion", "num_prompt_tokens"]
+        for kind, parsed, error, reason, tokens, number, prompt in zip(
             *(table.column(name).to_pylist() for name in names), strict=True
         ):
             self.rows[kind] += 1
@@ -74,6 +68,7 @@ class Tally:
             self.unparsed[kind] += not parsed
             self.finish_reasons[reason] += 1
             self.tokens += tokens
+            self.prompt_tokens += 0 if number else prompt
 
 
 def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
@@ -84,7 +79,7 @@ def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
     Raises:
         ChexoneError: no rows, more failures than `max_failure_rate`, or results of other settings.
     """
-    config = checkpoints.as_trained(config)
+    config = settled(config)
     settings = _settings(config)
     folder = PartFolder(config.output_uri, "part", settings)
     if folder.is_complete():
@@ -116,7 +111,9 @@ def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
 
 def check(config: PredictConfig) -> None:
     """What can be wrong before Ray is joined: no model there, no image in the folder."""
-    checkpoints.read_config(config.model_uri)
+    config = settled(config)
+    if config.endpoint is None:
+        checkpoints.read_config(config.model_uri)
     if config.images_uri is not None:
         _count(config)
 
@@ -135,43 +132,12 @@ def result_schema() -> Any:
             ("parsed", pa.bool_()),
             ("finish_reason", pa.string()),
             ("num_tokens", pa.int32()),
+            ("num_prompt_tokens", pa.int32()),
             ("mean_logprob", pa.float64()),
             ("error", pa.string()),
         ],
         metadata={"notice": RESEARCH_USE_ONLY},
     )
-
-
-def completed_row(sample: Sample, number: int, completion: Completion) -> dict[str, Any]:
-    """One completion as a row; `predicted_answer` is null and `parsed` false without an answer."""
-    parsed = answers.parse(completion.text, sample.mode)
-    logprobs = completion.logprobs
-    return sample_to_row(sample) | {
-        "completion": number,
-        "text": completion.text,
-        "predicted_reasoning": parsed.reasoning,
-        "predicted_answer": parsed.answer,
-        "parsed": parsed.answer is not None,
-        "finish_reason": completion.finish_reason,
-        "num_tokens": len(completion.token_ids),
-        "mean_logprob": sum(logprobs) / len(logprobs) if logprobs else None,
-        "error": "",
-    }
-
-
-def failed_row(sample: Sample, error: str) -> dict[str, Any]:
-    """A sample without an answer, and why."""
-    return sample_to_row(sample) | {
-        "completion": 0,
-        "text": "",
-        "predicted_reasoning": "",
-        "predicted_answer": None,
-        "parsed": False,
-        "finish_reason": "error",
-        "num_tokens": 0,
-        "mean_logprob": None,
-        "error": error,
-    }
 
 
 def _fill(
@@ -184,24 +150,22 @@ def _fill(
 ) -> None:
     import pyarrow as pa
 
-    from chexone_ray.engine.requests import RequestMaker
-
-    with (
-        leased_pool(config, pool) as engines,
-        closing(RequestMaker(config.model_uri, config.images, config.prompts)) as maker,
-    ):
+    with answerer(config, pool, total) as answer:
 
         def work(item: tuple[int, Sequence[Sample]]) -> tuple[int, int, list[dict[str, Any]]]:
             number, samples = item
-            return number, len(samples), list(_rows(config, samples, engines, maker))
+            return number, len(samples), answer(samples)
 
         in_flight = parts_in_flight(config.engine, config.rows_per_part * config.sampling.n)
         finished = 0
         start = time.monotonic()
         for number, size, rows in ahead(missing, work, in_flight):
             table = pa.Table.from_pylist(rows, result_schema())
-            folder.write(number, table)
             tally.add(table)
+            _check_failures(
+                config, tally, total
+            )  # first: a part that is written is not asked again
+            folder.write(number, table)
             finished += size
             rate = finished / (time.monotonic() - start)
             logger.info(
@@ -211,25 +175,6 @@ def _fill(
                 rate,
                 tally.failed_samples,
             )
-            _check_failures(config, tally, total)
-
-
-def _rows(
-    config: PredictConfig, samples: Sequence[Sample], pool: EnginePool, maker: RequestMaker
-) -> Iterator[dict[str, Any]]:
-    made = maker.make(samples)
-    good = [request for request in made if not isinstance(request, ImageError)]
-    rollouts: Iterator[Rollout] = iter(pool.generate(good, config.sampling.seeded(config.seed)))
-    for sample, request in zip(samples, made, strict=True):
-        if isinstance(request, ImageError):
-            yield failed_row(sample, f"image: {request.reason}")
-            continue
-        rollout = next(rollouts)
-        if rollout.error or not rollout.completions:
-            yield failed_row(sample, f"engine: {rollout.error or 'no completion'}")
-            continue
-        for number, completion in enumerate(rollout.completions):
-            yield completed_row(sample, number, completion)
 
 
 def _check_failures(config: PredictConfig, tally: Tally, total: int) -> None:
@@ -304,7 +249,10 @@ def folder_samples(images_uri: str, question: str | None, mode: Mode) -> list[Sa
 
 def _settings(config: PredictConfig) -> dict[str, Any]:
     """What the rows depend on: not where they are made and how fast."""
-    chosen = identity.content(config, {"output_uri", "ray", "engine", "max_failure_rate"})
+    left_out = {"output_uri", "ray", "engine", "endpoint", "max_failure_rate", "trust_remote_code"}
+    if config.endpoint is not None:
+        left_out.add("model_uri")  # none
+    chosen = identity.content(config, left_out)
     if config.manifest_uri:
         given: dict[str, Any] = {"manifest": storage.committed(config.manifest_uri)}
     else:
@@ -313,7 +261,13 @@ def _settings(config: PredictConfig) -> dict[str, Any]:
         names = {sample.id for sample in samples}
         files = [f for f in storage.describe_files(config.images_uri) if f[0] in names]
         given = {"files": digest(files)}
-    return chosen | {"model_digest": checkpoints.model_digest(config.model_uri)} | given
+    return chosen | {"model_digest": _digest(config)} | given
+
+
+def _digest(config: PredictConfig) -> str:
+    if config.endpoint is not None:
+        return f"endpoint:{config.endpoint.model}"
+    return checkpoints.model_digest(config.model_uri)
 
 
 def _summary(config: PredictConfig, total: int, tally: Tally, num_parts: int) -> dict[str, Any]:
@@ -322,7 +276,8 @@ def _summary(config: PredictConfig, total: int, tally: Tally, num_parts: int) ->
         kinds[kind] = {"rows": tally.rows[kind], "unparsed": tally.unparsed[kind]}
     return {
         "notice": RESEARCH_USE_ONLY,
-        "model_uri": config.model_uri,
+        "model_uri": config.model_uri or _digest(config),
+        "adapter": config.adapter,
         "mode": config.mode,
         "samples": total,
         "rows": sum(tally.rows.values()),
@@ -330,7 +285,9 @@ def _summary(config: PredictConfig, total: int, tally: Tally, num_parts: int) ->
         "failed": tally.failed_samples,
         "errors": dict(tally.errors.most_common()),
         "finish_reasons": dict(tally.finish_reasons),
+        "prompt_tokens": tally.prompt_tokens,
         "completion_tokens": tally.tokens,
+        "usd": config.endpoint and config.endpoint.usd(tally.prompt_tokens, tally.tokens),
         "kinds": kinds,
         "config": config.model_dump(mode="json"),
     }

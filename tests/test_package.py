@@ -62,9 +62,8 @@ def _assert_light(code: str) -> None:
 def test_there_is_a_job_and_two_configurations_a_stage() -> None:
     stages = ["prepare", "trace", "sft", "filter", "grpo", "predict", "evaluate", "probe"]
     stages += ["figures"]
-    assert [p.name for p in TOMLS] == sorted(
-        f"{stage}{kind}.toml" for stage in stages for kind in ("", ".debug")
-    )
+    two = [f"{stage}{kind}.toml" for stage in stages for kind in ("", ".debug")]
+    assert [p.name for p in TOMLS] == sorted([*two, "predict.baseline.toml"])
     assert len(JOBS) == len(stages)
     for path in JOBS:
         assert len(path.read_text().splitlines()) < 40

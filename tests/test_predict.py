@@ -17,19 +17,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from chexone_ray import checkpoints, images, storage
+from chexone_ray import answering, checkpoints, images, storage
+from chexone_ray.answering import completed_row, failed_row
 from chexone_ray.config import EngineConfig, ImageConfig, PredictConfig, SamplingConfig
-from chexone_ray.engine import requests
 from chexone_ray.errors import ChexoneError, StorageError
 from chexone_ray.log import RESEARCH_USE_ONLY
-from chexone_ray.predict import (
-    Tally,
-    completed_row,
-    failed_row,
-    folder_samples,
-    predict,
-    result_schema,
-)
+from chexone_ray.predict import Tally, folder_samples, predict, result_schema
 from chexone_ray.records import Completion, ImageRef, Sample, sample_from_row
 
 SCRIPT = Path(__file__).parent / "engine" / "fake_predict.py"
@@ -82,8 +75,8 @@ def test_rows_fit_the_schema_and_are_counted() -> None:
     import pyarrow as pa
 
     rows = [
-        completed_row(sample(), 0, completion("\\boxed{no}")),
-        completed_row(sample(), 1, completion("no")),
+        completed_row(sample(), 0, completion("\\boxed{no}"), num_prompt_tokens=7),
+        completed_row(sample(), 1, completion("no"), num_prompt_tokens=7),
         failed_row(sample(), "image: truncated"),
     ]
     table = pa.Table.from_pylist(rows, result_schema())
@@ -91,6 +84,7 @@ def test_rows_fit_the_schema_and_are_counted() -> None:
     tally = Tally()
     tally.add(table)
     assert (tally.rows["presence"], tally.unparsed["presence"], tally.tokens) == (3, 1, 4)
+    assert tally.prompt_tokens == 7, "counted once a sample"
     assert tally.errors == {"image: truncated": 1}
     assert tally.failed_samples == 1
     assert tally.finish_reasons == {"stop": 2}
@@ -119,21 +113,17 @@ def test_folder_gives_one_sample_a_film_in_order(tmp_path: Path) -> None:
 def test_an_error_of_one_part_ends_what_the_others_wait_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Maker:
+    ended = threading.Event()
+
+    def load(samples: Sequence[Sample], config: ImageConfig, stopped: threading.Event) -> list[Any]:
         """The first part fails; the others wait until nobody wants them."""
-
-        closed = threading.Event()
-
-        def __init__(self, *settings: object) -> None:
-            self.close = self.closed.set
-
-        def make(self, samples: Sequence[Sample]) -> list[Any]:
-            if samples[0].id != "film-00.png":
-                self.closed.wait(20)
-            raise StorageError("the store does not answer")
+        if samples[0].id != "film-00.png" and stopped.wait(20):
+            ended.set()
+        raise StorageError("the store does not answer")
 
     films(tmp_path / "films", 10)
-    monkeypatch.setattr(requests, "RequestMaker", Maker)
+    monkeypatch.setattr(answering, "load_shared", load)
+    monkeypatch.setattr(answering, "_renderer", lambda config, adapter: str)
     monkeypatch.setattr(checkpoints, "model_digest", lambda model: "digest")
     config = PredictConfig(
         output_uri=str(tmp_path / "out"),
@@ -147,7 +137,7 @@ def test_an_error_of_one_part_ends_what_the_others_wait_for(
     with pytest.raises(StorageError):
         predict(config, pool)
     assert time.monotonic() - start < 10
-    assert Maker.closed.is_set()
+    assert ended.wait(10)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from chexone_ray.config.exchange import (
     RexrankValidateConfig,
     RexvqaExportConfig,
 )
+from chexone_ray.config.predicting import ModelAdapter, PredictConfig
 from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.stages import (
     STAGES,
@@ -24,7 +25,6 @@ from chexone_ray.config.stages import (
     FiguresConfig,
     FilterConfig,
     GrpoConfig,
-    PredictConfig,
     PrepareConfig,
     ServeConfig,
     SftConfig,
@@ -57,6 +57,7 @@ __all__ = [
     "FilterConfig",
     "GrpoConfig",
     "ImageConfig",
+    "ModelAdapter",
     "OptimConfig",
     "PredictConfig",
     "PrepareConfig",

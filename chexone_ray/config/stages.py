@@ -14,6 +14,7 @@ from chexone_ray.config.exchange import (
     RexrankValidateConfig,
     RexvqaExportConfig,
 )
+from chexone_ray.config.predicting import PredictConfig
 from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.tables import (
     EngineConfig,
@@ -267,45 +268,6 @@ class GrpoConfig(Stage):
         if self.sampling.n < 2:
             raise ValueError(
                 f"grpo.sampling.n={self.sampling.n} makes no group: set it to 2 or more"
-            )
-        return self
-
-
-class PredictConfig(Stage):
-    """Checkpoint and manifest or image folder -> predictions."""
-
-    model_uri: Uri = Field(description="Checkpoint to run.")
-    manifest_uri: str | None = Field(None, description="Manifest folder; or give images_uri.")
-    images_uri: str | None = Field(None, description="Folder of images (PNG, JPEG, DICOM).")
-    question: str | None = Field(
-        None, description="Question for every image of images_uri; a report by default."
-    )
-    split: Literal["train", "validate", "test"] = Field(
-        "test", description="Split of the manifest."
-    )
-    kinds: tuple[str, ...] = Field((), description="Question kinds to answer; all by default.")
-    max_per_kind: PositiveInt | None = Field(None, description="Rows answered a kind at most.")
-    mode: Literal["reasoning", "instruct"] = Field(
-        "reasoning", description="With or without a trace."
-    )
-    rows_per_part: PositiveInt = Field(
-        256, description="Rows a committed output part; the unit of resuming."
-    )
-    max_failure_rate: Share = Field(0.02, description="End the run when more rows than this fail.")
-    sampling: SamplingConfig = SamplingConfig()
-    images: ImageConfig = ImageConfig()
-    prompts: PromptConfig = PromptConfig()
-    engine: EngineConfig = EngineConfig(max_engines=2)
-
-    @model_validator(mode="after")
-    def _one_input(self) -> PredictConfig:
-        if (self.manifest_uri is None) == (self.images_uri is None):
-            raise ValueError("predict: give exactly one of manifest_uri and images_uri")
-        if self.question is not None and self.images_uri is None:
-            raise ValueError("predict.question has no effect with manifest_uri: drop it")
-        if self.images_uri is not None and (self.kinds or self.max_per_kind):
-            raise ValueError(
-                "predict.kinds and predict.max_per_kind have no effect with images_uri: drop them"
             )
         return self
 

@@ -24,7 +24,7 @@ Usd = Annotated[float, Field(ge=0)]
 
 
 class EndpointConfig(Settings):
-    """An OpenAI-compatible chat endpoint as the teacher.
+    """An OpenAI-compatible chat endpoint as teacher or as what is evaluated.
 
     Of the environment the key alone is taken: no proxy, organisation, project, header or address.
     """
@@ -76,6 +76,15 @@ class EndpointConfig(Settings):
         if prices[0] is None or prices[1] is None:
             return None
         return (prompt_tokens * prices[0] + completion_tokens * prices[1]) / 1e6
+
+    def refuse_no_effect(self, stage: str, sampling: SamplingConfig) -> None:
+        """Raise ValueError for sampling that the chat API does not know."""
+        for name, plain in (("top_k", 0), ("repetition_penalty", 1.0)):
+            if getattr(sampling, name) != plain:
+                raise ValueError(
+                    f"{stage}.sampling.{name} is not part of the chat API and has no effect with "
+                    "endpoint: drop it"
+                )
 
     @model_validator(mode="after")
     def _consented(self) -> EndpointConfig:
@@ -176,12 +185,7 @@ class TraceConfig(Stage):
             return self
         if self.engine != EngineConfig():
             raise ValueError("trace.engine has no effect with endpoint: drop it")
-        for name, plain in (("top_k", 0), ("repetition_penalty", 1.0)):
-            if getattr(self.sampling, name) != plain:
-                raise ValueError(
-                    f"trace.sampling.{name} is not part of the chat API and has no effect with "
-                    "endpoint: drop it"
-                )
+        self.endpoint.refuse_no_effect("trace", self.sampling)
         return self
 
     @property

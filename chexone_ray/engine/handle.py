@@ -66,12 +66,18 @@ async def cause_of_death(engine: EngineHandle) -> Exception | None:
 
 
 class RayEngine:
-    """An `Engine` actor. Consumes, produces and fails as `Engine` does; see there."""
+    """An `Engine` actor, or one that has the same methods. Consumes, produces and fails as it does;
+    see there."""
 
     def __init__(
-        self, config: EngineConfig, model_uri: str, images: ImageConfig, version: int
+        self,
+        config: EngineConfig,
+        model_uri: str,
+        images: ImageConfig,
+        version: int,
+        actor: Any = None,
     ) -> None:
-        self._actor = engine.launch(config, model_uri, images, version)
+        self._actor = actor or engine.launch(config, model_uri, images, version)
         self._started: dict[str, Any] = {}
 
     async def start(self) -> None:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         ProbeConfig,
         TraceConfig,
     )
+    from chexone_ray.engine.handle import Factory
     from chexone_ray.engine.pool import EnginePool
+    from chexone_ray.engine.scaling import PoolPolicy
 
 
 def refuse_other_images(images: ImageConfig, pool: EnginePool) -> None:
@@ -32,10 +34,13 @@ def refuse_other_images(images: ImageConfig, pool: EnginePool) -> None:
 
 @contextmanager
 def leased_pool(
-    config: FilterConfig | PredictConfig | ProbeConfig | TraceConfig, pool: EnginePool | None
+    config: FilterConfig | PredictConfig | ProbeConfig | TraceConfig,
+    pool: EnginePool | None,
+    factory: Factory | None = None,
+    policy: PoolPolicy | None = None,
 ) -> Iterator[EnginePool]:
     """`pool` at the weights of `config.model_uri`, left running; without one, an own pool that
-    joins `config.ray` and ends with the block."""
+    joins `config.ray` and ends with the block, of engines by `factory` (of vLLM by default)."""
     assert config.model_uri is not None, "a stage without a model of its own needs no engines"
     if pool is not None:
         refuse_other_images(config.images, pool)
@@ -47,5 +52,7 @@ def leased_pool(
 
     runtime.join(config.ray)
     require_gpus(config.engine, config.ray, "engine.min_engines", config.engine.min_engines)
-    with EnginePool(config.engine, config.model_uri, config.images) as own:
+    with EnginePool(
+        config.engine, config.model_uri, config.images, policy=policy, factory=factory
+    ) as own:
         yield own

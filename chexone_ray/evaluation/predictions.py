@@ -118,13 +118,14 @@ def _judged(rows: Sequence[Mapping[str, Any]]) -> Judged:
 def status_of(row: Mapping[str, Any]) -> Status:
     """What became of one row of predictions.
 
-    In instruct mode a text without a box is read as the answer as a whole, which a refusal is not.
-    A text that was cut off has not come to its answer yet, whatever its reasoning says.
+    In instruct mode a text without a box is read as the answer as a whole, which a refusal is not;
+    where an adapter read an answer out of it, that is what may refuse. A text that was cut off has
+    not come to its answer yet, whatever its reasoning says.
     """
     if row["error"]:
         return "failed"
     text, answer = row["text"] or "", row["predicted_answer"]
     without_box = answer is None or not parse(text, row["mode"]).num_boxed
-    if without_box and row["finish_reason"] != "length" and refused(text):
+    if without_box and row["finish_reason"] != "length" and refused(answer or text):
         return "refused"
     return "unparsed" if answer is None else "answered"

@@ -222,7 +222,11 @@ def _stating() -> Measure:
 def _agreement() -> Measure:
     name = "answer-trace agreement"
     told = signature(
-        name, rules="docs/rewards.md trace_agreement", unparsed=0, free_text="left out"
+        name,
+        rules="docs/rewards.md trace_agreement",
+        labeller=RULES,
+        unparsed=0,
+        free_text="left out",
     )
     return Measure(name, "reasoning", probes.PLAIN, lambda row: row["agreement"], told)
 
@@ -244,7 +248,12 @@ def _consistency(config: ProbeConfig) -> Measure:
     return Measure(name, "reasoning", probes.PLAIN, lambda row: row["consistency"], told)
 
 
-_SAME = {"options": "set", "text": "normalised", "reports": "labels", "boxes": "matched IoU >= 0.5"}
+_SAME = {
+    "options": "set",
+    "text": "normalised",
+    "reports": f"labels, {RULES}",
+    "boxes": "matched IoU >= 0.5",
+}
 _CHANGES = {
     probes.BLANK: "mean grey",
     probes.SWAP: "another patient, same data set, kind and views",

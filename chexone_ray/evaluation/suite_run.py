@@ -141,12 +141,15 @@ def predict_config(
     if setting.temperature is not None:
         drawn = {"n": setting.num_answers, "temperature": setting.temperature}
         sampling = SamplingConfig(**(sampling.model_dump() | drawn))
+    # An adapter has a mode of its own where none is given.
+    moded = model.adapter is None or "mode" in model.model_fields_set
     given: dict[str, Any] = {
         key: value
         for key, value in {
             "images": asking.images,
             "prompts": asking.prompts,
-            "adapter": model.adapter,  # a field of `predict` that is yet to come
+            "adapter": model.adapter,
+            "mode": model.mode if moded else None,
         }.items()
         if value is not None
     }
@@ -157,7 +160,6 @@ def predict_config(
         model_uri=model.model_uri or "",
         manifest_uri=rows.manifest_uri,
         split=setting.split,
-        mode=model.mode,
         rows_per_part=asking.rows_per_part,
         max_failure_rate=asking.max_failure_rate,
         sampling=sampling,

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from chexone_ray import answers, storage
+from chexone_ray.answering import failed_row
 from chexone_ray.answers import Rules
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.parts import numbered, to_parquet
-from chexone_ray.predict import failed_row, result_schema
+from chexone_ray.predict import result_schema
 from chexone_ray.records import Mode, Sample, sample_to_row
 
 ROWS_PER_PART = 4096
@@ -45,6 +46,7 @@ def answered(
         "parsed": answer is not None,
         "finish_reason": "stop",
         "num_tokens": 0,
+        "num_prompt_tokens": 0,
         "mean_logprob": None,
         "error": "",
     }

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chexone_ray.answering import failed_row
 from chexone_ray.config import ResultsImportConfig
 from chexone_ray.data import stream
 from chexone_ray.errors import ChexoneError
 from chexone_ray.exchange import prediction_rows, records, rexvqa
 from chexone_ray.kinds import KINDS
-from chexone_ray.predict import failed_row
 from chexone_ray.records import Sample
 
 logger = logging.getLogger(__name__)

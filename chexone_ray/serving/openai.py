@@ -174,6 +174,7 @@ def serve(config: ServeConfig) -> None:
     """
     from chexone_ray import runtime
 
+    runtime.join(config.ray)  # first: it takes SIGTERM for itself
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

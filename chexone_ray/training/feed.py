@@ -54,10 +54,15 @@ class Chunk:
 
     number: int
     samples: tuple[Sample, ...]
-    pixels: dict[str, np.ndarray]
-    """Image URI -> uint8 (H, W', 3)."""
+    films: dict[str, np.ndarray]
+    """Image URI -> uint8 (H, W', 3), or (H, W') of a grey one, which is a third to carry."""
     problems: dict[str, str]
     """Image URI -> reason why it cannot be used."""
+
+    def pixels(self, uri: str) -> np.ndarray:
+        """An image as uint8 (H, W', 3)."""
+        film = self.films[uri]
+        return np.repeat(film[:, :, None], 3, axis=2) if film.ndim == 2 else film
 
 
 def row_groups(manifest_uri: str, split: str) -> list[RowGroup]:
@@ -145,9 +150,11 @@ def read_chunk(order: Order, number: int, images: ImageConfig) -> Chunk:
         if data is None:
             return "missing"
         try:
-            return decoder.decode(data, images).pixels
+            pixels = decoder.decode(data, images).pixels
         except ImageError as error:
             return error.reason
+        one = decoder.grey(pixels)
+        return pixels if one is None else one
 
     with ThreadPoolExecutor(READ_THREADS) as pool:
         loaded = dict(zip(uris, pool.map(load, uris), strict=True))
@@ -261,7 +268,7 @@ class Feed:
             if bad:
                 self._drop(f"image_{bad}")
                 continue
-            pixels = [chunk.pixels[image.uri] for image in sample.images]
+            pixels = [chunk.pixels(image.uri) for image in sample.images]
             prompt = packing.expand(
                 self._render(sample.question, len(pixels), sample.mode), pixels, self.layout
             )

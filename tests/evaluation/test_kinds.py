@@ -112,7 +112,7 @@ def test_failing_on_all_negatives_does_not_pay(said: str | None) -> None:
 def test_failing_on_all_normal_reports_does_not_pay() -> None:
     ill = replace(SAMPLE, kind="findings", answer="There is a left pleural effusion.")
     normal = replace(SAMPLE, kind="findings", answer="The lungs are clear. No pneumothorax.")
-    rows = [(ill, ill.answer)] * 10
+    rows: list[tuple[Sample, str | None]] = [(ill, ill.answer)] * 10
     right = of("findings", rows + [(normal, normal.answer)] * 10)
     failing = of("findings", rows + [(normal, None)] * 10)
     assert right["label F1 (micro)"] == right["F1-14 (macro)"] == right["F1-5 (micro)"] == 1

@@ -66,3 +66,13 @@ def test_status() -> None:
     assert status(f"{declined} If I had to: \\boxed{{yes}}") == "answered"
     assert status(declined, "instruct") == "refused"
     assert status("The heart is large.", "instruct") == "answered"
+
+
+def test_what_an_adapter_read_out_of_a_text_is_what_may_refuse() -> None:
+    row = {"mode": "reasoning", "finish_reason": "stop", "error": ""}
+    doubt = "<think>I cannot determine the side.</think><answer>{}</answer>"
+    right = row | {"text": doubt.format("left"), "predicted_answer": "left"}
+    assert status_of(right) == "answered"
+    declined = "I cannot provide a diagnosis."
+    wrong = row | {"text": doubt.format(declined), "predicted_answer": declined}
+    assert status_of(wrong) == "refused"

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from chexone_ray import boxes, images, storage, variance
+from chexone_ray.answering import completed_row
 from chexone_ray.config import FilterConfig, GrpoConfig, SftConfig
 from chexone_ray.data import manifest, phantom
 from chexone_ray.evaluation.kinds import METRICS, mean_iou
@@ -24,7 +25,7 @@ from chexone_ray.evaluation.rows import rows_schema
 from chexone_ray.kinds import KINDS, form
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.parts import to_parquet
-from chexone_ray.predict import completed_row, result_schema
+from chexone_ray.predict import result_schema
 from chexone_ray.records import Box, Completion, ImageRef, Sample
 from chexone_ray.rewards.score import Scored
 

@@ -24,9 +24,18 @@ import pytest
 from PIL import Image
 
 from chexone_ray import checkpoints, images, prompts
-from chexone_ray.config import EngineConfig, ImageConfig, PromptConfig, SamplingConfig, ServeConfig
+from chexone_ray.config import (
+    EngineConfig,
+    ImageConfig,
+    PredictConfig,
+    PromptConfig,
+    SamplingConfig,
+    ServeConfig,
+)
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.log import RESEARCH_USE_ONLY
+from chexone_ray.predict import predict
 from chexone_ray.records import Mode, Request
 from chexone_ray.serving import openai as serving
 from chexone_ray.serving import resources
@@ -339,6 +348,24 @@ def test_a_body_that_is_no_json_and_unknown_places(server: Server) -> None:
     assert status == 400 and "not valid JSON" in answer["error"]["message"]
     assert server.request("GET", "/v1/models/gpt")[0] == 404
     assert server.request("GET", "/docs")[0] == 404
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["reasoning", "instruct"])
+def test_predict_asks_it_as_any_client_does(server: Server, tmp_path: Path, mode: Mode) -> None:
+    for name, data in FILMS.items():
+        (tmp_path / name).write_bytes(data)
+    model = "chexone" if mode == "reasoning" else "chexone-instruct"
+    endpoint = {"url": f"http://127.0.0.1:{server.port}/v1", "model": model}
+    asked = {"images_uri": str(tmp_path), "question": QUESTIONS[0], "mode": mode}
+    drawn = {"sampling": {"max_tokens": MAX_TOKENS}, "images": {"max_pixels": 12_544}}
+    given = {"output_uri": f"{tmp_path}-out", "endpoint": endpoint} | asked | drawn
+    rows = read_rows(predict(PredictConfig.model_validate(given)))
+    for row in rows:
+        message = user(QUESTIONS[0], FILMS[row["id"]])
+        answer = ask(server, model, [message], extra_body={"repetition_penalty": 1.0})
+        assert row["text"] == answer.choices[0].message.content
+    assert len(rows) == len(FILMS)
 
 
 @pytest.mark.slow

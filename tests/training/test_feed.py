@@ -101,7 +101,15 @@ def test_an_outage_is_no_drop(tmp_path: Path) -> None:
     uri, config = str(tmp_path / "manifest"), ImageConfig(max_pixels=12_544)
     manifest.write_samples(uri, about(good, cut, gone), {"seed": 0})
     chunk = read_chunk(Order(tuple(row_groups(uri, "train")), 0, chunk_rows=3), 0, config)
-    assert list(chunk.pixels) == [str(good)]
+    assert list(chunk.films) == [str(good)]
+    assert chunk.films[str(good)].shape == (56, 84), "one channel of a grey film is carried"
+    assert chunk.pixels(str(good)).shape == (56, 84, 3) and (chunk.pixels(str(good)) == 90).all()
+    red = tmp_path / "red"
+    red.write_bytes(images.to_png(np.full((56, 84, 3), (90, 0, 0), np.uint8)))
+    manifest.write_samples(str(tmp_path / "colour"), about(red), {"seed": 0})
+    order = Order(tuple(row_groups(str(tmp_path / "colour"), "train")), 0, chunk_rows=1)
+    shown = read_chunk(order, 0, config).pixels(str(red))
+    assert shown.shape == (56, 84, 3) and (shown == (90, 0, 0)).all()
     assert set(chunk.problems) == {str(cut), str(gone)} and chunk.problems[str(gone)] == "missing"
     # Something is there, but its bytes do not come.
     stuck.mkdir()

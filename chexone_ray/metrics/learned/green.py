@@ -13,12 +13,11 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from chexone_ray.config import EndpointConfig, ImageConfig, SamplingConfig
+from chexone_ray.chat_client import Asked, Chat, ChatClient
+from chexone_ray.config import EndpointConfig, SamplingConfig
 from chexone_ray.metrics.learned import packages
 from chexone_ray.metrics.signature import signature
-from chexone_ray.records import Sample
 
 NAME = "GREEN"
 ERRORS = (
@@ -75,12 +74,10 @@ def green(
 
     Raises ChexoneError where the endpoint says that its settings are wrong.
     """
-    from chexone_ray.teachers import Asked, Endpoint
-
     packages.check_pairs(NAME, predicted, reference)
     found = [Judged(0.0)] * len(predicted)
     asked = [place for place, text in enumerate(predicted) if text.strip()]
-    samples = [_sample(place, predicted[place], reference[place]) for place in asked]
+    chats = [_chat(place, predicted[place], reference[place]) for place in asked]
 
     def told(number: int, answer: Asked) -> None:
         found[asked[number]] = (
@@ -88,8 +85,8 @@ def green(
         )
 
     sampling = SamplingConfig(temperature=0.0, max_tokens=max_tokens)
-    with Endpoint(endpoint, sampling, ImageConfig(), _messages) as judge:
-        judge.ask(samples, told)
+    with ChatClient(endpoint, sampling) as judge:
+        judge.ask(chats, told)
     return found
 
 
@@ -115,15 +112,8 @@ def green_signature(endpoint: EndpointConfig) -> str:
     return signature(NAME, judge=endpoint.model, prompt=wording, decode="greedy")
 
 
-def _sample(place: int, predicted: str, reference: str) -> Sample:
+def _chat(place: int, predicted: str, reference: str) -> Chat:
     """A question without films; its id tells nothing of the patient."""
     question = QUESTION.format(reference=reference.strip(), predicted=predicted.strip())
-    return Sample(f"pair-{place}", "", "", "judge", "test", "", "", (), question, "")
-
-
-def _messages(sample: Sample, pngs: Sequence[bytes]) -> list[dict[str, Any]]:
-    assert not pngs
-    return [
-        {"role": "system", "content": SYSTEM},
-        {"role": "user", "content": sample.question},
-    ]
+    turns = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
+    return Chat(f"pair-{place}", turns, ())

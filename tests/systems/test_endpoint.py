@@ -1,0 +1,174 @@
+"""`predict` over a real HTTP server that speaks the chat API."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from chexone_ray import images, storage
+from chexone_ray.config import PredictConfig
+from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation.predictions import status_of
+from chexone_ray.predict import predict, result_schema
+from chexone_ray.systems.table import ADAPTERS
+from tests.chat_server import ChatServer, Reply, completion, failure
+
+REPORT = "The heart is enlarged."
+
+
+def films(tmp_path: Path, count: int, bad: int | None = None) -> str:
+    """The question names the row by itself, so each film is in a folder of its own."""
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for number in range(count):
+        film = np.full((56, 84, 3), number * 20, dtype=np.uint8)
+        data = images.to_png(film)
+        (folder / f"{number}.png").write_bytes(data[:40] if number == bad else data)
+    return str(folder)
+
+
+def config(tmp_path: Path, server: ChatServer, uri: str, **given: Any) -> PredictConfig:
+    endpoint = {"url": server.url, "model": "m", **given.pop("endpoint", {})}
+    return PredictConfig(
+        **{
+            "output_uri": str(tmp_path / "out"),
+            "adapter": "endpoint",
+            "images_uri": uri,
+            "question": "Row 1. Describe the film.",
+            "images": {"max_pixels": 12_544},
+            "max_failure_rate": 1.0,
+            **given,
+        },
+        endpoint=endpoint,
+    )
+
+
+def rows(uri: str) -> list[dict[str, Any]]:
+    parts = storage.list_files(uri, ".parquet")
+    return [row for part in parts for row in pq.read_table(part).to_pylist()]
+
+
+def shade(body: dict[str, Any]) -> int:
+    """The grey level of the film that a request holds."""
+    from PIL import Image
+
+    (url,) = (
+        part["image_url"]["url"]
+        for part in body["messages"][-1]["content"]
+        if part["type"] == "image_url"
+    )
+    picture = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    return int(np.asarray(picture).max())
+
+
+def test_rows_of_an_endpoint_with_errors_retries_and_cost(tmp_path: Path) -> None:
+    busy: set[int] = set()
+
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        grey = shade(body)
+        if grey == 20 and grey not in busy:  # film 1: the second try is answered
+            busy.add(grey)
+            return failure(429, "rate_limit_exceeded", retry_after_ms="10")
+        if grey == 40:  # film 2
+            return failure(400, "content_filter")
+        if grey == 60:  # film 3
+            return completion(["I'm sorry, but I cannot provide a diagnosis."])
+        return completion([f"{REPORT} {grey}"])
+
+    with ChatServer(script) as server:
+        prices = {
+            "usd_per_million_prompt_tokens": 2.0,
+            "usd_per_million_completion_tokens": 10.0,
+        }
+        settings = config(tmp_path, server, films(tmp_path, 6, bad=5), endpoint=prices)
+        uri = predict(settings)
+        asked = len(server.bodies)
+        assert predict(settings) == uri
+        assert len(server.bodies) == asked == 6, "a complete run asks nothing"
+    found = rows(uri)
+    assert [row["id"] for row in found] == [f"{n}.png" for n in range(6)]
+    assert [status_of(row) for row in found] == [
+        *("answered", "answered", "failed", "refused", "answered", "failed")
+    ]
+    assert found[1]["predicted_answer"] == f"{REPORT} 20"
+    assert found[2]["error"] == "endpoint: HTTP 400 content_filter"
+    assert (found[2]["text"], found[2]["predicted_answer"]) == ("", None)
+    assert found[5]["error"].startswith("image: ")
+    assert [(row["num_prompt_tokens"], row["num_tokens"]) for row in found[:3]] == [
+        *((700, 60), (700, 60), (0, 0))
+    ]
+    assert {row["mean_logprob"] for row in found} == {None}
+    told = storage.committed(uri)
+    assert told is not None
+    assert (told["adapter"], told["model_digest"]) == ("endpoint", "endpoint:m")
+    assert (told["failed"], told["prompt_tokens"], told["completion_tokens"]) == (2, 2800, 240)
+    assert told["usd"] == pytest.approx(2800 * 2e-6 + 240 * 10e-6)
+    assert pq.read_schema(storage.list_files(uri, ".parquet")[0]).names == result_schema().names
+
+
+def test_a_chat_is_ours_in_order_and_the_answers_are_read_by_the_adapter(tmp_path: Path) -> None:
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        return completion(["<think>Wide.</think><answer>It is wide.</answer>", "no tags"])
+
+    drawn = {"n": 2, "temperature": 0.5, "max_tokens": 50, "seed": 3}
+    with ChatServer(script) as server:
+        settings = config(
+            tmp_path, server, films(tmp_path, 2), adapter="chestx_reasoner", sampling=drawn
+        )
+        found = rows(predict(settings))
+        (first, second) = server.bodies
+    assert [row["completion"] for row in found] == [0, 1, 0, 1]
+    assert [row["predicted_answer"] for row in found] == ["It is wide.", None] * 2
+    assert found[0]["predicted_reasoning"] == "Wide."
+    system, user = first["messages"]
+    adapter = ADAPTERS["chestx_reasoner"]
+    assert adapter.prompts
+    assert system == {"role": "system", "content": adapter.prompts.system}
+    assert [part["type"] for part in user["content"]] == ["text", "image_url"]
+    assert user["content"][0]["text"] == f"Row 1. Describe the film. {adapter.prompts.suffix}"
+    assert (first["n"], first["temperature"], first["max_tokens"]) == (2, 0.5, 50)
+    assert first["seed"] != second["seed"]
+
+
+def test_a_run_goes_on_where_it_failed(tmp_path: Path) -> None:
+    down = [True]
+
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        return failure(500) if down[0] and shade(body) >= 80 else completion([REPORT])
+
+    uri = films(tmp_path, 8)
+    with ChatServer(script) as server:
+        settings = config(
+            tmp_path,
+            server,
+            uri,
+            max_failure_rate=0.1,
+            rows_per_part=4,
+            endpoint={"max_retries": 0},
+        )
+        with pytest.raises(ChexoneError, match=r"above predict\.max_failure_rate=0\.1"):
+            predict(settings)
+        assert storage.committed(settings.output_uri) is None
+        with pytest.raises(ChexoneError, match="other settings"):
+            predict(settings.model_copy(update={"adapter": "qwen3_vl"}))
+        down[0] = False
+        before = len(server.bodies)
+        told = storage.committed(predict(settings))
+        again = [shade(body) for body in server.bodies[before:]]
+    assert told is not None
+    assert (told["rows"], told["failed"], told["resumed_parts"]) == (8, 0, 1)
+    assert sorted(again) == [80, 100, 120, 140]
+
+
+def test_wrong_settings_end_the_run_with_the_remedy(tmp_path: Path) -> None:
+    with (
+        ChatServer(lambda row, count, body: failure(401)) as server,
+        pytest.raises(ChexoneError, match=r"check endpoint\.api_key_env"),
+    ):
+        predict(config(tmp_path, server, films(tmp_path, 2)))
