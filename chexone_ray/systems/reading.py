@@ -9,17 +9,13 @@ from chexone_ray import answers, boxes
 from chexone_ray.answers import Answer
 from chexone_ray.boxes import Geometry
 from chexone_ray.kinds import form
+from chexone_ray.metrics.detection import denies
 from chexone_ray.systems.adapter import Adapter, Posed
 from chexone_ray.systems.asking import WHOLE_REPORTS, named
 
 ANYTHING = "abnormality"
 """What a denial is about where the question names nothing."""
-_DENIAL = re.compile(
-    r"(?:```(?:json)?)?\s*(?:\[\s*\]|(?:none|nothing|no)\b[^\[{]*"
-    r"|there (?:is|are) no\b[^\[{]*"
-    r"|(?:it is )?not (?:seen|visible|present)\b[^\[{]*)\s*(?:```)?\s*",
-    re.IGNORECASE | re.DOTALL,
-)
+_EMPTY_LIST = re.compile(r"(?:```(?:json)?)?\s*\[\s*\]\s*(?:```)?")
 _GROUNDED = re.compile(r"</?obj>|<box>.*?</box>", re.DOTALL)
 _NO_FINDING = re.compile(r"no (?:findings?|abnormalit(?:y|ies))", re.IGNORECASE)
 
@@ -53,7 +49,7 @@ def _boxes(adapter: Adapter, posed: Posed, answer: str, geometry: Geometry | Non
     found = boxes.decode(answer, adapter.codec, geometry, label=name)
     if found:
         return boxes.encode(found)
-    if _DENIAL.fullmatch(answer.strip()):
+    if _EMPTY_LIST.fullmatch(answer.strip()) or denies(answer):
         return boxes.negative(name or ANYTHING)
     return None
 

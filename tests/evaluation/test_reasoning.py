@@ -87,6 +87,10 @@ def test_figures() -> None:
     # Two or three patients tell nothing of the spread.
     assert all(math.isnan(f.low) and math.isnan(f.high) for f in found.values())
     assert len({f.signature for f in found.values()}) == len(found)
+    for name in ("accuracy", "flip rate"):
+        cut = found[f"{name}, trace cut to 50 %", "reasoning"]
+        assert "|decoding:greedy|answer_tokens:512|" in cut.signature
+    assert "answer_tokens" not in found["accuracy", "reasoning"].signature
     assert "k:8|temperature:1.0" in found["self-consistency", "reasoning"].signature
 
 
