@@ -11,7 +11,7 @@ from functools import partial
 from typing import Literal
 
 from chexone_ray import boxes
-from chexone_ray.answers import chosen_options, normalise
+from chexone_ray.answers import choice_of, chosen_options, normalise
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.metric import (
     Metric,
@@ -58,7 +58,7 @@ def is_correct(sample: Sample, answer: str | None) -> bool:
     """True where exactly the right option or closed answer was given."""
     if not answer:
         return False
-    return chosen_options(answer, sample.options) == chosen_options(sample.answer, sample.options)
+    return choice_of(answer, sample) == chosen_options(sample.answer, sample.options)
 
 
 def _accuracy(sample: Sample, answer: str | None) -> Sequence[float]:
