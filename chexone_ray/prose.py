@@ -22,8 +22,9 @@ _LEADING_KEY = re.compile(
     rf"(?:^|[,;\n]|\band\s)[ \t]*({KEY})\s*(?:[.:)](?=\s|$|[A-Za-z(\"'](?!\.))|\s-\s)",
     re.MULTILINE,
 )
-_OWN_LINE = re.compile(rf"^[ \t]*({KEY})[ \t.]*$", re.MULTILINE)
+_OWN_LINE = re.compile(rf"^[ \t]*({KEY})[ \t.]*$(?!\n[ \t]*[a-z])", re.MULTILINE)
 _BEFORE_OWN = re.compile(r"[ \t.:)=(\-]{0,4}(?:(?:an?|the) )?")
+_MARK = re.compile(r"[.:)=(\-]")
 _JOIN = re.compile(
     r"[\s,;/&+.]*(?:\b(?:and|plus|both|with|also|as well as)\b[\s,]*)*"
     r"(?:\b(?:options?|choices?)\s+)?",
@@ -34,7 +35,8 @@ _OR = re.compile(
 )
 _ITEM_END = re.compile(r"[ \t]*(?:$|[.,;\n/&+]|and\b)")
 _AFTER_BARE = re.compile(
-    r"[ \t]*(?:$|[,;:!?)/&+\n]|\.(?=\s|$)|(?:and|or|vs|but|than|over|because|since|as|is|are)\b)"
+    r"[ \t]*(?:$|[,;:!?)/&+]|\n(?![ \t]*[a-z])|\.(?=\s|$)"
+    r"|(?:and|or|vs|but|than|over|because|since|as|is|are)\b)"
 )
 _ENDS = re.compile(
     r"[ \t]*(?:$|[;!\n]|\.(?=\s|$)|(?:,[ \t]*)?(?:because|since|as|but|not|rather|instead)\b"
@@ -133,7 +135,9 @@ def _mentions(text: str, low: str, keyed: Mapping[str, str]) -> Iterator[_Mentio
         clear = bool(found[1] or named) or start in leads
         gap = _BEFORE_OWN.match(low, end)
         told = gap.end() if gap else end
-        if own and low.startswith(own, told) and not _goes_on(low, told + len(own)):
+        # "A left effusion" is an article, also where option A reads "left".
+        marked = found[1] or (gap and _MARK.search(gap[0]))
+        if own and marked and low.startswith(own, told) and not _goes_on(low, told + len(own)):
             end = told + len(own)
             end += text[end : end + 1] == ")"
             clear = True
@@ -201,9 +205,9 @@ def _texts(low: str, at: int, keyed: Mapping[str, str]) -> _Run | None:
         end = place + length
         keys.add(key)
         between = _JOIN.match(low, end)
-        at = between.end() if between else end
-        if at == end:
+        if not between or between[0] in ("", " "):
             break
+        at = between.end()
     if not keys or not _TEXTS_END.match(low, end):
         return None
     return _Run(frozenset(keys), start, end, clear=False)
