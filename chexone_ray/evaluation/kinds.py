@@ -12,7 +12,7 @@ from functools import partial
 from typing import Literal
 
 from chexone_ray import boxes
-from chexone_ray.answers import chosen_options, normalise
+from chexone_ray.answers import choice_of, chosen_options, normalise
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.metric import (
     Metric,
@@ -75,14 +75,14 @@ def is_correct(sample: Sample, answer: str | None) -> bool:
     """True where exactly the right option or closed answer was given."""
     if not answer:
         return False
-    right = _chosen(sample, sample.answer)
+    right = chosen_options(sample.answer, sample.options)
     if not right:  # a reference that names no option is answered by its own words alone
         return _same_text(answer, sample.answer)
     return _chosen(sample, answer) == right
 
 
 def _chosen(sample: Sample, answer: str | None) -> frozenset[str]:
-    return chosen_options(answer or "", sample.options)
+    return choice_of(answer or "", sample)
 
 
 def _accuracy(sample: Sample, answer: str | None) -> Sequence[float]:
@@ -169,7 +169,7 @@ def _specificity(sample: Sample, answer: str | None) -> Sequence[float] | None:
 
 
 def _jaccard(sample: Sample, answer: str | None) -> Sequence[float]:
-    return jaccard_row(_chosen(sample, answer), _chosen(sample, sample.answer))
+    return jaccard_row(_chosen(sample, answer), chosen_options(sample.answer, sample.options))
 
 
 _REFERENCE = "reference text or answer"
