@@ -105,6 +105,11 @@ class EvaluateConfig(Stage):
     randomisations: int = Field(
         10_000, ge=0, description="Draws of each test between two systems; 0 for no tests."
     )
+    text_tasks: PositiveInt | None = Field(
+        None,
+        description="Ray tasks that score texts, over the cluster of ray.address; by default the "
+        "free CPUs of a Ray that is joined already, else none: this process scores.",
+    )
 
     @model_validator(mode="after")
     def _one_form(self) -> EvaluateConfig:

@@ -23,6 +23,7 @@ from chexone_ray.evaluation.predictions import Judged, all_answered, read_predic
 from chexone_ray.evaluation.rows import rows_table
 from chexone_ray.evaluation.table_formats import html, latex, markdown
 from chexone_ray.evaluation.tables import Outcome, document
+from chexone_ray.evaluation.text_rows import Computed, computed
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.records import Sample
 
@@ -63,6 +64,7 @@ def evaluate(config: EvaluateConfig) -> str:
         baselines=config.baselines,
         randomisations=config.randomisations,
         record=config,
+        text_tasks=config.text_tasks,
     )
     return config.output_uri
 
@@ -77,13 +79,15 @@ def evaluate_settings(
     randomisations: int = 10_000,
     record: Settings | None = None,
     notes: Sequence[str] = (),
+    text_tasks: int | None = None,
 ) -> str:
     """Write table.{json,md,tex,html}, differences.json, outcomes.json and rows.parquet; see
     docs/evaluation.md.
 
     `bootstrap` and `randomisations` are draws over patients; without `randomisations` nothing is
     tested. Baselines are fitted on the train split of each setting's manifest, if it has one.
-    `record` is written beside the results as config.json; `notes` stand on the page.
+    `text_tasks` Ray tasks score texts, see `text_rows.computed`. `record` is written beside the
+    results as config.json; `notes` stand on the page.
 
     Raises:
         ChexoneError: a setting's models answered different rows, a kind has no metric, or a model
@@ -96,6 +100,7 @@ def evaluate_settings(
         _refuse_different_rows(setting, answers[setting])
     figures: list[Figure] = []
     differences: list[Difference] = []
+    statistics: dict[tuple[str, str], Computed] = {}
     for setting, runs in settings.items():
         kinds = sorted({kind for rows in answers[setting].values() for kind in rows})
         train = _train_rows(runs.manifest_uri, kinds) if baselines else {}
@@ -108,13 +113,15 @@ def evaluate_settings(
             }
             _refuse_baseline_names(models, blind)
             metrics = in_order(METRICS[kind], runs.headline)
-            found = measure(Part(setting, kind), metrics, models, blind, draws)
+            statistics[setting, kind] = computed(metrics, {**blind, **models}, text_tasks)
+            found = measure(Part(setting, kind), statistics[setting, kind], models, blind, draws)
             figures += found[0]
             differences += found[1]
     storage.delete(storage.join(output_uri, storage.COMMIT_FILE))
     if record is not None:
         storage.record_settings(output_uri, record)
-    _write(output_uri, figures, corrected(differences), answers, draws, notes)
+    rows = rows_table(answers, statistics)
+    _write(output_uri, figures, corrected(differences), answers, draws, notes, rows)
     return output_uri
 
 
@@ -180,6 +187,7 @@ def _write(
     answers: Mapping[str, Answers],
     draws: Draws,
     notes: Sequence[str],
+    rows_file: bytes,
 ) -> None:
     told = outcomes(answers)
     page = document(figures, differences, told, draws)
@@ -188,7 +196,7 @@ def _write(
         storage.write_json(storage.join(out, f"{name}.json"), [asdict(row) for row in rows])
     for suffix, render in (("md", markdown), ("tex", latex), ("html", html)):
         storage.write_bytes(storage.join(out, f"table.{suffix}"), render(page).encode())
-    storage.write_bytes(storage.join(out, "rows.parquet"), rows_table(answers))
+    storage.write_bytes(storage.join(out, "rows.parquet"), rows_file)
     storage.commit(out, {"figures": len(figures), "notice": RESEARCH_USE_ONLY})
     models = dict.fromkeys(name for setting in answers.values() for name in setting)
     logger.info("evaluation of %s: %d figures in %s", ", ".join(models), len(figures), out)

@@ -95,6 +95,7 @@ def run(config: EvaluateConfig) -> str:
         randomisations=config.randomisations,
         record=config,
         notes=notes(suite, listed),
+        text_tasks=config.text_tasks,
     )
 
 

@@ -20,10 +20,11 @@ from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.harness import SettingRuns, evaluate, evaluate_settings
 from chexone_ray.evaluation.kinds import METRICS
-from chexone_ray.evaluation.measures import counted, row_statistics
+from chexone_ray.evaluation.measures import counted
 from chexone_ray.evaluation.metric import row_value
 from chexone_ray.evaluation.predictions import Judged, all_answered
 from chexone_ray.evaluation.rows import rows_schema, rows_table
+from chexone_ray.evaluation.text_rows import computed, row_statistics
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.predict import result_schema
 from chexone_ray.records import Box, ImageRef, Sample, sample_to_row
@@ -137,7 +138,9 @@ def test_boxes_are_in_the_rows(tmp_path: Path) -> None:
     box = Box("nodule", (0.1, 0.1, 0.3, 0.3))
     sample = replace(SAMPLE, kind="grounding", boxes=(box,), answer=boxes.encode([box]))
     judged = all_answered([sample, sample], [boxes.encode([box]), "No nodule detected."])
-    table = pq.read_table(io.BytesIO(rows_table({"s": {"m": {"grounding": judged}}})))
+    statistics = {("s", "grounding"): computed(METRICS["grounding"], {"m": judged})}
+    file = rows_table({"s": {"m": {"grounding": judged}}}, statistics)
+    table = pq.read_table(io.BytesIO(file))
     first, second = table.to_pylist()
     assert first["predicted_boxes"] == first["boxes"] and second["predicted_boxes"] == []
     assert first["boxes"][0]["xyxy"] == pytest.approx([0.1, 0.1, 0.3, 0.3])
