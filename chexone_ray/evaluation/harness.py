@@ -15,6 +15,7 @@ from chexone_ray import storage
 from chexone_ray.config import EvaluateConfig, Settings
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import reasoned
 from chexone_ray.evaluation.constant import baselines_of
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, corrected, measure
@@ -103,6 +104,9 @@ def evaluate_settings(
     statistics: dict[tuple[str, str], Computed] = {}
     for setting, runs in settings.items():
         kinds = sorted({kind for rows in answers[setting].values() for kind in rows})
+        reports = reasoned.reports_of(
+            r for rows in answers[setting].values() for r in rows.values()
+        )
         train = _train_rows(runs.manifest_uri, kinds) if baselines else {}
         for kind in kinds:
             models = {name: rows[kind] for name, rows in answers[setting].items()}
@@ -112,7 +116,8 @@ def evaluate_settings(
                 for name, answer in baselines_of(kind, train.get(kind, []), seed).items()
             }
             _refuse_baseline_names(models, blind)
-            metrics = in_order(METRICS[kind], runs.headline)
+            of_reasoning = reasoned.metrics_of(kind, models, reports)
+            metrics = in_order((*METRICS[kind], *of_reasoning), runs.headline)
             statistics[setting, kind] = computed(metrics, {**blind, **models}, text_tasks)
             found = measure(Part(setting, kind), statistics[setting, kind], models, blind, draws)
             figures += found[0]
