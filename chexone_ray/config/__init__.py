@@ -16,6 +16,7 @@ from chexone_ray.config.exchange import (
     RexrankValidateConfig,
     RexvqaExportConfig,
 )
+from chexone_ray.config.learned import LearnedConfig
 from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.stages import (
     STAGES,
@@ -37,6 +38,7 @@ from chexone_ray.config.tables import (
     ImageConfig,
     OptimConfig,
     PromptConfig,
+    RadcliqModels,
     RayConfig,
     RewardConfig,
     SamplingConfig,
@@ -57,11 +59,13 @@ __all__ = [
     "FilterConfig",
     "GrpoConfig",
     "ImageConfig",
+    "LearnedConfig",
     "OptimConfig",
     "PredictConfig",
     "PrepareConfig",
     "ProbeConfig",
     "PromptConfig",
+    "RadcliqModels",
     "RayConfig",
     "ResultsImportConfig",
     "RewardConfig",

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from chexone_ray.config.learned import LearnedConfig
 from chexone_ray.config.tables import (
     EngineConfig,
     ImageConfig,
@@ -105,6 +106,7 @@ class EvaluateConfig(Stage):
     randomisations: int = Field(
         10_000, ge=0, description="Draws of each test between two systems; 0 for no tests."
     )
+    learned: LearnedConfig = LearnedConfig()
     text_tasks: PositiveInt | None = Field(
         None,
         description="Ray tasks that score texts, over the cluster of ray.address; by default the "

@@ -15,7 +15,7 @@ from chexone_ray import storage
 from chexone_ray.config import EvaluateConfig, Settings
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation import reasoned
+from chexone_ray.evaluation import learned, reasoned
 from chexone_ray.evaluation.constant import baselines_of
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, corrected, measure
@@ -25,6 +25,7 @@ from chexone_ray.evaluation.rows import rows_table
 from chexone_ray.evaluation.table_formats import html, latex, markdown
 from chexone_ray.evaluation.tables import Outcome, document
 from chexone_ray.evaluation.text_rows import Computed, computed
+from chexone_ray.kinds import form
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.records import Sample
 
@@ -56,6 +57,7 @@ def evaluate(config: EvaluateConfig) -> str:
         ChexoneError: the models answered different rows, or a kind has no metric.
     """
     assert config.suite is None, "a suite is run by suite_run"
+    of_reports = learned.metrics_of(config.learned)
     runs = SettingRuns(config.manifest_uri or "", config.predictions_uri)
     evaluate_settings(
         config.output_uri,
@@ -66,6 +68,7 @@ def evaluate(config: EvaluateConfig) -> str:
         randomisations=config.randomisations,
         record=config,
         text_tasks=config.text_tasks,
+        of_reports=of_reports,
     )
     return config.output_uri
 
@@ -81,14 +84,16 @@ def evaluate_settings(
     record: Settings | None = None,
     notes: Sequence[str] = (),
     text_tasks: int | None = None,
+    of_reports: Sequence[Metric] = (),
 ) -> str:
     """Write table.{json,md,tex,html}, differences.json, outcomes.json and rows.parquet; see
     docs/evaluation.md.
 
     `bootstrap` and `randomisations` are draws over patients; without `randomisations` nothing is
     tested. Baselines are fitted on the train split of each setting's manifest, if it has one.
-    `text_tasks` Ray tasks score texts, see `text_rows.computed`. `record` is written beside the
-    results as config.json; `notes` stand on the page.
+    `text_tasks` Ray tasks score texts, see `text_rows.computed`; `of_reports` are more metrics of
+    reports, as `learned.metrics_of` makes them. `record` is written beside the results as
+    config.json; `notes` stand on the page.
 
     Raises:
         ChexoneError: a setting's models answered different rows, a kind has no metric, or a model
@@ -117,7 +122,8 @@ def evaluate_settings(
             }
             _refuse_baseline_names(models, blind)
             of_reasoning = reasoned.metrics_of(kind, models, reports)
-            metrics = in_order((*METRICS[kind], *of_reasoning), runs.headline)
+            of_models = of_reports if form(kind) == "report" else ()
+            metrics = in_order((*METRICS[kind], *of_models, *of_reasoning), runs.headline)
             statistics[setting, kind] = computed(metrics, {**blind, **models}, text_tasks)
             found = measure(Part(setting, kind), statistics[setting, kind], models, blind, draws)
             figures += found[0]
