@@ -1,10 +1,12 @@
-"""Metrics by models in `evaluate`, on a tiny BERT; RadGraph is a stand-in that writes graphs in the
-package's form, as the package is not among those that tests have."""
+"""Metrics by models in `evaluate`, on a tiny BERT; packages that tests do not have are
+stand-ins that answer in the form of the package."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,11 @@ from chexone_ray.metrics.labels import F1_14, stated
 from chexone_ray.metrics.learned import radcliq as components
 from chexone_ray.metrics.learned.bertscore import BertScore, BertScoreSettings
 from chexone_ray.metrics.learned.chexbert import CheXbert
+from chexone_ray.metrics.learned.green import ERRORS
 from chexone_ray.metrics.radcliq import radcliq
 from chexone_ray.records import ImageRef, Sample
 from chexone_ray.rewards.score import refuse_unscored, score
+from tests.chat_server import ChatServer, Reply, completion
 from tests.metrics.learned import tiny_bert
 
 STAND_IN = '''
@@ -47,6 +51,22 @@ class RadGraph:
             found[str(number)] = {"entities": entities}
         return found
 '''
+OTHERS = {
+    "RaTEScore": """
+class RaTEScore:
+    def __init__(self, bert_model, eval_model, affinity_matrix, use_gpu):
+        assert (bert_model, eval_model, affinity_matrix, use_gpu) == ("a/b", "c/d", "long", False)
+    def compute_score(self, predicted, reference):
+        return [0.5 for _ in predicted]
+""",
+    "radeval": """
+class RadEval:
+    def __init__(self, metrics, per_sample, show_progress):
+        assert (metrics, per_sample) == (["temporal"], True)
+    def __call__(self, refs, hyps):
+        return {"temporal_f1": [0.25 if text else 0.0 for text in hyps], "version": "2"}
+""",
+}
 BASELINE = (0.2, 0.3, 0.25)
 REFERENCES = ("Small left effusion.", "No edema.", "The heart is normal.")
 ANSWERS = ("Small right effusion.", None, "The heart is normal.")
@@ -79,9 +99,10 @@ def weights(bert: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "packages").mkdir()
-    (tmp_path / "packages" / "radgraph.py").write_text(STAND_IN)
+    for name, text in {"radgraph": STAND_IN, **OTHERS}.items():
+        (tmp_path / "packages" / f"{name}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.syspath_prepend(tmp_path / "packages")
-    monkeypatch.delitem(sys.modules, "radgraph", raising=False)
 
 
 def _tables(bert: str, weights: str, **more: Any) -> dict[str, Any]:
@@ -92,9 +113,9 @@ def _tables(bert: str, weights: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def _predictions(folder: Path) -> str:
+def _predictions(folder: Path, answers: Sequence[str | None] = ANSWERS) -> str:
     rows = []
-    for number, (reference, answer) in enumerate(zip(REFERENCES, ANSWERS, strict=True)):
+    for number, (reference, answer) in enumerate(zip(REFERENCES, answers, strict=True)):
         sample = replace(SAMPLE, id=str(number), patient=f"p{number}", answer=reference)
         rows.append(answered(sample, answer, answer) if answer else said(sample, "", "instruct"))
     write(str(folder), rows, "made up")
@@ -195,6 +216,33 @@ def test_reports_are_rewarded_by_the_shipped_scorer(bert: str, weights: str) -> 
     assert said_so.total == pytest.approx(expected)
 
 
+@pytest.mark.usefixtures("package")
+def test_scores_of_packages_and_judges_become_figures(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        judged = {"matched": 3, **dict.fromkeys(ERRORS, 0), "missed_finding": 1}
+        return completion([json.dumps(judged) if row == 0 else "I would rather not."])
+
+    _predictions(tmp_path / "predictions", ("Row 0. Small effusion.", None, "Row 1. Normal."))
+    with ChatServer(script) as server, caplog.at_level("WARNING", "chexone_ray"):
+        tables: dict[str, Any] = {
+            "ratescore": {"entities_model": "a/b", "embedding_model": "c/d"},
+            "radeval": {"metrics": ("temporal",), "figures": ("temporal_f1",)},
+            "green": {"endpoint": {"url": server.url, "model": "judge"}},
+        }
+        evaluate(_config(tmp_path, tables))
+        found = {name: row["value"] for name, row in _table(tmp_path).items()}
+        tables["radeval"]["figures"] = ("temporal",)
+        with pytest.raises(ChexoneError, match="temporal is not in the package's result, which ha"):
+            evaluate(_config(tmp_path, tables))
+    # The row that failed has an empty text: 0 without being asked about.
+    assert found["GREEN"] == pytest.approx((3 / 4 + 0 + 0) / 3)
+    assert "GREEN: 1 of 3 pairs were not judged and count 0" in caplog.text
+    assert found["RaTEScore"] == pytest.approx((0.5 + 0 + 0.5) / 3)
+    assert found["RadEval temporal_f1"] == pytest.approx((0.25 + 0 + 0.25) / 3)
+
+
 def test_what_is_missing_ends_in_one_line_before_anything_is_computed(
     bert: str, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,9 +252,11 @@ def test_what_is_missing_ends_in_one_line_before_anything_is_computed(
     _predictions(tmp_path / "predictions")
     monkeypatch.setitem(sys.modules, "radgraph", None)
     monkeypatch.setattr("chexone_ray.evaluation.harness.read_predictions", never)
+    judge = {"url": "http://127.0.0.1:9/v1", "model": "m", "api_key_env": "NO_SUCH_KEY"}
     cases: list[tuple[dict[str, Any], str]] = [
         ({"radgraph": {"model_type": "x"}}, "RadGraph F1 needs the package radgraph"),
         ({"chexbert": {"weights_uri": "/no/chexbert.pth", "bert": bert}}, "CheXbert needs its pub"),
+        ({"green": {"endpoint": judge}}, "endpoint.api_key_env=NO_SUCH_KEY"),
         ({"bertscore": {"model": bert, "layer": 9}}, "BERTScore layer=9: .* has 3 layers"),
     ]
     for tables, message in cases:
@@ -236,6 +286,15 @@ def test_what_is_missing_ends_in_one_line_before_anything_is_computed(
 def test_rewards_name_the_models_of_the_shipped_scorer(values: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         RewardConfig(**values)
+
+
+def test_the_page_shows_tables_that_load(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
+    (block,) = re.findall(r"^```toml\n(\[learned\].*?)^```", text, re.M | re.S)
+    path = tmp_path / "a.toml"
+    path.write_text(f"output_uri = 'o'\nbaselines = false\npredictions_uri = {{m = 'p'}}\n{block}")
+    config = loader.load(EvaluateConfig, loader.Arguments(config=(path,))).learned
+    assert config.bertscore and config.chexbert and config.radgraph and not config.green
 
 
 def test_settings_come_from_flags_and_nothing_is_loaded_without_them(bert: str) -> None:
