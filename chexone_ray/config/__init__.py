@@ -16,6 +16,7 @@ from chexone_ray.config.exchange import (
     RexrankValidateConfig,
     RexvqaExportConfig,
 )
+from chexone_ray.config.learned import LearnedConfig
 from chexone_ray.config.predicting import ModelAdapter, PredictConfig
 from chexone_ray.config.probing import ProbeConfig
 from chexone_ray.config.stages import (
@@ -37,6 +38,7 @@ from chexone_ray.config.tables import (
     ImageConfig,
     OptimConfig,
     PromptConfig,
+    RadcliqModels,
     RayConfig,
     RewardConfig,
     SamplingConfig,
@@ -57,12 +59,14 @@ __all__ = [
     "FilterConfig",
     "GrpoConfig",
     "ImageConfig",
+    "LearnedConfig",
     "ModelAdapter",
     "OptimConfig",
     "PredictConfig",
     "PrepareConfig",
     "ProbeConfig",
     "PromptConfig",
+    "RadcliqModels",
     "RayConfig",
     "ResultsImportConfig",
     "RewardConfig",

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from chexone_ray.config.learned import LearnedConfig
 from chexone_ray.config.tables import (
     EngineConfig,
     ImageConfig,
@@ -104,6 +105,12 @@ class EvaluateConfig(Stage):
     bootstrap: PositiveInt = Field(1000, description="Bootstrap draws over patients.")
     randomisations: int = Field(
         10_000, ge=0, description="Draws of each test between two systems; 0 for no tests."
+    )
+    learned: LearnedConfig = LearnedConfig()
+    text_tasks: PositiveInt | None = Field(
+        None,
+        description="Ray tasks that score texts, over the cluster of ray.address; by default the "
+        "free CPUs of a Ray that is joined already, else none: this process scores.",
     )
 
     @model_validator(mode="after")

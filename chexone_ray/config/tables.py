@@ -10,6 +10,7 @@ PositiveInt = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Uri = Annotated[str, Field(min_length=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+SHIPPED_SCORER = "chexone_ray.metrics.learned.radcliq:scorer"
 
 
 class Settings(BaseModel):
@@ -273,6 +274,20 @@ class TrainerConfig(Settings):
         return self
 
 
+class RadcliqModels(Settings):
+    """The three models that RadCliQ is made of; folders, URIs or hub names."""
+
+    radgraph_model: str = Field(description="Model type of the package radgraph.")
+    bertscore_model: Uri = Field(description="Published: distilbert-base-uncased.")
+    bertscore_layer: int = Field(5, ge=0, description="Hidden layer.")
+    bertscore_baseline: tuple[float, float, float] | None = Field(
+        None, description="Precision, recall, F1 of random pairs; published code rescales."
+    )
+    chexbert_uri: Uri = Field(description="The published chexbert.pth.")
+    chexbert_bert: Uri = Field(description="bert-base-uncased.")
+    device: str = Field("cpu", description="Scoring tasks hold no GPU.")
+
+
 class RewardConfig(Settings):
     """Weights of the reward functions; 0 leaves one out. docs/rewards.md has their formulas."""
 
@@ -300,6 +315,9 @@ class RewardConfig(Settings):
     radcliq_scorer: str | None = Field(
         None,
         description="module:function that gives (RadGraph, BERTScore, CheXbert) of two texts.",
+    )
+    radcliq: RadcliqModels | None = Field(
+        None, description="Given to the function as `models`; the shipped one needs it."
     )
 
     @property
@@ -329,6 +347,16 @@ class RewardConfig(Settings):
             raise ValueError(
                 "rewards.radcliq_scorer has no effect unless reports are scored by RadCliQ: drop "
                 'it or set rewards.report_by="radcliq"'
+            )
+        if self.radcliq is not None and self.radcliq_scorer is None:
+            raise ValueError(
+                "rewards.radcliq has no effect without rewards.radcliq_scorer: name "
+                f"{SHIPPED_SCORER}, or drop it"
+            )
+        if self.radcliq is None and self.radcliq_scorer == SHIPPED_SCORER:
+            raise ValueError(
+                "rewards.radcliq_scorer is the shipped one, which needs its models: give the table "
+                "rewards.radcliq"
             )
         return self
 

@@ -15,6 +15,7 @@ from chexone_ray import storage
 from chexone_ray.config import EvaluateConfig, Settings
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import learned, reasoned
 from chexone_ray.evaluation.constant import baselines_of
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, corrected, measure
@@ -24,6 +25,8 @@ from chexone_ray.evaluation.rows import rows_table
 from chexone_ray.evaluation.same_rows import digests, unlike
 from chexone_ray.evaluation.table_formats import html, latex, markdown
 from chexone_ray.evaluation.tables import Outcome, document
+from chexone_ray.evaluation.text_rows import Computed, computed
+from chexone_ray.kinds import form
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.records import Sample
 
@@ -55,6 +58,7 @@ def evaluate(config: EvaluateConfig) -> str:
         ChexoneError: the models answered different rows, or a kind has no metric.
     """
     assert config.suite is None, "a suite is run by suite_run"
+    of_reports = learned.metrics_of(config.learned)
     runs = SettingRuns(config.manifest_uri or "", config.predictions_uri)
     evaluate_settings(
         config.output_uri,
@@ -64,6 +68,8 @@ def evaluate(config: EvaluateConfig) -> str:
         baselines=config.baselines,
         randomisations=config.randomisations,
         record=config,
+        text_tasks=config.text_tasks,
+        of_reports=of_reports,
     )
     return config.output_uri
 
@@ -78,13 +84,17 @@ def evaluate_settings(
     randomisations: int = 10_000,
     record: Settings | None = None,
     notes: Sequence[str] = (),
+    text_tasks: int | None = None,
+    of_reports: Sequence[Metric] = (),
 ) -> str:
     """Write table.{json,md,tex,html}, differences.json, outcomes.json and rows.parquet; see
     docs/evaluation.md.
 
     `bootstrap` and `randomisations` are draws over patients; without `randomisations` nothing is
     tested. Baselines are fitted on the train split of each setting's manifest, if it has one.
-    `record` is written beside the results as config.json; `notes` stand on the page.
+    `text_tasks` Ray tasks score texts, see `text_rows.computed`; `of_reports` are more metrics of
+    reports, as `learned.metrics_of` makes them. `record` is written beside the results as
+    config.json; `notes` stand on the page.
 
     Raises:
         ChexoneError: a setting's models answered different rows, a kind has no metric, or a model
@@ -97,8 +107,12 @@ def evaluate_settings(
         _refuse_different_rows(setting, answers[setting])
     figures: list[Figure] = []
     differences: list[Difference] = []
+    statistics: dict[tuple[str, str], Computed] = {}
     for setting, runs in settings.items():
         kinds = sorted({kind for rows in answers[setting].values() for kind in rows})
+        reports = reasoned.reports_of(
+            r for rows in answers[setting].values() for r in rows.values()
+        )
         train = _train_rows(runs.manifest_uri, kinds) if baselines else {}
         for kind in kinds:
             models = {name: rows[kind] for name, rows in answers[setting].items()}
@@ -108,14 +122,18 @@ def evaluate_settings(
                 for name, answer in baselines_of(kind, train.get(kind, []), seed).items()
             }
             _refuse_baseline_names(models, blind)
-            metrics = in_order(METRICS[kind], runs.headline)
-            found = measure(Part(setting, kind), metrics, models, blind, draws)
+            of_reasoning = reasoned.metrics_of(kind, models, reports)
+            of_models = of_reports if form(kind) == "report" else ()
+            metrics = in_order((*METRICS[kind], *of_models, *of_reasoning), runs.headline)
+            statistics[setting, kind] = computed(metrics, {**blind, **models}, text_tasks)
+            found = measure(Part(setting, kind), statistics[setting, kind], models, blind, draws)
             figures += found[0]
             differences += found[1]
     storage.delete(storage.join(output_uri, storage.COMMIT_FILE))
     if record is not None:
         storage.record_settings(output_uri, record)
-    _write(output_uri, figures, corrected(differences), answers, draws, notes)
+    rows = rows_table(answers, statistics)
+    _write(output_uri, figures, corrected(differences), answers, draws, notes, rows)
     return output_uri
 
 
@@ -181,6 +199,7 @@ def _write(
     answers: Mapping[str, Answers],
     draws: Draws,
     notes: Sequence[str],
+    rows_file: bytes,
 ) -> None:
     told = outcomes(answers)
     page = document(figures, differences, told, draws)
@@ -189,7 +208,7 @@ def _write(
         storage.write_json(storage.join(out, f"{name}.json"), [asdict(row) for row in rows])
     for suffix, render in (("md", markdown), ("tex", latex), ("html", html)):
         storage.write_bytes(storage.join(out, f"table.{suffix}"), render(page).encode())
-    storage.write_bytes(storage.join(out, "rows.parquet"), rows_table(answers))
+    storage.write_bytes(storage.join(out, "rows.parquet"), rows_file)
     storage.commit(out, {"figures": len(figures), "notice": RESEARCH_USE_ONLY})
     models = dict.fromkeys(name for setting in answers.values() for name in setting)
     logger.info("evaluation of %s: %d figures in %s", ", ".join(models), len(figures), out)

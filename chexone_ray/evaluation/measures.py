@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.constant import MAJORITY, RANDOM
-from chexone_ray.evaluation.metric import Metric
+from chexone_ray.evaluation.metric import Metric, RowsStatistics
 from chexone_ray.evaluation.predictions import Judged
 from chexone_ray.evaluation.significance import holm, is_zero_one, mcnemar, randomisation_test
 from chexone_ray.evaluation.statistics import (
@@ -23,6 +23,7 @@ from chexone_ray.evaluation.statistics import (
     unseen_of_pair,
     unseen_share,
 )
+from chexone_ray.evaluation.text_rows import Computed
 from chexone_ray.metrics.summable import mean_value
 
 TESTED_BASELINES = (MAJORITY, RANDOM)
@@ -128,15 +129,6 @@ class Measured:
     baseline: bool
 
 
-RowsStatistics: TypeAlias = Sequence[Sequence[float] | None]
-"""What a metric makes of each row, None where it does not apply."""
-
-
-def row_statistics(metric: Metric, judged: Judged) -> RowsStatistics:
-    """The statistics of every row, in order."""
-    return [metric.row(*pair) for pair in zip(judged.samples, judged.answers, strict=True)]
-
-
 def counted(judged: Judged, statistics: RowsStatistics, topic: str = "") -> Counted:
     """The counts of the rows of one topic, of all for none."""
     kept = [
@@ -162,7 +154,7 @@ def counted(judged: Judged, statistics: RowsStatistics, topic: str = "") -> Coun
 
 def measure(
     part: Part,
-    metrics: Sequence[Metric],
+    statistics: Computed,
     models: Mapping[str, Judged],
     baselines: Mapping[str, Judged],
     draws: Draws,
@@ -170,15 +162,18 @@ def measure(
     """All figures of one kind, the headline first and those of its topics last, and the differences
     between every two models and of every model to the baselines in `TESTED_BASELINES`.
 
-    Topics have figures where there are two or more of them; the differences are of all rows.
+    `statistics` are those of all systems. Topics have figures where there are two or more of them;
+    the differences are of all rows.
     """
     figures: dict[str, list[Figure]] = {topic: [] for topic in ("", *_topics(models))}
     differences: list[Difference] = []
-    for number, metric in enumerate(metrics):
-        systems = {**baselines, **models}
-        statistics = {name: row_statistics(metric, rows) for name, rows in systems.items()}
+    systems = {**baselines, **models}
+    for number, metric in enumerate(statistics.metrics):
         for topic, found in figures.items():
-            counts = {n: counted(rows, statistics[n], topic) for n, rows in systems.items()}
+            counts = {
+                n: counted(rows, statistics.rows[n][metric.name], topic)
+                for n, rows in systems.items()
+            }
             place = replace(part, topic=topic)
             measured = _measured(place, metric, counts, baselines, draws)
             found += [_figure(place, metric, not number, *item) for item in measured.items()]
@@ -204,7 +199,8 @@ def _measured(
     """
     if not any(len(count.rows) for count in counts.values()):
         return {}
-    found = dict(counts)
+    # Only some systems have what such a metric is about: several answers, a trace.
+    found = {n: c for n, c in counts.items() if len(c.rows) or metric.of_rows is None}
     first, *others = found
     for name in others:
         if _extent(found[name]) != _extent(found[first]):

@@ -5,21 +5,38 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from chexone_ray.evaluation.statistics import Value
+from chexone_ray.evaluation.statistics import Array, Value
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import mean_value
-from chexone_ray.metrics.text import FIGURES, text_statistics
+from chexone_ray.metrics.text import FIGURES, Statistics, text_statistics
 from chexone_ray.records import Sample
+
+if TYPE_CHECKING:  # which imports the metrics of every kind
+    from chexone_ray.evaluation.predictions import Judged
 
 RowStatistics = Callable[[Sample, "str | None"], Sequence[float] | None]
 """Statistics of a row, or None where the metric does not apply to the row: by what the row is,
 never by what was answered, so that it applies to the same rows of every system."""
+RowsStatistics: TypeAlias = "Sequence[Sequence[float] | None] | Array"
+"""What a metric makes of each row, None where it does not apply."""
 _TEXT = {figure.name: figure for figure in FIGURES}
-_CACHED_PAIRS = 4_096
+
+
+@dataclass(frozen=True)
+class Source:
+    """Numbers of (answer, reference) pairs that several metrics read, made once a system; see
+    `text_rows.py`. No answer is an empty one."""
+
+    statistics: Statistics
+    on_tasks: bool = False
+    """True where Ray tasks may do it: pure, without a model to load."""
+
+
+TEXTS = Source(text_statistics, on_tasks=True)
 
 
 @dataclass(frozen=True)
@@ -37,9 +54,15 @@ class Metric:
     tested: bool = False
     """True where differences are tested beside those of the headline, in its family: what the
     headline leaves out."""
+    source: Source | None = None
+    """What the rows of a system are read from, its `columns`, instead of calling `row` for each."""
+    columns: tuple[int, ...] = ()
+    of_rows: Callable[[Judged], RowsStatistics] | None = None
+    """The statistics of a system's rows, of a metric that needs more of them than the answer; its
+    `row` then applies to none."""
 
 
-def row_value(metric: Metric, statistics: Sequence[float] | None) -> float | None:
+def row_value(metric: Metric, statistics: Sequence[float] | Array | None) -> float | None:
     """The metric of one row by itself, or None where it has none: a metric of pooled counts says
     nothing of a row that adds no count."""
     if not metric.has_row_values or statistics is None or not any(statistics):
@@ -76,15 +99,33 @@ def reference_of(sample: Sample) -> str:
 def text_metric(name: str) -> Metric:
     """A figure of `metrics.text` by its name; that of one report is no part of a corpus score."""
     figure = _TEXT[name]
+    told = (figure.name, figure.columns, figure.value, figure.signature)
+    return source_metric(TEXTS, *told, has_row_values="corpus" not in name)
+
+
+def source_metric(
+    source: Source,
+    name: str,
+    columns: tuple[int, ...],
+    value: Value,
+    signed: str,
+    *,
+    has_row_values: bool = True,
+    higher_is_better: bool = True,
+) -> Metric:
+    """A metric of `columns` of what `source` makes of the pairs, signed `signed`."""
 
     def row(sample: Sample, answer: str | None) -> Sequence[float]:
-        statistics = _text_row(answer or "", reference_of(sample))
-        return [statistics[column] for column in figure.columns]
+        found: list[float] = source.statistics([(answer or "", reference_of(sample))])[0].tolist()
+        return [found[column] for column in columns]
 
-    return Metric(name, row, figure.value, figure.signature, "corpus" not in name)
-
-
-@lru_cache(maxsize=_CACHED_PAIRS)
-def _text_row(predicted: str, reference: str) -> tuple[float, ...]:
-    """All text statistics of a pair: several metrics read them."""
-    return tuple(text_statistics([(predicted, reference)])[0].tolist())
+    return Metric(
+        name,
+        row,
+        value,
+        signed,
+        has_row_values,
+        higher_is_better,
+        source=source,
+        columns=columns,
+    )

@@ -49,6 +49,9 @@ class Judged:
     answers: tuple[str | None, ...]
     statuses: tuple[Status, ...]
     reasonings: tuple[str, ...]
+    completions: tuple[tuple[str | None, ...], ...] = ()
+    """What each completion of a row answered; the first of them is the row's answer. Empty for
+    systems that are no predictions."""
 
 
 def all_answered(samples: Sequence[Sample], answers: Sequence[str]) -> Judged:
@@ -58,12 +61,14 @@ def all_answered(samples: Sequence[Sample], answers: Sequence[str]) -> Judged:
 
 
 def read_predictions(uri: str) -> dict[str, Judged]:
-    """Rows of a committed predictions folder by kind, sorted by id, first completion only.
+    """Rows of a committed predictions folder by kind, sorted by id: the first completion, and what
+    the others answered.
 
     Raises:
         ChexoneError: the folder is not committed, or holds a kind without a metric.
     """
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    answers: dict[str, dict[int, str | None]] = defaultdict(dict)
     for row in read_rows(uri):
         if row["kind"] not in METRICS:
             raise ChexoneError(
@@ -72,10 +77,14 @@ def read_predictions(uri: str) -> dict[str, Judged]:
             )
         if row["completion"] == 0:
             found[row["kind"]].append(row)
-    return {kind: _judged(rows) for kind, rows in found.items()}
+        answered = status_of(row) == "answered"
+        answers[str(row["id"])][row["completion"]] = row["predicted_answer"] if answered else None
+    return {kind: _judged(rows, answers) for kind, rows in found.items()}
 
 
-def _judged(rows: Sequence[Mapping[str, Any]]) -> Judged:
+def _judged(
+    rows: Sequence[Mapping[str, Any]], answers: Mapping[str, Mapping[int, str | None]]
+) -> Judged:
     rows = sorted(rows, key=lambda row: str(row["id"]))
     statuses = tuple(map(status_of, rows))
     return Judged(
@@ -86,6 +95,7 @@ def _judged(rows: Sequence[Mapping[str, Any]]) -> Judged:
         ),
         statuses,
         tuple(row["predicted_reasoning"] or "" for row in rows),
+        tuple(tuple(a for _, a in sorted(answers[str(row["id"])].items())) for row in rows),
     )
 
 

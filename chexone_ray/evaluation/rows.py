@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from chexone_ray import boxes
-from chexone_ray.evaluation.kinds import METRICS
-from chexone_ray.evaluation.metric import row_value
+from chexone_ray.evaluation.metric import Metric, RowsStatistics, row_value
 from chexone_ray.evaluation.predictions import Judged
+from chexone_ray.evaluation.text_rows import Computed
 from chexone_ray.kinds import form
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.parts import to_parquet
-from chexone_ray.records import Sample, sample_schema
+from chexone_ray.records import sample_schema
 
 OF_SAMPLE = ("dataset", "task", "kind", "topic", "id", "patient", "study")
 TEXTS = ("model", "setting", *OF_SAMPLE, "status", "question")
@@ -41,23 +41,31 @@ def rows_schema() -> Any:
     )
 
 
-def rows_table(settings: Mapping[str, Mapping[str, Mapping[str, Judged]]]) -> bytes:
-    """Parquet of setting -> model -> kind -> rows."""
+def rows_table(
+    settings: Mapping[str, Mapping[str, Mapping[str, Judged]]],
+    statistics: Mapping[tuple[str, str], Computed],
+) -> bytes:
+    """Parquet of setting -> model -> kind -> rows; `statistics` of (setting, kind), all models."""
     import pyarrow as pa
 
     schema = rows_schema()
     tables = [  # one by one, as rows are far larger as Python objects
-        pa.Table.from_pylist(list(_rows(setting, model, judged)), schema=schema)
+        pa.Table.from_pylist(
+            list(_rows(setting, model, judged, statistics[setting, kind])), schema=schema
+        )
         for setting, models in settings.items()
         for model, kinds in models.items()
-        for _, judged in sorted(kinds.items())
+        for kind, judged in sorted(kinds.items())
     ]
     return to_parquet(pa.concat_tables(tables) if tables else schema.empty_table())
 
 
-def _rows(setting: str, model: str, judged: Judged) -> Iterator[dict[str, Any]]:
-    for sample, answer, status, reasoning in zip(
-        judged.samples, judged.answers, judged.statuses, judged.reasonings, strict=True
+def _rows(
+    setting: str, model: str, judged: Judged, statistics: Computed
+) -> Iterator[dict[str, Any]]:
+    of_metrics = [(metric, statistics.rows[model][metric.name]) for metric in statistics.metrics]
+    for at, (sample, answer, status, reasoning) in enumerate(
+        zip(judged.samples, judged.answers, judged.statuses, judged.reasonings, strict=True)
     ):
         with_boxes = answer is not None and form(sample.kind) == "boxes"
         yield {
@@ -75,12 +83,14 @@ def _rows(setting: str, model: str, judged: Judged) -> Iterator[dict[str, Any]]:
             if with_boxes and answer
             else [],
             "images": [asdict(image) for image in sample.images],
-            "scores": list(_scores(sample, answer)),
+            "scores": list(_scores(of_metrics, at)),
         }
 
 
-def _scores(sample: Sample, answer: str | None) -> Iterator[tuple[str, float]]:
-    for metric in METRICS[sample.kind]:
-        value = row_value(metric, metric.row(sample, answer))
+def _scores(
+    metrics: Sequence[tuple[Metric, RowsStatistics]], at: int
+) -> Iterator[tuple[str, float]]:
+    for metric, rows in metrics:
+        value = row_value(metric, rows[at])
         if value is not None:
             yield metric.name, value

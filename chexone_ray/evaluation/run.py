@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from chexone_ray import runtime
 from chexone_ray.config import EvaluateConfig
 from chexone_ray.evaluation import harness, suite_run
 
 
 def evaluate(config: EvaluateConfig) -> str:
-    """Write the tables of `config` and return its output URI."""
+    """Write the tables of `config` and return its output URI. Joins Ray for `text_tasks` alone."""
+    if (config.text_tasks or 1) > 1:
+        runtime.join(config.ray)
     return harness.evaluate(config) if config.suite is None else suite_run.run(config)
 
 

@@ -16,6 +16,8 @@ from chexone_ray.config import Adapter, EvaluateConfig, SettingData, Settings, U
 from chexone_ray.config.tables import PositiveInt
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.kinds import METRICS
+from chexone_ray.evaluation.reasoned import CONSISTENCY
+from chexone_ray.evaluation.reasoned import NAMES as REASONING
 from chexone_ray.records import Sample
 
 FOLDER = Path(__file__).parent / "suites"
@@ -122,7 +124,12 @@ def _check(suite: str, setting: SuiteSetting) -> None:
                 f"{', '.join(METRICS)}"
             )
     known = dict.fromkeys(metric.name for kind in setting.kinds for metric in METRICS[kind])
-    if setting.headline not in known:
+    if setting.headline == CONSISTENCY and setting.num_answers == 1:
+        raise ChexoneError(
+            f"suite {suite}, setting {setting.name}: headline {setting.headline!r} is of several "
+            "answers: set num_answers and temperature"
+        )
+    if setting.headline not in (*known, *REASONING):
         raise ChexoneError(
             f"suite {suite}, setting {setting.name}: headline {setting.headline!r} is no metric of "
             f"its kinds: use {' or '.join(known)}"

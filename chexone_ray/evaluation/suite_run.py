@@ -17,6 +17,7 @@ from chexone_ray.config import EvaluateConfig, PredictConfig, SamplingConfig, Su
 from chexone_ray.data import stream
 from chexone_ray.engine.lease import leased_pool
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import learned
 from chexone_ray.evaluation import suite as suites
 from chexone_ray.evaluation.harness import SettingRuns, evaluate_settings
 from chexone_ray.evaluation.same_rows import digests, digests_of, unlike
@@ -60,6 +61,7 @@ def run(config: EvaluateConfig) -> str:
         ChexoneError: as `check` does, or given predictions are of other rows than a setting's.
     """
     check(config)
+    of_reports = learned.metrics_of(config.learned)  # before hours of predictions
     suite = suites.load(config.suite or "")
     asked = {
         setting.name: (setting, rows_of(setting, data, config))
@@ -95,6 +97,8 @@ def run(config: EvaluateConfig) -> str:
         randomisations=config.randomisations,
         record=config,
         notes=notes(suite, listed),
+        text_tasks=config.text_tasks,
+        of_reports=of_reports,
     )
 
 

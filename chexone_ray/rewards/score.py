@@ -19,6 +19,7 @@ from typing import Any
 
 from chexone_ray.answers import Answer, parse
 from chexone_ray.config import RewardConfig
+from chexone_ray.config.tables import SHIPPED_SCORER
 from chexone_ray.errors import ChexoneError
 from chexone_ray.kinds import form
 from chexone_ray.records import Sample
@@ -44,9 +45,10 @@ class Scored:
 def rewards_of(weights: RewardConfig) -> dict[str, Reward]:
     """Name, which is the field of `RewardConfig`, -> function, of those with a weight.
 
-    Raises ChexoneError where reports are scored by RadCliQ and its function cannot be imported.
+    Raises ChexoneError where reports are scored by RadCliQ and its function cannot be imported, or
+    lacks a package.
     """
-    scorer = load_scorer(weights.radcliq_scorer) if weights.radcliq_scorer else None
+    scorer = _radcliq_scorer(weights)
     if weights.rules == "original":
         table: dict[str, Reward] = {
             "format": original.format_reward,
@@ -67,6 +69,17 @@ def rewards_of(weights: RewardConfig) -> dict[str, Reward]:
             "trace_length": partial(reasoning.length, bounds=weights.trace_words),
         }
     return {name: reward for name, reward in table.items() if getattr(weights, name)}
+
+
+def _radcliq_scorer(weights: RewardConfig) -> original.Scorer | None:
+    if weights.radcliq_scorer is None:
+        return None
+    if weights.radcliq_scorer == SHIPPED_SCORER and weights.radcliq is not None:
+        from chexone_ray.metrics.learned import radcliq
+
+        radcliq.check(weights.radcliq)
+    scorer: Callable[..., original.Components] = load_scorer(weights.radcliq_scorer)
+    return scorer if weights.radcliq is None else partial(scorer, models=weights.radcliq)
 
 
 def load_scorer(path: str) -> original.Scorer:

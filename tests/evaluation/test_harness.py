@@ -27,11 +27,11 @@ from chexone_ray.evaluation.measures import (
     corrected,
     counted,
     measure,
-    row_statistics,
 )
 from chexone_ray.evaluation.metric import row_value
 from chexone_ray.evaluation.predictions import Judged, all_answered
 from chexone_ray.evaluation.rows import rows_schema, rows_table
+from chexone_ray.evaluation.text_rows import computed, row_statistics
 from chexone_ray.exchange import prediction_rows
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.predict import result_schema
@@ -147,7 +147,9 @@ def test_boxes_are_in_the_rows(tmp_path: Path) -> None:
     box = Box("nodule", (0.1, 0.1, 0.3, 0.3))
     sample = replace(SAMPLE, kind="grounding", boxes=(box,), answer=boxes.encode([box]))
     judged = all_answered([sample, sample], [boxes.encode([box]), "No nodule detected."])
-    table = pq.read_table(io.BytesIO(rows_table({"s": {"m": {"grounding": judged}}})))
+    statistics = {("s", "grounding"): computed(METRICS["grounding"], {"m": judged})}
+    file = rows_table({"s": {"m": {"grounding": judged}}}, statistics)
+    table = pq.read_table(io.BytesIO(file))
     first, second = table.to_pylist()
     assert first["predicted_boxes"] == first["boxes"] and second["predicted_boxes"] == []
     assert first["boxes"][0]["xyxy"] == pytest.approx([0.1, 0.1, 0.3, 0.3])
@@ -251,7 +253,8 @@ def test_always_drawing_a_box_is_seen_by_a_second_headline_test() -> None:
         "eager": all_answered(samples, [some.answer] * len(samples)),
     }
     draws = Draws(20, 999, 0)
-    figures, found = measure(Part("", "grounding"), METRICS["grounding"], models, {}, draws)
+    statistics = computed(METRICS["grounding"], models)
+    figures, found = measure(Part("", "grounding"), statistics, models, {}, draws)
     assert {f.metric for f in figures if f.headline} == {"mean IoU (matched)"}
     tested = {d.metric: d for d in corrected(found) if d.p_holm is not None}
     assert list(tested) == ["mean IoU (matched)", "specificity"]
@@ -311,8 +314,9 @@ def test_a_metric_of_other_rows_of_one_system_is_told() -> None:
         "a": all_answered([boxed] * 2, [said] * 2),
         "b": all_answered([boxed, empty], [said] * 2),
     }
+    statistics = computed(METRICS["grounding"], systems)
     with pytest.raises(ChexoneError, match=r"applies to 2 rows of 'a' and 1 of 'b'"):
-        measure(Part("", "grounding"), METRICS["grounding"], systems, {}, Draws(10, 0, 0))
+        measure(Part("", "grounding"), statistics, systems, {}, Draws(10, 0, 0))
 
 
 def test_an_unfinished_prediction_is_refused(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_the_suites_of_the_package() -> None:
 
 def test_the_page_tells_what_the_suite_is(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
-    (block,) = re.findall(r"^```toml\n(.*?)^```", text, re.M | re.S)
+    (block,) = re.findall(r"^```toml\n(# mine.*?)^```", text, re.M | re.S)
     path = tmp_path / "mine.toml"
     path.write_text(block)
     config = loader.load(EvaluateConfig, loader.Arguments(config=(path,)))

@@ -1,0 +1,309 @@
+"""Metrics by models in `evaluate`, on a tiny BERT; packages that tests do not have are
+stand-ins that answer in the form of the package."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModel
+
+from chexone_ray import loader
+from chexone_ray.config import EvaluateConfig, LearnedConfig, RadcliqModels, RewardConfig
+from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import learned, text_rows
+from chexone_ray.evaluation.harness import evaluate
+from chexone_ray.exchange.prediction_rows import answered, said, write
+from chexone_ray.metrics.labels import F1_14, stated
+from chexone_ray.metrics.learned import radcliq as components
+from chexone_ray.metrics.learned.bertscore import BertScore, BertScoreSettings
+from chexone_ray.metrics.learned.chexbert import CheXbert
+from chexone_ray.metrics.learned.green import ERRORS
+from chexone_ray.metrics.radcliq import radcliq
+from chexone_ray.records import ImageRef, Sample
+from chexone_ray.rewards.score import refuse_unscored, score
+from tests.chat_server import ChatServer, Reply, completion
+from tests.metrics.learned import tiny_bert
+
+STAND_IN = '''
+class RadGraph:
+    """Each word is an entity; the first modifies the last."""
+    def __init__(self, model_type):
+        if model_type != "stand-in":
+            raise OSError("no such weights")
+    def __call__(self, texts):
+        found = {}
+        for number, text in enumerate(texts):
+            words = text.strip(".").split()
+            entities = {
+                str(i): {"tokens": word, "label": "OBS-DP", "relations": []}
+                for i, word in enumerate(words)
+            }
+            entities["0"]["relations"] = [["modify", str(len(words) - 1)]]
+            found[str(number)] = {"entities": entities}
+        return found
+'''
+OTHERS = {
+    "RaTEScore": """
+class RaTEScore:
+    def __init__(self, bert_model, eval_model, affinity_matrix, use_gpu):
+        assert (bert_model, eval_model, affinity_matrix, use_gpu) == ("a/b", "c/d", "long", False)
+    def compute_score(self, predicted, reference):
+        return [0.5 for _ in predicted]
+""",
+    "radeval": """
+class RadEval:
+    def __init__(self, metrics, per_sample, show_progress):
+        assert (metrics, per_sample) == (["temporal"], True)
+    def __call__(self, refs, hyps):
+        return {"temporal_f1": [0.25 if text else 0.0 for text in hyps], "version": "2"}
+""",
+}
+BASELINE = (0.2, 0.3, 0.25)
+REFERENCES = ("Small left effusion.", "No edema.", "The heart is normal.")
+ANSWERS = ("Small right effusion.", None, "The heart is normal.")
+SAMPLE = Sample(
+    *("0", "d", "Findings Generation", "findings", "test", "p0", "s"),
+    (ImageRef("x"),),
+    "Write the findings.",
+    "",
+)
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny_bert.write(tmp_path_factory.mktemp("bert")))
+
+
+@pytest.fixture(scope="module")
+def weights(bert: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    torch.manual_seed(1)
+    tensors = {f"bert.{k}": v for k, v in AutoModel.from_pretrained(bert).state_dict().items()}
+    for number in range(14):
+        head = torch.nn.Linear(16, 2 if number == 13 else 4)
+        tensors[f"linear_heads.{number}.weight"] = head.weight.detach()
+        tensors[f"linear_heads.{number}.bias"] = head.bias.detach()
+    path = tmp_path_factory.mktemp("weights") / "chexbert.pth"
+    torch.save(tensors, path)
+    return str(path)
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "packages").mkdir()
+    for name, text in {"radgraph": STAND_IN, **OTHERS}.items():
+        (tmp_path / "packages" / f"{name}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+
+
+def _tables(bert: str, weights: str, **more: Any) -> dict[str, Any]:
+    return {
+        "bertscore": {"model": bert, "layer": 2, "baseline": BASELINE},
+        "chexbert": {"weights_uri": weights, "bert": bert},
+        **more,
+    }
+
+
+def _predictions(folder: Path, answers: Sequence[str | None] = ANSWERS) -> str:
+    rows = []
+    for number, (reference, answer) in enumerate(zip(REFERENCES, answers, strict=True)):
+        sample = replace(SAMPLE, id=str(number), patient=f"p{number}", answer=reference)
+        rows.append(answered(sample, answer, answer) if answer else said(sample, "", "instruct"))
+    write(str(folder), rows, "made up")
+    return str(folder)
+
+
+def _config(tmp_path: Path, tables: dict[str, Any]) -> EvaluateConfig:
+    return EvaluateConfig(
+        output_uri=str(tmp_path / "out"),
+        predictions_uri={"m": str(tmp_path / "predictions")},
+        baselines=False,
+        bootstrap=20,
+        randomisations=0,
+        learned=LearnedConfig(**tables),
+    )
+
+
+def _table(tmp_path: Path) -> dict[str, dict[str, Any]]:
+    rows = json.loads((tmp_path / "out" / "table.json").read_text())
+    return {row["metric"]: row for row in rows}
+
+
+def test_the_table_has_what_the_adapters_give(bert: str, weights: str, tmp_path: Path) -> None:
+    _predictions(tmp_path / "predictions")
+    evaluate(_config(tmp_path, _tables(bert, weights)))
+    found = _table(tmp_path)
+    texts = [answer or "" for answer in ANSWERS]
+    model = BertScore(BertScoreSettings(bert, 2, baseline=BASELINE))
+    f1 = model.scores(texts, REFERENCES)[:, 2]
+    assert found["BERTScore F1"]["value"] == pytest.approx(f1.mean())
+    assert found["BERTScore F1"]["signature"] == model.signature
+    assert found["BERTScore F1"]["num_failed"] == 1, "counts as an empty text"
+    reader = CheXbert(weights, bert)
+    semb = reader.semb_scores(texts, REFERENCES)
+    assert found["SembScore"]["value"] == pytest.approx(semb.mean())
+    sets = [[stated(one) for one in reader.states(list(t))] for t in (texts, REFERENCES)]
+    pairs = [(a & b, a | b) for a, b in zip(*sets, strict=True)]
+    shared = sum(len(both & set(F1_14)) for both, _ in pairs)
+    sizes = sum(len(one) for of_texts in sets for one in of_texts)
+    assert found["CheXbert F1-14 (micro)"]["value"] == pytest.approx(2 * shared / sizes)
+    assert 0 < shared < sizes / 2, "or the figure would say nothing"
+    assert (
+        f"labeller:CheXbert,model:{Path(weights).name}"
+        in (found["CheXbert F1-14 (micro)"]["signature"])
+    )
+    assert "RadCliQ-v1" not in found and found["label F1 (micro)"]["headline"]
+
+
+@pytest.mark.usefixtures("package")
+def test_radcliq_comes_with_its_three_components(bert: str, weights: str, tmp_path: Path) -> None:
+    _predictions(tmp_path / "predictions")
+    tables = _tables(bert, weights, radgraph={"model_type": "stand-in"})
+    evaluate(_config(tmp_path, tables))
+    found = _table(tmp_path)
+    # Small and effusion of three, and the relation: (2/3 + 1) / 2. Nothing said: 0. The same: 1.
+    graphs = [(2 / 3 + 1) / 2, 0.0, 1.0]
+    assert found["RadGraph F1 (radcliq)"]["value"] == pytest.approx(np.mean(graphs))
+    assert found["RadGraph F1 (simple)"]["value"] == pytest.approx((2 / 3 + 0 + 1) / 3)
+    parts = [
+        found[name]["value"] for name in ("RadGraph F1 (radcliq)", "BERTScore F1", "SembScore")
+    ]
+    mean = radcliq(*parts)  # linear: of the means
+    assert found["RadCliQ-v1"]["value"] == pytest.approx(mean)
+    assert not found["RadCliQ-v1"]["higher_is_better"]
+    assert found["1/RadCliQ-v1"]["value"] == pytest.approx(1 / mean)
+    assert found["1/RadCliQ-v1"]["higher_is_better"]
+    assert (
+        f"bertscore:model:{Path(bert).name},revision:folder,layer:2,idf:no,rescale:0.2"
+        in (found["RadCliQ-v1"]["signature"])
+    )
+
+
+@pytest.mark.usefixtures("package")
+def test_reports_are_rewarded_by_the_shipped_scorer(bert: str, weights: str) -> None:
+    models = RadcliqModels(
+        radgraph_model="stand-in",
+        bertscore_model=bert,
+        bertscore_layer=2,
+        bertscore_baseline=BASELINE,
+        chexbert_uri=weights,
+        chexbert_bert=bert,
+    )
+    graph, bertscore, semb = components.scorer("Small right effusion.", REFERENCES[0], models)
+    pair = ["Small right effusion."], [REFERENCES[0]]
+    assert graph == pytest.approx((2 / 3 + 1) / 2)
+    settings = BertScoreSettings(bert, 2, baseline=BASELINE)
+    assert bertscore == pytest.approx(BertScore(settings).scores(*pair)[0, 2])
+    assert semb == pytest.approx(CheXbert(weights, bert).semb_scores(*pair)[0])
+    rewards = RewardConfig(
+        rules="original",
+        format=0,
+        radcliq_scorer="chexone_ray.metrics.learned.radcliq:scorer",
+        radcliq=models,
+    )
+    row = replace(SAMPLE, answer=REFERENCES[0])
+    expected = 2 / (1 + np.exp(radcliq(graph, bertscore, semb)))
+    said_so = score(r"Seen. \boxed{Small right effusion.}", row, rewards)
+    assert said_so.total == pytest.approx(expected)
+
+
+@pytest.mark.usefixtures("package")
+def test_scores_of_packages_and_judges_become_figures(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        judged = {"matched": 3, **dict.fromkeys(ERRORS, 0), "missed_finding": 1}
+        return completion([json.dumps(judged) if row == 0 else "I would rather not."])
+
+    _predictions(tmp_path / "predictions", ("Row 0. Small effusion.", None, "Row 1. Normal."))
+    with ChatServer(script) as server, caplog.at_level("WARNING", "chexone_ray"):
+        tables: dict[str, Any] = {
+            "ratescore": {"entities_model": "a/b", "embedding_model": "c/d"},
+            "radeval": {"metrics": ("temporal",), "figures": ("temporal_f1",)},
+            "green": {"endpoint": {"url": server.url, "model": "judge"}},
+        }
+        evaluate(_config(tmp_path, tables))
+        found = {name: row["value"] for name, row in _table(tmp_path).items()}
+        tables["radeval"]["figures"] = ("temporal",)
+        with pytest.raises(ChexoneError, match="temporal is not in the package's result, which ha"):
+            evaluate(_config(tmp_path, tables))
+    # The row that failed has an empty text: 0 without being asked about.
+    assert found["GREEN"] == pytest.approx((3 / 4 + 0 + 0) / 3)
+    assert "GREEN: 1 of 3 pairs were not judged and count 0" in caplog.text
+    assert found["RaTEScore"] == pytest.approx((0.5 + 0 + 0.5) / 3)
+    assert found["RadEval temporal_f1"] == pytest.approx((0.25 + 0 + 0.25) / 3)
+
+
+def test_what_is_missing_ends_in_one_line_before_anything_is_computed(
+    bert: str, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any) -> Any:
+        raise AssertionError("something was computed")
+
+    _predictions(tmp_path / "predictions")
+    monkeypatch.setitem(sys.modules, "radgraph", None)
+    monkeypatch.setattr("chexone_ray.evaluation.harness.read_predictions", never)
+    judge = {"url": "http://127.0.0.1:9/v1", "model": "m", "api_key_env": "NO_SUCH_KEY"}
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"radgraph": {"model_type": "x"}}, "RadGraph F1 needs the package radgraph"),
+        ({"chexbert": {"weights_uri": "/no/chexbert.pth", "bert": bert}}, "CheXbert needs its pub"),
+        ({"green": {"endpoint": judge}}, "endpoint.api_key_env=NO_SUCH_KEY"),
+        ({"bertscore": {"model": bert, "layer": 9}}, "BERTScore layer=9: .* has 3 layers"),
+    ]
+    for tables, message in cases:
+        with pytest.raises(ChexoneError, match=message) as caught:
+            evaluate(_config(tmp_path, tables))
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+    rewards = RewardConfig(
+        report_by="radcliq",
+        radcliq_scorer="chexone_ray.metrics.learned.radcliq:scorer",
+        radcliq=RadcliqModels(
+            radgraph_model="x", bertscore_model=bert, chexbert_uri=weights, chexbert_bert=bert
+        ),
+    )
+    with pytest.raises(ChexoneError, match="RadGraph F1 needs the package radgraph"):
+        refuse_unscored([SAMPLE], rewards)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"report_by": "radcliq", "radcliq_scorer": components.__name__ + ":scorer"}, "needs its"),
+        ({"radcliq": {"radgraph_model": "x", "bertscore_model": "x", "chexbert_uri": "x",
+                      "chexbert_bert": "x"}}, "no effect without rewards.radcliq_scorer"),
+    ],
+)  # fmt: skip
+def test_rewards_name_the_models_of_the_shipped_scorer(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        RewardConfig(**values)
+
+
+def test_the_page_shows_tables_that_load(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
+    (block,) = re.findall(r"^```toml\n(\[learned\].*?)^```", text, re.M | re.S)
+    path = tmp_path / "a.toml"
+    path.write_text(f"output_uri = 'o'\nbaselines = false\npredictions_uri = {{m = 'p'}}\n{block}")
+    config = loader.load(EvaluateConfig, loader.Arguments(config=(path,))).learned
+    assert config.bertscore and config.chexbert and config.radgraph and not config.green
+
+
+def test_settings_come_from_flags_and_nothing_is_loaded_without_them(bert: str) -> None:
+    flags = ["--predictions_uri.m", "p", "--output_uri", "o", "--baselines", "false"]
+    plain = loader.load(EvaluateConfig, loader.parse(flags))
+    assert learned.metrics_of(plain.learned) == ()
+    flags += ["--learned.bertscore.model", bert, "--learned.bertscore.layer", "2"]
+    config = loader.load(EvaluateConfig, loader.parse(flags))
+    metrics = learned.metrics_of(config.learned)
+    assert [metric.name for metric in metrics] == ["BERTScore F1"]
+    assert "rescale:no" in metrics[0].signature
+    assert text_rows.computed(metrics, {}).rows == {}
