@@ -38,7 +38,7 @@ from chexone_ray.metrics.summable import mean_value
 logger = logging.getLogger(__name__)
 
 LIMIT_S = 60.0
-AVERAGES: tuple[Literal["macro", "micro", "weighted"], ...] = ("macro", "micro", "weighted")
+AVERAGES: tuple[Literal["macro", "micro"], ...] = ("macro", "micro")
 EXTRAS = (
     "The mediastinal contours are within normal limits.",
     "The hila are unremarkable.",

@@ -7,6 +7,7 @@ could be parsed: counted as wrong, never left out).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -22,10 +23,20 @@ from chexone_ray.evaluation.metric import (
     text_metric,
 )
 from chexone_ray.kinds import KINDS, Form
-from chexone_ray.metrics.classes import class_f1_signature, class_row
+from chexone_ray.metrics.classes import (
+    asked_finding,
+    class_f1_signature,
+    class_row,
+    jaccard_row,
+    progression_row,
+    progression_signature,
+    progression_value,
+)
 from chexone_ray.metrics.detection import (
     THRESHOLDS,
     box_f1_signature,
+    charged,
+    denies,
     detection_row,
     mean_precision_value,
     negative_row,
@@ -33,11 +44,17 @@ from chexone_ray.metrics.detection import (
     rank_row,
 )
 from chexone_ray.metrics.entities import entity_f1
-from chexone_ray.metrics.label_f1 import value_of
+from chexone_ray.metrics.label_f1 import (
+    UNANSWERED,
+    micro_value,
+    supported_macro_value,
+    value_of,
+)
 from chexone_ray.metrics.labeller import read_report
 from chexone_ray.metrics.labels import (
     F1_5,
     F1_14,
+    RULES,
     label_row,
     label_samples_row,
     label_signature,
@@ -58,7 +75,10 @@ def is_correct(sample: Sample, answer: str | None) -> bool:
     """True where exactly the right option or closed answer was given."""
     if not answer:
         return False
-    return chosen_options(answer, sample.options) == chosen_options(sample.answer, sample.options)
+    right = chosen_options(sample.answer, sample.options)
+    if not right:  # a reference that names no option is answered by its own words alone
+        return _same_text(answer, sample.answer)
+    return chosen_options(answer, sample.options) == right
 
 
 def _accuracy(sample: Sample, answer: str | None) -> Sequence[float]:
@@ -93,12 +113,22 @@ def positive_labels(report: str) -> frozenset[str]:
 
 def _label_counts(sample: Sample, answer: str | None) -> Sequence[float]:
     truth = positive_labels(sample.answer)
-    said = positive_labels(answer or "")
+    if not (answer and answer.strip()):
+        return (0.0, float(not truth), float(len(truth)))
+    said = positive_labels(answer)
     return (float(len(truth & said)), float(len(said - truth)), float(len(truth - said)))
 
 
 def _decoded(answer: str | None) -> list[Box]:
     return boxes.decode(answer) if answer else []
+
+
+def _denied(sample: Sample, answer: str | None) -> bool:
+    return bool(answer) and (denies(answer or "") or _same_text(answer or "", sample.answer))
+
+
+def _same_text(first: str, second: str) -> bool:
+    return normalise(first) == normalise(second)
 
 
 def mean_iou(predicted: Sequence[Box], reference: Sequence[Box]) -> float:
@@ -114,7 +144,8 @@ def _over_boxes(
     question names what to find."""
 
     def row(sample: Sample, answer: str | None) -> Sequence[float] | None:
-        said, meant = _decoded(answer), sample.boxes
+        meant = sample.boxes
+        said = charged(_decoded(answer), meant, _denied(sample, answer))
         return score(said, meant) if named else score(without_labels(said), without_labels(meant))
 
     return row
@@ -129,13 +160,18 @@ def _over_half(predicted: Sequence[Box], reference: Sequence[Box]) -> Sequence[f
 
 
 def _specificity(sample: Sample, answer: str | None) -> Sequence[float] | None:
-    return negative_row(None if answer is None else _decoded(answer), sample.boxes)
+    drawn = _decoded(answer)
+    return negative_row(drawn if drawn or _denied(sample, answer) else None, sample.boxes)
 
 
 def _jaccard(sample: Sample, answer: str | None) -> Sequence[float]:
     right = chosen_options(sample.answer, sample.options)
     said = chosen_options(answer or "", sample.options)
-    return (len(right & said) / max(len(right | said), 1), 1.0)
+    return jaccard_row(said, right)
+
+
+_REFERENCE = "reference text or answer"
+"""`reference_of`, as signatures say it."""
 
 
 def _of_labels(labels: Sequence[str]) -> RowStatistics:
@@ -147,14 +183,29 @@ def _samples_f1(sample: Sample, answer: str | None) -> Sequence[float]:
 
 
 def _label_f1(name: str, labels: Sequence[str], average: Literal["macro", "micro"]) -> Metric:
-    signed = label_signature(average, labels)
-    return Metric(f"{name} ({average})", _of_labels(labels), value_of(average), signed)
+    by_label = average == "macro"
+    signed = label_signature(average, labels, supported=by_label, reference=_REFERENCE)
+    value = supported_macro_value if by_label else micro_value
+    return Metric(f"{name} ({average})", _of_labels(labels), value, signed)
 
 
 _ROWS = {"average": "mean of rows", "unparsed": "wrong"}
-_MATCHED = {"match": "hungarian", "over": "larger number of boxes", "empty_reference": "left out"}
+_CODEC = "percent"
+"""The notation that boxes are read from."""
+_MATCHED = {
+    "match": "hungarian",
+    "over": "larger number of boxes",
+    "empty_reference": "left out",
+    "codec": _CODEC,
+}
 _WORDS = {"tok": "letters and digits", "case": "lower", "level": "mean of rows"}
 _ACCURACY = metric("accuracy", _accuracy, match="exact set of options", **_ROWS)
+_SPECIFICITY = replace(
+    metric(
+        "specificity", _specificity, rows="without a box", right="a denial", codec=_CODEC, **_ROWS
+    ),
+    tested=True,  # a system that draws a box everywhere loses nothing in the headline
+)
 _ROUGE_L = metric("ROUGE-L F1 (no stemming)", over_reference(rouge_l), **_WORDS, stem=False, beta=1)
 _TEXT_OVERLAP = tuple(
     text_metric(name)
@@ -173,7 +224,7 @@ def _detection(named: bool) -> tuple[Metric, ...]:
             f"box F1 at IoU {threshold:g}",
             _over_boxes(partial(detection_row, threshold=threshold), named),
             micro_f1_value,
-            box_f1_signature(threshold),
+            box_f1_signature(threshold, named, codec=_CODEC),
         )
         for threshold in (0.3, 0.5, 0.75)
     )
@@ -181,14 +232,14 @@ def _detection(named: bool) -> tuple[Metric, ...]:
         "mAP at IoU 0.1-0.75 (any label)",
         _over_boxes(partial(rank_row, classes=("",)), named=False),
         mean_precision_value(1),
-        precision_signature(THRESHOLDS, 1),
+        precision_signature(THRESHOLDS, 1, codec=_CODEC),
         has_row_values=False,
     )
     mask = Metric(
         "mean IoU (mask)",
         _over_boxes(partial(iou_row, form="mask"), named=False),
         mean_value,
-        overlap_signature("mIoU", "mask"),
+        overlap_signature("mIoU", "mask", codec=_CODEC),
     )
     return (mask, *f1, precision)
 
@@ -198,7 +249,7 @@ _OF_FORM: dict[Form, tuple[Metric, ...]] = {
     "boxes": (
         metric("mean IoU (matched)", _over_boxes(_matched), **_MATCHED, labels="equal", **_ROWS),
         metric("IoU >= 0.5", _over_boxes(_over_half), **_MATCHED, labels="equal", **_ROWS),
-        metric("specificity", _specificity, rows="without a box", **_ROWS),
+        _SPECIFICITY,
         *_detection(named=True),
     ),
     "report": (
@@ -207,15 +258,22 @@ _OF_FORM: dict[Form, tuple[Metric, ...]] = {
             _label_counts,
             micro_f1_value,
             labels="CheXpert 14 without No Finding",
-            labeller="rules",
+            reference="answer",
+            labeller=RULES,
             uncertain="absent",
+            no_answer=UNANSWERED,
             average="micro",
             zero_division=0,
         ),
         _ROUGE_L,
         _label_f1("F1-14", F1_14, "macro"),
         _label_f1("F1-14", F1_14, "micro"),
-        Metric("F1-14 (samples)", _samples_f1, mean_value, label_signature("samples")),
+        Metric(
+            "F1-14 (samples)",
+            _samples_f1,
+            mean_value,
+            label_signature("samples", reference=_REFERENCE),
+        ),
         _label_f1("F1-5", F1_5, "macro"),
         _label_f1("F1-5", F1_5, "micro"),
         *_TEXT_OVERLAP,
@@ -256,12 +314,18 @@ _OF_KIND: dict[str, tuple[Metric, ...]] = {
 }
 
 
+def _progression(sample: Sample, answer: str | None) -> Sequence[float]:
+    said = chosen_options(answer or "", sample.options)
+    return progression_row(asked_finding(sample.id), said, normalise(sample.answer))
+
+
 def _of_classes(classes: Sequence[str]) -> tuple[Metric, ...]:
     """Of a closed question whose answers are few: the mean recall first, then the rest."""
     name = "balanced accuracy" if len(classes) == 2 else "macro accuracy"
 
     def f1_row(sample: Sample, answer: str | None) -> Sequence[float]:
-        return class_row({normalise(answer or "")}, {normalise(sample.answer)}, classes)
+        said = chosen_options(answer or "", sample.options)
+        return class_row(said, {normalise(sample.answer)}, classes)
 
     recall = metric(
         name,
@@ -277,6 +341,13 @@ def _of_classes(classes: Sequence[str]) -> tuple[Metric, ...]:
     return (recall, _ACCURACY, macro_f1)
 
 
+_PROGRESSION = Metric(
+    "macro accuracy (mean of findings)",
+    _progression,
+    progression_value,
+    progression_signature(),
+)
+_OF_KIND["progression"] = (*_of_classes(KINDS["progression"].classes), _PROGRESSION)
 METRICS: dict[str, tuple[Metric, ...]] = {
     name: _OF_KIND.get(name) or (_of_classes(kind.classes) if kind.classes else _OF_FORM[kind.form])
     for name, kind in KINDS.items()

@@ -171,7 +171,7 @@ def measure(
             found += [_figure(place, metric, not number, *item) for item in measured.items()]
             if not topic:
                 differences += [
-                    _difference(part, metric, not number, pair, measured, draws)
+                    _difference(part, metric, not number or metric.tested, pair, measured, draws)
                     for pair in _pairs(measured)
                 ]
     return [figure for found in figures.values() for figure in found], differences

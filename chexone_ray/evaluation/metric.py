@@ -34,6 +34,9 @@ class Metric:
     has_row_values: bool = True
     """False where one row by itself has no value that means something, as with a corpus score."""
     higher_is_better: bool = True
+    tested: bool = False
+    """True where differences are tested beside those of the headline, in its family: what the
+    headline leaves out."""
 
 
 def row_value(metric: Metric, statistics: Sequence[float] | None) -> float | None:

@@ -16,6 +16,7 @@ import numpy as np
 from chexone_ray.config import ProbeConfig
 from chexone_ray.evaluation import probes
 from chexone_ray.evaluation.statistics import Array, bootstrap, paired_difference, patient_totals
+from chexone_ray.metrics.labels import RULES
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import mean_value
 
@@ -85,9 +86,16 @@ def measures(config: ProbeConfig) -> tuple[Measure, ...]:
     found.append(_accuracy("accuracy", probes.PLAIN))
     if "instruct" in config.probes:
         found.append(_accuracy("accuracy", probes.INSTRUCT, mode="instruct"))
-    found += [_accuracy(f"accuracy, {name}", name) for name in (*changed, *cuts)]
+    longest = dict.fromkeys(cuts, config.answer_tokens)
+    found += [
+        _accuracy(f"accuracy, {name}", name, longest=longest.get(name))
+        for name in (*changed, *cuts)
+    ]
     occluded = (probes.LESION, probes.CONTROL) if "occlusion" in config.probes else ()
-    found += [_flips(f"flip rate, {name}", name) for name in (*changed, *occluded, *cuts)]
+    found += [
+        _flips(f"flip rate, {name}", name, longest.get(name))
+        for name in (*changed, *occluded, *cuts)
+    ]
     return tuple(found)
 
 
@@ -193,7 +201,7 @@ def _factuality() -> Measure:
         "factuality",
         entities="CheXpert 14 stated as present",
         reference="answer and reports of the study",
-        labeller="rules",
+        labeller=RULES,
         silent_trace="left out",
         average="mean of rows",
     )
@@ -207,7 +215,7 @@ def _stating() -> Measure:
         stated = row["stated_findings"]
         return None if stated is None else float(stated > 0)
 
-    told = signature(name, entities="CheXpert 14 stated as present", labeller="rules")
+    told = signature(name, entities="CheXpert 14 stated as present", labeller=RULES)
     return Measure(name, "reasoning", probes.PLAIN, value, told)
 
 
@@ -245,24 +253,32 @@ _CHANGES = {
 }
 
 
-def _accuracy(name: str, probe: str, mode: str = "reasoning") -> Measure:
-    settings = {"image": _CHANGES[probe]} if probe in _CHANGES else {}
+def _settings(probe: str, longest: int | None) -> dict[str, str | int]:
+    """What a probe changes: the image, or the longest answer in tokens behind a cut trace."""
+    changed: dict[str, str | int] = {"image": _CHANGES[probe]} if probe in _CHANGES else {}
+    return changed if longest is None else changed | {"answer_tokens": longest}
+
+
+def _accuracy(
+    name: str, probe: str, mode: str = "reasoning", longest: int | None = None
+) -> Measure:
     told = signature(
         name,
         mode=mode,
         decoding="greedy",
-        **settings,
+        **_settings(probe, longest),
         options="exact set",
-        boxes="mean IoU >= 0.5, or none where there is none",
+        boxes="mean IoU >= 0.5, or a denial where there is none",
         other_kinds="left out",
         unparsed="wrong",
     )
     return Measure(name, mode, probe, lambda row: _number(row["correct"]), told)
 
 
-def _flips(name: str, probe: str) -> Measure:
-    settings = {"image": _CHANGES[probe]} if probe in _CHANGES else {}
-    told = signature(name, decoding="greedy", **settings, **_SAME, unparsed="changed")
+def _flips(name: str, probe: str, longest: int | None = None) -> Measure:
+    told = signature(
+        name, decoding="greedy", **_settings(probe, longest), **_SAME, unparsed="changed"
+    )
 
     def value(row: Row) -> float | None:
         same = _number(row["same_as_plain"])

@@ -100,7 +100,6 @@ def _shares(axis: Any, by_model: Mapping[str, Sequence[float]], look: Mapping[st
     for name, drawn in look.items():
         values = np.sort(np.array(by_model[name]))
         share = 1 - np.searchsorted(values, THRESHOLDS, side="left") / len(values)
-        share[0] = np.mean(values > 0)  # What overlaps at all; every IoU is at least 0.
         axis.plot(
             THRESHOLDS,
             share,

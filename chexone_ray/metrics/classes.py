@@ -7,29 +7,29 @@ values in `label_f1`; micro F1 of single answers that are all classes is their a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from functools import partial
 
 import numpy as np
 
+from chexone_ray.kinds import KINDS
 from chexone_ray.metrics.label_f1 import Average, ZeroDivision, counts_row, f1_signature, mean_known
+from chexone_ray.metrics.report_phrases import LABELS
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import Array
 
-PROGRESSION = ("improving", "stable", "worsening")
-
-
-def exact_set_row(said: AbstractSet[str], meant: AbstractSet[str]) -> tuple[float, float]:
-    """(1 where both name the same classes else 0, 1) for `mean_value`; for single answers the
-    accuracy."""
-    return float(bool(said) and said == meant), 1.0
+PROGRESSION = KINDS["progression"].classes
+OTHER = "other"
+FINDINGS = (*(label for label in LABELS if label != "no finding"), OTHER)
+"""The findings whose change is told apart; those of MS-CXR-T are among them."""
+_SIDE = re.compile(r"^(?:left|right|bilateral|both)\b\s*")
 
 
 def jaccard_row(said: AbstractSet[str], meant: AbstractSet[str]) -> tuple[float, float]:
-    """(shared classes over all named, 1) for `mean_value`; 1 where both name none."""
-    named = len(said | meant)
-    return (len(said & meant) / named if named else 1.0), 1.0
+    """(shared classes over all named, 1) for `mean_value`; 0 where both name none, as neither could
+    be read."""
+    return len(said & meant) / max(len(said | meant), 1), 1.0
 
 
 def class_row(
@@ -50,48 +50,46 @@ def class_f1_signature(
     return f1_signature("class F1", average, zero_division, classes=num_classes)
 
 
-def progression_row(
-    finding: str,
-    said: AbstractSet[str],
-    meant: str,
-    findings: Sequence[str],
-    classes: Sequence[str] = PROGRESSION,
-) -> tuple[float, ...]:
+def asked_finding(sample_id: str) -> str:
+    """The finding of a progression question by the last part of its id, which is the finding with
+    its side; `OTHER` where it is none of `FINDINGS`."""
+    name = _SIDE.sub("", sample_id.rpartition("/")[2].lower()).strip()
+    return name if name in FINDINGS else OTHER
+
+
+def progression_row(finding: str, said: AbstractSet[str], meant: str) -> tuple[float, ...]:
     """(right, asked) of each class of each finding, flat: S = 2 x findings x classes.
 
-    Raises ValueError where the finding or the reference's class is none of those given.
+    Raises ValueError where the finding or the reference's class is none of those known.
     """
-    if finding not in findings or meant not in classes:
+    if finding not in FINDINGS or meant not in PROGRESSION:
         raise ValueError(
             f"progression of {finding!r} is {meant!r}: the metric knows "
-            f"{', '.join(findings)} and {', '.join(classes)}"
+            f"{', '.join(FINDINGS)} and {', '.join(PROGRESSION)}"
         )
-    row = [0.0] * (2 * len(findings) * len(classes))
-    at = 2 * (findings.index(finding) * len(classes) + classes.index(meant))
+    row = [0.0] * (2 * len(FINDINGS) * len(PROGRESSION))
+    at = 2 * (FINDINGS.index(finding) * len(PROGRESSION) + PROGRESSION.index(meant))
     row[at], row[at + 1] = float(said == {meant}), 1.0
     return tuple(row)
 
 
-def progression_value(sums: Array, num_classes: int = len(PROGRESSION)) -> Array:
+def progression_value(sums: Array) -> Array:
     """Sums (..., 2FC) -> macro accuracy (...): the mean recall over the classes of each finding,
-    then the mean over findings (MS-CXR-T). Classes and findings that nobody asked about are left
-    out; NaN where nothing was asked."""
-    pairs = sums.reshape(*sums.shape[:-1], -1, num_classes, 2)
+    then the mean over findings, as MS-CXR-T is judged. Classes and findings that nobody asked about
+    are left out; NaN where nothing was asked."""
+    pairs = sums.reshape(*sums.shape[:-1], -1, len(PROGRESSION), 2)
     right, asked = pairs[..., 0], pairs[..., 1]
     recalls = np.where(asked > 0, right / np.where(asked > 0, asked, 1.0), np.nan)
     return mean_known(mean_known(recalls))
 
 
-def progression_value_of(num_classes: int) -> Callable[[Array], Array]:
-    """The value function for another number of classes."""
-    return partial(progression_value, num_classes=num_classes)
-
-
-def progression_signature(findings: Sequence[str], classes: Sequence[str] = PROGRESSION) -> str:
+def progression_signature() -> str:
     """The signature of the progression macro accuracy."""
     return signature(
         "progression macro accuracy",
-        classes=len(classes),
-        findings=len(findings),
+        classes=", ".join(PROGRESSION),
         mean="classes then findings",
+        findings="CheXpert 13 by the row's id, others pooled",
+        absent="left out",
+        unparsed="wrong",
     )

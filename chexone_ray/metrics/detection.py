@@ -1,4 +1,4 @@
-"""Finding every box of every class: F1@t, average precision, specificity, mean TP/(TP+FP+FN).
+"""Finding every box of every class: F1@t, average precision, specificity.
 
 A vision-language model states no confidence, so F1@t is the figure to prefer. Average precision
 takes the order in which an answer emits its boxes of a class as their rank, over all images: the
@@ -12,6 +12,7 @@ most, at IoU >= t. The "voc" rule looks only at the reference box it overlaps mo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
@@ -29,9 +30,26 @@ Rule = Literal["coco", "voc"]
 Points = Literal["all", "101"]
 """Where precision is read: at every recall that is reached (VOC since 2010), or at 101 recalls."""
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75)
-RSNA_THRESHOLDS = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75)
 RANKS = 10
 """Boxes of one class of one row from here on share the last rank."""
+CHARGED = "one false positive"
+"""What `charged` makes of no answer to a row without reference boxes, as signatures say it."""
+_SEEN = (
+    r"(?:detected|seen|visible|present|identified|found|noted|evident|visuali[sz]ed|demonstrated"
+    r"|shown|appreciated|there)"
+)
+_THING = r"[a-z][a-z/() -]{1,80}?"
+_DENIAL = re.compile(
+    rf"(?:there (?:is|are) )?no (?:evidence of |signs? of )?{_THING}"
+    rf"(?: (?:is |are |was |were )?(?:\w+ly )?{_SEEN})?"
+    rf"|{_THING} (?:is|are|was|were) (?:not {_SEEN}|absent)"
+    rf"|(?:none|nothing|not)(?: (?:is |are |was )?{_SEEN})|none|nothing|absent"
+)
+_NO_DENIAL = re.compile(
+    r"\b(?:images?|films?|x-rays?|radiographs?|scans?|pictures?|views?|answers?|ideas?|doubt|clue"
+    r"|questions?|problem|change|thanks?|but|however|except|other|only|although|though|i|we|you"
+    r"|cannot|can|could|may|might|possibl[ey]|if|box(?:es)?)\b"
+)
 
 
 def hits(
@@ -123,56 +141,43 @@ def mean_precision_value(num_classes: int, points: Points = "all") -> Callable[[
     return partial(_mean_precision, num_classes=num_classes, points=points)
 
 
-def average_precision(
-    scores: Sequence[float],
-    are_hits: Sequence[bool],
-    num_reference: int,
-    points: Points = "all",
-) -> float:
-    """Average precision of the scored boxes of one class over all images, as detectors have them.
-
-    Boxes of equal score are one operating point. NaN without reference boxes.
-    """
-    order = np.argsort(-np.asarray(scores, dtype=float), kind="stable")
-    ranked = np.asarray(scores, dtype=float)[order]
-    hit = np.asarray(are_hits, dtype=float)[order]
-    last = np.append(ranked[1:] != ranked[:-1], True) if len(ranked) else np.zeros(0, bool)
-    true, false = hit.cumsum()[last], (1 - hit).cumsum()[last]
-    return float(_area(true, false, np.asarray(float(num_reference)), points))
-
-
 def negative_row(
     predicted: Sequence[Box] | None, reference: Sequence[Box]
 ) -> tuple[float, float] | None:
     """(1 where a row without reference boxes gets none, 1) for `mean_value`: specificity.
 
-    None as prediction, an answer that could not be read, is wrong. Rows with boxes: None.
+    None as prediction, an answer that neither draws nor denies (`denies`), is wrong. Rows with
+    boxes: None.
     """
     return None if reference else (float(predicted is not None and not predicted), 1.0)
 
 
-def image_score_row(
-    predicted: Sequence[Box],
-    reference: Sequence[Box],
-    thresholds: Sequence[float] = RSNA_THRESHOLDS,
-) -> tuple[float, float] | None:
-    """(mean over thresholds of TP/(TP+FP+FN), 1) for `mean_value`, as RSNA scored pneumonia.
+def denies(answer: str) -> bool:
+    """True for a short sentence that says that there is nothing to draw, and says nothing else:
+    "No nodule detected.", "There is no pleural effusion.", "None". "No, I cannot see it" is none,
+    nor is a sentence about the image or with an exception."""
+    text = " ".join(answer.lower().split()).strip(" .\"'")
+    return bool(_DENIAL.fullmatch(text)) and not _NO_DENIAL.search(text)
 
-    Labels play no part. None where there is no box on either side; 0 where only one has any.
-    """
-    if not predicted and not reference:
-        return None
-    scores = []
-    for threshold in thresholds:
-        true = sum(hits(predicted, reference, threshold))
-        scores.append(true / (len(predicted) + len(reference) - true))
-    return float(np.mean(scores)), 1.0
+
+def charged(predicted: Sequence[Box], reference: Sequence[Box], denied: bool) -> list[Box]:
+    """The boxes that count as drawn: of a row without reference boxes that neither got a box nor
+    was denied to have one, a box of the whole film. So no answer is one false positive there, as it
+    is one miss a box elsewhere, and failing on negatives does not pay."""
+    if predicted or reference or denied:
+        return list(predicted)
+    return [Box("", (0.0, 0.0, 1.0, 1.0))]
 
 
 def precision_signature(
-    thresholds: Sequence[float], num_classes: int, points: Points = "all", rule: Rule = "coco"
+    thresholds: Sequence[float],
+    num_classes: int,
+    points: Points = "all",
+    rule: Rule = "coco",
+    **settings: str,
 ) -> str:
-    """Such as "mAP|iou:0.4|points:all|rule:coco|rank:emission|classes:14|v:..."."""
+    """Such as "mAP|iou:0.4|points:all|rule:coco|rank:emission|classes:14|...|v:..."; `settings` are
+    what else the boxes depend on."""
     return signature(
         "mAP",
         iou=",".join(f"{threshold:g}" for threshold in thresholds),
@@ -180,12 +185,22 @@ def precision_signature(
         rule=rule,
         rank="emission",
         classes=num_classes,
+        no_answer_to_a_negative=CHARGED,
+        **settings,
     )
 
 
-def box_f1_signature(threshold: float) -> str:
+def box_f1_signature(threshold: float, labelled: bool = True, **settings: str) -> str:
     """The signature of F1@t."""
-    return signature("box F1", iou=threshold, average="micro", match="most pairs", labels=True)
+    return signature(
+        "box F1",
+        iou=threshold,
+        average="micro",
+        match="most pairs",
+        labels=labelled,
+        no_answer_to_a_negative=CHARGED,
+        **settings,
+    )
 
 
 def _mean_precision(sums: Array, num_classes: int, points: Points) -> Array:

@@ -14,8 +14,6 @@ from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING
 
-from chexone_ray.answers import normalise
-
 if TYPE_CHECKING:
     from chexone_ray.metrics.labeller import Mention, Phrase
 
@@ -33,28 +31,6 @@ _IN_THE_LUNG = frozenset(
     {"lung opacity", "lung lesion", "edema", "consolidation", "pneumonia", "atelectasis"}
 )
 """Labels that have a region; of the pleura and of devices it says nothing new."""
-_ALSO_CALLED = {
-    "effusion": "pleural effusion",
-    "effusions": "pleural effusion",
-    "pleural effusions": "pleural effusion",
-    "pulmonary edema": "edema",
-    "opacity": "lung opacity",
-    "opacities": "lung opacity",
-    "airspace opacity": "lung opacity",
-    "lesion": "lung lesion",
-    "nodule": "lung lesion",
-    "mass": "lung lesion",
-    "pleural thickening": "pleural other",
-    "rib fracture": "fracture",
-    "enlarged cardiac silhouette": "cardiomegaly",
-    "enlarged heart": "cardiomegaly",
-    "devices": "support devices",
-    "support device": "support devices",
-    "normal": "no finding",
-    "none": "no finding",
-    "no findings": "no finding",
-    "no abnormality": "no finding",
-}
 
 
 @dataclass(frozen=True)
@@ -137,13 +113,6 @@ def likeness(a: Finding, b: Finding) -> float:
 def opposite(a: Mention, b: Mention) -> bool:
     """True where both name a side and share none."""
     return bool(a.sides and b.sides and not a.sides & b.sides)
-
-
-def listed_labels(text: str) -> frozenset[str]:
-    """The labels of a comma list, as NV-Reason answers: of the 14 by any of their usual names,
-    in lower case; a name that is not known stays as it is, normalised."""
-    names = (normalise(part) for part in re.split(r"[,;\n]|\band\b", text))
-    return frozenset(_ALSO_CALLED.get(name, name) for name in names if name)
 
 
 def _add(found: dict[tuple[str, str], Finding], new: Finding) -> None:

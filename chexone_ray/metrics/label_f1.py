@@ -1,11 +1,10 @@
 """F1 over sets of labels, as summed counts and as a mean over rows; for report labels and options.
 
 Statistics of a row are (true positives, false positives, false negatives) of each label, flat, so
-S = 3L. The four averages are those of scikit-learn's `f1_score`:
+S = 3L. The three averages are those of scikit-learn's `f1_score`:
 
 - macro: mean of the labels' F1.
 - micro: F1 of the counts of all labels together.
-- weighted: mean of the labels' F1, weighted by how often the reference has the label.
 - samples: mean over rows of the F1 of the row's two sets; `samples_row` with `mean_value`.
 
 An F1 without any true, false or missed positive is 0/0. `zero_division` says what it counts as: 0
@@ -25,8 +24,10 @@ import numpy as np
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import Array
 
-Average = Literal["macro", "micro", "weighted", "samples"]
+Average = Literal["macro", "micro", "samples"]
 ZeroDivision = Literal[0, 1, "skip"]
+UNANSWERED = "misses, or one false positive"
+"""What `unanswered_row` makes of no answer, as signatures say it."""
 
 
 def counts_row(
@@ -42,6 +43,15 @@ def counts_row(
         in_said, in_meant = label in said, label in meant
         row += (in_said and in_meant, in_said and not in_meant, in_meant and not in_said)
     return tuple(map(float, row))
+
+
+def unanswered_row(meant: AbstractSet[str], labels: Sequence[str]) -> tuple[float, ...]:
+    """(TP, FP, FN) of each label, flat, where there is no answer: a miss of each label that is
+    meant; where none is, one false positive, spread evenly over the labels, as silence would else
+    be right there."""
+    held = meant & set(labels)
+    share = 0.0 if held else 1 / len(labels)
+    return tuple(value for label in labels for value in (0.0, share, float(label in held)))
 
 
 def samples_row(
@@ -68,23 +78,23 @@ def micro_value(sums: Array, zero_division: ZeroDivision = 0) -> Array:
     return _label_f1(pooled, zero_division)[..., 0]
 
 
-def weighted_value(sums: Array, zero_division: ZeroDivision = 0) -> Array:
-    """Sums (..., 3L) -> mean F1 weighted by the reference's positives (...).
+def supported_macro_value(sums: Array) -> Array:
+    """Sums (..., 3L) -> mean F1 of the labels that the reference has (...); NaN where it has none.
 
-    Where the reference has none of the labels at all there are no weights: the policy's value.
+    What no reference states can only be got wrong: as 0 of 14 such labels would hide how good a
+    perfect system is. A bootstrap draw leaves out the labels that it happened not to draw.
     """
     counts = sums.reshape(*sums.shape[:-1], -1, 3)
-    support = counts[..., 0] + counts[..., 2]
-    mean = mean_known(_label_f1(sums, zero_division), support)
-    return np.where(support.sum(axis=-1) > 0, mean, _undefined(zero_division))
+    has_support = counts[..., 0] + counts[..., 2] > 0
+    return mean_known(np.where(has_support, _label_f1(sums, 0), np.nan))
 
 
 def value_of(
-    average: Literal["macro", "micro", "weighted"], zero_division: ZeroDivision = 0
+    average: Literal["macro", "micro"], zero_division: ZeroDivision = 0
 ) -> Callable[[Array], Array]:
     """The value function of an average, for summed `counts_row`s."""
-    values = {"macro": macro_value, "micro": micro_value, "weighted": weighted_value}
-    return partial(values[average], zero_division=zero_division)
+    value = macro_value if average == "macro" else micro_value
+    return partial(value, zero_division=zero_division)
 
 
 def f1_signature(
@@ -106,10 +116,9 @@ def _label_f1(sums: Array, zero_division: ZeroDivision) -> Array:
     return np.where(both > 0, 2 * counts[..., 0] / safe, _undefined(zero_division))
 
 
-def mean_known(values: Array, weights: Array | float = 1.0) -> Array:
-    """Mean over the last axis of what is no NaN; NaN where nothing of weight is left."""
+def mean_known(values: Array) -> Array:
+    """Mean over the last axis of what is no NaN; NaN where nothing is left."""
     known = np.isfinite(values)
-    held = np.where(known, weights, 0.0)
-    total = held.sum(axis=-1)
-    summed = (np.where(known, values, 0.0) * held).sum(axis=-1)
+    total = known.sum(axis=-1)
+    summed = np.where(known, values, 0.0).sum(axis=-1)
     return np.where(total > 0, summed / np.where(total > 0, total, 1.0), np.nan)

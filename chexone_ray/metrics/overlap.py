@@ -14,7 +14,7 @@ reference boxes has no IoU: `detection.negative_row` counts it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -27,11 +27,6 @@ from chexone_ray.records import Box
 Form = Literal["mask", "matched"]
 SLACK = 1e-9
 """What rounding may take from an IoU that lies exactly on a threshold."""
-
-
-def union_area(boxes: Sequence[Box]) -> float:
-    """The area that boxes of one image cover together, in the unit of their corners squared."""
-    return _covered(boxes, ())[0]
 
 
 def union_iou(predicted: Sequence[Box], reference: Sequence[Box]) -> float:
@@ -61,13 +56,13 @@ def matched_iou(
     return total / max(len(predicted), len(reference), 1)
 
 
-def iou_of(form: Form, labelled: bool = False) -> Callable[[Sequence[Box], Sequence[Box]], float]:
-    """The function of a form. The mask form knows no labels; asking for them is refused."""
+def _iou(predicted: Sequence[Box], reference: Sequence[Box], form: Form, labelled: bool) -> float:
+    """IoU in a form. The mask form knows no labels; asking for them is refused."""
     if form == "mask":
         if labelled:
             raise ValueError('form "mask" pools all boxes: labelled=True has no effect, drop it')
-        return union_iou
-    return lambda predicted, reference: matched_iou(predicted, reference, labelled)
+        return union_iou(predicted, reference)
+    return matched_iou(predicted, reference, labelled)
 
 
 def iou_row(
@@ -77,7 +72,7 @@ def iou_row(
     labelled: bool = False,
 ) -> tuple[float, float] | None:
     """(IoU, 1) for `mean_value`: the mean IoU. None without reference boxes."""
-    return (iou_of(form, labelled)(predicted, reference), 1.0) if reference else None
+    return (_iou(predicted, reference, form, labelled), 1.0) if reference else None
 
 
 def accuracy_row(
@@ -90,15 +85,19 @@ def accuracy_row(
     """(1 where IoU >= threshold else 0, 1) for `mean_value`: Acc@t. None without reference."""
     if not reference:
         return None
-    return float(iou_of(form, labelled)(predicted, reference) >= threshold - SLACK), 1.0
+    return float(_iou(predicted, reference, form, labelled) >= threshold - SLACK), 1.0
 
 
 def overlap_signature(
-    name: str, form: Form, labelled: bool = False, threshold: float | None = None
+    name: str,
+    form: Form,
+    labelled: bool = False,
+    threshold: float | None = None,
+    **settings: str,
 ) -> str:
     """Such as "mIoU|form:mask|labels:no|missing:0|v:..."; `name` is mIoU or Acc."""
     more = {} if threshold is None else {"iou": threshold}
-    return signature(name, **more, form=form, labels=labelled, missing=0)
+    return signature(name, **more, form=form, labels=labelled, missing=0, **settings)
 
 
 def without_labels(boxes: Sequence[Box]) -> list[Box]:

@@ -25,16 +25,6 @@ def rouge_l(predicted: Sequence[str], reference: Sequence[str], beta: float = 1.
     return f_score(common_length(predicted, reference), len(predicted), len(reference), beta)
 
 
-def rouge_l_coco(predicted: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """COCO-caption's ROUGE-L: beta 1.2, precision and recall each the best over the references."""
-    common = [common_length(predicted, reference) for reference in references]
-    if not any(common):
-        return 0.0
-    precision = max(common) / len(predicted)
-    recall = max(c / max(len(one), 1) for c, one in zip(common, references, strict=True))
-    return _f(precision, recall, COCO_BETA)
-
-
 def f_score(common: int, said: int, meant: int, beta: float = 1.0) -> float:
     """F of `common` items among those `said` and those `meant`; beta over 1 leans to recall."""
     return _f(common / said, common / meant, beta) if common else 0.0

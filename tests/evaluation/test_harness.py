@@ -20,7 +20,14 @@ from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.harness import SettingRuns, evaluate, evaluate_settings
 from chexone_ray.evaluation.kinds import METRICS
-from chexone_ray.evaluation.measures import counted, row_statistics
+from chexone_ray.evaluation.measures import (
+    Draws,
+    Part,
+    corrected,
+    counted,
+    measure,
+    row_statistics,
+)
 from chexone_ray.evaluation.metric import row_value
 from chexone_ray.evaluation.predictions import Judged, all_answered
 from chexone_ray.evaluation.rows import rows_schema, rows_table
@@ -226,6 +233,29 @@ def test_unparsed_and_failed_are_counted_among_the_rows_of_the_metric() -> None:
         **{f"box F1 at IoU {at}": (5, 2, 1) for at in (0.3, 0.5, 0.75)},
         "mAP at IoU 0.1-0.75 (any label)": (5, 2, 1),
     }
+
+
+def test_always_drawing_a_box_is_seen_by_a_second_headline_test() -> None:
+    """The mean IoU of both systems is 1; one of them draws on the negatives too."""
+    box = Box("nodule", (0.1, 0.1, 0.3, 0.3))
+    some = replace(SAMPLE, kind="grounding", answer=boxes.encode([box]), boxes=(box,))
+    none = replace(some, answer="No nodule detected.", boxes=())
+    samples = [
+        replace(s, id=f"{i}{s.answer}", patient=f"p{i}") for i in range(8) for s in (some, none)
+    ]
+    models = {
+        "careful": all_answered(samples, [s.answer for s in samples]),
+        "eager": all_answered(samples, [some.answer] * len(samples)),
+    }
+    draws = Draws(20, 999, 0)
+    figures, found = measure(Part("", "grounding"), METRICS["grounding"], models, {}, draws)
+    assert {f.metric for f in figures if f.headline} == {"mean IoU (matched)"}
+    tested = {d.metric: d for d in corrected(found) if d.p_holm is not None}
+    assert list(tested) == ["mean IoU (matched)", "specificity"]
+    assert (tested["mean IoU (matched)"].value, tested["specificity"].value) == (0, -1)
+    # 2 of 2^8 swaps are as large: p near 1/128, doubled as the second of a family of two.
+    assert tested["mean IoU (matched)"].p_holm == 1
+    assert tested["specificity"].p_holm == pytest.approx(2 / 128, abs=0.012)
 
 
 def test_models_must_have_answered_the_same_rows(tmp_path: Path) -> None:

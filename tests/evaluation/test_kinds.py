@@ -10,8 +10,10 @@ import pytest
 from chexone_ray import boxes
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.constant import SIDES_TOLD, baselines_of, pairwise_iou
-from chexone_ray.evaluation.kinds import METRICS, mean_iou
+from chexone_ray.evaluation.kinds import METRICS, is_correct, mean_iou
 from chexone_ray.kinds import KINDS
+from chexone_ray.metrics.label_f1 import UNANSWERED
+from chexone_ray.metrics.labels import RULES
 from chexone_ray.records import Box, ImageRef, Sample
 
 SAMPLE = Sample(
@@ -69,6 +71,12 @@ def test_negatives_count_for_specificity_only() -> None:
     assert iou.row(grounding(), "No nodule detected.") is None
     assert list(specificity.row(grounding(), "No nodule detected.") or ()) == [1.0, 1.0]
     assert list(specificity.row(grounding(), boxes.encode([LEFT])) or ()) == [0.0, 1.0]
+    for junk in (None, "", "banana", "I see an effusion on the left [10,20,30,40]"):
+        assert list(specificity.row(grounding(), junk) or ()) == [0.0, 1.0]
+    # The reference's own words deny, whatever they are.
+    odd = replace(grounding(), answer="Clear lungs")
+    assert list(specificity.row(odd, "clear lungs.") or ()) == [1.0, 1.0]
+    assert specificity.tested and not iou.tested
     assert specificity.row(grounding(LEFT), boxes.encode([LEFT])) is None
 
 
@@ -80,6 +88,40 @@ def test_findings_count_labels() -> None:
     said = "There is a pneumothorax. There is a left pleural effusion. The heart is normal in size."
     assert list(metric.row(sample, said) or ()) == [1, 1, 1]
     assert list(metric.row(sample, None) or ()) == [0, 0, 2]
+    # No answer to a report without a label is one false positive; silence would be right there.
+    normal = replace(sample, answer="The lungs are clear.")
+    assert list(metric.row(normal, normal.answer) or ()) == [0, 0, 0]
+    assert list(metric.row(normal, None) or ()) == list(metric.row(normal, " ") or ()) == [0, 1, 0]
+
+
+@pytest.mark.parametrize("said", [None, "", "banana"])
+def test_failing_on_all_negatives_does_not_pay(said: str | None) -> None:
+    """Ten sick and ten normal studies; the ten normal ones are not answered, or with junk."""
+    negative = grounding()
+    sick = [(grounding(LEFT), boxes.encode([LEFT]))] * 10
+    right = of("grounding", [*sick, *[(negative, "No nodule detected.")] * 10])
+    failing = of("grounding", [*sick, *[(negative, said)] * 10])
+    assert set(right.values()) == {1.0}
+    # 10 hits, 10 false positives: 20 / 30; precision 1/2 at the first rank.
+    for threshold in (0.3, 0.5, 0.75):
+        assert failing[f"box F1 at IoU {threshold}"] == pytest.approx(2 / 3)
+    assert failing["mAP at IoU 0.1-0.75 (any label)"] == pytest.approx(1 / 2)
+    assert failing["specificity"] == 0
+
+
+def test_failing_on_all_normal_reports_does_not_pay() -> None:
+    ill = replace(SAMPLE, kind="findings", answer="There is a left pleural effusion.")
+    normal = replace(SAMPLE, kind="findings", answer="The lungs are clear. No pneumothorax.")
+    rows = [(ill, ill.answer)] * 10
+    right = of("findings", rows + [(normal, normal.answer)] * 10)
+    failing = of("findings", rows + [(normal, None)] * 10)
+    assert right["label F1 (micro)"] == right["F1-14 (macro)"] == right["F1-5 (micro)"] == 1
+    assert failing["label F1 (micro)"] == failing["F1-5 (micro)"] == pytest.approx(20 / 30)
+    # "no finding" is missed ten times: no false positive, its own F1 is 0.
+    assert failing["F1-14 (micro)"] == pytest.approx(20 / 30)
+    assert failing["F1-14 (macro)"] == pytest.approx(1 / 2)
+    # A fifth of each false positive is the effusion's: 20 / (20 + 2).
+    assert failing["F1-5 (macro)"] == pytest.approx(20 / 22)
 
 
 def test_pairwise_iou_agrees_with_the_scalar_one() -> None:
@@ -203,10 +245,8 @@ def test_all_metrics_of_a_report_by_hand() -> None:
     truth = "There is a left pleural effusion. No pneumothorax."
     sample = replace(SAMPLE, kind="findings", answer=truth)
     perfect = of("findings", [(sample, truth)])
-    assert {name: value for name, value in perfect.items() if value != pytest.approx(1.0)} == {
-        "F1-14 (macro)": pytest.approx(1 / 14),  # labels that nobody states count 0
-        "F1-5 (macro)": pytest.approx(1 / 5),
-    }
+    # Of one label only: those that the reference never states are no part of the macro F1.
+    assert list(perfect.values()) == pytest.approx([1.0] * len(perfect))
     empty = of("findings", [(sample, None)])
     assert set(empty.values()) == {0.0}
     both = of("findings", [(sample, truth), (sample, "There is a pneumothorax.")])
@@ -223,6 +263,49 @@ def test_closed_questions_have_their_accuracy_and_f1_too() -> None:
         "accuracy": 0.75,
         "macro F1": pytest.approx((4 / 5 + 1) / 2),
     }
+
+
+def test_macro_f1_reads_answers_as_the_accuracy_does() -> None:
+    no = replace(SAMPLE, answer="no")
+    found = of("presence", [(SAMPLE, "The answer is yes"), (no, "The answer is no")])
+    assert set(found.values()) == {1.0}
+    unread = of("presence", [(SAMPLE, None), (no, None)])
+    assert set(unread.values()) == {0.0}
+
+
+def test_a_reference_that_names_no_option_makes_nothing_right() -> None:
+    options = ("(A) edema", "(B) mass")
+    odd = replace(SAMPLE, kind="choice", answer="Neither of these", options=options)
+    assert not is_correct(odd, "banana") and not is_correct(odd, "(A)")
+    assert is_correct(odd, "neither of these."), "its own words are right"
+    assert is_correct(replace(odd, answer="(B)"), "mass")
+
+
+def test_progression_is_also_a_mean_over_findings() -> None:
+    def asked(name: str, answer: str) -> Sample:
+        return replace(SAMPLE, id=f"d/s/progression/{name}", kind="progression", answer=answer)
+
+    rows: list[tuple[Sample, str | None]] = [
+        (asked("left edema", "better"), "better"),
+        (asked("edema", "better"), "The answer is better"),
+        (asked("edema", "same"), "same"),
+        (asked("right pneumothorax", "better"), "same"),
+        (asked("nail", "better"), None),
+    ]
+    found = of("progression", rows)
+    assert METRICS["progression"][0].name == "macro accuracy"
+    assert found["macro accuracy"] == pytest.approx((2 / 4 + 1) / 2)
+    # edema 1, pneumothorax 0, all others together 0.
+    assert found["macro accuracy (mean of findings)"] == pytest.approx(1 / 3)
+
+
+def test_signatures_say_what_report_labels_are_read_from() -> None:
+    by_name = {metric.name: metric.signature for metric in METRICS["findings"]}
+    assert f"|reference:answer|labeller:{RULES}|uncertain:absent|" in by_name["label F1 (micro)"]
+    assert f"|uncertain:present|no_answer:{UNANSWERED}|" in by_name["F1-14 (micro)"]
+    assert "|reference:reference text or answer|" in by_name["F1-14 (macro)"]
+    assert "|labels:with support|" in by_name["F1-14 (macro)"]
+    assert all("|codec:percent|" in metric.signature for metric in METRICS["grounding"])
 
 
 def test_every_metric_applies_by_the_row_alone() -> None:

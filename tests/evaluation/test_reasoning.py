@@ -87,6 +87,10 @@ def test_figures() -> None:
     lesion = found["flip rate, lesion occluded", "reasoning"]
     assert (lesion.low, lesion.high) == (0.0, 1.0)
     assert len({f.signature for f in found.values()}) == len(found)
+    for name in ("accuracy", "flip rate"):
+        cut = found[f"{name}, trace cut to 50 %", "reasoning"]
+        assert "|decoding:greedy|answer_tokens:512|" in cut.signature
+    assert "answer_tokens" not in found["accuracy", "reasoning"].signature
     assert "k:8|temperature:1.0" in found["self-consistency", "reasoning"].signature
 
 

@@ -18,6 +18,7 @@ from chexone_ray.figures import (
     grounded,
     makeup,
     pipeline,
+    plates,
     qualitative,
     reader_study,
     readers,
@@ -199,6 +200,15 @@ def test_films_are_chosen_from_best_to_worst_of_different_patients() -> None:
     assert [row["id"] for row in grounded.spread(rows, 3)] == ["0", "2", "5"]
     assert [row["id"] for row in grounded.spread(rows[:2], 4)] == ["0"]
     assert grounded.spread([], 4) == []
+
+
+def test_the_curve_of_the_iou_is_the_share_at_or_above_each_value() -> None:
+    from matplotlib.figure import Figure
+
+    axis = Figure().subplots()
+    grounded._shares(axis, {"A": [0.0, 0.0, 0.5, 1.0]}, {"A": plates.Look("k", "", "o", "-")})
+    shares = dict(zip(*(line.tolist() for line in axis.lines[0].get_data()), strict=True))
+    assert [shares[at] for at in (0.0, 0.01, 0.5, 0.51, 1.0)] == [1, 0.5, 0.5, 0.25, 0.25]
 
 
 def test_reasoning_comes_from_its_file_and_from_the_table(tmp_path: Path) -> None:

@@ -7,15 +7,15 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, jaccard_score
+from sklearn.metrics import balanced_accuracy_score, f1_score, jaccard_score
 
 from chexone_ray.metrics.classes import (
+    FINDINGS,
     PROGRESSION,
     class_row,
-    exact_set_row,
     jaccard_row,
     progression_row,
-    progression_value_of,
+    progression_value,
 )
 from chexone_ray.metrics.label_f1 import (
     ZeroDivision,
@@ -23,6 +23,7 @@ from chexone_ray.metrics.label_f1 import (
     macro_value,
     micro_value,
     samples_row,
+    supported_macro_value,
     value_of,
 )
 from chexone_ray.metrics.summable import mean_value
@@ -30,7 +31,7 @@ from chexone_ray.metrics.summable import mean_value
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("zero_division", [0, 1, "skip"])
-def test_four_averages_and_three_policies(seed: int, zero_division: ZeroDivision) -> None:
+def test_three_averages_and_three_policies(seed: int, zero_division: ZeroDivision) -> None:
     rng = np.random.default_rng(seed)
     num_labels = int(rng.integers(2, 15))
     labels = tuple(f"l{i}" for i in range(num_labels))
@@ -38,19 +39,22 @@ def test_four_averages_and_three_policies(seed: int, zero_division: ZeroDivision
     meant = rng.random((60, num_labels)) < rates
     said = rng.random((60, num_labels)) < rng.permutation(rates)
 
-    meant[0, 0] = True  # weights that are all 0 have no agreed value
+    meant[0, 0] = True  # a mean over no label has no value
     policy = np.nan if zero_division == "skip" else float(zero_division)
     pairs = [
         ({labels[j] for j in np.flatnonzero(s)}, {labels[j] for j in np.flatnonzero(m)})
         for s, m in zip(said, meant, strict=True)
     ]
     sums = np.sum([counts_row(s, m, labels) for s, m in pairs], axis=0)
-    averages: tuple[Literal["macro", "micro", "weighted"], ...] = ("macro", "micro", "weighted")
+    averages: tuple[Literal["macro", "micro"], ...] = ("macro", "micro")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for average in averages:
             theirs = f1_score(meant, said, average=average, zero_division=policy)
             assert value_of(average, zero_division)(sums) == pytest.approx(theirs, abs=1e-12)
+        known = np.flatnonzero(meant.any(axis=0))
+        theirs = f1_score(meant, said, labels=known, average="macro", zero_division=policy)
+        assert supported_macro_value(sums) == pytest.approx(theirs, abs=1e-12)
         rows = [samples_row(s, m, labels, zero_division) for s, m in pairs]
         theirs = f1_score(meant, said, average="samples", zero_division=policy)
         assert mean_value(np.sum(rows, axis=0)) == pytest.approx(theirs, abs=1e-12)
@@ -69,8 +73,6 @@ def test_single_answers_agree_with_scikit_learn(seed: int) -> None:
         for average, value in (("macro", macro_value), ("micro", micro_value)):
             theirs = f1_score(meant, said, labels=classes, average=average, zero_division=0)
             assert value(sums) == pytest.approx(theirs)
-    right = [exact_set_row({s}, {m}) for s, m in zip(said, meant, strict=True)]
-    assert mean_value(np.sum(right, axis=0)) == pytest.approx(accuracy_score(meant, said))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -82,8 +84,6 @@ def test_multiple_answers_agree_with_scikit_learn(seed: int) -> None:
         ({str(j) for j in np.flatnonzero(s)}, {str(j) for j in np.flatnonzero(m)})
         for s, m in zip(said, meant, strict=True)
     ]
-    exact = mean_value(np.sum([exact_set_row(s, m) for s, m in pairs], axis=0))
-    assert exact == pytest.approx(accuracy_score(meant, said))
     jaccard = mean_value(np.sum([jaccard_row(s, m) for s, m in pairs], axis=0))
     assert jaccard == pytest.approx(jaccard_score(meant, said, average="samples"))
     sums = np.sum([class_row(s, m, list("01234")) for s, m in pairs], axis=0)
@@ -91,18 +91,17 @@ def test_multiple_answers_agree_with_scikit_learn(seed: int) -> None:
     assert micro_value(sums) == pytest.approx(f1_score(meant, said, average="micro"))
 
 
-@pytest.mark.parametrize("num_classes", [2, 3])
-def test_progression_agrees_with_scikit_learn(num_classes: int) -> None:
-    rng = np.random.default_rng(num_classes)
-    findings, classes = ("a", "b", "c", "d", "e"), PROGRESSION[:num_classes]
+@pytest.mark.parametrize("seed", [2, 3])
+def test_progression_agrees_with_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    findings = FINDINGS[3:8]
     asked = [
-        (str(rng.choice(findings)), str(rng.choice(classes)), str(rng.choice(classes)))
+        (str(rng.choice(findings)), str(rng.choice(PROGRESSION)), str(rng.choice(PROGRESSION)))
         for _ in range(200)
     ]
-    rows = [progression_row(f, {said}, meant, findings, classes) for f, said, meant in asked]
+    rows = [progression_row(f, {said}, meant) for f, said, meant in asked]
     theirs = []
     for finding in findings:
         mine = [(said, meant) for f, said, meant in asked if f == finding]
         theirs.append(balanced_accuracy_score([m for _, m in mine], [s for s, _ in mine]))
-    value = progression_value_of(num_classes)(np.sum(rows, axis=0))
-    assert value == pytest.approx(np.mean(theirs))
+    assert progression_value(np.sum(rows, axis=0)) == pytest.approx(np.mean(theirs))

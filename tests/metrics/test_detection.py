@@ -8,18 +8,18 @@ import pytest
 from chexone_ray.metrics.detection import (
     RANKS,
     Points,
-    average_precision,
     box_f1_signature,
+    charged,
     class_precisions,
+    denies,
     detection_row,
     hits,
-    image_score_row,
     mean_precision_value,
     negative_row,
     precision_signature,
     rank_row,
 )
-from chexone_ray.metrics.summable import mean_value, micro_f1_value
+from chexone_ray.metrics.summable import micro_f1_value
 from chexone_ray.records import Box
 
 
@@ -62,28 +62,46 @@ def test_f1_matches_as_many_pairs_as_can_be() -> None:
     assert detection_row(said, meant, 0.39) == (2, 0, 0)
 
 
+def _ranked(order: list[bool]) -> list[Box]:
+    """Boxes of which those hit one of `_APART` each, in order."""
+    free = iter(_APART)
+    return [next(free) if hit else FAR for hit in order]
+
+
+_APART = [box(0.3 * i, 0.3 * j, 0.3 * i + 0.2, 0.3 * j + 0.2) for i in range(3) for j in range(3)]
+
+
+def _precision(orders: list[list[bool]], num: int, points: Points) -> float:
+    """Average precision of images, of which the first has the reference boxes it is to have."""
+    left = num - sum(map(sum, orders))
+    rows = []
+    for number, order in enumerate(orders):
+        meant = _APART[: sum(order) + (0 if number else left)]
+        rows.append(rank_row(_ranked(order), meant, ("mass",), (0.5,)))
+    return float(class_precisions(np.sum(rows, axis=0), 1, points)[0, 0])
+
+
 def test_average_precision_by_hand() -> None:
     # Ranked: hit, miss, hit; three reference boxes. Recall 1/3, 1/3, 2/3; precision 1, 1/2, 2/3.
     expected = 1 / 3 * 1 + 1 / 3 * (2 / 3)
-    assert average_precision([0.9, 0.5, 0.3], [True, False, True], 3) == pytest.approx(expected)
+    assert _precision([[True, False, True]], 3, "all") == pytest.approx(expected)
     # Of the 101 recalls 0 to 0.33 read 1, 0.34 to 0.66 read 2/3, and the other 34 nothing.
     at_101 = (34 * 1 + 33 * (2 / 3)) / 101
-    assert average_precision([3, 2, 1], [True, False, True], 3, "101") == pytest.approx(at_101)
-    assert average_precision([1, 3, 2], [True, True, False], 3) == pytest.approx(expected)
-    assert average_precision([], [], 3) == average_precision([], [], 3, "101") == 0
-    assert np.isnan(average_precision([0.5], [False], 0))
+    assert _precision([[True, False, True]], 3, "101") == pytest.approx(at_101)
+    assert _precision([[]], 3, "all") == _precision([[]], 3, "101") == 0
+    assert np.isnan(_precision([[False]], 0, "all"))
 
 
 def test_boxes_of_one_rank_are_one_operating_point() -> None:
     # All three at once: recall 2/3 at precision 2/3, however they are ordered.
     for order in ([True, False, True], [False, True, True], [True, True, False]):
-        assert average_precision([1, 1, 1], order, 3) == pytest.approx(4 / 9)
+        assert _precision([[hit] for hit in order], 3, "all") == pytest.approx(4 / 9)
 
 
-def _plain(scores: list[float], are_hits: list[bool], num: int, points: Points) -> float:
+def _plain(orders: list[list[bool]], num: int, points: Points) -> float:
     curve = []
-    for least in sorted(set(scores), reverse=True):
-        kept = [hit for score, hit in zip(scores, are_hits, strict=True) if score >= least]
+    for depth in range(1, max(map(len, orders)) + 1):
+        kept = [hit for order in orders for hit in order[:depth]]
         curve.append((sum(kept) / num, sum(kept) / len(kept)))
     if points == "101":
         reads = [max((p for r, p in curve if r >= k / 100), default=0.0) for k in range(101)]
@@ -99,11 +117,11 @@ def _plain(scores: list[float], are_hits: list[bool], num: int, points: Points) 
 @pytest.mark.parametrize("points", ["all", "101"])
 def test_average_precision_agrees_with_a_plain_loop(seed: int, points: Points) -> None:
     rng = np.random.default_rng(seed)
-    scores = rng.integers(0, 12, size=30).astype(float).tolist()
-    are_hits = (rng.random(30) < 0.4).tolist()
-    num = sum(are_hits) + 7  # a prime number of hits and more: no recall lies on a hundredth
-    mine = average_precision(scores, are_hits, num, points)
-    assert mine == pytest.approx(_plain(scores, are_hits, num, points))
+    orders = [(rng.random(rng.integers(0, 7)) < 0.4).tolist() for _ in range(9)] + [[False]]
+    num = sum(map(sum, orders)) + 2
+    # No recall may lie on a hundredth, where rounding would decide.
+    num += num % 2 == 0 or num % 5 == 0
+    assert _precision(orders, num, points) == pytest.approx(_plain(orders, num, points))
 
 
 def test_mean_precision_of_summed_rows() -> None:
@@ -141,21 +159,56 @@ def test_specificity() -> None:
     assert negative_row([], [FIRST]) is None
 
 
-def test_image_scores() -> None:
-    assert image_score_row([], []) is None
-    assert image_score_row([FAR], []) == image_score_row([], [FIRST]) == (0, 1)
-    assert image_score_row([FIRST], [FIRST]) == (1, 1)
-    # IoU 0.75 holds at all eight thresholds: one hit, one false, one missed at each.
-    assert image_score_row([NEAR_FIRST, FAR], [FIRST, SECOND]) == (pytest.approx(1 / 3), 1)
-    # IoU 0.5 holds at three of eight.
-    half = box(0, 0, 0.4, 0.2)
-    assert image_score_row([half], [FIRST]) == (pytest.approx(3 / 8), 1)
-    assert mean_value(np.array([3 / 8 + 1, 2.0])) == pytest.approx(0.6875)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No nodule detected.",
+        "There is no pleural effusion.",
+        "no evidence of pneumothorax is seen",
+        "No focal consolidation",
+        "A nodule is not seen.",
+        "None.",
+        "Nothing detected",
+        "not present",
+    ],
+)
+def test_a_denial(text: str) -> None:
+    assert denies(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no",
+        "x",
+        "banana",
+        "I see an effusion on the left [10,20,30,40]",
+        "No, I cannot see the image clearly.",
+        "No image is visible.",
+        "No nodule but an effusion is seen.",
+        "No doubt a nodule is present",
+        "No nodule. There is an effusion.",
+        "Nodule is present.",
+        "No other nodule except the left one is seen",
+        "No idea",
+    ],
+)
+def test_no_denial(text: str) -> None:
+    assert not denies(text)
+
+
+def test_no_answer_to_a_negative_is_one_false_positive() -> None:
+    assert charged([], [], denied=True) == [] == charged([], [FIRST], denied=False)
+    assert charged([FAR], [], denied=False) == [FAR]
+    said = charged([], [], denied=False)
+    assert detection_row(said, [], 0.5) == (0, 1, 0)
 
 
 def test_signatures() -> None:
     assert precision_signature((0.4,), 14).startswith(
-        "mAP|iou:0.4|points:all|rule:coco|rank:emission|classes:14|v:"
+        "mAP|iou:0.4|points:all|rule:coco|rank:emission|classes:14"
+        "|no_answer_to_a_negative:one false positive|v:"
     )
     assert box_f1_signature(0.5).startswith(
         "box F1|iou:0.5|average:micro|match:most pairs|labels:yes|"

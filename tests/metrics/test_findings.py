@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chexone_ray.metrics.findings import Finding, finding_f1, findings, likeness, listed_labels
+from chexone_ray.metrics.findings import Finding, finding_f1, findings, likeness
 
 EFFUSION = Finding("pleural effusion", "left", "mild")
 
@@ -111,16 +111,3 @@ def test_f1_is_symmetric_and_bounded() -> None:
             value = finding_f1(a, b)
             assert value == finding_f1(b, a)
             assert value is None or 0.0 <= value <= 1.0
-
-
-def test_lists_of_labels() -> None:
-    assert listed_labels("Cardiomegaly, Pleural Effusion") == {"cardiomegaly", "pleural effusion"}
-    assert listed_labels("Lung opacity and effusions; Support Devices.") == {
-        "lung opacity",
-        "pleural effusion",
-        "support devices",
-    }
-    assert listed_labels("effusion, Pulmonary Edema") == {"pleural effusion", "edema"}
-    assert listed_labels("Normal") == listed_labels("no finding") == {"no finding"}
-    assert listed_labels("hiatal hernia") == {"hiatal hernia"}
-    assert listed_labels(" , ") == frozenset()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -11,11 +13,13 @@ from chexone_ray.metrics.label_f1 import (
     macro_value,
     micro_value,
     samples_row,
-    weighted_value,
+    supported_macro_value,
+    unanswered_row,
 )
 from chexone_ray.metrics.labels import (
     F1_5,
     F1_14,
+    RULES,
     label_row,
     label_samples_row,
     label_signature,
@@ -39,7 +43,6 @@ def test_a_worked_example() -> None:
     assert macro_value(sums, 1) == pytest.approx(1.8 / 3)
     assert macro_value(sums, "skip") == pytest.approx(0.4)
     assert micro_value(sums) == pytest.approx(2 * 2 / (2 * 2 + 1 + 2))
-    assert weighted_value(sums) == pytest.approx(0.8 * 3 / 4)
 
 
 def test_rows_that_are_empty_on_both_sides_follow_the_policy() -> None:
@@ -52,14 +55,14 @@ def test_rows_that_are_empty_on_both_sides_follow_the_policy() -> None:
 
 def test_nothing_at_all() -> None:
     sums = np.zeros(6)
-    for value in (macro_value, micro_value, weighted_value):
+    for value in (macro_value, micro_value):
         assert (value(sums), value(sums, 1)) == (0, 1)
         assert np.isnan(value(sums, "skip"))
 
 
 def test_values_take_many_sums_at_once() -> None:
     sums = np.random.default_rng(0).integers(0, 9, size=(4, 5, 12)).astype(float)
-    for value in (macro_value, micro_value, weighted_value):
+    for value in (macro_value, micro_value, supported_macro_value):
         whole = value(sums)
         assert whole.shape == (4, 5)
         assert whole[3, 2] == pytest.approx(float(value(sums[3, 2])))
@@ -91,7 +94,38 @@ def test_f1_of_reports() -> None:
 
 
 def test_the_signature_says_what_the_number_depends_on() -> None:
-    assert label_signature("weighted", F1_5, "positive", "skip") == (
-        "report F1-5|average:weighted|zero_division:skip|reading:positive|labeller:rules"
-        f"|v:{__version__}"
+    assert re.fullmatch(r"rules [0-9a-f]{8}", RULES)
+    assert label_signature("micro", F1_5, "positive", "skip") == (
+        "report F1-5|average:micro|zero_division:skip|labels:all|reading:positive|uncertain:absent"
+        f"|no_answer:misses, or one false positive|labeller:{RULES}|v:{__version__}"
     )
+    assert "|labels:with support|reading:rrg|uncertain:present|" in (
+        label_signature("macro", supported=True)
+    )
+
+
+def test_a_label_without_support_is_no_part_of_the_mean() -> None:
+    """b is stated by no reference: a perfect system has 1, and stating it costs its own F1 only."""
+    perfect = np.sum([counts_row({A}, {A}, (A, B, C)), counts_row({C}, {C}, (A, B, C))], axis=0)
+    assert supported_macro_value(perfect) == 1 and macro_value(perfect) == pytest.approx(2 / 3)
+    missed = np.sum([counts_row({A, B}, {A}, (A, B, C)), counts_row({A}, {C}, (A, B, C))], axis=0)
+    # a: 1 right, 1 false: 2/3; c: missed: 0.
+    assert supported_macro_value(missed) == pytest.approx(1 / 3)
+    # A draw without c is of a alone; one without any label has no value.
+    draws = np.stack([counts_row({A}, {A}, (A, B, C)), counts_row({B}, set(), (A, B, C))])
+    value = supported_macro_value(draws)
+    assert value[0] == 1 and np.isnan(value[1])
+
+
+def test_no_answer_is_never_free() -> None:
+    assert unanswered_row({A, C}, (A, B)) == (0, 0, 1, 0, 0, 0)
+    assert unanswered_row({C}, (A, B)) == (0, 0.5, 0, 0, 0.5, 0)
+    normal = "The lungs are clear."
+    right = np.array(label_row(REPORT, REPORT, F1_5))
+    assert micro_value(right) == 1
+    # One false positive: 2 / (2 + 1). An answer that is right there costs nothing.
+    assert micro_value(right + label_row("", normal, F1_5)) == pytest.approx(2 / 3)
+    assert micro_value(right + label_row(normal, normal, F1_5)) == 1
+    # With "no finding" among the labels it is a miss like any other.
+    assert label_row(" ", normal) == (0, 0, 1, *(0,) * 39)
+    assert label_samples_row("", normal, F1_5, zero_division=1) == (0, 1)

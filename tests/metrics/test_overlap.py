@@ -11,7 +11,6 @@ from chexone_ray.metrics.overlap import (
     iou_row,
     matched_iou,
     overlap_signature,
-    union_area,
     union_iou,
     without_labels,
 )
@@ -27,10 +26,9 @@ WHOLE = box(0, 0, 1, 1)
 
 
 def test_areas_that_overlap_count_once() -> None:
-    assert union_area([]) == 0
-    assert union_area([box(0, 0, 0.2, 0.2), box(0.1, 0.1, 0.3, 0.3)]) == pytest.approx(0.07)
-    assert union_area([WHOLE, LEFT, LEFT]) == pytest.approx(1)
-    assert union_area([box(0.2, 0.2, 0.2, 0.9)]) == 0
+    assert union_iou([box(0, 0, 0.2, 0.2), box(0.1, 0.1, 0.3, 0.3)], [WHOLE]) == pytest.approx(0.07)
+    assert union_iou([WHOLE, LEFT, LEFT], [WHOLE]) == pytest.approx(1)
+    assert union_iou([box(0.2, 0.2, 0.2, 0.9)], [WHOLE]) == 0
 
 
 def test_the_two_forms_differ_where_boxes_are_cut_differently() -> None:
@@ -87,7 +85,7 @@ def test_areas_agree_with_cells_of_a_grid(seed: int) -> None:
         return drawn, grid
 
     (said, first), (meant, second) = some(), some()
-    assert union_area(said) == pytest.approx(first.sum() / size**2)
+    assert union_iou(said, [WHOLE]) == pytest.approx(first.sum() / size**2)
     either = (first | second).sum()
     expected = (first & second).sum() / either if either else 0.0
     assert union_iou(said, meant) == pytest.approx(expected)
