@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from chexone_ray import __version__, loader
+from chexone_ray import __version__, loader, setting_texts
 from chexone_ray.config import STAGES, Settings
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY, configure
@@ -180,5 +180,5 @@ def _stage_help(stage: str, model: type[Settings]) -> str:
     return (
         f"usage: chexone {stage} {words}{FLAGS}\n\n"
         f"{_summary(model)}\n\nSettings, as a flag or as a key of a TOML file:\n"
-        f"{loader.describe(model)}\n"
+        f"{setting_texts.describe(model)}\n"
     )

@@ -27,6 +27,7 @@ from chexone_ray.demo.stages import AMOUNTS, STAGES
 from chexone_ray.demo.verdict import verdict
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.constant import SIDES_TOLD
+from chexone_ray.evaluation.statistics import Interval
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.records import Box, sample_to_row
 from tests.figures.test_preview import sample
@@ -86,6 +87,18 @@ def test_the_bar_leaves_out_the_baseline_that_is_told_the_sides() -> None:
     after, blind = outcome._learned(recipe, figures)
     assert after.name == "heart size: accuracy after SFT" and after.passed
     assert (blind.threshold, blind.reached, blind.direction) == (0.4, 0.6, "above")
+
+
+def test_a_rise_needs_its_interval_only_where_it_is_asked_for() -> None:
+    falls = [{"first": "SFT", "second": "GRPO", "kind": "side", "value": 0.0}]
+    few = Interval(0.05, math.nan, math.nan)
+    rise = load(False)
+    assert [c.passed for c in outcome._reinforced(rise, falls, few)] == [True, False, True]
+    found = outcome._reinforced(rise, falls, Interval(0.05, 0.01, 0.09))
+    assert [(c.threshold, c.reached) for c in found[:2]] == [(0.04, 0.05), (0.0, 0.01)]
+    # A chain of a few steps only has to run: nobody asks it for a rise.
+    runs = rise.model_copy(update={"grpo_gain": -1.0})
+    assert [c.passed for c in outcome._reinforced(runs, falls, few)] == [True, True]
 
 
 def test_verdicts_by_kind() -> None:

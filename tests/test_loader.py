@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chexone_ray import loader
+from chexone_ray import loader, setting_texts, setting_tree
 from chexone_ray.config import (
     STAGES,
     EvaluateConfig,
@@ -196,8 +196,8 @@ def test_nothing_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_help_lists_every_leaf_with_its_sentence(stage: str) -> None:
-    text = loader.describe(STAGES[stage])
-    for key, field in loader.fields(STAGES[stage]):
+    text = setting_texts.describe(STAGES[stage])
+    for key, field in setting_tree.fields(STAGES[stage]):
         if not hasattr(field.annotation, "model_fields") and "." not in key:
             flag = re.search(rf"^  --{key}(, --\w+)?  ", text, re.MULTILINE)
             assert flag or f"  {key}  TABLE" in text
@@ -252,11 +252,11 @@ def test_what_is_wrong_inside_a_list_is_told_once_and_with_a_guess(tmp_path: Pat
     ],
 )
 def test_help_shows_the_short_flags_that_work(stage: str, key: str, shown: str) -> None:
-    assert f"  {shown}" in loader.describe(STAGES[stage])
+    assert f"  {shown}" in setting_texts.describe(STAGES[stage])
     for flag in shown.partition("  ")[0].split(", "):
-        assert loader._full_name(STAGES[stage], flag[2:]) == key
+        assert setting_tree.full_name(STAGES[stage], flag[2:]) == key
 
 
 def test_the_tiny_model_says_how_long_it_takes_and_how_to_have_it_sooner() -> None:
     assert "minutes, seconds with --random true" in str(STAGES["tiny-model"].__doc__)
-    assert "seconds, not minutes" in loader.describe(STAGES["tiny-model"])
+    assert "seconds, not minutes" in setting_texts.describe(STAGES["tiny-model"])

@@ -9,6 +9,7 @@ parser and the same metrics as every model.
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
@@ -98,15 +99,15 @@ def _text(option: str) -> str:
 
 def best_fixed_box(train: Sequence[Sample]) -> Answerer:
     """The training box that overlaps the training boxes best on average."""
-    best = _medoids(train, lambda box: "")[""]
-    return lambda sample: boxes.encode([Box(_asked(sample), best)])
+    best, asked = _medoids(train, lambda box: "")[""], _asked(train)
+    return lambda sample: boxes.encode([Box(asked(sample), best)])
 
 
 def best_fixed_box_a_label(train: Sequence[Sample]) -> Answerer:
     """The same among the boxes of the label that is asked for."""
-    best = _medoids(train, lambda box: box.label)
+    best, asked = _medoids(train, lambda box: box.label), _asked(train)
     some = next(iter(best.values()))
-    return lambda sample: boxes.encode([Box(_asked(sample), best.get(_asked(sample), some))])
+    return lambda sample: boxes.encode([Box(asked(sample), best.get(asked(sample), some))])
 
 
 def best_fixed_box_side_told(train: Sequence[Sample]) -> Answerer:
@@ -116,17 +117,31 @@ def best_fixed_box_side_told(train: Sequence[Sample]) -> Answerer:
     above it is due to seeing where on its side a finding lies and how large it is.
     """
     best = _medoids(train, lambda box: f"{box.label}/{side_of(box)}")
-    some = next(iter(best.values()))
-    return lambda sample: boxes.encode(
-        [
-            Box(box.label, best.get(f"{box.label}/{side_of(box)}", some))
-            for box in sample.boxes or (Box(_asked(sample), some),)
-        ]
-    )
+    some, asked = next(iter(best.values())), _asked(train)
+
+    def answer(sample: Sample) -> str:
+        label = asked(sample)
+        sides = [side_of(box) for box in sample.boxes]
+        corners = [best.get(f"{label}/{side}", some) for side in sides] or [some]
+        return boxes.encode([Box(label, xyxy) for xyxy in corners])
+
+    return answer
 
 
-def _asked(sample: Sample) -> str:
-    return sample.boxes[0].label if sample.boxes else "finding"
+def _asked(train: Sequence[Sample]) -> Callable[[Sample], str]:
+    """The label that a question names: of those in training the longest that stands in its text, or
+    the commonest in training where it names none, as where everything is asked for."""
+    counts = Counter(box.label for sample in train for box in sample.boxes)
+    denied = (boxes.negative_label(sample.answer) for sample in train)
+    names = {*counts, *(name for name in denied if name)}
+    longest = sorted(names, key=lambda name: (-len(name), name))
+    commonest = min(counts, key=lambda name: (-counts[name], name))
+    patterns = [(name, re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)) for name in longest]
+
+    def label(sample: Sample) -> str:
+        return next((name for name, seen in patterns if seen.search(sample.question)), commonest)
+
+    return label
 
 
 def _medoids(

@@ -21,6 +21,7 @@ from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, cor
 from chexone_ray.evaluation.metric import Metric
 from chexone_ray.evaluation.predictions import Judged, all_answered, read_predictions
 from chexone_ray.evaluation.rows import rows_table
+from chexone_ray.evaluation.same_rows import digests, unlike
 from chexone_ray.evaluation.table_formats import html, latex, markdown
 from chexone_ray.evaluation.tables import Outcome, document
 from chexone_ray.log import RESEARCH_USE_ONLY
@@ -133,17 +134,17 @@ def _train_rows(manifest_uri: str, kinds: Sequence[str]) -> dict[str, list[Sampl
 
 
 def _refuse_different_rows(setting: str, answers: Answers) -> None:
-    ids = {
-        name: {sample.id for rows in kinds.values() for sample in rows.samples}
+    rows = {
+        name: digests(sample for rows in kinds.values() for sample in rows.samples)
         for name, kinds in answers.items()
     }
-    first, *others = ids
+    first, *others = rows
     for other in others:
-        odd = sorted(ids[first] ^ ids[other])
+        odd = unlike(rows[first], rows[other])
         if odd:
             of = f" of setting {setting!r}" if setting else ""
             raise ChexoneError(
-                f"models {first!r} and {other!r}{of} answered different rows ({len(odd)} differ): "
+                f"models {first!r} and {other!r}{of} answered different rows ({odd}): "
                 "use one manifest, split, kinds and max_per_kind"
             )
 

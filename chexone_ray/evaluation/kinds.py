@@ -12,7 +12,7 @@ from functools import partial
 from typing import Literal
 
 from chexone_ray import boxes
-from chexone_ray.answers import chosen_options, normalise
+from chexone_ray.answers import choice_of, chosen_options, normalise
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.metric import (
     Metric,
@@ -78,7 +78,11 @@ def is_correct(sample: Sample, answer: str | None) -> bool:
     right = chosen_options(sample.answer, sample.options)
     if not right:  # a reference that names no option is answered by its own words alone
         return _same_text(answer, sample.answer)
-    return chosen_options(answer, sample.options) == right
+    return _chosen(sample, answer) == right
+
+
+def _chosen(sample: Sample, answer: str | None) -> frozenset[str]:
+    return choice_of(answer or "", sample)
 
 
 def _accuracy(sample: Sample, answer: str | None) -> Sequence[float]:
@@ -165,9 +169,7 @@ def _specificity(sample: Sample, answer: str | None) -> Sequence[float] | None:
 
 
 def _jaccard(sample: Sample, answer: str | None) -> Sequence[float]:
-    right = chosen_options(sample.answer, sample.options)
-    said = chosen_options(answer or "", sample.options)
-    return jaccard_row(said, right)
+    return jaccard_row(_chosen(sample, answer), chosen_options(sample.answer, sample.options))
 
 
 _REFERENCE = "reference text or answer"
@@ -315,8 +317,8 @@ _OF_KIND: dict[str, tuple[Metric, ...]] = {
 
 
 def _progression(sample: Sample, answer: str | None) -> Sequence[float]:
-    said = chosen_options(answer or "", sample.options)
-    return progression_row(asked_finding(sample.id), said, normalise(sample.answer))
+    meant = normalise(sample.answer)
+    return progression_row(asked_finding(sample.id), _chosen(sample, answer), meant)
 
 
 def _of_classes(classes: Sequence[str]) -> tuple[Metric, ...]:
@@ -324,8 +326,7 @@ def _of_classes(classes: Sequence[str]) -> tuple[Metric, ...]:
     name = "balanced accuracy" if len(classes) == 2 else "macro accuracy"
 
     def f1_row(sample: Sample, answer: str | None) -> Sequence[float]:
-        said = chosen_options(answer or "", sample.options)
-        return class_row(said, {normalise(sample.answer)}, classes)
+        return class_row(_chosen(sample, answer), {normalise(sample.answer)}, classes)
 
     recall = metric(
         name,

@@ -5,15 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.constant import MAJORITY, RANDOM
 from chexone_ray.evaluation.metric import Metric
 from chexone_ray.evaluation.predictions import Judged
 from chexone_ray.evaluation.significance import holm, is_zero_one, mcnemar, randomisation_test
-from chexone_ray.evaluation.statistics import Array, drawn_values, interval, patient_totals
+from chexone_ray.evaluation.statistics import (
+    Array,
+    Interval,
+    drawn_values,
+    interval,
+    patient_totals,
+    unseen_of_pair,
+    unseen_share,
+)
 from chexone_ray.metrics.summable import mean_value
 
 TESTED_BASELINES = (MAJORITY, RANDOM)
@@ -52,6 +61,7 @@ class Figure:
     model: str
     value: float
     low: float
+    """NaN, like `high`, where there is no interval, as of too few patients."""
     high: float
     num_rows: int
     num_patients: int
@@ -62,6 +72,8 @@ class Figure:
     headline: bool
     """True for the first metric of its kind."""
     higher_is_better: bool
+    undefined_draws: float = 0.0
+    """Share of the bootstrap draws in which the figure has no value; they are left out."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +100,7 @@ class Difference:
     headline: bool
     baseline: bool
     """True where `first` is a baseline."""
+    undefined_draws: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -166,8 +179,8 @@ def measure(
         statistics = {name: row_statistics(metric, rows) for name, rows in systems.items()}
         for topic, found in figures.items():
             counts = {n: counted(rows, statistics[n], topic) for n, rows in systems.items()}
-            measured = _measured(metric, counts, baselines, draws)
             place = replace(part, topic=topic)
+            measured = _measured(place, metric, counts, baselines, draws)
             found += [_figure(place, metric, not number, *item) for item in measured.items()]
             if not topic:
                 differences += [
@@ -178,14 +191,29 @@ def measure(
 
 
 def _measured(
-    metric: Metric, counts: Mapping[str, Counted], baselines: Collection[str], draws: Draws
+    part: Part,
+    metric: Metric,
+    counts: Mapping[str, Counted],
+    baselines: Collection[str],
+    draws: Draws,
 ) -> dict[str, Measured]:
-    """The systems with a row, all on the same patients, so that their draws are."""
-    found = {name: count for name, count in counts.items() if len(count.rows)}
-    if not found:
+    """The systems, all on the same patients, so that their draws are; none without a row.
+
+    Raises:
+        ChexoneError: the metric applies to other rows of one system than of another.
+    """
+    if not any(len(count.rows) for count in counts.values()):
         return {}
-    if len({(count.patients, len(count.rows)) for count in found.values()}) > 1:
-        raise ValueError(f"metric {metric.name!r} applies to other rows of one system than another")
+    found = dict(counts)
+    first, *others = found
+    for name in others:
+        if _extent(found[name]) != _extent(found[first]):
+            of = f" of setting {part.setting!r}" if part.setting else ""
+            raise ChexoneError(
+                f"{part.kind}{of}: {metric.name!r} applies to {len(found[first].rows)} rows of "
+                f"{first!r} and {len(found[name].rows)} of {name!r}, or to other patients: predict "
+                "all of them on one manifest"
+            )
     totals = [count.by_patient for count in found.values()]
     drawn = drawn_values(totals, metric.value, draws.bootstrap, draws.seed)
     return {
@@ -194,6 +222,10 @@ def _measured(
         )
         for (name, count), values in zip(found.items(), drawn, strict=True)
     }
+
+
+def _extent(count: Counted) -> tuple[int, tuple[str, ...]]:
+    return len(count.rows), count.patients
 
 
 def _pairs(measured: Mapping[str, Measured]) -> list[tuple[str, str]]:
@@ -212,12 +244,13 @@ def _topics(models: Mapping[str, Judged]) -> list[str]:
 
 def _figure(part: Part, metric: Metric, headline: bool, name: str, measured: Measured) -> Figure:
     counts = measured.counts
+    unseen = unseen_share(counts.by_patient, metric.value)
     return Figure(
         **asdict(part),
         metric=metric.name,
         signature=metric.signature,
         model=name,
-        **asdict(interval(measured.value, measured.drawn)),
+        **_ends(interval(measured.value, measured.drawn, unseen)),
         num_rows=len(counts.rows),
         num_patients=len(counts.patients),
         num_unparsed=counts.num_unparsed,
@@ -239,10 +272,12 @@ def _difference(
 ) -> Difference:
     """Between the two, `p_holm` left to `corrected`."""
     first, second = (measured[name] for name in pair)
+    totals = first.counts.by_patient, second.counts.by_patient
+    unseen = unseen_of_pair(*totals, metric.value)
+    gain = interval(second.value - first.value, second.drawn - first.drawn, unseen, (-1.0, 1.0))
     p_value = mcnemar_p = None
     test = mcnemar_test = ""
     if draws.randomisations:
-        totals = first.counts.by_patient, second.counts.by_patient
         p = randomisation_test(*totals, metric.value, draws.randomisations, draws.seed)
         p_value = None if math.isnan(p) else p
         test = f"approximate randomisation by patient, two-sided, {draws.randomisations} draws"
@@ -255,7 +290,7 @@ def _difference(
         part.kind,
         metric.name,
         *pair,
-        **asdict(interval(second.value - first.value, second.drawn - first.drawn)),
+        **_ends(gain),
         p_value=p_value,
         test=test,
         p_holm=None,
@@ -264,6 +299,12 @@ def _difference(
         headline=headline,
         baseline=first.baseline,
     )
+
+
+def _ends(found: Interval) -> dict[str, Any]:
+    """An interval under the names that a figure and a difference have for it."""
+    values = asdict(found)
+    return values | {"undefined_draws": values.pop("undefined")}
 
 
 def _hits(metric: Metric, rows: Array) -> Array | None:

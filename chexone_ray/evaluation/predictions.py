@@ -6,7 +6,6 @@ Whatever is not "answered" counts as wrong: it has no answer that a metric could
 from __future__ import annotations
 
 import io
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,37 +15,12 @@ from chexone_ray import storage
 from chexone_ray.answers import parse
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.kinds import METRICS
+from chexone_ray.evaluation.refusals import refused
 from chexone_ray.records import Sample, sample_from_row
 
 Status = Literal["answered", "unparsed", "refused", "failed"]
 """`unparsed`: no answer could be read. `refused`: the model declined. `failed`: there was no
 completion, as the image or the engine failed."""
-
-_UNABLE = (
-    r"(?:\bI(?:'m| am| was) (?:sorry,? (?:but )?I(?:'m| am) )?(?:unable|not able|not qualified) to"
-    r"|\bI (?:cannot|can't|can not|could not|couldn't|won't|will not|must decline to)"
-    r"|^(?:sorry,? )?(?:cannot|can't|unable to|not able to))"
-)
-_TO_ANSWER = (
-    r"(?:provide|give|offer|make|render|answer|assist|help|interpret|analy[sz]e|diagnose|determine"
-    r"|comply|fulfil+|complete|generate|(?:view|see|access|process|open) (?:\w+ ){0,3}?"
-    r"(?:images?|x-rays?|radiographs?|films?))"
-)
-_REFUSAL = re.compile(
-    rf"{_UNABLE}(?: \w+)? {_TO_ANSWER}\b"
-    r"|\bunable to provide (?:an? )?(?:\w+ )?(?:diagnos[ie]s|interpretation|medical advice|report)"
-    r"|\bas an AI\b|\bI(?:'m| am) (?:just |only )?an AI\b"
-    r"|\bI do not have (?:the ability|access) to\b|\bI don't have (?:the ability|access) to\b",
-    re.IGNORECASE,
-)
-
-
-def refused(text: str) -> bool:
-    """True where a completion says that it will not or cannot answer.
-
-    To be asked only where no box was found. "I cannot exclude a small effusion" is an answer.
-    """
-    return bool(_REFUSAL.search(" ".join(text.replace("\u2019", "'").split())))
 
 
 def read_rows(uri: str) -> list[dict[str, Any]]:
@@ -116,7 +90,7 @@ def _judged(rows: Sequence[Mapping[str, Any]]) -> Judged:
 
 
 def status_of(row: Mapping[str, Any]) -> Status:
-    """What became of one row of predictions.
+    """What became of one row of predictions; `kind` and `options` of the row tell what answers it.
 
     In instruct mode a text without a box is read as the answer as a whole, which a refusal is not;
     where an adapter read an answer out of it, that is what may refuse. A text that was cut off has
@@ -126,6 +100,8 @@ def status_of(row: Mapping[str, Any]) -> Status:
         return "failed"
     text, answer = row["text"] or "", row["predicted_answer"]
     without_box = answer is None or not parse(text, row["mode"]).num_boxed
-    if without_box and row["finish_reason"] != "length" and refused(answer or text):
+    whole = row["finish_reason"] != "length"
+    said = answer or text
+    if without_box and whole and refused(said, row.get("kind") or "", row.get("options") or ()):
         return "refused"
     return "unparsed" if answer is None else "answered"

@@ -40,7 +40,7 @@ class Said:
     num_tokens: int = 0
 
 
-def read(completion: Completion, mode: Mode) -> Said:
+def read(completion: Completion, mode: Mode, sample: Sample) -> Said:
     """An answer out of a completion; `text` may hold what the assistant was made to begin with."""
     parsed = parse(completion.text, mode)
     status = status_of(
@@ -48,6 +48,8 @@ def read(completion: Completion, mode: Mode) -> Said:
             "error": "",
             "text": completion.text,
             "mode": mode,
+            "kind": sample.kind,
+            "options": sample.options,
             "predicted_answer": parsed.answer,
             "finish_reason": completion.finish_reason,
         }

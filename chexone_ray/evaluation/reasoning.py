@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chexone_ray.config import ProbeConfig
 from chexone_ray.evaluation import probes
-from chexone_ray.evaluation.statistics import Array, bootstrap, paired_difference, patient_totals
+from chexone_ray.evaluation.statistics import (
+    Array,
+    Interval,
+    bootstrap,
+    paired_difference,
+    patient_totals,
+)
 from chexone_ray.metrics.labels import RULES
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import mean_value
@@ -128,7 +134,7 @@ def figures(rows: Sequence[Row], model: str, config: ProbeConfig) -> list[Figure
                 measure.mode,
                 measure.name,
                 measure.signature,
-                **asdict(interval),
+                *_ends(interval),
                 num_rows=len(values),
                 num_patients=num_patients,
             )
@@ -152,7 +158,7 @@ def differences(rows: Sequence[Row], model: str, config: ProbeConfig) -> list[Ga
                 model,
                 _named(first),
                 _named(second),
-                **asdict(gap),
+                *_ends(gap),
                 num_rows=len(common),
                 num_patients=num_patients,
             )
@@ -192,6 +198,11 @@ def _totals(
     return totals, len(order)
 
 
+def _ends(found: Interval) -> tuple[float, float, float]:
+    """Every row that is drawn has a value, so no draw is undefined."""
+    return found.value, found.low, found.high
+
+
 def _factuality() -> Measure:
     def value(row: Row) -> float | None:
         stated = row["stated_findings"]
@@ -222,7 +233,11 @@ def _stating() -> Measure:
 def _agreement() -> Measure:
     name = "answer-trace agreement"
     told = signature(
-        name, rules="docs/rewards.md trace_agreement", unparsed=0, free_text="left out"
+        name,
+        rules="docs/rewards.md trace_agreement",
+        labeller=RULES,
+        unparsed=0,
+        free_text="left out",
     )
     return Measure(name, "reasoning", probes.PLAIN, lambda row: row["agreement"], told)
 
@@ -244,7 +259,12 @@ def _consistency(config: ProbeConfig) -> Measure:
     return Measure(name, "reasoning", probes.PLAIN, lambda row: row["consistency"], told)
 
 
-_SAME = {"options": "set", "text": "normalised", "reports": "labels", "boxes": "matched IoU >= 0.5"}
+_SAME = {
+    "options": "set",
+    "text": "normalised",
+    "reports": f"labels, {RULES}",
+    "boxes": "matched IoU >= 0.5",
+}
 _CHANGES = {
     probes.BLANK: "mean grey",
     probes.SWAP: "another patient, same data set, kind and views",

@@ -108,7 +108,7 @@ def _line(figure: Figure, signatures: Sequence[str]) -> tuple[Cell, ...]:
 def _numbers(figure: Figure | Gap, signed: bool = False) -> tuple[Cell, ...]:
     form = "{:+.3f}" if signed else "{:.3f}"
     finite = math.isfinite(figure.low)
-    spread = f"{form.format(figure.low)} to {form.format(figure.high)}" if finite else ""
+    spread = f"{form.format(figure.low)} to {form.format(figure.high)}" if finite else "n/a"
     value = Cell(form.format(figure.value), spread, is_number=True)
     return (value, _count(figure.num_rows), _count(figure.num_patients))
 

@@ -272,5 +272,5 @@ def _answers(
             said = tuple(
                 replace(one, text=perturbations.forced_text(ask.begun, one.text)) for one in said
             )
-        answered.append(tuple(read(one, ask.mode) for one in said))
+        answered.append(tuple(read(one, ask.mode, ask.case.sample) for one in said))
     return answered

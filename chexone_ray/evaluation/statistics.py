@@ -3,6 +3,9 @@
 A metric is a function of summed row statistics (counts, sums), so a bootstrap draw is one weighted
 sum: rows are added up by patient once, and a draw weighs whole patients (cluster bootstrap, Field
 and Welsh 2007, percentile interval). Images of one patient are never treated as independent.
+
+Few patients, and patients who all come out alike, tell the bootstrap nothing of the spread: see
+`interval`.
 """
 
 from __future__ import annotations
@@ -15,20 +18,28 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from chexone_ray.metrics.summable import mean_recall_value
+
 Array: TypeAlias = NDArray[np.float64]
 Value: TypeAlias = Callable[[Array], Array]
 """Summed statistics (..., S) -> metric (...)."""
 
+MIN_PATIENTS = 5
+"""Below it there is no interval: a few patients drawn over and over look more certain than they
+are."""
 _DRAWS_A_BLOCK = 256
+_NO_SPREAD = 1e-12
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its 95 % percentile interval."""
+    """A figure with its 95 % interval; the ends are NaN where none can be given."""
 
     value: float
     low: float
     high: float
+    undefined: float = 0.0
+    """Share of the bootstrap draws in which the figure has no value; they are left out."""
 
 
 def patient_totals(rows: Array, patients: Sequence[str], order: Sequence[str]) -> Array:
@@ -58,24 +69,63 @@ def drawn_values(totals: Sequence[Array], value: Value, draws: int, seed: int) -
     return np.concatenate(blocks).T
 
 
-def interval(estimate: float, drawn: Array) -> Interval:
-    """A figure with the 95 % percentile interval of its bootstrap values, undefined ones aside."""
-    drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn):
-        return Interval(estimate, float("nan"), float("nan"))
-    low, high = np.quantile(drawn, [0.025, 0.975]).tolist()
-    return Interval(estimate, float(low), float(high))
+def interval(
+    estimate: float, drawn: Array, unseen: float, ends: tuple[float, float] = (0.0, 1.0)
+) -> Interval:
+    """A figure that lies between `ends`, with the 95 % percentile interval of its bootstrap values.
+
+    `unseen` is what `unseen_share` gives; NaN stands for too few patients. Where all draws are
+    alike, as of a system that is never wrong, their percentiles would have no width: then that
+    share of the patients may differ, up to either end. At 0 and 1 this is Wilson's interval by
+    patient. A figure without spread beyond `ends` has no interval.
+    """
+    finite = drawn[np.isfinite(drawn)]
+    undefined = 1 - len(finite) / len(drawn) if len(drawn) else 0.0
+    nothing = Interval(estimate, math.nan, math.nan, undefined)
+    if math.isnan(unseen) or not len(finite):
+        return nothing
+    if float(np.ptp(finite)) > _NO_SPREAD:
+        low, high = np.quantile(finite, [0.025, 0.975]).tolist()
+        return Interval(estimate, float(low), float(high), undefined)
+    least, most = ends
+    if not least - _NO_SPREAD <= estimate <= most + _NO_SPREAD:
+        return nothing
+    low, high = estimate - unseen * (estimate - least), estimate + unseen * (most - estimate)
+    return Interval(estimate, max(least, low), min(most, high), undefined)
+
+
+def unseen_share(totals: Array, value: Value) -> float:
+    """The largest share of patients that may be unlike all of these (P, S): the upper end of
+    Wilson's interval of 0 in P. NaN below `MIN_PATIENTS`.
+
+    A patient who adds nothing, such as one without any label to an F1, is no evidence. Mean recalls
+    have the mean of the shares of their classes, as each class has patients of its own.
+    """
+    num_patients = int(totals.any(axis=1).sum())
+    if num_patients < MIN_PATIENTS:
+        return math.nan
+    if value is not mean_recall_value:
+        return wilson(0, num_patients).high
+    of_class = (totals[:, 1::2] > 0).sum(axis=0).tolist()
+    return float(np.mean([wilson(0, count).high for count in of_class if count]))
 
 
 def bootstrap(totals: Array, value: Value, draws: int, seed: int) -> Interval:
-    """The metric of patient totals (P, S) with its 95 % interval."""
-    return interval(float(value(totals.sum(axis=0))), drawn_values([totals], value, draws, seed)[0])
+    """The metric of patient totals (P, S), of 0 to 1, with its 95 % interval."""
+    (drawn,) = drawn_values([totals], value, draws, seed)
+    return interval(float(value(totals.sum(axis=0))), drawn, unseen_share(totals, value))
 
 
 def paired_difference(first: Array, second: Array, value: Value, draws: int, seed: int) -> Interval:
     """metric(second) - metric(first) on the same patients (P, S), with its 95 % interval."""
     start, end = drawn_values([first, second], value, draws, seed)
-    return interval(float(value(second.sum(axis=0)) - value(first.sum(axis=0))), end - start)
+    gain = float(value(second.sum(axis=0)) - value(first.sum(axis=0)))
+    return interval(gain, end - start, unseen_of_pair(first, second, value), (-1.0, 1.0))
+
+
+def unseen_of_pair(first: Array, second: Array, value: Value) -> float:
+    """`unseen_share` of a difference: whoever adds to either system is evidence."""
+    return unseen_share(np.maximum(np.abs(first), np.abs(second)), value)
 
 
 def wilson(hits: int, num_rows: int) -> Interval:

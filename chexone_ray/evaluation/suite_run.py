@@ -6,7 +6,6 @@ whose data are not configured is listed as such in `suite.json` and on the page.
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -26,6 +25,7 @@ from chexone_ray.engine.lease import leased_pool
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import suite as suites
 from chexone_ray.evaluation.harness import SettingRuns, evaluate_settings
+from chexone_ray.evaluation.same_rows import digests, digests_of, unlike
 from chexone_ray.evaluation.suite import Suite, SuiteSetting
 from chexone_ray.evaluation.suite_rows import Rows, rows_of
 from chexone_ray.log import RESEARCH_USE_ONLY
@@ -205,33 +205,14 @@ def _given(
         uri = storage.join(model.predictions_uri or "", setting.name)
         if not storage.list_files(uri):
             continue
-        wanted = {s.id for s in stream.iter_samples(rows.manifest_uri, setting.split)}
-        odd = wanted ^ ids_of(uri)
+        wanted = digests(stream.iter_samples(rows.manifest_uri, setting.split))
+        odd = unlike(wanted, digests_of(uri))
         if odd:
             raise ChexoneError(
                 f"evaluate.models.{name}: {uri} does not answer the {len(wanted)} rows of setting "
-                f"{setting.name} ({len(odd)} differ): predict on {rows.manifest_uri}"
+                f"{setting.name} ({odd}): predict on {rows.manifest_uri}"
             )
         found[setting.name] = uri
-    return found
-
-
-def ids_of(uri: str) -> set[str]:
-    """The ids of the rows of a committed predictions folder.
-
-    Raises:
-        ChexoneError: the folder is not committed.
-    """
-    import pyarrow.parquet as pq
-
-    if storage.committed(uri) is None:
-        raise ChexoneError(
-            f"predictions {uri} are not complete: run `chexone predict` again to finish them"
-        )
-    found: set[str] = set()
-    for part in storage.list_files(uri, ".parquet"):
-        table = pq.read_table(io.BytesIO(storage.read_bytes(part)), columns=["id"])
-        found.update(table.column("id").to_pylist())
     return found
 
 

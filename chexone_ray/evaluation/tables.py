@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from chexone_ray.evaluation.constant import MAJORITY, RANDOM
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, family
 from chexone_ray.evaluation.significance import MCNEMAR_EXACT_BELOW
-from chexone_ray.evaluation.statistics import wilson
+from chexone_ray.evaluation.statistics import MIN_PATIENTS, wilson
 from chexone_ray.kinds import spoken
 from chexone_ray.log import RESEARCH_USE_ONLY
 
@@ -166,7 +166,7 @@ def _tests(differences: Sequence[Difference], reference: str, baseline: bool) ->
             Cell(spoken(d.kind)),
             Cell(d.metric),
             Cell(f"{d.second} against {d.first}"),
-            Cell(_signed(d.value), f"{_signed(d.low)} to {_signed(d.high)}", is_number=True),
+            Cell(_signed(d.value), _signed_range(d.low, d.high), is_number=True),
             Cell(_p(d.p_value), is_number=True),
             Cell(_p(d.p_holm), is_number=True),
             Cell(_p(d.mcnemar_p), is_number=True),
@@ -226,8 +226,15 @@ def _notes(
 ) -> Iterator[str]:
     yield (
         "Values with 95 % intervals: percentile bootstrap over patients "
-        f"({draws.bootstrap} draws, seed {draws.seed})."
+        f"({draws.bootstrap} draws, seed {draws.seed}); n/a below {MIN_PATIENTS} patients. Where "
+        "every draw is the same, as of a system that is never wrong, the interval is Wilson's, by "
+        "patient."
     )
+    if any(figure.undefined_draws for figure in figures):
+        yield (
+            "A share of undefined draws stands behind the interval of what is left: the figure has "
+            "no value in those draws, so the interval may be too narrow."
+        )
     yield (
         "Rows that were unparsed, refused or failed count as wrong; the interval of their share is "
         "Wilson's, over rows."
@@ -274,7 +281,7 @@ def _value(
         return Cell(is_number=True)
     return Cell(
         _shown(figure.value),
-        _range(figure.low, figure.high),
+        _spread(figure),
         mark,
         is_bold=is_bold,
         is_italic=is_italic,
@@ -295,7 +302,20 @@ def _signed(value: float) -> str:
 
 
 def _range(low: float, high: float) -> str:
-    return f"{_shown(low)} to {_shown(high)}" if math.isfinite(low) else ""
+    return f"{_shown(low)} to {_shown(high)}" if math.isfinite(low) else "n/a"
+
+
+def _signed_range(low: float, high: float) -> str:
+    return f"{_signed(low)} to {_signed(high)}" if math.isfinite(low) else "n/a"
+
+
+def _spread(figure: Figure) -> str:
+    """The interval, with the share of undefined draws where there are any; none of no value."""
+    if not math.isfinite(figure.value):
+        return ""
+    text = _range(figure.low, figure.high)
+    lost = f"{figure.undefined_draws:.1%}" if figure.undefined_draws >= 0.001 else "< 0.1%"
+    return f"{text}; {lost} of draws undefined" if figure.undefined_draws else text
 
 
 def _p(value: float | None) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chexone_ray import boxes, prompts, storage
+from chexone_ray.answers import chosen_options
 from chexone_ray.errors import ChexoneError
 from chexone_ray.exchange.json_text import parse
 from chexone_ray.kinds import KINDS, form
@@ -28,7 +29,6 @@ _BRACKETS = re.compile(r"\[([^\]]*)\]")
 _REPEAT = re.compile(r"\s*\[repeat(\d+)\]$")
 _OPTION = re.compile(r"^\s*\(?([A-Za-z0-9]{1,2})[.):]\s+(\S.*?)\s*$")
 _OPTIONS = re.compile(r"\bOptions:", re.IGNORECASE)
-_SEVERAL = re.compile(r"[A-Za-z0-9]\)?\s*,\s*\(?[A-Za-z0-9]")
 _PATIENT = re.compile(r"(?:^|/)(p\d{8}|patient\d+)(?=/)")
 _OF_TASK = {kind.task: name for name, kind in reversed(KINDS.items())} | {
     "Close-Ended VQA": "closed_vqa",
@@ -163,7 +163,8 @@ def kind_of(task: str, answer: str, options: Sequence[str]) -> str:
     """The kind of a record by its options and task, empty for a task that is not known."""
     task = task.replace("_", " ")
     if options:
-        return "multi_choice" if _SEVERAL.search(answer) else "closed_vqa"
+        several = len(chosen_options(answer, tuple(options))) > 1
+        return "multi_choice" if several else "closed_vqa"
     return _OF_TASK.get(task, "")
 
 

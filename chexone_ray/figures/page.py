@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -122,7 +123,9 @@ def _verdict(said: Said) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """An interval that does not break across lines."""
+    """An interval that does not break across lines; "n/a" where there is none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "<span class='range'>n/a</span>"
     return f"<span class='range'>{low:.3f}\u2013{high:.3f}</span>"
 
 

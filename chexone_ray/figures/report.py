@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -279,6 +280,12 @@ def _baseline(name: str) -> str:
     return escape(name)
 
 
+def _apart(low: float, high: float) -> str:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "n/a"
+    return "overlap" if low <= high else "apart"
+
+
 def _told(figures: Sequence[Mapping[str, Any]]) -> str:
     """How far the trained models are above the baseline that is told a part of the answer."""
     said = []
@@ -295,7 +302,7 @@ def _told(figures: Sequence[Mapping[str, Any]]) -> str:
         ]
         above = [
             f"{row['model']} is {row['value'] - told['value']:.3f} above it ({row['value']:.3f}, "
-            f"intervals {'overlap' if row['low'] <= told['high'] else 'apart'})"
+            f"intervals {_apart(row['low'], told['high'])})"
             for row in rows
         ]
         said.append(

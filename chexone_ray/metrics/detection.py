@@ -43,7 +43,10 @@ _DENIAL = re.compile(
     rf"(?:there (?:is|are) )?no (?:evidence of |signs? of )?{_THING}"
     rf"(?: (?:is |are |was |were )?(?:\w+ly )?{_SEEN})?"
     rf"|{_THING} (?:is|are|was|were) (?:not {_SEEN}|absent)"
-    rf"|(?:none|nothing|not)(?: (?:is |are |was )?{_SEEN})|none|nothing|absent"
+    rf"|(?:it is )?not {_SEEN}|(?:none|nothing)(?: (?:is |are |was )?{_SEEN})|none|nothing|absent"
+)
+_HERE = re.compile(
+    r" (?:on|in) (?:this|the|these) (?:\w+ )?(?:images?|films?|x-rays?|radiographs?)$"
 )
 _NO_DENIAL = re.compile(
     r"\b(?:images?|films?|x-rays?|radiographs?|scans?|pictures?|views?|answers?|ideas?|doubt|clue"
@@ -156,7 +159,7 @@ def denies(answer: str) -> bool:
     """True for a short sentence that says that there is nothing to draw, and says nothing else:
     "No nodule detected.", "There is no pleural effusion.", "None". "No, I cannot see it" is none,
     nor is a sentence about the image or with an exception."""
-    text = " ".join(answer.lower().split()).strip(" .\"'")
+    text = _HERE.sub("", " ".join(answer.lower().split()).strip(" .\"'"))
     return bool(_DENIAL.fullmatch(text)) and not _NO_DENIAL.search(text)
 
 

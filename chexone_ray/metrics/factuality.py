@@ -30,7 +30,11 @@ RUN_LENGTH = 4
 
 
 _EMPHASIS = re.compile(r"[*_#`]+")
-_ASKED = re.compile(r"(?:^|(?<=[.!?\n]))[^.!?\n]*+\?")
+_ASKED = re.compile(
+    r"(?:^|(?<=[.!?\n]))(?:\s*(?i:is|are|was|were|do|does|did|can|could|has|have|any|wh\w+|how)\b"
+    r"[^.!?\n]*+\?|[^.!?\n]*+\?(?!\s?[a-z]))"
+)
+"""Questions. "Opacity at the left base ?pneumonia." is none."""
 _SOUGHT = re.compile(
     r"\b(?:look|check|search|scan|screen|inspect|examin|review|assess|evaluat)\w*"
     r"(?: [\w-]+){0,4}? (?:for|whether)\b[^.;:!?\n]*?"

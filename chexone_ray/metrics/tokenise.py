@@ -65,9 +65,16 @@ def words(text: str) -> Tokens:
 
 
 def rexrank(text: str) -> Tokens:
-    """Lower case, cut at white space and before every full stop, so that those that end a sentence
-    are tokens of their own; of "1.5" come "1" and ".5" (CXR-Report-Metric, ReXrank's script)."""
-    return tuple(text.lower().replace(".", " .").split())
+    """Lower case, cut at spaces and before every full stop, so that those that end a sentence are
+    tokens of their own; of "1.5" come "1" and ".5" (CXR-Report-Metric, ReXrank's script).
+
+    As there, no other white space cuts: of "clear.\\nNo edema" come "clear", ".\\nno" and "edema".
+    So a report with line breaks and the same without have other figures. A blank text has no
+    tokens here; there a line break is one.
+    """
+    if not text.strip():
+        return ()
+    return tuple(token for token in text.lower().replace(".", " .").split(" ") if token)
 
 
 def rouge(text: str) -> Tokens:

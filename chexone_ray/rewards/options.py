@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chexone_ray.answers import Answer, chosen_options
+from chexone_ray.answers import Answer, choice_of, chosen_options
 from chexone_ray.kinds import form
 from chexone_ray.records import Sample
 
@@ -16,6 +16,6 @@ def reward(answer: Answer, sample: Sample) -> float | None:
     if form(sample.kind) != "options":
         return None
     reference = chosen_options(sample.answer, sample.options)
-    chosen = chosen_options(answer.answer or "", sample.options)
+    chosen = choice_of(answer.answer or "", sample)
     together = chosen | reference
     return len(chosen & reference) / len(together) if together else 0.0

@@ -49,8 +49,8 @@ Components = tuple[float, float, float]
 Scorer = Callable[[str, str], Components]
 """(answer, reference) -> components."""
 
-_PAIR = re.compile(r"<\|ref\|>(.*?)<\|/ref\|><\|box\|>(.*?)<\|/box\|>", re.DOTALL)
-_WHOLE = re.compile(r"\d+")
+_NAME = re.compile(r"<\|ref\|>(.*?)<\|/ref\|>")
+_CORNERS = re.compile(r"<\|box\|>(.*?)<\|/box\|>")
 
 
 def format_reward(answer: Answer, sample: Sample) -> float:
@@ -79,7 +79,7 @@ def boxes_reward(answer: Answer, sample: Sample) -> float | None:
     said, meant = _first_pair(answer.answer or ""), _first_pair(sample.answer)
     if said is None or meant is None:
         return 0.0
-    same = said[0].strip().lower() == meant[0].strip().lower()
+    same = said[0].lower() == meant[0].lower()
     return _iou(said[1], meant[1]) * (1.0 if same else OTHER_NAME)
 
 
@@ -112,9 +112,17 @@ def is_report(task: str) -> bool:
 
 @lru_cache(maxsize=4_096)
 def _first_pair(text: str) -> tuple[str, tuple[int, ...]] | None:
-    found = _PAIR.search(text)
-    corners = tuple(int(v) for v in _WHOLE.findall(found.group(2))) if found else ()
-    return (found.group(1), corners) if found and len(corners) == 4 else None
+    """The first name and the first corners, wherever they stand. Signs count; what is no integer
+    between commas makes the whole unreadable."""
+    name, box = _NAME.search(text), _CORNERS.search(text)
+    if not name or not box:
+        return None
+    parts = box.group(1).replace("(", "").replace(")", "").split(",")
+    try:
+        corners = tuple(int(part) for part in parts if part.strip())
+    except ValueError:
+        return None
+    return (name.group(1), corners) if len(corners) == 4 else None
 
 
 def _iou(a: tuple[int, ...], b: tuple[int, ...]) -> float:

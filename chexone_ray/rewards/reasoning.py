@@ -21,6 +21,7 @@ from chexone_ray.metrics.factuality import (
 )
 from chexone_ray.metrics.tokens import holds, words
 from chexone_ray.records import Sample
+from chexone_ray.rewards.reading import read
 from chexone_ray.rewards.report import label_f1
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -33,8 +34,9 @@ def agreement(answer: Answer, sample: Sample) -> float | None:
 
     With options: Jaccard of the answer's options and those of the last sentence that names any.
     Yes or no: 1 where the trace states, or denies, what the question asks for. Reports: F1 of their
-    labels with those of the trace. Other closed answers and boxes: the share of the answer's names
-    that the trace holds. None for free text, and for a yes-or-no question that asks for no label.
+    labels with those of the trace, "no finding" only of a text that says so. Other closed answers
+    and boxes: the share of the answer's names that the trace holds. None for free text, and for a
+    yes-or-no question that asks for no label.
     """
     which = form(sample.kind)
     if sample.mode == "instruct" or which in (None, "text"):
@@ -105,9 +107,7 @@ def _yes_no(answer: Answer, asked: Collection[str]) -> float:
 
 
 def _same_labels(answer: Answer) -> float:
-    from chexone_ray.metrics.labeller import read_report
-
-    shared = label_f1(read_report(stated_text(answer.reasoning)), read_report(answer.answer or ""))
+    shared = label_f1(read(answer.reasoning).labels, read(answer.answer or "").labels)
     return 0.0 if shared is None else shared
 
 

@@ -1,24 +1,29 @@
-"""Report reward: what is stated, how closely and in which words, guarded against flipped polarity.
+"""Report reward: what is stated, how closely and in which words, under a guard.
 
 `guard x (1/2 label F1 + 1/4 finding F1 + 1/4 token overlap)`, in 0-1. None of them is used alone:
 word overlap hardly notices a lost "no", a label score can be had by keywords and knows neither
 size nor place, and the findings know nothing of how a normal film is described. Half is for the
-labels because a finding that is missed or made up is the worst error. Lists of entities are no
-prose: of them the exact ones count.
+labels because a finding that is missed or made up is the worst error. The guard takes from all of
+it for contradictions, findings made up and bare lists of names.
+
+Free answers count by their words, and by what they state where the reference names a finding. Lists
+of entities are no prose: of them the exact ones count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from chexone_ray.answers import Answer
+from chexone_ray.answers import Answer, normalise
 from chexone_ray.kinds import form
 from chexone_ray.metrics.entities import entity_f1
-from chexone_ray.metrics.findings import finding_f1, findings, opposite
-from chexone_ray.metrics.tokens import rouge_l
+from chexone_ray.metrics.factuality import IMPLIED
+from chexone_ray.metrics.findings import finding_f1, opposite
+from chexone_ray.metrics.tokens import rouge_l, token_f1, words
 from chexone_ray.records import Sample
 from chexone_ray.rewards.original import Scorer, radcliq_reward
+from chexone_ray.rewards.reading import NORMAL, Reading, read
 
 if TYPE_CHECKING:
     from chexone_ray.metrics.labeller import Mention
@@ -26,13 +31,29 @@ if TYPE_CHECKING:
 LABEL_SHARE, FINDING_SHARE, WORD_SHARE = 0.5, 0.25, 0.25
 """Weights of label F1, finding F1 and token overlap; what does not apply leaves its share to the
 others."""
+BARE = 0.5
+"""Factor of a list of names without any other word, where the reference is prose."""
+FLIPPED = 0.5
+"""Factor of an answer that says the opposite in the same words."""
+SHORT_KINDS = frozenset({"open_vqa", "text_qa", "phrase_extraction"})
+"""Kinds whose answers are a few words, in any order ("edema, pleural effusion")."""
 PERFECT = radcliq_reward((1.0, 1.0, 1.0))
 """1.617, by which a reward from RadCliQ is divided."""
 
+_OPPOSITES = (
+    frozenset({"left", "right"}),
+    frozenset({"yes", "no"}),
+    frozenset({"upper", "lower"}),
+    frozenset({"increased", "decreased"}),
+    frozenset({"improved", "worsened"}),
+    frozenset({"better", "worse"}),
+)
+_NEGATIONS = frozenset({"no", "not", "without", "never", "none", "nor", "neither", "cannot"})
+
 
 def reward(answer: Answer, sample: Sample, scorer: Scorer | None = None) -> float | None:
-    """Agreement of the report, or of the list of entities, with the reference, in 0-1; no answer
-    counts 0. With a `scorer` reports count by RadCliQ instead. None for other kinds."""
+    """Agreement of the report, free answer or list of entities with the reference, in 0-1; no
+    answer counts 0. With a `scorer` reports count by RadCliQ instead. None for other kinds."""
     which = form(sample.kind)
     if which not in ("report", "text"):
         return None
@@ -43,15 +64,37 @@ def reward(answer: Answer, sample: Sample, scorer: Scorer | None = None) -> floa
         return entity_f1(answer.answer, reference)
     if scorer is not None and which == "report":
         return min(radcliq_reward(scorer(answer.answer, reference)) / PERFECT, 1.0)
-    said, meant = _read(answer.answer), _read(reference)
+    if normalise(answer.answer) == normalise(reference):
+        return 1.0
+    if which == "report" or sample.kind == "caption":  # a caption describes a film
+        return _report(answer.answer, reference)
+    return _free_answer(answer.answer, reference, sample.kind in SHORT_KINDS)
+
+
+def _report(answer: str, reference: str) -> float:
+    said, meant = read(answer), read(reference)
     parts = (
-        (LABEL_SHARE, label_f1(said, meant)),
-        (FINDING_SHARE, finding_f1(findings(answer.answer), findings(reference))),
-        (WORD_SHARE, rouge_l(answer.answer, reference)),
+        (LABEL_SHARE, label_f1(said.labels, meant.labels)),
+        (FINDING_SHARE, finding_f1(said.findings, meant.findings)),
+        (WORD_SHARE, rouge_l(answer, reference)),
     )
     known = [(share, value) for share, value in parts if value is not None]
     agreement = sum(share * value for share, value in known) / sum(share for share, _ in known)
-    return polarity(said, meant) * agreement
+    return _same_sense(answer, reference, meant) * guard(said, meant) * agreement
+
+
+def _free_answer(answer: str, reference: str, short: bool) -> float:
+    """The overlap of the words, and half of it the F1 of what is stated or denied where the
+    reference names a finding or says that there is none."""
+    overlap = token_f1(answer, reference) if short else rouge_l(answer, reference)
+    said, meant = read(answer), read(reference)
+    if not meant.labels:
+        return _same_sense(answer, reference, meant) * guard(said, meant) * overlap
+    named = bool(set(meant.labels) - {NORMAL})
+    stated = (
+        statement_f1(said.labels, meant.labels) if named else label_f1(said.labels, meant.labels)
+    )
+    return guard(said, meant) * ((stated or 0.0) + overlap) / 2
 
 
 def label_f1(predicted: Mapping[str, Mention], reference: Mapping[str, Mention]) -> float | None:
@@ -65,22 +108,66 @@ def label_f1(predicted: Mapping[str, Mention], reference: Mapping[str, Mention])
     return 2 * shared / (len(said) + len(meant))
 
 
-def polarity(predicted: Mapping[str, Mention], reference: Mapping[str, Mention]) -> float:
+def statement_f1(predicted: Mapping[str, Mention], reference: Mapping[str, Mention]) -> float:
+    """F1 of the labels mentioned, "no finding" left out: right where both say the same of one,
+    present, denied or unsure, and not of the opposite side. 0 where either mentions none."""
+    said, meant = set(predicted) - {NORMAL}, set(reference) - {NORMAL}
+    shared = sum(
+        predicted[label].state == reference[label].state
+        and not opposite(predicted[label], reference[label])
+        for label in said & meant
+    )
+    return 2 * shared / (len(said) + len(meant)) if shared else 0.0
+
+
+def guard(said: Reading, meant: Reading) -> float:
+    """What contradictions, findings made up and bare names leave of the reward, in 0-1; 1 for a
+    text against itself."""
+    kept = polarity(said.labels, meant.labels, said.conflicts - meant.conflicts)
+    return kept * _borne_out(said.labels, meant.labels) * _prose(said, meant)
+
+
+def polarity(
+    predicted: Mapping[str, Mention],
+    reference: Mapping[str, Mention],
+    conflicts: Collection[str] = (),
+) -> float:
     """1 minus the share of contradictions among the labels that both reports state or deny: present
-    in one, denied in the other. 1 where they have no such label in common."""
-    pairs = [
-        (mention.state, reference[label].state)
+    in one, denied in the other. `conflicts` are labels of which the answer says both, and that
+    count as contradictions whether or not the reference speaks of them. 1 without a label."""
+    wrong = {
+        label: mention.state != reference[label].state
         for label, mention in predicted.items()
-        if label in reference and label != "no finding"
-    ]
-    definite = [(said, meant) for said, meant in pairs if said != -1 and meant != -1]
-    if not definite:
-        return 1.0
-    return 1.0 - sum(said != meant for said, meant in definite) / len(definite)
+        if label in reference
+        and label != NORMAL
+        and mention.state != -1
+        and reference[label].state != -1
+    }
+    wrong |= dict.fromkeys(conflicts, True)
+    return 1.0 - sum(wrong.values()) / len(wrong) if wrong else 1.0
 
 
-def _read(text: str) -> Mapping[str, Mention]:
-    # Imported here: the labeller compiles a few hundred patterns that only reports need.
-    from chexone_ray.metrics.labeller import read_report
+def _borne_out(predicted: Mapping[str, Mention], reference: Mapping[str, Mention]) -> float:
+    """1 - made up / (stated + 1): a finding of which the reference says nothing, or that it denies,
+    costs beyond its own share of the labels. Never 0, so that its words still tell texts apart."""
+    stated = [label for label, said in predicted.items() if said.state == 1 and label != NORMAL]
+    known = {label for label, meant in reference.items() if meant.state != 0}
+    made_up = sum(known.isdisjoint((label, *IMPLIED.get(label, ()))) for label in stated)
+    return 1.0 - made_up / (len(stated) + 1)
 
-    return read_report(text)
+
+def _prose(said: Reading, meant: Reading) -> float:
+    """`BARE` for names alone, 1 from one other word a name on, or as many as the reference has."""
+    wanted = min(meant.plain_words, 1.0)
+    return BARE + (1.0 - BARE) * min(said.plain_words / wanted, 1.0) if wanted else 1.0
+
+
+def _same_sense(answer: str, reference: str, meant: Reading) -> float:
+    """`FLIPPED` where one of the two says "right", "no" or "worse" and the other the opposite or
+    nothing of it. Only of references without a label: labels have their side and polarity."""
+    said, told = frozenset(words(answer)), frozenset(words(reference))
+    flipped = said.isdisjoint(_NEGATIONS) != told.isdisjoint(_NEGATIONS) or any(
+        len(said & pair) == len(told & pair) == 1 and said & pair != told & pair
+        for pair in _OPPOSITES
+    )
+    return FLIPPED if flipped and not meant.labels else 1.0

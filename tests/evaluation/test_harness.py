@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from chexone_ray.evaluation.measures import (
 from chexone_ray.evaluation.metric import row_value
 from chexone_ray.evaluation.predictions import Judged, all_answered
 from chexone_ray.evaluation.rows import rows_schema, rows_table
+from chexone_ray.exchange import prediction_rows
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.predict import result_schema
 from chexone_ray.records import Box, ImageRef, Sample, sample_to_row
@@ -104,8 +106,9 @@ def test_table_counts_what_failed_as_wrong(tmp_path: Path) -> None:
     a, b = json.loads((out / "table.json").read_text())
     assert (a["model"], a["value"], a["num_rows"], a["num_patients"]) == ("a", 0.5, 4, 2)
     assert (a["num_unparsed"], a["num_failed"]) == (1, 1)
-    # Each patient has one right row of two, so no draw differs.
-    assert (a["low"], a["high"]) == (0.5, 0.5)
+    # Two patients tell nothing of the spread.
+    assert math.isnan(a["low"]) and math.isnan(a["high"]) and a["undefined_draws"] == 0
+    assert "0.500 (n/a)" in (out / "table.md").read_text()
     assert (a["setting"], a["topic"], a["headline"], a["baseline"]) == ("", "", True, False)
     assert a["signature"].startswith("accuracy|match:exact set of options|")
     assert (b["value"], b["num_unparsed"]) == (1.0, 0)
@@ -263,6 +266,53 @@ def test_models_must_have_answered_the_same_rows(tmp_path: Path) -> None:
     second = write(tmp_path / "b", ["normal"] * 3)
     with pytest.raises(ChexoneError, match="different rows"):
         run(tmp_path, {"a": first, "b": second})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"answer": "enlarged"}, "answer of 2"),
+        ({"boxes": (Box("heart", (0.1, 0.1, 0.3, 0.3)),)}, "boxes of 2"),
+        ({"options": ("(A) normal",), "answer": "(A)"}, "options of 2, answer of 2"),
+        ({"question": "Is the heart large?"}, "question of 2"),
+        ({"reference": "The heart is large."}, "reference of 2"),
+        ({"topic": "size"}, "topic of 2"),
+        ({"kind": "closed_vqa"}, "kind of 2"),
+        ({"images": (ImageRef("x"), ImageRef("y"))}, "images of 2"),
+        ({"patient": "q"}, "patient of 2"),
+    ],
+)
+def test_equal_ids_of_other_rows_are_refused(
+    tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
+    rows = [replace(SAMPLE, id=str(i), patient=f"p{i}") for i in range(4)]
+    others = rows[:2] + [replace(sample, **change) for sample in rows[2:]]
+    for name, samples in (("a", rows), ("b", others)):
+        said = (prediction_rows.answered(sample, "normal", "normal") for sample in samples)
+        prediction_rows.write(str(tmp_path / name), said, "test")
+    with pytest.raises(ChexoneError) as caught:
+        run(tmp_path, {name: str(tmp_path / name) for name in "ab"})
+    assert f"(2 of 4 differ under the same id: {told}; the first is '2')" in str(caught.value)
+
+
+def test_images_may_lie_elsewhere(tmp_path: Path) -> None:
+    for folder in "ab":
+        moved = replace(SAMPLE, images=(ImageRef(f"s3://{folder}/films/x.png"),))
+        said = [prediction_rows.answered(moved, "normal", "normal")]
+        prediction_rows.write(str(tmp_path / folder), said, "test")
+    run(tmp_path, {name: str(tmp_path / name) for name in "ab"})
+
+
+def test_a_metric_of_other_rows_of_one_system_is_told() -> None:
+    box = Box("nodule", (0.1, 0.1, 0.3, 0.3))
+    boxed, empty = (replace(SAMPLE, kind="grounding", boxes=found) for found in ((box,), ()))
+    said = boxes.encode([box])
+    systems = {
+        "a": all_answered([boxed] * 2, [said] * 2),
+        "b": all_answered([boxed, empty], [said] * 2),
+    }
+    with pytest.raises(ChexoneError, match=r"applies to 2 rows of 'a' and 1 of 'b'"):
+        measure(Part("", "grounding"), METRICS["grounding"], systems, {}, Draws(10, 0, 0))
 
 
 def test_an_unfinished_prediction_is_refused(tmp_path: Path) -> None:

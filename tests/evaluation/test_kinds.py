@@ -112,7 +112,7 @@ def test_failing_on_all_negatives_does_not_pay(said: str | None) -> None:
 def test_failing_on_all_normal_reports_does_not_pay() -> None:
     ill = replace(SAMPLE, kind="findings", answer="There is a left pleural effusion.")
     normal = replace(SAMPLE, kind="findings", answer="The lungs are clear. No pneumothorax.")
-    rows = [(ill, ill.answer)] * 10
+    rows: list[tuple[Sample, str | None]] = [(ill, ill.answer)] * 10
     right = of("findings", rows + [(normal, normal.answer)] * 10)
     failing = of("findings", rows + [(normal, None)] * 10)
     assert right["label F1 (micro)"] == right["F1-14 (macro)"] == right["F1-5 (micro)"] == 1
@@ -152,6 +152,28 @@ def test_baselines() -> None:
     metric, *_ = METRICS["findings"]
     assert list(metric.row(reports[0], everything) or ()) == [1, 1, 0]
     assert baselines_of("view", []) == {}
+
+
+def test_boxes_told_nothing_take_their_label_from_the_question() -> None:
+    """Three training boxes of nodules, one of a pleural effusion, one denial of a mass."""
+    effusion = Box("pleural effusion", (0.0, 0.5, 0.5, 1.0))
+    short = Box("effusion", RIGHT.xyxy)
+    train = [grounding(LEFT)] * 3 + [grounding(effusion), grounding(short)]
+    train.append(replace(grounding(), answer=boxes.negative("mass")))
+    found = baselines_of("grounding", train)
+    for name in ("best fixed box", "best fixed box a label", SIDES_TOLD):
+
+        def label(question: str, *reference: Box, name: str = name) -> str:
+            row = replace(grounding(*reference), question=question)
+            return boxes.decode(found[name](row))[0].label
+
+        assert label("Mark all that is abnormal.", effusion) == "nodule", "the commonest"
+        assert label("Where is the Pleural Effusion?", LEFT) == "pleural effusion"
+        assert label("Where is the mass?", LEFT) == "mass"
+        assert label("Where is the nodularity?", effusion) == "nodule"
+    asked = replace(grounding(LEFT), question="Where is the pleural effusion?")
+    (box,) = boxes.decode(found["best fixed box a label"](asked))
+    assert box.xyxy == pytest.approx(effusion.xyxy)
 
 
 def test_baselines_that_know_the_question() -> None:

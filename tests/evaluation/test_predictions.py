@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chexone_ray.answers import parse
-from chexone_ray.evaluation.predictions import refused, status_of
+from chexone_ray.evaluation.predictions import status_of
+from chexone_ray.evaluation.refusals import refused
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,65 @@ def test_answers_that_hedge_are_none(text: str) -> None:
     assert not refused(text)
 
 
+OPTIONS = ("(A) mass", "(B) edema")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (
+            "findings",
+            "FINDINGS: The heart is normal. Small left effusion.\n\n"
+            "Disclaimer: I am an AI and cannot provide medical advice.",
+        ),
+        (
+            "findings",
+            "**Disclaimer:** I am an AI assistant and not a medical professional.\n\n"
+            "**Findings:** There is a right pneumothorax.",
+        ),
+        ("choice", "The most likely answer is **(B) edema**.\n\nDisclaimer: I am an AI chatbot."),
+        ("choice", "I cannot provide a diagnosis, but the answer is (B)."),
+        ("findings", "The lungs are clear. I cannot determine the cause of the opacity."),
+        ("findings", "The lungs are clear and I cannot determine the cause of the opacity."),
+        ("findings", "I cannot provide a diagnosis. The chest is normal."),
+        ("findings", "I'm sorry, but I can't diagnose. However, there is a left effusion."),
+        (
+            "impression",
+            "Chest X-ray shows cardiomegaly.\n\n"
+            "*Please note: I'm just an AI and this should be reviewed by a radiologist.*",
+        ),
+        ("presence", "I am an AI and cannot diagnose. Yes, there is an effusion."),
+        ("grounding", "I cannot provide a diagnosis. No nodule detected."),
+        (
+            "grounding",
+            "I cannot view images directly. <|ref|>nodule<|/ref|><|box|>(1,2),(30,40)<|/box|>",
+        ),
+        ("open_vqa", "As an AI, I see an effusion."),
+        ("open_vqa", "I cannot provide medical advice. The tube ends above the carina."),
+        ("open_vqa", "The heart is enlarged; please consult your doctor."),
+    ],
+)
+def test_an_answer_with_a_disclaimer_is_an_answer(kind: str, text: str) -> None:
+    assert not refused(text, kind, OPTIONS if kind == "choice" else ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("findings", "I'm sorry, but I can't help with that. Please consult a radiologist."),
+        ("findings", "I can't assist with this X-ray. A trained physician has to look at it."),
+        ("impression", "I am just an AI language model. I cannot provide a diagnosis."),
+        ("grounding", "I cannot provide a box. Interpreting films needs training."),
+        ("presence", "I'm unable to determine whether there is a pleural effusion."),
+        ("choice", "I cannot determine whether (A) or (B) is right."),
+        ("open_vqa", "Unfortunately, I cannot analyze medical images. Could you describe it?"),
+        ("closed_vqa", "As an AI, I am not able to interpret films. Please seek medical advice."),
+    ],
+)
+def test_refusals_that_name_what_was_asked(kind: str, text: str) -> None:
+    assert refused(text, kind, OPTIONS if kind == "choice" else ())
+
+
 def status(text: str, mode: str = "reasoning", finish: str = "stop", error: str = "") -> str:
     answer = parse(text, mode).answer  # type: ignore[arg-type]
     return status_of(
@@ -66,6 +126,15 @@ def test_status() -> None:
     assert status(f"{declined} If I had to: \\boxed{{yes}}") == "answered"
     assert status(declined, "instruct") == "refused"
     assert status("The heart is large.", "instruct") == "answered"
+    assert status(f"The heart is large. {declined}", "instruct") == "answered"
+
+
+def test_status_asks_the_kind_of_the_row() -> None:
+    row = {"mode": "instruct", "finish_reason": "stop", "error": ""}
+    row["text"] = row["predicted_answer"] = "I cannot diagnose this. I believe that it is unclear."
+    assert status_of(row | {"kind": "open_vqa"}) == "answered"
+    assert status_of(row | {"kind": "findings"}) == "refused"
+    assert status_of(row | {"kind": "choice", "options": list(OPTIONS)}) == "refused"
 
 
 def test_what_an_adapter_read_out_of_a_text_is_what_may_refuse() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,8 @@ def test_figures() -> None:
         ("flip rate, trace cut to 0 %", "reasoning"): (1.0, 1, 1),
         ("flip rate, trace cut to 50 %", "reasoning"): (0.0, 1, 1),
     }
-    # Two patients of 1 and 0: a draw has both of one or one of each, so the ends are 0 and 1.
-    lesion = found["flip rate, lesion occluded", "reasoning"]
-    assert (lesion.low, lesion.high) == (0.0, 1.0)
+    # Two or three patients tell nothing of the spread.
+    assert all(math.isnan(f.low) and math.isnan(f.high) for f in found.values())
     assert len({f.signature for f in found.values()}) == len(found)
     for name in ("accuracy", "flip rate"):
         cut = found[f"{name}, trace cut to 50 %", "reasoning"]
@@ -103,8 +103,14 @@ def test_differences_are_over_the_rows_that_have_both() -> None:
         "accuracy, trace cut to 0 %": ("accuracy", 1.0, 1),
         "flip rate, control occluded": ("flip rate, lesion occluded", 0.5, 2),
     }
-    gap = found["flip rate, control occluded"]
-    assert (gap.low, gap.high) == (0.0, 1.0)
+    assert all(math.isnan(gap.low) and math.isnan(gap.high) for gap in found.values())
+
+
+def test_intervals_are_by_patient() -> None:
+    """Five patients, two of them right: a draw of five has 0 to 5 of the right ones."""
+    rows = [plain(f"{i}a", i < 2, 0, 0) for i in range(5)]
+    (found,) = [f for f in figures(rows, "m", CONFIG) if f.metric == "accuracy"]
+    assert (found.value, found.low, found.high) == pytest.approx((0.4, 0.0, 0.8), abs=0.01)
 
 
 def test_what_was_not_asked_is_no_metric() -> None:
@@ -129,7 +135,7 @@ def test_the_files(tmp_path: Path) -> None:
         *("model", "mode", "metric", "signature", "value", "low", "high"),
         *("num_rows", "num_patients"),
     }
-    assert all(0 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in found)
+    assert all(row["low"] is None and row["high"] is None for row in found), "too few patients"
     by_kind = json.loads((tmp_path / "by_kind.json").read_text())
     assert {row["kind"] for row in by_kind} == {"presence", "findings"}
     (of_reports,) = [
@@ -142,6 +148,7 @@ def test_the_files(tmp_path: Path) -> None:
     page = (tmp_path / "reasoning.md").read_text()
     assert "# Reasoning of mine" in page and "| findings |" not in page
     assert "| blank image | 2 | 1 | 0 | 1 |" in page
+    assert "0.500 (n/a)" in page and "nan" not in page
     assert outcomes(ROWS)["blank image"] == {"answered": 2, "failed": 1, "unparsed": 1}
 
 

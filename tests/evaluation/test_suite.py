@@ -250,6 +250,16 @@ def test_predictions_of_other_rows_are_refused(tmp_path: Path) -> None:
         evaluate(config)
 
 
+def test_predictions_of_other_answers_are_refused(tmp_path: Path) -> None:
+    config = given(tmp_path)
+    found = read_samples(asked(config)["skills"].manifest_uri, "test")
+    changed = [replace(found[0], answer="(C)"), *found[1:]]
+    said = (prediction_rows.said(s, "\\boxed{(A)}", "reasoning") for s in changed)
+    prediction_rows.write(str(tmp_path / "right" / "skills"), said, "test")
+    with pytest.raises(ChexoneError, match="1 of 6 differ under the same id: answer of 1; the f"):
+        evaluate(config)
+
+
 def test_a_changed_setting_does_not_reuse_its_rows(tmp_path: Path) -> None:
     config = given(tmp_path)
     asked(config)

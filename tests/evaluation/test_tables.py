@@ -167,6 +167,19 @@ def test_html_is_whole_and_escaped() -> None:
     assert text == html(page())
 
 
+def test_what_has_no_interval_and_what_is_undefined_is_told() -> None:
+    nan = float("nan")
+    few = replace(FIGURE, low=nan, high=nan)
+    some = replace(FIGURE, kind="choice", undefined_draws=0.123)
+    gap = replace(DIFFERENCE, low=nan, high=nan)
+    text = markdown(document([few, some], [gap], [], Draws(10, 99, 0)))
+    assert line_of(text, "closed vqa")[4] == "0.500 (n/a)"
+    assert line_of(text, "choice")[4] == "0.500 (0.400 to 0.600; 12.3% of draws undefined)"
+    assert "+0.200 (n/a)" in text and "nan" not in text
+    assert "n/a below 5 patients" in text and "share of undefined draws" in text
+    assert "undefined" not in markdown(document([few], [], [], Draws(10, 0, 0)))
+
+
 @pytest.mark.parametrize("render", [markdown, latex, html])
 def test_an_undefined_value_is_no_number(render: object) -> None:
     nan = float("nan")

@@ -196,6 +196,11 @@ def test_settings_without_effect_are_refused() -> None:
 def test_kinds_of_tasks_and_options() -> None:
     assert kind_of("Phrase_Grounding", "x", ()) == "phrase_grounding"
     assert kind_of("Image Classification", "A , C", ("(A) a", "(C) c")) == "multi_choice"
+    lesions = ("(A) 3 cm, left", "(B) Pneumonia, bilateral", "(C) Edema")
+    for one in ("(B) Pneumonia, bilateral", "A. 3 cm, left", "3 cm, left", "B", "B. 3 cm, left"):
+        assert kind_of("Image Classification", one, lesions) == "closed_vqa"
+    for two in ("(A) 3 cm, left\n(C) Edema", "B and C", "(B), (C)", "A/C"):
+        assert kind_of("Image Classification", two, lesions) == "multi_choice"
     assert kind_of("Disease Classification", "Edema", ()) == "choice"
     assert options_of("Which? Options:\nA. one\nB. two two") == ("(A) one", "(B) two two")
     assert options_of("Which? A. one") == ()

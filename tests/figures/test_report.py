@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
@@ -88,6 +89,20 @@ def test_the_baseline_that_is_told_the_sides_is_marked_and_compared() -> None:
     page = report.render(content(to_png(np.zeros((56, 56, 3), np.uint8))))
     assert "best fixed box a label <b>(told the sides)</b>" in page
     assert "SFT is 0.050 above it (0.650, intervals overlap)" in page
+
+
+def test_what_has_no_interval_says_so() -> None:
+    nan = float("nan")
+    made = content(to_png(np.zeros((56, 56, 3), np.uint8)))
+    summary = {
+        **made.summary,
+        "metrics": [{**row, "low": nan, "high": nan} for row in made.summary["metrics"]],
+        "checks": [{**row, "low": nan, "high": nan} for row in made.summary["checks"]],
+    }
+    page = report.render(replace(made, summary=summary))
+    assert "SFT is 0.050 above it (0.650, intervals n/a)" in page
+    assert "<span class='range'>n/a</span>" in page
+    assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"']+", "", page))
 
 
 def test_one_trained_kind_is_one_curve() -> None:

@@ -28,6 +28,15 @@ def test_an_empty_text_has_no_tokens(name: str) -> None:
     assert tokenise.TOKENISERS[name]("Clear") in (("clear",), ("Clear",))
 
 
+def test_rexrank_cuts_at_spaces_alone_as_the_boards_script() -> None:
+    assert tokenise.rexrank("Clear.\nNo  edema.\n") == ("clear", ".\nno", "edema", ".\n")
+    assert tokenise.rexrank("Clear. \n No\tedema.") == ("clear", ".", "\n", "no\tedema", ".")
+    for text in texts(3, 400):
+        assert list(tokenise.rexrank(text)) == [
+            token for token in text.lower().replace(".", " .").split(" ") if token
+        ]
+
+
 def test_ptb_drops_punctuation_alone_and_keeps_what_is_in_words() -> None:
     assert tokenise.ptb('- "A" -- b, `c` {d} [e]... ?') == ("a", "b", "c", "d", "e")
     assert tokenise.ptb("patient's and/or 10:30 3/4 ___ 2,300mL") == (

@@ -125,6 +125,13 @@ NODULE = pair("nodule", 20, 20, 40, 40)
         (pair("nodule", 20.5, 20, 40, 40), NODULE, 0.0),
         ("<|ref|>nodule<|/ref|><|box|>(20,20),(40)<|/box|>", NODULE, 0.0),
         ("<|box|>(20,20),(40,40)<|/box|>", NODULE, 0.0),
+        # Integers between commas, with signs and space; other brackets or words are none.
+        (pair("nodule", -20, 20, 40, 40), NODULE, 400 / 1200),
+        (pair("nodule", 20, 20, 40, 40).replace(",", " , "), NODULE, 1.0),
+        (NODULE.replace("(20,20),", "(20,20,),"), NODULE, 1.0),
+        (NODULE.replace("(20,20),(40,40)", "[20,20,40,40]"), NODULE, 0.0),
+        (NODULE.replace("(20,20)", "(20 20)"), NODULE, 0.0),
+        (NODULE.replace("<|box|>", " at <|box|>"), NODULE, 1.0),
         # No area: the guard keeps the division.
         (pair("nodule", 20, 20, 20, 20), pair("nodule", 20, 20, 20, 20), 0.0),
         (pair("nodule", 40, 20, 20, 40), NODULE, 0.0),

@@ -123,6 +123,8 @@ def test_our_own_boxes_are_left_as_they_were_written() -> None:
         ('[{"bbox_2d": [112, 112, 3', None),  # cut off
         ('[{"bbox_2d": ["a", 1, 2, 3], "label": "x"}]', None),
         ("No other place: [{]", None),
+        ("No, I cannot see the image clearly.", None),
+        ("Nothing can be said of this film", None),
         ("", None),
     ],
 )

@@ -1,0 +1,219 @@
+"""Answer -> the options, or the class, that it names.
+
+Strict rules (ours): the whole answer as an option, a list of keys or texts, then what running text
+settles on (`prose.py`). Original rules: what the published reward code of CheXOne reads.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Literal
+
+from chexone_ray.kinds import KINDS
+from chexone_ray.prose import KEY, settled
+from chexone_ray.records import Sample
+
+Rules = Literal["strict", "original", "tags"]
+
+_SEPARATOR = r"\s*(?:(?:[,;/&+]|\band\b)\s*)+|\s+"
+_MARKED_KEY = rf"\(\s*(?:{KEY})\s*\)[.:]?|(?:{KEY})[.:)]?"
+_KEY_LIST = re.compile(rf"(?:{_MARKED_KEY})(?:(?:{_SEPARATOR})(?:{_MARKED_KEY}))*[.\s]*")
+_ONE_KEY = re.compile(rf"\b(?:{KEY})\b")
+_PREFIX = re.compile(
+    r"^(?:(?:so|thus|therefore|hence|i\s+(?:think|believe|choose|pick|select))\b[,:]?\s*)*"
+    r"(?:(?:the\s+)?(?:(?:correct|final|best|right)\s+)*(?:answers?|options?|choices?)\b\s*"
+    r"|it(?:'s\b|\u2019s\b|(?=\s+is\b))\s*)?(?:(?:is|are)\b)?\s*:?\s*(?:(?:both|options?|choices?|only|definitely|certainly|clearly|probably)\b\s*)*",
+    re.IGNORECASE,
+)
+_STATED = re.compile(
+    r"^(?:the\s+)?(?:(?:correct|final|best|right)\s+)*answer(?:\s+is\b|\s*:)\s*", re.IGNORECASE
+)
+_SUFFIX = re.compile(
+    r"(?<!\s)\s+(?:(?:is|are|would\s+be)\s+(?:the\s+)?"
+    r"(?:(?:correct|right|best|most\s+likely)\b(?:\s+(?:answers?|options?|choices?))?|answers?)"
+    r"|(?:because|since)\b.*)[.!]?$",
+    re.IGNORECASE | re.DOTALL,
+)
+_BULLET = re.compile(r"^[ \t]*[-\u2022\u2013][ \t]+", re.MULTILINE)
+_WRITTEN = str.maketrans(
+    {"*": None, "`": None, "[": "(", "]": ")", "{": "(", "}": ")", "\u3002": ".", "\u3001": ","}
+)
+"""Emphasis, other brackets and East Asian stops, as `unicodedata` leaves them."""
+_OWN_TEXT = re.compile(rf"({KEY})\s*[\s=:(\-]\s*(\S.*)", re.DOTALL)
+_OPTION = re.compile(rf"\s*(?:\(\s*({KEY})\s*\)[.:]?|({KEY})\s*[.):])\s*(.*)", re.DOTALL)
+_SPLIT = re.compile(r"[,;\n/&+]|\band\b", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:an?|the)\s+(?=\S)")
+_SPACE = re.compile(r"\s+")
+_YES_NO = ("yes", "no")
+_CLASS_END = (
+    r"(?=\s*$|\s*[,.;:!)\n\u2013\u2014]|\s+-\s|"
+    r"\s+(?:there|it|they|this|these)\s+(?:is|are|was|were|has|have|does|do|did)(?:n't)?\b)"
+)
+_NOT_KNOWN = re.compile(
+    r"\W*(?:but\s+)?i(?:'m|\s+am|\s+can|\s+could|\s+do)?\s*(?:not\b|n't\b|'t\b|unable\b|unsure\b)",
+    re.IGNORECASE,
+)
+_EDGE = " \t\r\n.,;:!?\"'`*_$\u201c\u201d\u2018\u2019"
+_ORIGINAL_BRACKETED = re.compile(r"\(([A-Za-z0-9])\)")
+_ORIGINAL_MARKED = re.compile(r"\b([A-Za-z0-9])[.:\uff1a,\s]")
+_ORIGINAL_ISOLATED = re.compile(r"\b([A-Za-z0-9])\b")
+
+
+def chosen_options(
+    answer: str, options: tuple[str, ...], rules: Rules = "strict"
+) -> frozenset[str]:
+    """The options that `answer` names, as upper-case keys ("A") or, where the options carry no key
+    or there are none, as normalised text.
+
+    Keys that are not on offer stay in the set, so that they cost something in a comparison. With
+    keyed options an answer that names none of them gives the empty set; a leading article "A" is
+    no key. Without options the whole answer, normalised, is the one choice.
+    """
+    if rules == "original":
+        return original_options(answer)
+    return _chosen(answer, tuple(options))
+
+
+def choice_of(answer: str, sample: Sample) -> frozenset[str]:
+    """The options or the class that `answer` to a row names, by the strict rules.
+
+    Questions with few answers (`classes_of`) take the class word in front of an explanation: "Yes,
+    there is an effusion." is yes. Everything else is read as by `chosen_options`.
+    """
+    found = chosen_options(answer, sample.options)
+    classes = classes_of(sample)
+    if not classes or (found and (sample.options or found <= frozenset(classes))):
+        return found
+    word = leading_class(answer, classes)
+    return chosen_options(word, sample.options) if word else found
+
+
+def classes_of(sample: Sample) -> tuple[str, ...]:
+    """All answers that a question can have, where they are few and known: those of its kind, or
+    yes and no where its options, or without options its right answer, are of these."""
+    kind = KINDS.get(sample.kind)
+    if kind and kind.classes:
+        return kind.classes
+    shown = _texts(sample.options) if sample.options else (normalise(sample.answer),)
+    return _YES_NO if set(shown) <= set(_YES_NO) else ()
+
+
+@lru_cache(maxsize=4_096)
+def _texts(options: tuple[str, ...]) -> tuple[str, ...]:
+    keyed = _keyed(options)
+    return tuple(keyed.values()) if keyed else tuple(map(normalise, options))
+
+
+@lru_cache(maxsize=16_384)
+def leading_class(answer: str, classes: tuple[str, ...]) -> str:
+    """The class word that `answer` begins with, or empty.
+
+    The word stands by itself before a stop, a comma or the like or the end ("No.", "Worse: ..."),
+    or before "there is", "it does" and so on ("No there is no effusion"). "No acute disease" names
+    no class: what it denies need not be what was asked for. Neither does an answer that goes on
+    to say that it does not know, or whose sentences begin with different classes.
+    """
+    plain = unicodedata.normalize("NFKC", answer).translate(_WRITTEN).strip(_EDGE)
+    bare = _PREFIX.sub("", plain)
+    either = "|".join(map(re.escape, classes))
+    led = re.match(rf"(?:the\s+)?({either}){_CLASS_END}", bare, re.IGNORECASE)
+    if not led or _NOT_KNOWN.match(bare, led.end()):
+        return ""
+    later = re.findall(rf"[.;!?\n]\s*({either})(?=\s*(?:[.,;:!]|$))", bare, re.IGNORECASE)
+    words = {word.lower() for word in (led.group(1), *later)}
+    return words.pop() if len(words) == 1 else ""
+
+
+def original_options(answer: str) -> frozenset[str]:
+    """Option keys as the published reward reads them: the first of four rules that matches wins."""
+    for pattern in (_ORIGINAL_BRACKETED, _ORIGINAL_MARKED, _ORIGINAL_ISOLATED):
+        found = pattern.findall(answer)
+        if found:
+            return frozenset(found)
+    return frozenset((answer,))
+
+
+@lru_cache(maxsize=16_384)
+def normalise(text: str) -> str:
+    """Lower case, one space between words, no punctuation at the edges, no leading article."""
+    text = _SPACE.sub(" ", unicodedata.normalize("NFKC", text)).strip(_EDGE).lower()
+    return _ARTICLE.sub("", text)
+
+
+@lru_cache(maxsize=4_096)
+def _keyed(options: tuple[str, ...]) -> dict[str, str] | None:
+    """Key -> normalised text; None where not every option carries a key of its own."""
+    keyed = {}
+    for option in options:
+        found = _OPTION.fullmatch(option)
+        if not found:
+            return None
+        keyed[(found.group(1) or found.group(2)).upper()] = normalise(found.group(3))
+    return keyed if len(keyed) == len(options) else None
+
+
+@lru_cache(maxsize=16_384)
+def _chosen(answer: str, options: tuple[str, ...]) -> frozenset[str]:
+    whole = normalise(answer)
+    if not whole and not options:
+        return frozenset()
+    plain = _BULLET.sub("", unicodedata.normalize("NFKC", answer).translate(_WRITTEN)).strip(_EDGE)
+    bare = _SUFFIX.sub("", _PREFIX.sub("", plain)).strip(_EDGE)
+    if not options:
+        return frozenset((normalise(_STATED.sub("", plain)) or whole,))
+    keyed = _keyed(options)
+    if keyed is None:
+        by_text = {normalise(option): normalise(option) for option in options}
+        return _by_text(answer, by_text) or _by_text(bare, by_text)
+    by_text = {text: key for key, text in keyed.items() if text}
+    # The whole first: an option may read "2" or "A and B", which are keys too.
+    exact = _part(plain, keyed, by_text) or _part(bare, keyed, by_text)
+    if exact:
+        return frozenset((exact,))
+    for candidate in (plain, bare, bare.removeprefix("(").removesuffix(")")):
+        if _KEY_LIST.fullmatch(candidate):
+            return frozenset(key.upper() for key in _ONE_KEY.findall(candidate))
+    listed = _by_text(answer, by_text) or _by_parts(bare, keyed, by_text)
+    if listed:
+        return listed
+    preamble = _PREFIX.match(plain)
+    return settled(plain, preamble.end() if preamble else 0, keyed)
+
+
+def _by_text(answer: str, by_text: dict[str, str]) -> frozenset[str]:
+    """Options whose text the answer is, alone or as a list of nothing but option texts."""
+    whole = normalise(answer)
+    if whole in by_text:
+        return frozenset((by_text[whole],))
+    parts = [part for part in map(normalise, _SPLIT.split(answer)) if part]
+    if parts and all(part in by_text for part in parts):
+        return frozenset(by_text[part] for part in parts)
+    return frozenset()
+
+
+def _by_parts(answer: str, keyed: dict[str, str], by_text: dict[str, str]) -> frozenset[str]:
+    """Options of a list where every part is a key, a text or a key with its own text: "B pneumonia"
+    is option B only where option B reads "pneumonia"."""
+    found = set()
+    for part in _SPLIT.split(answer):
+        if part.strip(_EDGE):
+            found.add(_part(part.strip(_EDGE), keyed, by_text))
+    return frozenset(key for key in found if key) if None not in found else frozenset()
+
+
+def _part(part: str, keyed: dict[str, str], by_text: dict[str, str]) -> str | None:
+    if part.upper() in keyed:
+        return part.upper()
+    text = normalise(part)
+    if text in by_text:
+        return by_text[text]
+    for written in (_OPTION, _OWN_TEXT):
+        found = written.fullmatch(part)
+        if found:
+            *keys, own = found.groups()
+            key = next(key for key in keys if key).upper()
+            if own and keyed.get(key) in (normalise(own), normalise(own.removesuffix(")"))):
+                return key
+    return None
