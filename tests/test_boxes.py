@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+import random
 
 import numpy as np
 import pytest
 
 from chexone_ray import boxes
-from chexone_ray.boxes import Geometry, decode, encode, iou, match, negative, negative_label
+from chexone_ray.boxes import (
+    Geometry,
+    decode,
+    encode,
+    exact,
+    iou,
+    match,
+    negative,
+    negative_label,
+)
 from chexone_ray.records import Box
 
 
@@ -264,3 +274,46 @@ def test_importing_boxes_leaves_heavy_packages_out() -> None:
     )
     assert out.stdout.strip() == "[]"
     assert boxes.match is match
+
+
+def test_exact_boxes_are_read_back() -> None:
+    draw = random.Random(5).random
+    given = [
+        box(
+            0.5 * draw(), 0.5 * draw(), 0.5 + 0.5 * draw(), 0.5 + 0.5 * draw(), label=f"finding {i}"
+        )
+        for i in range(200)
+    ]
+    found = decode(exact(given))
+    assert [one.label for one in found] == [one.label for one in given]
+    for one, other in zip(found, given, strict=True):
+        assert one.xyxy == pytest.approx(other.xyxy, abs=5e-9)
+
+
+def test_exact_boxes_in_writing() -> None:
+    tiny = Box("a <|box|> b", (1 / 3, 0.0, 1 / 3, 1.0))
+    text = "<|ref|>a box b<|/ref|><|box|>(33.333333,0),(33.333333,100)<|/box|>"
+    assert exact([tiny]) == text, "no least size, as no reward or prompt is made of it"
+    assert exact([Box("x", (0.2, 0.25, 0.6, 0.75))]) == encode(
+        [Box("x", (0.2, 0.25, 0.6, 0.75))]
+    ), "whole percents are written as CheXOne writes them"
+    assert exact([]) == ""
+    with pytest.raises(ValueError, match="not finite"):
+        exact([Box("x", (0.0, 0.0, float("nan"), 1.0))])
+
+
+@pytest.mark.parametrize(
+    ("side", "ceiling"), [(0.05, 0.82), (0.1, 0.90), (0.2, 0.95), (0.4, 0.975)]
+)
+def test_what_whole_percents_can_reach(side: float, ceiling: float) -> None:
+    """The numbers of docs/baselines.md: a square anywhere, said as well as CheXOne's form can."""
+    draw = random.Random(0).random
+    found = []
+    for _ in range(4000):
+        x, y = draw() * (1 - side), draw() * (1 - side)
+        truth = box(x, y, x + side, y + side)
+        (written,) = decode(encode([truth]))
+        (kept,) = decode(exact([truth]))
+        assert iou(kept, truth) > 0.999999
+        found.append(iou(written, truth))
+    assert float(np.mean(found)) == pytest.approx(ceiling, abs=0.008)

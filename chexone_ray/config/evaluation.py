@@ -18,6 +18,7 @@ from chexone_ray.config.tables import (
     Stage,
     Uri,
 )
+from chexone_ray.config.tracing import EndpointConfig
 
 
 class SettingData(Settings):
@@ -47,22 +48,43 @@ class SettingData(Settings):
 class SuiteModel(Settings):
     """A model of a suite: one that answers now, or answers that are there."""
 
-    model_uri: Uri | None = Field(None, description="Checkpoint that answers.")
+    model_uri: Uri | None = Field(
+        None, description="Checkpoint that answers; with an adapter, its own by default."
+    )
     predictions_uri: Uri | None = Field(
         None, description="Folder with a predictions folder under the name of each setting."
     )
+    endpoint: EndpointConfig | None = Field(
+        None, description="An OpenAI-compatible endpoint that answers; see `predict`."
+    )
     mode: Literal["reasoning", "instruct"] = Field(
-        "reasoning", description="With or without a trace."
+        "reasoning", description="With or without a trace; of an adapter, its first by default."
     )
     adapter: str | None = Field(
         None, description="How a model that is not CheXOne is asked and read; see `predict`."
     )
+    trust_remote_code: bool = Field(
+        False, description="Consent: run the Python code that comes with the checkpoint."
+    )
+
+    @property
+    def answers(self) -> bool:
+        """True for a model that is asked, False for answers that are there."""
+        return self.predictions_uri is None
 
     @model_validator(mode="after")
     def _one_source(self) -> SuiteModel:
-        if (self.model_uri is None) == (self.predictions_uri is None):
-            raise ValueError("give exactly one of model_uri and predictions_uri")
-        idle = {"mode", "adapter"} & self.model_fields_set
+        given = [
+            name
+            for name in ("model_uri", "predictions_uri", "endpoint")
+            if getattr(self, name) is not None
+        ]
+        if len(given) > 1 or not (given or self.adapter):
+            raise ValueError(
+                "give exactly one of model_uri, predictions_uri and endpoint, or an adapter whose "
+                "own checkpoint answers"
+            )
+        idle = {"mode", "adapter", "trust_remote_code"} & self.model_fields_set
         if self.predictions_uri is not None and idle:
             raise ValueError(
                 f"{', '.join(sorted(idle))} has no effect with predictions_uri: drop it"
@@ -142,7 +164,7 @@ class EvaluateConfig(Stage):
             if "/" in name or not name.strip("."):
                 raise ValueError(f"evaluate.models: {name!r} cannot be a folder: use another name")
         if "predict" in self.model_fields_set and all(
-            model.model_uri is None for model in self.models.values()
+            not model.answers for model in self.models.values()
         ):
-            raise ValueError("evaluate.predict has no effect: no model of the suite has model_uri")
+            raise ValueError("evaluate.predict has no effect: no model of the suite is asked")
         return self

@@ -192,7 +192,7 @@ def _label_f1(name: str, labels: Sequence[str], average: Literal["macro", "micro
 
 
 _ROWS = {"average": "mean of rows", "unparsed": "wrong"}
-_CODEC = "percent"
+_CODEC = "percent with fractions"
 """The notation that boxes are read from."""
 _MATCHED = {
     "match": "hungarian",

@@ -13,7 +13,13 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from chexone_ray import checkpoints, predict, storage
-from chexone_ray.config import EvaluateConfig, PredictConfig, SamplingConfig, SuiteModel
+from chexone_ray.config import (
+    EvaluateConfig,
+    PredictConfig,
+    SamplingConfig,
+    Settings,
+    SuiteModel,
+)
 from chexone_ray.data import stream
 from chexone_ray.engine.lease import leased_pool
 from chexone_ray.errors import ChexoneError
@@ -24,6 +30,7 @@ from chexone_ray.evaluation.same_rows import digests, digests_of, unlike
 from chexone_ray.evaluation.suite import Suite, SuiteSetting
 from chexone_ray.evaluation.suite_rows import Rows, rows_of
 from chexone_ray.log import RESEARCH_USE_ONLY
+from chexone_ray.systems.table import ADAPTERS
 
 logger = logging.getLogger(__name__)
 
@@ -38,20 +45,37 @@ def check(config: EvaluateConfig) -> None:
         ChexoneError: an unknown suite, setting, data set or model, or nothing is configured.
     """
     configured = _configured(config, suites.load(config.suite or ""))
-    nothing = Rows("none", "none", 0)
     for name, model in config.models.items():
-        if model.model_uri is None:
-            continue
-        checkpoints.read_config(model.model_uri)
-        for setting, _ in configured:
-            try:
-                predict_config(name, model, setting, nothing, config)
-            except ValidationError as error:
-                told = error.errors(include_url=False)[0]
-                raise ChexoneError(
-                    f"evaluate.models.{name}, setting {setting.name}: "
-                    f"{'.'.join(map(str, told['loc']))}: {told['msg']}"
-                ) from None
+        if model.answers:
+            _check_model(name, model, [setting for setting, _ in configured], config)
+
+
+def _check_model(
+    name: str, model: SuiteModel, configured: Sequence[SuiteSetting], config: EvaluateConfig
+) -> None:
+    nothing = Rows("none", "none", 0)
+    asked = []
+    for setting in configured:
+        try:
+            made = predict_config(name, model, setting, nothing, config)
+        except ValidationError as error:
+            told = error.errors(include_url=False)[0]
+            where = ".".join(map(str, told["loc"]))
+            raise ChexoneError(
+                f"evaluate.models.{name}, setting {setting.name}: "
+                f"{f'{where}: ' if where else ''}{told['msg']}"
+            ) from None
+        if can_answer(model, setting):
+            asked.append(made)
+    if not asked:
+        raise ChexoneError(
+            f"evaluate.models.{name}: its adapter {model.adapter} can be asked nothing of the "
+            f"configured settings {', '.join(one.name for one in configured)}: drop the model"
+        )
+    try:
+        predict.check(asked[0])
+    except ChexoneError as error:
+        raise ChexoneError(f"evaluate.models.{name}: {error}") from None
 
 
 def run(config: EvaluateConfig) -> str:
@@ -70,7 +94,7 @@ def run(config: EvaluateConfig) -> str:
     answers: dict[str, dict[str, str]] = {name: {} for name in asked}
     for name, model in config.models.items():
         found = (
-            _answered(name, model, asked, config) if model.model_uri else _given(name, model, asked)
+            _answered(name, model, asked, config) if model.answers else _given(name, model, asked)
         )
         for setting, uri in found.items():
             answers[setting][name] = uri
@@ -120,56 +144,59 @@ def _answered(
     asked: Mapping[str, tuple[SuiteSetting, Rows]],
     config: EvaluateConfig,
 ) -> dict[str, str]:
-    """Predictions of one model on every setting, over one pool; none is started if all is there.
+    """Predictions of one model on every setting that it can answer, over one pool; none is started
+    if all is there.
 
     What engines an adapter needs is known to `predict` alone, which then starts them each time.
     """
     wanted = {
         setting.name: predict_config(name, model, setting, rows, config)
         for setting, rows in asked.values()
+        if can_answer(model, setting)
     }
     done = all(storage.committed(one.output_uri) is not None for one in wanted.values())
-    if done or model.adapter is not None:
+    if done or model.adapter is not None or model.endpoint is not None:
         return {setting: predict.predict(one) for setting, one in wanted.items()}
     first = checkpoints.as_trained(next(iter(wanted.values())))
     with leased_pool(first, None) as pool:
         return {setting: predict.predict(one, pool) for setting, one in wanted.items()}
 
 
+def can_answer(model: SuiteModel, setting: SuiteSetting) -> bool:
+    """False where the adapter cannot be asked one of the setting's kinds: part of its rows would be
+    compared with all of them of another model."""
+    adapter = ADAPTERS.get(model.adapter or "")
+    return adapter is None or not adapter.kinds or set(setting.kinds) <= set(adapter.kinds)
+
+
 def predict_config(
     name: str, model: SuiteModel, setting: SuiteSetting, rows: Rows, config: EvaluateConfig
 ) -> PredictConfig:
-    """How one model answers one setting."""
+    """How one model answers one setting: with what was given and nothing else, so that what its
+    adapter or checkpoint says counts for the rest."""
     asking = config.predict
-    sampling = asking.sampling
+    given = _set_fields(asking) | _set_fields(model)
+    sampling = asking.sampling.model_dump(exclude_unset=True)
     if setting.temperature is not None:
-        drawn = {"n": setting.num_answers, "temperature": setting.temperature}
-        sampling = SamplingConfig(**(sampling.model_dump() | drawn))
-    # An adapter has a mode of its own where none is given.
-    moded = model.adapter is None or "mode" in model.model_fields_set
-    given: dict[str, Any] = {
-        key: value
-        for key, value in {
-            "images": asking.images,
-            "prompts": asking.prompts,
-            "adapter": model.adapter,
-            "mode": model.mode if moded else None,
-        }.items()
-        if value is not None
-    }
+        sampling |= {"n": setting.num_answers, "temperature": setting.temperature}
+    if sampling:
+        given["sampling"] = SamplingConfig(**sampling)
+    if model.endpoint is not None:
+        given.pop("engine", None)  # of the models beside it
     return PredictConfig(
         output_uri=storage.join(config.output_uri, "predictions", name, setting.name),
         seed=config.seed,
         ray=config.ray,
-        model_uri=model.model_uri or "",
         manifest_uri=rows.manifest_uri,
         split=setting.split,
-        rows_per_part=asking.rows_per_part,
-        max_failure_rate=asking.max_failure_rate,
-        sampling=sampling,
-        engine=asking.engine,
         **given,
     )
+
+
+def _set_fields(settings: Settings) -> dict[str, Any]:
+    """What was given, by name, but for nulls."""
+    found = {name: getattr(settings, name) for name in sorted(settings.model_fields_set)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _given(

@@ -15,7 +15,7 @@ from chexone_ray.systems.asking import WHOLE_REPORTS, named
 
 ANYTHING = "abnormality"
 """What a denial is about where the question names nothing."""
-_EMPTY_LIST = re.compile(r"(?:```(?:json)?)?\s*\[\s*\]\s*(?:```)?")
+_EMPTY = re.compile(r"(?:```(?:json)?)?\s*\[\s*\]\s*(?:```)?", re.IGNORECASE)
 _GROUNDED = re.compile(r"</?obj>|<box>.*?</box>", re.DOTALL)
 _NO_FINDING = re.compile(r"no (?:findings?|abnormalit(?:y|ies))", re.IGNORECASE)
 
@@ -23,9 +23,10 @@ _NO_FINDING = re.compile(r"no (?:findings?|abnormalit(?:y|ies))", re.IGNORECASE)
 def read(adapter: Adapter, posed: Posed, text: str, geometry: Geometry | None) -> Answer:
     """Reasoning and answer of a completion; the answer is None where none could be read.
 
-    Boxes are in the `percent` codec on the displayed original, whatever the model writes; a text
-    that neither holds a box nor denies there is one is no answer to a question for boxes, but for
-    models that write `percent` themselves.
+    Boxes are in the `percent` form on the displayed original, whatever the model writes, with the
+    fractions that its own codec gives (`boxes.exact`). An empty list, or a text that denies by the
+    rule that judges all systems (`metrics.detection.denies`), is a denial; any other text without a
+    box is no answer to a question for boxes. Models that write `percent` themselves are left alone.
     """
     found = answers.parse(text, posed.mode, adapter.rules)
     if found.answer is None:
@@ -48,10 +49,15 @@ def _boxes(adapter: Adapter, posed: Posed, answer: str, geometry: Geometry | Non
     name = named(posed.kind, posed.question) if posed.kind == "grounding" else ""
     found = boxes.decode(answer, adapter.codec, geometry, label=name)
     if found:
-        return boxes.encode(found)
-    if _EMPTY_LIST.fullmatch(answer.strip()) or denies(answer):
-        return boxes.negative(name or ANYTHING)
+        return boxes.exact(found)
+    denial = boxes.negative(name or ANYTHING)
+    if _EMPTY.fullmatch(answer.strip()) or denies(answer) or _same(answer, denial):
+        return denial if denies(denial) else boxes.negative(ANYTHING)
     return None
+
+
+def _same(first: str, second: str) -> bool:
+    return answers.normalise(first) == answers.normalise(second)
 
 
 def _sentences(answer: str) -> str | None:

@@ -327,7 +327,9 @@ def test_signatures_say_what_report_labels_are_read_from() -> None:
     assert f"|uncertain:present|no_answer:{UNANSWERED}|" in by_name["F1-14 (micro)"]
     assert "|reference:reference text or answer|" in by_name["F1-14 (macro)"]
     assert "|labels:with support|" in by_name["F1-14 (macro)"]
-    assert all("|codec:percent|" in metric.signature for metric in METRICS["grounding"])
+    assert all(
+        "|codec:percent with fractions|" in metric.signature for metric in METRICS["grounding"]
+    )
 
 
 def test_every_metric_applies_by_the_row_alone() -> None:

@@ -26,6 +26,8 @@ from chexone_ray.evaluation.suite_rows import Rows, prepare_config, rows_of
 from chexone_ray.evaluation.suite_run import predict_config
 from chexone_ray.exchange import prediction_rows
 from chexone_ray.records import Box, ImageRef, Sample
+from chexone_ray.systems.choice import settled
+from chexone_ray.systems.table import ADAPTERS
 
 SUITE = """
 title = "Made up"
@@ -309,6 +311,73 @@ def test_how_a_model_is_asked() -> None:
     eight = setting(num_answers=8, temperature=0.7)
     made = predict_config("a", config.models["a"], eight, Rows("rows", "all", 3), config)
     assert made.sampling == SamplingConfig(n=8, temperature=0.7, max_tokens=64)
+
+
+def settled_in_a_suite(model: dict[str, Any], of: SuiteSetting, **predict: Any) -> PredictConfig:
+    config = EvaluateConfig(output_uri="out", suite="x", models={"a": model}, predict=predict)
+    return settled(predict_config("a", config.models["a"], of, Rows("rows", "all", 3), config))
+
+
+ENDPOINT = {"url": "http://127.0.0.1:1/v1", "model": "served"}
+SUITE_MODELS: dict[str, dict[str, Any]] = {
+    name: {"adapter": name, "model_uri": "/weights"}
+    | ({"trust_remote_code": True} if ADAPTERS[name].runs_code else {})
+    for name in ADAPTERS
+} | {"endpoint": {"adapter": "endpoint", "endpoint": ENDPOINT}}
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_an_adapters_own_settings_count_in_a_suite(name: str) -> None:
+    adapter = ADAPTERS[name]
+    alone = {"output_uri": "o", "manifest_uri": "rows", **SUITE_MODELS[name]}
+    by_predict = settled(PredictConfig(**alone))
+    kinds = adapter.kinds or ("view",)
+    found = settled_in_a_suite(SUITE_MODELS[name], setting(kinds=kinds[:1]))
+    assert found.mode == adapter.modes[0]
+    assert found.sampling == adapter.sampling == by_predict.sampling
+    for field in ("images", "prompts", "engine", "kinds", "trust_remote_code", "endpoint"):
+        assert getattr(found, field) == getattr(by_predict, field), field
+
+
+def test_what_is_given_goes_before_an_adapters_settings() -> None:
+    eight = setting(num_answers=8, temperature=0.7)
+    found = settled_in_a_suite(SUITE_MODELS["medgemma"], eight, engine={"max_num_seqs": 3})
+    assert found.sampling == SamplingConfig(n=8, temperature=0.7, max_tokens=1024)
+    assert (found.engine.max_num_seqs, found.mode) == (3, "instruct")
+    cut = settled_in_a_suite(SUITE_MODELS["maira_2"], eight, sampling={"max_tokens": 9})
+    assert cut.sampling == SamplingConfig(n=8, temperature=0.7, max_tokens=9)
+    served = settled_in_a_suite({"endpoint": ENDPOINT}, eight, engine={"max_num_seqs": 3})
+    assert served.endpoint is not None and served.endpoint.model == "served"
+    assert (served.adapter, served.mode) == ("chexone", "reasoning")
+    assert "engine" not in served.model_fields_set, "that of the models beside it"
+
+
+def test_a_setting_that_an_adapter_cannot_be_asked_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    maira = SUITE_MODELS["maira_2"] | {"model_uri": str(model)}
+    config = given(tmp_path, models={"phrases": maira})
+    asked_of: list[str] = []
+
+    def predicted(of: PredictConfig, pool: Any = None) -> str:
+        assert pool is None, "what engines an adapter needs is known to predict"
+        asked_of.append(of.output_uri.rpartition("/")[2])
+        found = read_samples(of.manifest_uri or "", of.split)
+        said = (prediction_rows.said(s, s.answer, "instruct") for s in found)
+        prediction_rows.write(of.output_uri, said, "test")
+        return of.output_uri
+
+    monkeypatch.setattr(predict, "predict", predicted)
+    evaluate(config)
+    assert asked_of == ["one-box"], "closed questions cannot be asked"
+    told = json.loads((Path(config.output_uri) / "suite.json").read_text())["settings"]
+    assert [(s["setting"], s["status"]) for s in told[:2]] == [
+        ("skills", "no predictions"),
+        ("one-box", "evaluated"),
+    ]
 
 
 def test_one_pool_a_model_and_none_where_all_is_there(

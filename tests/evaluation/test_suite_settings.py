@@ -11,6 +11,7 @@ from chexone_ray.evaluation.run import check
 
 OUT = ["--out", "o"]
 MODEL = ["--models.A.model_uri", "m"]
+REXVQA = ["--suite", "chexone17", "--settings", "rexvqa", "--data.rexvqa.uri", "u"]
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ MODEL = ["--models.A.model_uri", "m"]
         ),
         (
             ["--suite", "phantom", *MODEL, "--models.A.predictions_uri", "p"],
-            "models.A: give exactly one of model_uri and predictions_uri",
+            "models.A: give exactly one of model_uri, predictions_uri and endpoint",
         ),
         (
             [
@@ -42,6 +43,21 @@ MODEL = ["--models.A.model_uri", "m"]
                 "--models.A.mode", "instruct",
             ],
             "mode has no effect with predictions_uri",
+        ),
+        (
+            [
+                "--suite", "phantom", *MODEL, "--models.A.endpoint.url", "http://127.0.0.1:1/v1",
+                "--models.A.endpoint.model", "m",
+            ],
+            "models.A: give exactly one of model_uri, predictions_uri and endpoint",
+        ),
+        (["--suite", "phantom", "--models.A.mode", "instruct"], "models.A: give exactly one of"),
+        (
+            [
+                "--suite", "phantom", "--models.A.predictions_uri", "p",
+                "--models.A.trust_remote_code", "true",
+            ],
+            "trust_remote_code has no effect with predictions_uri",
         ),
         (
             ["--suite", "phantom", "--models", "{'a/b' = {model_uri = 'm'}}"],
@@ -52,7 +68,7 @@ MODEL = ["--models.A.model_uri", "m"]
                 "--suite", "phantom", "--models.A.predictions_uri", "p",
                 "--predict.rows_per_part", "9",
             ],
-            "evaluate.predict has no effect: no model of the suite has model_uri",
+            "evaluate.predict has no effect: no model of the suite is asked",
         ),
         (
             ["--suite", "phantom", *MODEL, "--data.view.uri", "u", "--data.view.manifest_uri", "m"],
@@ -95,6 +111,31 @@ def test_settings_that_contradict(words: list[str], message: str) -> None:
                 "--data.rexvqa.uri", "u",
             ],
             r"models\.A, setting rexvqa: adapter: ",
+        ),
+        (
+            [*REXVQA, "--models.A.adapter", "radvlm"],
+            r"models\.A: predict\.adapter=radvlm has no public weights",
+        ),
+        (
+            [
+                *REXVQA, "--models.A.adapter", "chestx_reasoner", "--models.A.model_uri", "/m",
+                "--models.A.mode", "instruct",
+            ],
+            r"models\.A: predict\.mode=instruct is not a mode of predict\.adapter=chestx_reasoner",
+        ),
+        (
+            [*REXVQA, "--models.A.adapter", "chexagent_2"],
+            r"models\.A: predict\.adapter=chexagent_2 runs the Python code",
+        ),
+        (
+            [*REXVQA, "--models.A.adapter", "maira_2", "--models.A.trust_remote_code", "true"],
+            r"models\.A: its adapter maira_2 can be asked nothing of the configured settings",
+        ),
+        (
+            [
+                *REXVQA, "--models.A.adapter", "endpoint", "--models.A.model_uri", "m",
+            ],
+            r"models\.A, setting rexvqa: .*predict\.adapter=endpoint needs an endpoint",
         ),
     ],
 )  # fmt: skip

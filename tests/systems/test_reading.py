@@ -110,7 +110,14 @@ def test_our_own_boxes_are_left_as_they_were_written() -> None:
     [
         ("[]", "No pleural effusion detected."),
         ("```json\n[]\n```", "No pleural effusion detected."),
-        ("There is no pleural effusion on this film.", "No pleural effusion detected."),
+        ("There is no pleural effusion.", "No pleural effusion detected."),
+        ("No evidence of pneumothorax is seen.", "No pleural effusion detected."),
+        ("No, I cannot see the image clearly.", None),
+        ("No problem, here is what I see: the left base is hazy.", None),
+        ("No pleural effusion is seen, but the left base is hazy.", None),
+        ("None of the boxes would be right. The effusion is at the left base.", None),
+        ("There is no doubt that the effusion is at the left base.", None),
+        ("Nothing could be done with this picture.", None),
         ("None.", "No pleural effusion detected."),
         ("It lies at the left base.", None),  # neither a box nor a denial
         ('[{"bbox_2d": [112, 112, 3', None),  # cut off
@@ -125,6 +132,83 @@ def test_what_holds_no_box_is_a_denial_or_no_answer(text: str, expected: str | N
     question = "Where is the pleural effusion? Give its box."
     for name in ("qwen2_5_vl", "medgemma", "endpoint"):
         assert answer(name, "grounding", text, question) == expected
+
+
+@pytest.mark.parametrize("name", ["qwen2_5_vl", "medgemma", "radvlm", "maira_2", "chexone"])
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("No 8th rib fracture detected.", 1.0),  # the reference's own words
+        ("There is no rib fracture.", 1.0),
+        ("None.", 1.0),
+        ("No, I cannot see the image clearly.", 0.0),
+        ("None of this is clear to me.", 0.0),
+        ("I see an effusion on the left.", 0.0),
+    ],
+)
+def test_one_rule_of_denials_for_all_systems(name: str, text: str, right: float) -> None:
+    question = "Where is the 8th rib fracture? Give its box."
+    found = answer(name, "grounding", text, question, mode="instruct")
+    negative = Sample(
+        *("i", "d", "t", "grounding", "test", "p", "s"),
+        (ImageRef("a"),),
+        question,
+        "No 8th rib fracture detected.",
+    )
+    (specificity,) = [m for m in METRICS["grounding"] if m.name == "specificity"]
+    counts = specificity.row(negative, found)
+    assert counts is not None
+    assert specificity.value(np.array(counts)) == right
+
+
+def test_boxes_keep_the_fractions_of_their_codec() -> None:
+    # 560 x 448 pixels: 33 / 560 = 0.058928..., 45 / 448 = 0.100446...; a film's thirds of 1,000.
+    for name, text, corners in (
+        (
+            "qwen2_5_vl",
+            '[{"bbox_2d": [33, 45, 61, 81], "label": "nodule"}]',
+            (33 / 560, 45 / 448, 61 / 560, 81 / 448),
+        ),
+        (
+            "qwen3_vl",
+            '[{"bbox_2d": [333, 666, 376, 704], "label": "nodule"}]',
+            (0.333, 0.666, 0.376, 0.704),
+        ),
+        # The square in the middle is x 100-900 of 1,000; bins are read at their middle.
+        (
+            "maira_2",
+            "<obj>nodule<box><x12><y25><x17><y31></box></obj>",
+            (0.1 + 0.8 * 0.125, 0.255, 0.1 + 0.8 * 0.175, 0.315),
+        ),
+    ):
+        found = answer(name, "grounding", text, "Where is the nodule? Give its box.")
+        assert found is not None
+        (box,) = boxes.decode(found)
+        assert box.xyxy == pytest.approx(corners, abs=5e-9)
+        reference = Box("nodule", corners)
+        sample = Sample(
+            *("i", "d", "t", "grounding", "test", "p", "s"),
+            (ImageRef("a"),),
+            "?",
+            boxes.encode([reference]),
+            boxes=(reference,),
+        )
+        for metric in METRICS["grounding"]:
+            counts = metric.row(sample, found)
+            if counts is not None:  # whole percents gave 0.66 to 0.93
+                assert metric.value(np.array(counts)) > 0.999999, metric.name
+        rounded = (boxes.iou(b, reference) for b in boxes.decode(boxes.encode([reference])))
+        assert max(rounded) < 0.95
+
+
+def test_boxes_keep_their_order_which_is_their_rank() -> None:
+    text = (
+        '[{"bbox_2d": [700, 100, 800, 200], "label": "b"},'
+        ' {"bbox_2d": [100, 100, 200, 200], "label": "a"}]'
+    )
+    found = answer("qwen3_vl", "detection", text)
+    assert found is not None
+    assert [box.label for box in boxes.decode(found)] == ["b", "a"]
 
 
 def test_a_denial_names_nothing_where_nothing_was_named() -> None:
