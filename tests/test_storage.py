@@ -155,3 +155,10 @@ def test_settings_are_recorded_whole(tmp_path: Path) -> None:
     config = SftConfig(output_uri=str(tmp_path / "run"), manifest_uri="m", epochs=2)
     storage.record_settings(config.output_uri, config)
     assert SftConfig(**storage.read_json(f"{config.output_uri}/config.json")) == config
+
+
+def test_numbers_that_json_does_not_know_are_null(tmp_path: Path) -> None:
+    place = str(tmp_path / "a.json")
+    storage.write_json(place, [{"low": float("nan"), "both": (1.5, float("inf"))}])
+    assert storage.read_json(place) == [{"low": None, "both": [1.5, None]}]
+    assert "NaN" not in Path(place).read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -45,9 +46,11 @@ def write(
     `total_s` is the wall time of this call and of the interrupted ones before it.
     """
     evaluation_uri = configs.evaluate().output_uri
-    table = storage.read_json(storage.join(evaluation_uri, "table.json"))
+    table, differences = (
+        [_with_nan(row) for row in storage.read_json(storage.join(evaluation_uri, name))]
+        for name in ("table.json", "differences.json")
+    )
     figures = [figure for figure in table if not figure["topic"]]
-    differences = storage.read_json(storage.join(evaluation_uri, "differences.json"))
     seconds: dict[str, Any] = {
         "total": total_s,
         "stages": {
@@ -87,6 +90,14 @@ def write(
     draft.write_text(json.dumps(summary, indent=1) + "\n")
     draft.replace(folder / "summary.json")
     return summary
+
+
+def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of a table with what it holds as null, an undefined number, as NaN."""
+    numbers = ("value", "low", "high")
+    return {
+        key: math.nan if key in numbers and value is None else value for key, value in row.items()
+    }
 
 
 def _num_drawn(result: Mapping[str, Any]) -> int:

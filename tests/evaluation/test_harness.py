@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +106,7 @@ def test_table_counts_what_failed_as_wrong(tmp_path: Path) -> None:
     assert (a["model"], a["value"], a["num_rows"], a["num_patients"]) == ("a", 0.5, 4, 2)
     assert (a["num_unparsed"], a["num_failed"]) == (1, 1)
     # Two patients tell nothing of the spread.
-    assert math.isnan(a["low"]) and math.isnan(a["high"]) and a["undefined_draws"] == 0
+    assert a["low"] is a["high"] is None and a["undefined_draws"] == 0
     assert "0.500 (n/a)" in (out / "table.md").read_text()
     assert (a["setting"], a["topic"], a["headline"], a["baseline"]) == ("", "", True, False)
     assert a["signature"].startswith("accuracy|match:exact set of options|")
