@@ -91,8 +91,8 @@ def test_reasoning_is_measured_of_who_gives_it(tmp_path: Path) -> None:
         metric for model, metric in found if not metric.startswith("reasoning:")
     }
     (run,) = runs.find([str(out)]).items
-    drawn = {item.metric: (item.model, item.value, item.low) for item in reasoned.of_run(run)}
-    assert drawn["factuality (presence)"] == ("thinks", factual["value"], factual["low"])
+    drawn = {item.metric: (item.model, item.value) for item in reasoned.of_run(run)}
+    assert drawn["factuality (presence)"] == ("thinks", factual["value"])
     assert drawn["self-consistency (presence)"][1] == consistent["value"]
     assert len(drawn) == 3
 
