@@ -7,7 +7,8 @@ corpus scores, means and a bootstrap by patient come from the same matrix:
     figures(rows.sum(axis=0))                   # name -> value of all pairs
     figures(rows)                               # name -> (N,) of each pair by itself
 
-METEOR is left out: it needs Java and a paraphrase table. CIDEr is not a sum over pairs: cider.py.
+METEOR is left out: it needs Java and a paraphrase table. CIDEr is, too: it is no sum over pairs, and
+its idf changes with the test subset.
 """
 
 from __future__ import annotations
