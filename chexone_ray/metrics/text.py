@@ -7,7 +7,7 @@ corpus scores, means and a bootstrap by patient come from the same matrix:
     figures(rows.sum(axis=0))                   # name -> value of all pairs
     figures(rows)                               # name -> (N,) of each pair by itself
 
-METEOR is left out: it needs Java and a paraphrase table. CIDEr is, too: it is no sum over pairs, and
+METEOR is left out: it needs Java and a paraphrase table. So is CIDEr: it is no sum over pairs, and
 its idf changes with the test subset.
 """
 
