@@ -10,6 +10,7 @@ from itertools import pairwise
 from chexone_ray.metrics import report_denial as denial
 from chexone_ray.metrics import report_doubt as doubt
 from chexone_ray.metrics import report_modifiers as words
+from chexone_ray.metrics.report_frames import framed
 from chexone_ray.metrics.report_patterns import holds
 from chexone_ray.metrics.report_phrases import (
     ABSENT,
@@ -47,7 +48,7 @@ def affirm(text: str) -> str:
         kept = match.group(match.lastgroup) if match.lastgroup else ""
         return kept.rjust(len(match.group()))
 
-    return denial.AFFIRMED.sub(spaces, text)
+    return denial.AFFIRMED.sub(spaces, framed(text))
 
 
 def clauses(text: str) -> list[Span]:
