@@ -24,6 +24,7 @@ from chexone_ray.metrics.report_heart import (
     heart_of,
     normal_signs,
 )
+from chexone_ray.metrics.report_mediastinum import mediastinum_of
 from chexone_ray.metrics.report_patterns import holds
 from chexone_ray.metrics.report_phrases import (
     ABSENT,
@@ -243,6 +244,7 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
     result = questioned(masked, result)
     result = place(whole, spans, result)
     result += normal_signs(masked, spans, past, result)
+    result += mediastinum_of(masked, spans, past, result)
     heart = heart_of(masked, spans, past)
     return tuple(sorted(result, key=lambda phrase: phrase.start)), heart
 

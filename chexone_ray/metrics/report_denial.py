@@ -213,3 +213,10 @@ UNMOVED = re.compile(
     r"|improved|larger|smaller|new)\b)"
 )
 """Denies a change, not the finding: "neither A nor B has grown"."""
+PREDICATE = re.compile(
+    rf"(?:(?<=is )|(?<=are )|(?<=was )|(?<=were )|(?<=can )|(?<=be )|(?<=been ))not"
+    rf" (?:\w+ly |yet |be |been )*{SEEN}\b"
+)
+"""Denies the finding before it, if there is one."""
+LEFT = re.compile(rf"\b(?:{GONE}|re-?expanded|absorbed|improved|healed)\b")
+"""What "the edema has not" takes over."""

@@ -183,11 +183,22 @@ PROJECTED = re.compile(
     r"|\b(?:projectional|positional|rotational|artefactual|artifactual|spurious|factitious)\b"
 )
 """Enlargement that the film may have made."""
+PASSIVE = re.compile(
+    r"^(?!neither).*\b(?:is|was|be|been|not|never)\b.* ?(?:excluded|ruled out|discounted|dismissed"
+    r"|eliminated|disproved|disproven|refuted|written off|disregarded)$")
+"""Acts on the finding before it: "cannot be excluded"."""
+EXCLUDED = re.compile(
+    r"\b(?:exclud\w+|rul(?:e|ed|ing) out|discounted|dismissed|ruled in|disproved)\b"
+)
+"""What "pneumonia cannot" takes over."""
 NOT_EXCLUDED = re.compile(rf"\b{_CANNOT} {_EXCLUDE}")
 """Doubt that a "no" before the finding does not undo."""
 DOUBTED = re.compile(
     r"\bexclusion of\b.*\b(?:not (?:\w+ )?possible|impossible|unsafe|unreliable|difficult|needs?"
     r"|requires?)\b"
+    rf"|\b(?:neither|nor|none|no|not one)\b.*\b(?:can|could|may|(?:is|are) to|should) (?:\w+ly )?be "
+    rf"(?:\w+ly )?{_EXCLUDE}|\b(?:neither|none of)\b.*\b(?:is|are|was|were|has been|have been)"
+    rf" (?:\w+ly )?{_EXCLUDE}"
     r"|\babsence of\b.*\b(?:cannot|can not|not) be (?:\w+ly )?(?:guaranteed|affirmed|assured"
     r"|confirmed"
     r"|proven|vouched|certified|taken for granted|assumed)\b"

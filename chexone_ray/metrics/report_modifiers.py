@@ -238,6 +238,21 @@ FORWARD_STOP = re.compile(
     r"|\w, (?:is|are|was|were|has|have|remains?)\b"
 )
 """A denial or doubt before it does not reach what follows it."""
+GIVEN = re.compile(
+    r"\b(?:within|in|behind|beneath|over|under|around|beside|alongside|despite|given|explain\w*"
+    r"|(?:explanation|cause|reason|account\w*|responsible|consideration|differential|possibilit\w+"
+    r"|diagnosis|candidate)s? (?:for|of)|(?:improv|increas|decreas|chang|worsen|progress"
+    r"|reduc|growth)\w* (?:in|of)) the"
+    r" (?:(?!and\b|or\b|but\b|nor\b|no\b|not\b|is\b|are\b|was\b|were\b|that\b|which\b|there\b"
+    r"|absence\b|lack\b|case\b|setting\b|event\b|context\b|possib|question|suspic|of\b|for\b"
+    r"|in\b|form\b|shape\b|expected\b|differential\b|includ|remain|may\b|suggest|reflect|represent"
+    r"|has\b|have\b|lies\b)[\w-]+ ){0,4}$"
+)
+"""Before a finding that the text takes as there."""
+ELIDED = re.compile(
+    r"\b(?:cannot|can not|could not|(?:is|are|was|were|has|have|does|do|did|may) not)(?: be)?\W*$"
+)
+"""A clause that ends before its verb."""
 BACK = re.compile(
     r"^\W*(?:(?:and|but|then|now|today|currently|since then|meanwhile|on this film|here"
     r"|there (?:is|are)"

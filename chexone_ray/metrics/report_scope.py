@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -98,14 +98,23 @@ class _Signs:
     unsure_word: list[int]
     unsure_back: list[int]
     not_excluded: list[int]
+    passive: dict[int, int]
+    """End -> start of what acts on what follows only where no finding stands before it: "is not
+    seen", "cannot be excluded"."""
 
 
 def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
     """The phrases of one clause with their states. Change words ("no change in") do not negate."""
     start, end = span
     signs = _signs(text[start:end], text[end : end + 20])
+    first = inside[0].end - start
+    spent = {end for end, at in signs.passive.items() if first <= at}
+    elided = _elided(text[:start], signs.clause)
     result: list[Phrase] = []
     for index, phrase in enumerate(inside):
+        if _given(text, phrase) or elided == PRESENT:
+            result.append(phrase)
+            continue
         reach = _reach(signs.clause, inside[index:], start)
         # "Without consolidation the opacity is": the second noun is no member of a list.
         gap = text[inside[index - 1].end : phrase.start] if index else ""
@@ -115,10 +124,11 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
             listed = re.search(r",|/|\b(?:and|or|nor)\b", gap) is not None or not gap.strip()
         # Only denials from here on reach what is no member of a list.
         floor = 0 if listed or not index else inside[index - 1].end - start
-        state = _state(signs, phrase, (phrase.start - start, phrase.end - start), reach, floor)
+        at = (phrase.start - start, phrase.end - start)
+        state = elided or _state(signs, phrase, at, reach, floor, spent)
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
     if doubt.DOUBTED.search(signs.clause):
-        result = [replace(phrase, state=UNCERTAIN) for phrase in result]
+        result = [p if _given(text, p) else replace(p, state=UNCERTAIN) for p in result]
     ahead = re.split(r"[;:]|\bbut\b", text[: result[0].start])[-1] if result else ""
     if re.search(r"\b(?:no|not|without|neither|nor)\b", ahead):
         return result
@@ -129,7 +139,11 @@ def _signs(clause: str, following: str) -> _Signs:
     plain = blank(doubt.OF_NATURE, steady(clause))
     if "nor" in plain or "none" in plain or "neither" in plain or "not one" in plain:
         plain = blank(denial.UNMOVED, plain)
-    after = [match.end() for match in doubt.UNCERTAIN_AFTER.finditer(plain)]
+    after, passive = [], {}
+    for match in doubt.UNCERTAIN_AFTER.finditer(plain):
+        after.append(match.end())
+        if doubt.PASSIVE.search(match.group()):
+            passive[match.end()] = match.start()
     before = [match.start() for match in doubt.UNCERTAIN_BEFORE.finditer(plain)]
     word = [match.end() for match in doubt.UNCERTAIN_WORD.finditer(plain)]
     not_excluded = []
@@ -138,7 +152,15 @@ def _signs(clause: str, following: str) -> _Signs:
         plain = blank(doubt.UNCERTAIN_BEFORE, plain)
     if after:
         plain = blank(doubt.UNCERTAIN_AFTER, plain)
-    denied = [match.end() for match in denial.NEGATED_AFTER.finditer(plain)]
+    denied = []
+    for match in denial.NEGATED_AFTER.finditer(plain):
+        low, high = match.span()
+        if match.group() in ("rather than", "instead of") and any(end <= low for end in after):
+            after.append(high)
+            continue
+        denied.append(high)
+        if denial.PREDICATE.match(plain, low):
+            passive[high] = low
     denied_back = []
     if not words.EXCEPT.match(following):
         denied_back = [
@@ -146,11 +168,32 @@ def _signs(clause: str, following: str) -> _Signs:
             for match in denial.NEGATED_BEFORE.finditer(plain)
             if not denial.STILL_THERE.match(plain, match.end())
         ]
-    return _Signs(clause, plain, denied, denied_back, after, word, before, not_excluded)
+    return _Signs(clause, plain, denied, denied_back, after, word, before, not_excluded, passive)
 
 
-def _state(signs: _Signs, phrase: Phrase, at: Span, reach: int, floor: int) -> int:
-    """The state of one phrase that stands at `at` in its clause."""
+def _given(text: str, phrase: Phrase) -> bool:
+    """ "Behind the opacity", "improvement in the edema": denial and doubt leave it standing."""
+    return words.GIVEN.search(text, max(0, phrase.start - 80), phrase.start) is not None
+
+
+def _elided(before: str, clause: str) -> int:
+    """The state that a clause takes over which leaves its verb out: "effusion can be excluded;
+    pneumonia cannot". 0 where there is none."""
+    match = words.ELIDED.search(clause)
+    if not match:
+        return 0
+    if doubt.EXCLUDED.search(before):
+        return UNCERTAIN
+    if denial.LEFT.search(before) and not match.group().startswith("can"):
+        return PRESENT
+    return 0
+
+
+def _state(
+    signs: _Signs, phrase: Phrase, at: Span, reach: int, floor: int, spent: Container[int]
+) -> int:
+    """The state of one phrase that stands at `at` in its clause; `spent` are ends of words that act
+    on a finding before them alone."""
     low, high = at
     clause = signs.clause
 
@@ -165,12 +208,13 @@ def _state(signs: _Signs, phrase: Phrase, at: Span, reach: int, floor: int) -> i
     if any(
         floor <= end <= low and not words.FORWARD_STOP.search(signs.plain, end, low)
         for end in signs.denied
+        if end not in spent
     ):
         return ABSENT
     if words.CONFIRMED.search(clause, high, reach):
         return PRESENT
     unsure = (
-        any(end <= low and not words.FORWARD_STOP.search(clause, end, low) for end in signs.unsure)
+        any(end <= low and not words.FORWARD_STOP.search(clause, end, low) for end in signs.unsure if end not in spent)
         or any(end <= low and not _parted(clause, end, low) for end in signs.unsure_word)
         or behind(signs.unsure_back)
         or (phrase.label in _ENLARGED and doubt.PROJECTED.search(clause, high))
