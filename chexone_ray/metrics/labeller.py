@@ -86,6 +86,7 @@ def sentences(text: str) -> list[str]:
     for block in re.split(r"\n\s*\n|\n\s*(?=\d+[.)]\s)|\n\s*[-*\u2022]\s", text):
         flat = " ".join(block.split())
         flat = re.sub(r"^\d+[.)]\s+", "", flat)
+        flat = re.sub(r"(?<=\w) (?=\d\) )", ". ", flat)
         parts += re.split(
             r"(?<=[.!?])(?<!^\?)(?<!\s\?)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])\s+", flat
         )
@@ -222,12 +223,12 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
     """Phrases of one sentence, in order, and its heart size. `asking`: under a history header."""
     whole = blank(TRAPS, lower)
     masked = affirm(whole)
-    spans = clauses(masked)
+    found = _find_mentions(masked)
+    spans = clauses(masked, [phrase.start for phrase in found])
     past = untold(masked, spans)
     if asking:
         told = modifiers.TOLD_HEAD.search(masked, 1)
         past.append((0, told.start() if told else len(masked)))
-    found = _find_mentions(masked)
     judged_text = masked
     for low, high in past:
         # What stands behind the last finding of a stretch may still tell of this film.

@@ -17,7 +17,7 @@ DEVICES: tuple[Row, ...] = (
             r"pacers?",
             r"pacing (?:device|system|leads?|wires?|electrodes?)",
             r"(?:cardiac )?(?:cardioverter[- ])?defibrillators?",
-            r"a?icds?",
+            r"a?icds?|crt-?[dp]?",
             r"pulse generator",
             r"cardiac device",
             r"ppm",
@@ -48,7 +48,7 @@ DEVICES: tuple[Row, ...] = (
             r"dobhoff",
             r"tracheostomy(?: cannula)?",
             r"(?:tracheal )?cannulae?s?",
-            r"(?<!was )intubated",
+            r"(?<!was )(?<!not )intubated|(?:ng|et|og)(?= (?:in|tip|ends|at) )",
         ),
     ),
     Row(
@@ -71,6 +71,10 @@ DEVICES: tuple[Row, ...] = (
             "introducer",
             "mediport",
             "broviac",
+            "tlc",
+            "ij",
+            " sc ",
+            "subcl",
         ),
         alternatives(
             r"(?:(?:central|venous|jugular|subclavian|arterial|dialysis|picc|iv|ij|midline|hickman"
@@ -90,6 +94,9 @@ DEVICES: tuple[Row, ...] = (
             r"|remains?"
             r"|has been|was|stays?|reach\w*|does not reach|went|removed|out|unchanged)\b)",
             r"(?<=the )line(?! (?:of|over|at|along|parallel|is a|seen|in the|between)\b)",
+            r"(?<=post )line|(?<=after )line|(?<=tip of )lines?|tlc|[rl]?ij(?= (?:in|at|to|tip|line|c))"
+            r"|(?:[rl]|right|left|rt|lt) (?:ij|scv?|subclavian|femoral)(?= (?:in|at|to|tip|ends|line))"
+            r"|vasc?ath|groshong|tunn?elled line",
             r"hickman",
             r"broviac",
             r"perm-?cath",

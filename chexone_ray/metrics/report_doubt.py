@@ -65,7 +65,7 @@ UNCERTAIN_AFTER = grouped(
     r"|\bsuggest(?:s|ing|ive(?: of)?|ed)?\b|\bfavou?r(?:s|ing|ed|able)?\b|\bless favou?red\b"
     r"|\b(?:suspected|suspect|probable|probably|likely|presumed|presumably|presumptive|differential"
     r"|diagnosis lies|either|conceivabl[ey]|unlikely|improbable|indeterminate for|doubtful for)\b"
-    r"|\bversus\b|\bvs\.?\s|\band/or\b"
+    r"|\bversus\b|\bvs\.?\s|\band/or\b|\bquery\b(?! (?:was|is|from|about))|\bnot (?:\w+ly )?favou?red\b"
 )
 """Makes what follows uncertain, to the end of the clause."""
 UNCERTAIN_WORD = _words(
@@ -98,7 +98,10 @@ OPEN = (
     r"|yet to be (?:proven|confirmed|settled|proved)|to be (?:confirmed|proven|settled)"
     r"|unconfirmed|unsettled"
     r"|anybody's guess|contestable|ambiguous|inconclusive|under suspicion|postulated|feared"
-    r"|thought likely|(?:with)?in the differential|on the cards|not certain)"
+    r"|thought likely|(?:with)?in the differential|on the cards|not certain|query|queried|not favou?red"
+    r"|(?:the|an?|my|our|still an?|also an?) (?:\w+ ){0,2}?(?:consideration|possibility|concern|suspicion"
+    r"|candidate|contender|worry|alternative|hypothesis|differential diagnosis|question mark)"
+    r"|not (?:entirely |\w+ )?(?:favou?red|likely|probable)|a possibility|possible explanations?)"
 )
 UNCERTAIN_BEFORE = grouped(
     rf"\b{_CANNOT} {_EXCLUDE}"
@@ -158,10 +161,15 @@ OF_NATURE = grouped(
     r"(?: \w+ly)? (?:uncertain|unclear|indeterminate|unknown|not clear|equivocal|undetermined"
     r"|assessed"
     r"|determined|told|judged|debatable|doubtful)\b"
+    r"|\b(?:(?:cannot|can not|unable to|hard to|impossible to|difficult to|not possible to|not|un\w+)"
+    r" (?:\w+ly )?(?:tell|say|know|judge|determine|be determined|clear|certain|decide))?(?: \w+)? ?(?:whether|if)"
+    r" (?:the|this|these|that) (?:[\w-]+ ){1,5}?(?:is|are|has|have) (?:\w+ly )?(?:new|recent|old|acute|chronic"
+    r"|larger|smaller|progress\w+|increas\w+|chang\w+|active|healed|benign|malignant|infective"
+    r"|long-?standing|fresh|ancient|stable)\b"
     r"|\bof (?:\w+ )?(?:uncertain|unclear|indeterminate|unknown|questionable|equivocal|doubtful) "
     r"(?:\w+ )?(?:cause|nature|size|origin|age|significance|extent|a?etiology|source|type|acuity"
     r"|chronicity)\b"
-    r"|\b(?:possibly|perhaps|probably|likely|maybe|might be|may be|could be)(?: \w+)? (?:larger"
+    r"|\b(?:possibly|perhaps|probably|likely|maybe|might be|may be|could be)(?: (?!an?\b)\w+)? (?:larger"
     r"|smaller|bigger|denser|fewer|older|wider|increased|decreased|loculated|old|chronic|acute"
     r"|healed"
     r"|calcified|benign|malignant|unchanged|worse|improved|partly|more|less|new|slightly)\b"
@@ -180,6 +188,8 @@ PROJECTED = re.compile(
     r"|attributable to|attributed to|put down to|related to) (?:the |a |an )?(?:\w+ )?(?:\w+ )?"
     r"(?:projection|rotation|rotated|technique|positioning|ap|supine|magnification|inspiration"
     r"|low lung volumes?|shallow|portable|breath)"
+    r"|\?\s*(?:due to |from )?(?:rotat|project|techni|position|supine|magnif|ap\b)"
+    r"|\b(?:may|might) not be (?:real|true|genuine)\b"
     r"|\b(?:projectional|positional|rotational|artefactual|artifactual|spurious|factitious)\b"
 )
 """Enlargement that the film may have made."""

@@ -55,6 +55,37 @@ def _frame(stems: str, pattern: str, cue: str = "") -> Frame:
 DOUBTED, DENIED = "cannot exclude", "no"
 
 FRAMES = (
+    _frame("fail", r"\bnot (?:\w+ )?fail(?:s|ed)? to (?:show|reveal|demonstrate|see|notice|find)\b"),
+    _frame("-free", r"\bnot (?:\w+ly )?(?P<k0>[\w -]{0,24}?)-free\b"),
+    _frame(
+        "not mean,not imply,not prove,not signify,not indicate",
+        r"\bnot (?:necessarily )?(?:mean|imply|prove|signify|indicate)\b.*",
+    ),
+    _frame(
+        "agree,accept,concur,believe,think,hold,subscribe",
+        r"\b(?:cannot|can not|could not|do not|does not|would not)(?: \w+ly)? (?:agree|accept|concur"
+        r"|believe|think|hold|subscribe)(?: (?:with|to|the|a|an|this|that|view|reading|report|opinion"
+        rf"|statement|claim)\b)* (?:{_NO}|(?P<k7>(?:[\w-]+ ){{1,5}}?)(?:is|are|has|have) (?:\w+ly |been )*"
+        rf"(?:{_FREE}|{_LEFT}|not))(?= |\W*$)",
+    ),
+    _frame(
+        "not that,n't that",
+        r"\bnot that (?P<k8>(?:[\w-]+ ){1,5}?)(?:is|are|has|have) (?:not|absent|gone|resolved|cleared)"
+        r"(?: there| present| seen)?\b",
+    ),
+    _frame("never", r"\bnever\b[^.;,]{0,40}\bwithout\b"),
+    _frame(
+        "not yet, not ,never",
+        r"\b(?:not|never)(?: yet| fully| completely| entirely| quite| been| \w+ly)* (?:come out|been"
+        r" (?:removed|taken out|withdrawn)|gone away|settled|re-?expanded|dried up|gone down)\b",
+    ),
+    _frame(
+        "replac,place of,supplant,supersed,succeeded,where",
+        r"\b(?:(?:has|have|had) (?:\w+ly |now )?(?:replaced|supplanted|superseded|succeeded|taken the"
+        r" place of)|(?:now |today )?replac(?:es|ing)|now takes? the place of|in (?:the )?place of)\b"
+        r"(?! by)",
+        DENIED,
+    ),
     # Doubt of a denial: "impossible to say that there is no".
     _frame(
         "cannot,can not,could not,am not,is not,are not, not ,never,far from,hardly,possible,unable"
@@ -129,7 +160,7 @@ FRAMES = (
     ),
     _frame(
         "no ,not one,not a",
-        rf"\b(?:no|not one|not a single)(?: [\w-]+){{0,2}}? {_PLACE} (?:is|are|was|were|that is"
+        rf"\b(?:no|not one|not a single)(?: [\w-]+){{0,2}}? {_PLACE}(?: (?:on|in|at|of) the [\w-]+(?: (?:side|lung))?)? (?:is|are|was|were|that is"
         rf"|which is|remains?)?(?: \w+ly)? ?{_FREE}(?= \w)",
     ),
     _frame(

@@ -49,12 +49,15 @@ _ENLARGED = alternatives(
     r"|greater than) (?:\w+ )?half (?:of )?(?:the )?(?:\w+ )?(?:chest|thorax|thoracic|width"
     r"|diameter)",
     r"\s{2,}(?:large|big|wide)",
+    r"(?<=ctr )(?:up|increased|raised|high)|(?<=ratio )(?:up|increased|raised|high)|(?<=heart )up\b",
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
     r"normal|unremarkable|without (?:abnormalit\w+|peculiarit\w+)|is not(?=\W*$)|slim|slender"
     r"|(?:ordinary"
-    r"|regular|usual) (?:size|width|configuration)|wnl|nl|ok|n(?=\W*$)|no cardiomegaly"
+    r"|regular|usual) (?:size|width|configuration)|wnl|nl|nad|ok|n(?=\W*$|\s*[,;/])|no cardiomegaly|satisfactory|unexceptional|as expected"
+    r"|not (?:\w+ly )?(?:abnormal|remarkable)|(?:nothing|not anything) (?:amiss|abnormal|wrong|of note|untoward)"
+    r"|no abnormalit\w+|within (?:\w+ )?(?:limits|bounds|range)"
     r"|no cardiac enlargement|no enlargement"
     r"|not (?:large|big)",
     r"(?:usual|normal) (?:size|width|dimensions)",

@@ -51,21 +51,28 @@ def affirm(text: str) -> str:
     return denial.AFFIRMED.sub(spaces, framed(text))
 
 
-def clauses(text: str) -> list[Span]:
-    """Spans in which negation and uncertainty stay. A list that goes on to "or" is not broken."""
+def clauses(text: str, at: Sequence[int]) -> list[Span]:
+    """Spans in which negation and uncertainty stay; `at` are the places of the findings. A list
+    that goes on to "or" is not broken, nor is a finding from what is only set behind it."""
     cuts = {
-        match.start()
+        match.start("slash") if match.group("slash") else match.start()
         for match in words.STRONG_BREAK.finditer(text)
         if match.group() != ":" or not words.LEAD.search(text[: match.start()])
     }
-    for match in words.SOFT_BREAK.finditer(text):
-        if not re.search(r"\b(?:or|nor)\b", text[match.end() :]):
-            cuts.add(match.start())
     opening = words.OPENING.match(text)
     if opening and words.SUBJECT.match(text, opening.end()):
         cuts.add(opening.end() - 1)
-    edges = [0, *sorted(cuts - {0}), len(text)]
-    return [(low, high) for low, high in pairwise(edges) if high > low]
+    soft = {
+        match.start()
+        for match in words.SOFT_BREAK.finditer(text)
+        if not re.search(r"\b(?:or|nor)\b", text[match.end() :])
+    }
+    edges = sorted({0, *cuts, *soft, len(text)})
+    kept = [0]
+    for low, high in pairwise(edges):
+        if low and (low in cuts or any(low <= place < high for place in at)):
+            kept.append(low)
+    return [(low, high) for low, high in pairwise([*kept, len(text)]) if high > low]
 
 
 def untold(text: str, spans: Sequence[Span]) -> list[Span]:
@@ -77,6 +84,8 @@ def untold(text: str, spans: Sequence[Span]) -> list[Span]:
     ]
     if not words.NOW_TOO.search(text):
         for match in words.EARLIER.finditer(text):
+            if words.THAN.search(text, 0, match.start()):
+                continue
             low = max((low for low, _ in spans if low <= match.start()), default=0)
             high = min((high for _, high in spans if high >= match.end()), default=len(text))
             found.append((low, high))

@@ -70,18 +70,28 @@ def _mended(word: str) -> str:
     return word
 
 
-_SHORT = {
-    "hrt": "heart",
-    "bilat": "bilateral",
-    "bil": "bilateral",
-    "clr": "clear",
-    "unch": "unchanged",
-}
-_SHORT_WORD = re.compile(rf"\b(?:{'|'.join(_SHORT)})\b")
+_SHORTS = """
+hrt heart | ht heart | bilat bilateral | bil bilateral | b/l bilateral | clr clear | unch unchanged
+enl enlarged | vasc vascular | cong congestion | inc increased | incr increased | decr decreased
+pulm pulmonary | mediast mediastinum | cpa costophrenic angle | cpas costophrenic angles
+cpangle costophrenic angle | extub extubated | nml normal | nrml normal | sm small | mod moderate
+mult multiple | prev previous | thk thickening | thickg thickening | pl pleural | pleff effusion
+w/ with | c/w consistent with | s/o suggestive of | e/o evidence of | n.a.d nad
+abn abnormal | silh silhouette | intersti interstitial | resp respiratory
+"""
+_SHORT = dict(
+    pair.strip().split(" ", 1) for line in _SHORTS.split("\n") for pair in line.split("|") if pair
+)
+_HASH = re.compile(r"#s?(?! ?\d+\b)(?=[\s.,;:)]|$)")
+"""The sign for a fracture."""
+_CODES = re.compile(r"\s*\((?:y ?/ ?n|yes ?/ ?no|\+ ?/ ?-)\)(?=\s*[:=])")
+"""A form's hint how to fill it."""
+_SHORT_WORD = re.compile(rf"(?<![\w/])(?:{'|'.join(map(re.escape, _SHORT))})(?![\w/])")
 
 
 def mend(lower: str) -> str:
     """Lower-case text with misspelt words mended "isn't" written as "is not",
     and short forms in full."""
+    lower = _CODES.sub("", _HASH.sub("fracture", lower))
     plain = _SHORT_WORD.sub(lambda match: _SHORT[match.group()], _CONTRACTED.sub(" not", lower))
     return _LONG.sub(lambda match: _mended(match.group()), plain)

@@ -15,13 +15,13 @@ from chexone_ray.metrics.report_phrases import HEART, ONE
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
 _ANGLE = r"(?:costophrenic|cp|posterior|lateral|both|the) (?:angles?|sulc\w+|recess\w*|gutters?)"
 _NO_SCAR = (
-    r"(?!(?: \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w+|is"
+    r"(?!(?: \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w*|is"
     r"|caused by) (?:\w+ ){0,3}?"
     r"(?:thicken\w*|scar\w*|adhesions?|fibrosis|fat|peel|pleurisy|hyperinflation|emphysema))"
 )
 _CARDIAC = r"(?:silhouettes?|contours?|shadow|size|sizes)"
 _MEDIASTINUM = r"(?:cardio)?mediastin(?:um|al (?:silhouettes?|contours?|shadow|borders?|width))"
-_BONE = r"(?:ribs?|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
+_BONE = r"(?:ribs?|collar-?\s?bones?|breast-?\s?bone|shoulder blades?|spine|spinous process\w*|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
 
 # --- mentions: an earlier row wins over a later one -----------------------------------------------
 
@@ -52,7 +52,8 @@ MENTIONS: tuple[Row, ...] = (
         ("cardiomeg", "enlarge", "heart", "cm", "cardiac"),
         alternatives(
             r"cardiomeg\w*",
-            r"(?<!\d)(?<!\d )(?<!few )(?<!some )(?<!several )(?<!in )(?<!per )cm(?=\W*$|[,;]| w)",
+            r"(?<!\d)(?<!\d )(?<!few )(?<!some )(?<!several )(?<!in )(?<!per )cm"
+            r"(?=\W*$|[,;]| w| stable| unch| persist| \+| again)",
             r"(?:cardiac|heart)(?: and mediastinal)? enlargement",
             r"(?:big|large|enlarged|dilated) heart",
             r"(?:cardiac|heart) (?:dilata?tion|hypertrophy)",
@@ -72,7 +73,7 @@ MENTIONS: tuple[Row, ...] = (
             r"|around) (?:\w+ ){0,3}?"
             r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
             r"(?:pleural )?effs?",
-            r"fluid (?:\w+ ){1,2}?(?:in|into|along|within) (?:\w+ ){0,2}?(?:pleura|pleural"
+            r"fluid (?:(?!nor\b|or\b|and\b)\w+ ){1,2}?(?:in|into|along|within) (?:\w+ ){0,2}?(?:pleura|pleural"
             r"|fissures?)",
             r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
             r"|full of)"
@@ -193,13 +194,13 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "edema",
         "",
-        ("dema", "failure", "chf", "lvf", "congest", "overload", "decompens", "engorge"),
+        ("dema", "failure", "chf", "ccf", "hf", "lvf", "congest", "overload", "decompens", "engorge"),
         alternatives(
             r"(?:oe|e|o)dema(?:tous)?",
             r"(?:heart|cardiac|ventricular|pump) failure",
             r"(?<!respiratory )(?<!renal )(?<!kidney )(?<!liver )(?<!hepatic )(?<!organ )"
             r"(?<!multiorgan )failure(?! (?:to|of)\b)",
-            r"chf",
+            r"[cl]cf|ccf|chf|hf",
             r"lvf",
             r"(?:pulmonary )?(?:vascular|venous)(?: \w+)? congestion",
             r"congestion",
@@ -255,7 +256,8 @@ MENTIONS: tuple[Row, ...] = (
             r"|full of)"
             r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
             r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<air>air|gas)(?! fluid)",
-            r"(?:air|gas) (?:\w+ )?(?:in|within|around) (?:\w+ ){0,2}?pleura",
+            r"(?:air|gas) (?:(?!or\b|nor\b|and\b|not\b|no\b)\w+ ){0,6}?(?:in|within|around|to|into|inside) "
+            r"(?:\w+ ){0,2}?(?:pleura|pleural (?:space|cavity|cavities|spaces|sac))",
             r"(?:free |intra)?pleural (?:air|gas)(?! fluid)",
             r"(?:air|gas) (?:\w+ )?(?:in|within) (?:\w+ )?(?:\w+ )?pleural (?:space|cavity)s?",
         ),
