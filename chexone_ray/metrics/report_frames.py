@@ -55,6 +55,27 @@ def _frame(stems: str, pattern: str, cue: str = "") -> Frame:
 DOUBTED, DENIED = "cannot exclude", "no"
 
 FRAMES = (
+    _frame(
+        "exclude,rule out,dismiss,deny",
+        r"\b(?:inadequate|insufficient|not (?:good|adequate|sufficient|enough|reliable)|too \w+"
+        r"|hesita\w+|reluctan\w+|loath|would not (?:like|wish|want|dare|presume)|limited|not suffice"
+        r"|no basis|unwise|unsafe|rash|premature|bold|brave|optimistic)(?: \w+){0,2}? to (?:exclude"
+        r"|rule out|dismiss|deny)\b",
+        DOUBTED,
+    ),
+    _frame("if there", r"\bif there (?:is|are|were|be)(?: an?\b| any\b| some\b)?(?= )", "poss"),
+    _frame(
+        "confirmed,proven,established",
+        r"\b(?:suspected|possible|likely|probable|questioned|queried)(?:,| but|, but| though|, though)"
+        r" (?:\w+ )?not (?:\w+ )?(?:confirmed|proven|established|certain)\b",
+        "suspected",
+    ),
+    _frame(
+        "none of the,not one of the,not all of the,no one of the",
+        r"\b(?:none|not one|no one) of the (?P<k9>[\w -]{3,40}?) (?:is|are|looks like|represents?|has the"
+        r" look of)(?= an?\b)",
+        DENIED,
+    ),
     _frame("fail", r"\bnot (?:\w+ )?fail(?:s|ed)? to (?:show|reveal|demonstrate|see|notice|find)\b"),
     _frame("-free", r"\bnot (?:\w+ly )?(?P<k0>[\w -]{0,24}?)-free\b"),
     _frame(
@@ -91,7 +112,7 @@ FRAMES = (
         "cannot,can not,could not,am not,is not,are not, not ,never,far from,hardly,possible,unable"
         ",difficult,hard to,un,reluctant,rash,doubtful,open,debatable",
         rf"\b{_NOT_SURE},? (?:(?:that|whether|if|about|of|here|for certain|for sure|with \w+"
-        rf"|from this \w+|on this \w+)\b,? )*{_NO} (?:more )?",
+        rf"|from this \w+|on this \w+)\b,? )*{_NO}(?: more)?(?= )",
         DOUBTED,
     ),
     _frame(
@@ -242,6 +263,15 @@ FRAMES = (
         DENIED,
     ),
 )
+_ASIDE = re.compile(
+    r", (?:however|though|therefore|moreover|then|also|fortunately|of course|for example|in fact|indeed"
+    r"|in particular|again|too|incidentally|as yet|at present|at least|if anything|on balance|it must be"
+    r" said|it seems|i think),(?= (?:of|is|are|was|were|be|been|any|in|on|has|have)\b)"
+    r"|(?<=\bis), (?:however|though|therefore|moreover|then|also|fortunately|of course|in fact|indeed|again"
+    r"|too|at present|on balance),|(?<=\bare), (?:however|though|therefore|moreover|then|also|in fact|indeed"
+    r"|again|on balance),"
+)
+"""A word set between commas."""
 _PARALLEL = re.compile(
     r"(?:,|,? and| just)? (?P<cue>(?:as|so|likewise|ditto|similarly) (?:has|have|is|are|was|were|did"
     r"|does|do)|likewise|ditto)(?= (?:the |an? |any |also )*\w)"
@@ -253,6 +283,7 @@ _DENIED_SO_FAR = re.compile(
 
 def framed(text: str) -> str:
     """The text with its frames replaced by plain cues of the same length."""
+    text = _ASIDE.sub(lambda match: " " * len(match.group()), text)
     for frame in FRAMES:
         if holds(text, frame.stems):
             text = frame.pattern.sub(lambda match, cue=frame.cue: _cue(match, cue), text)

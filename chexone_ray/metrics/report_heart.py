@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chexone_ray.metrics import report_doubt as doubt
 from chexone_ray.metrics import report_modifiers as words
 from chexone_ray.metrics.report_patterns import alternatives, holds
 from chexone_ray.metrics.report_phrases import (
@@ -115,6 +116,8 @@ def heart_of(text: str, spans: Sequence[Span], past: Sequence[Span]) -> HeartSiz
     if name == "enlarged" and (word := _ENLARGED.search(text)):
         before = list(words.SEVERITY.finditer(text, 0, word.start()))
         severity = (before[-1].lastgroup or "") if before else ""
+        if doubt.PROJECTED.search(text, word.end()):
+            name, severity = "doubtful", ""
     wide = all("mediastinal" in word for word in HEART_WORD.findall(text))
     return HeartSize(name, severity, wide)
 

@@ -119,8 +119,10 @@ EARLIER = grouped(
     r"|\b(?:previously|formerly)\b,? (?:(?:the|there|his|her|an?) )(?:[\w-]+ ){0,4}?(?:was|were|had)\b"
     r"|\b(?:apparent|seeming|supposed) (?:[\w-]+ ){1,6}?(?:is|are|being|was|were) (?:\w+ly )?(?:due to"
     r"|attributable to|from|caused by|accounted for by|explained by|produced by|projected|an?|the"
-    r"|only|merely|just|artefact\w*|artifact\w*|spurious|projectional)\b(?! (?:rotat|project|posit"
+    r"|only|merely|just|artefact\w*|artifact\w*|spurious|projectional)\b(?! (?:the |ap |a )*(?:rotat|project|posit"
     r"|techn|ap\b|supine|magnif))"
+    r"|(?<!that )(?<!which )\b(?:was|were) (?:seen|present|noted|visible|there|shown) (?:before|previously|earlier"
+    r"|then|yesterday|last \w+)\b"
     r"|\bonce (?:was|were|had|there|held|showed)\b"
     r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case)\b"
 )
@@ -204,6 +206,7 @@ STRONG_BREAK = re.compile(
     rf"|neither\b|(?:(?:all|both) )?(?:normal|unremarkable|enlarged|widened|wide|large)\b))"
     r"|(?<=\([+-]\)),?"
     r"|,? and (?=(?:a|an|the|there|it|now|no|one|normal|clear|perhaps|possibly|probably|maybe)\b)"
+    r"|, and (?=(?:\w+ ){1,3}?(?:that|which|is|are|has|have)\b)"
     r"|, (?=(?:merely|only|just|simply|instead|normal|clear|leaving|revealing|unmasking|uncovering"
     r"|exposing|giving way|replaced by|now|perhaps|possibly|probably|maybe|likely) )"
     r"|\b(?:absent|present|none|nil|no|yes|neg|negative|normal|seen|clear|enlarged|unchanged|stable"
@@ -244,7 +247,7 @@ LEADING_ADJECTIVES = re.compile(
     r"(?:\b(?:an?|the|left|right|bilateral|small|mild|moderate|large)\s+)*$"
 )
 OPENING = re.compile(
-    r"^\W*(?:rather than|instead of|without|in the absence of|with no|free of)\b[^,;:.]*,"
+    r"^\W*(?:unaccompanied by|uncomplicated by|with neither|rather than|instead of|without|in the absence of|with no|free of)\b[^,;:.]*,"
     r"(?!.*\b(?:or|nor)\b)"
 )
 """An opening that denies: what follows its comma is a clause of its own, if it has a verb."""
@@ -270,7 +273,9 @@ FORWARD_STOP = re.compile(
 GIVEN = re.compile(
     r"\b(?:within|in|behind|beneath|over|under|around|beside|alongside|despite|given|explain\w*"
     r"|(?:explanation|cause|reason|account\w*|responsible|consideration|differential|possibilit\w+"
-    r"|diagnosis|candidate)s? (?:for|of)|(?:improv|increas|decreas|chang|worsen|progress"
+    r"|diagnosis|candidate)s? (?:for|of)|(?:distinguish|differentiate|separate|tell|distinguished|separated) from"
+    r"|(?:infection|pneumonia|aspiration) of|(?:possib|likel|probab|conceiv|thought|suspect|think|believe"
+    r"|whether|if)\w*(?: that)?|(?:improv|increas|decreas|chang|worsen|progress"
     r"|reduc|growth)\w* (?:in|of)) the"
     r" (?:(?!and\b|or\b|but\b|nor\b|no\b|not\b|is\b|are\b|was\b|were\b|that\b|which\b|there\b"
     r"|absence\b|lack\b|case\b|setting\b|event\b|context\b|possib|question|suspic|of\b|for\b"
@@ -333,7 +338,12 @@ STATUS_YES = re.compile(
     r"|has|have|remains?|persists?|still)\b(?! (?:not|no|never|been|since|now)\b).*"
     r"(?:there|present|visible|seen|persist\w*|remains?|confirmed))"
 )
-STATUS_OPEN = re.compile(rf"^\W*(?:{OPEN}|cannot|can not|not excluded|maybe|perhaps|unclear)\b")
+STATUS_OPEN = re.compile(
+    rf"^\W*(?:{OPEN}|cannot|can not|not excluded|maybe|perhaps|unclear)\b"
+    r"|^\W*(?:(?:but|and|yet|though|although|it|they|one|this|these|nor|so|still|equally) )*"
+    r"(?:(?:is|are|has|have|was|were) not (?:\w+ly |been |yet )*|(?:cannot|can not|could not|may not|can) (?:\w+ly )?"
+    r"be (?:\w+ly )?)(?:excluded|ruled out|dismissed|discounted)\b"
+)
 """A sentence or clause that is a mere answer."""
 
 _HEAD = (

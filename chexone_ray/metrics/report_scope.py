@@ -293,6 +293,8 @@ def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
 
 def answered(clause: str, before: Phrase) -> Phrase:
     """The phrase as a clause that only answers or points back ("none is there") leaves it."""
+    if before.label in _ENLARGED and before.state == PRESENT and doubt.PROJECTED.search(clause):
+        return replace(before, state=UNCERTAIN)
     plain = steady(clause)
     head = words.TOLD_HEAD.match(plain.lstrip())
     plain = plain.lstrip()[head.end() :] if head else plain

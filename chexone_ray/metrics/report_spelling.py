@@ -82,6 +82,7 @@ abn abnormal | silh silhouette | intersti interstitial | resp respiratory
 _SHORT = dict(
     pair.strip().split(" ", 1) for line in _SHORTS.split("\n") for pair in line.split("|") if pair
 )
+_RULE_OUT = re.compile(r"(?:(?<=not )|(?<=n't )|(?<=unable to )|(?<=to fully ))r/?o\b")
 _HASH = re.compile(r"#s?(?! ?\d+\b)(?=[\s.,;:)]|$)")
 """The sign for a fracture."""
 _CODES = re.compile(r"\s*\((?:y ?/ ?n|yes ?/ ?no|\+ ?/ ?-)\)(?=\s*[:=])")
@@ -93,5 +94,6 @@ def mend(lower: str) -> str:
     """Lower-case text with misspelt words mended "isn't" written as "is not",
     and short forms in full."""
     lower = _CODES.sub("", _HASH.sub("fracture", lower))
+    lower = _RULE_OUT.sub("rule out", lower)
     plain = _SHORT_WORD.sub(lambda match: _SHORT[match.group()], _CONTRACTED.sub(" not", lower))
     return _LONG.sub(lambda match: _mended(match.group()), plain)

@@ -167,8 +167,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar"
             r"|confluent"
             r"|nodular) densit(?:y|ies)",
-            r"(?:increased|prominent|coarse|accentuated|heavy) (?:lung|pulmonary"
-            r"|bronchovascular) markings",
+            r"(?:increased|prominent|coarse|accentuated|heavy) (?:(?:lung|pulmonary|bronchovascular|basal"
+            r"|bibasal|interstitial) )*markings",
             r"opacifi\w+",
             r"(?:hemithorax|lung|base|zone)s? (?:is|are) (?:\w+ )?(?P<opaque>opaque)",
             r"opaque (?:lung|hemithorax|area\w*|zone\w*|base\w*)",
