@@ -171,7 +171,7 @@ OF_NATURE = grouped(
     r"|\bof (?:\w+ )?(?:uncertain|unclear|indeterminate|unknown|questionable|equivocal|doubtful) "
     r"(?:\w+ )?(?:cause|nature|size|origin|age|significance|extent|a?etiology|source|type|acuity"
     r"|chronicity)\b"
-    r"|\b(?:possibly|perhaps|probably|likely|maybe|might be|may be|could be)(?: (?!an?\b(?! (?:little|bit|touch|shade|trifle)\b))\w+){0,2} (?:larger"
+    r"|\b(?:possibly|perhaps|probably|likely|maybe|might be|may be|could be)(?: a (?:little|bit|touch|shade|trifle)|(?: (?!an?\b)\w+)?) (?:larger"
     r"|smaller|bigger|denser|fewer|older|wider|increased|decreased|loculated|old|chronic|acute"
     r"|healed"
     r"|calcified|benign|malignant|unchanged|worse|improved|partly|more|less|new|slightly)\b"

@@ -208,7 +208,7 @@ STRONG_BREAK = re.compile(
     r"|,? and (?=(?:a|an|the|there|it|now|no|one|normal|clear|perhaps|possibly|probably|maybe)\b)"
     r"|, and (?=(?:\w+ ){1,3}?(?:that|which|is|are|has|have)\b)"
     r"|, (?=(?:merely|only|just|simply|instead|normal|clear|leaving|revealing|unmasking|uncovering"
-    r"|exposing|giving way|replaced by|now|perhaps|possibly|probably|maybe|likely) )"
+    r"|exposing|giving way|replaced by|now) )"
     r"|\b(?:absent|present|none|nil|no|yes|neg|negative|normal|seen|clear|enlarged|unchanged|stable"
     r"|removed|out|in situ)(?P<slash> / )"
     r"| (?=(?:leaving|revealing|unmasking|uncovering) )"
@@ -228,6 +228,7 @@ SOFT_BREAK = re.compile(
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b|no\b)[\w-]+ ){1,4}?(?:unch\w*|stable|as before|the same|still"
     r"|again|increas\w+|decreas\w+|improv\w+|wors\w+|bigger|larger|smaller|resolving|clearing|up|down"
     r"|in situ|in place|present|removed|out|\+)(?=\W*$|[ ,;.]))"
+    r"|, (?=(?:perhaps|possibly|probably|maybe|likely) )"
     r"|, (?=(?:l|r|lt|rt|[rl][ulm]l|bibasal|bibasilar|bibasal|basal|basilar|apical|retrocardiac|angles?"
     r"|lines?|ett|ngt|cardiomegaly|small|sl)\b)"
 )
