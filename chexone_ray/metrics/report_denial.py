@@ -204,6 +204,12 @@ NEGATED_BEFORE = grouped(
     r"|\?\s*(?:no|none|nil|not seen|absent|negative)\b"
 )
 """Denies what stands before it."""
+NOT_FOUND = re.compile(
+    r"\b(?:cannot|can not|could not|do not|did not|unable to|fail(?:ed)? to)(?: \w+ly| now)? (?:see|find|identify"
+    r"|detect|make out|discern|confirm|recogni[sz]e|locate|trace) (?:it|them|this|these|any|one|either|that)"
+    r"(?=\W*$|[ ,;.])(?! (?:film|side|lung|level))"
+)
+"""Denies the finding that "it" stands for."""
 STILL_THERE = re.compile(
     r"[^,;]*\b(?:remains?|persists?|still|left behind|lingers?|stays?|is back|has returned"
     r"|reappeared)\b"

@@ -26,13 +26,13 @@ DEVICES: tuple[Row, ...] = (
     Row(
         "support devices",
         "chest tube",
-        ("chest", "drain", "thoracostomy", "pigtail", "intercostal"),
+        ("chest", "drain", "thoracostomy", "pigtail", "intercostal", "icc"),
         alternatives(
             r"(?:chest|thoracostomy|pleural|intercostal|thoracic|mediastinal) "
             r"(?:tubes?|drain(?:s|age tubes?)?)",
             r"tube thoracostomy",
             r"pigtail\w*(?: (?:drains?|catheters?))?",
-            r"drains?(?! (?:into|to))",
+            r"drains?(?! (?:into|to))|u?icc",
         ),
     ),
     Row(
@@ -48,6 +48,7 @@ DEVICES: tuple[Row, ...] = (
             r"dobhoff",
             r"tracheostomy(?: cannula)?",
             r"(?:tracheal )?cannulae?s?",
+            r"(?:interval|recent|after|post|following|since|new) intubation",
             r"(?<!was )(?<!not )intubated|(?:ng|et|og)(?= (?:in|tip|ends|at) )",
         ),
     ),
@@ -80,7 +81,7 @@ DEVICES: tuple[Row, ...] = (
             r"(?:(?:central|venous|jugular|subclavian|arterial|dialysis|picc|iv|ij|midline|hickman"
             r"|femoral|pa|monitoring|support) )+lines?",
             r"piccs?",
-            r"lines and tubes",
+            r"lines and tubes|(?<=there is a )line|(?<=no )lines?(?! of)|lines?(?=\s*:)",
             r"(?:(?!(?:no|not|without|nor|or|and|any|neither|with|possible)\b)\w+ )?catheters?",
             r"guide-?wires?",
             r"(?<=a )ports?|(?<=the )ports?|(?<=right )ports?|(?<=left )ports?",
@@ -140,6 +141,11 @@ DEVICES: tuple[Row, ...] = (
             "apparatus",
             "prosthe",
             "shunt",
+            "staple",
+            "clip",
+            "ring",
+            "plate",
+            "watchman",
         ),
         alternatives(
             r"(?:life[- ])?support (?:and monitoring )?(?:devices?|apparatus)",
@@ -167,7 +173,8 @@ DEVICES: tuple[Row, ...] = (
             r"(?:intra-?aortic )?(?:balloon )?pumps?",
             r"iabp",
             r"lvad",
-            r"(?:tavr|tavi)",
+            r"(?:tavr|tavi)|(?:skin |surgical )staples|mitra-?\s?clip|mitral clip|valve rings?|(?:rib|spinal) plates?"
+            r"|watchman",
             r"ecmo",
             r"impella",
             r"electrodes?",

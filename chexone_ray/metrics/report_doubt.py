@@ -197,7 +197,8 @@ PROJECTED = re.compile(
 """Enlargement that the film may have made."""
 PASSIVE = re.compile(
     r"^(?!neither).*\b(?:is|was|be|been|not|never)\b.* ?(?:excluded|ruled out|discounted|dismissed"
-    r"|eliminated|disproved|disproven|refuted|written off|disregarded)$")
+    r"|eliminated|disproved|disproven|refuted|written off|disregarded)$"
+)
 """Acts on the finding before it: "cannot be excluded"."""
 EXCLUDED = re.compile(
     r"\b(?:exclud\w+|rul(?:e|ed|ing) out|discounted|dismissed|ruled in|disproved)\b"

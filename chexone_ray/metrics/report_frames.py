@@ -76,7 +76,9 @@ FRAMES = (
         r" look of)(?= an?\b)",
         DENIED,
     ),
-    _frame("fail", r"\bnot (?:\w+ )?fail(?:s|ed)? to (?:show|reveal|demonstrate|see|notice|find)\b"),
+    _frame(
+        "fail", r"\bnot (?:\w+ )?fail(?:s|ed)? to (?:show|reveal|demonstrate|see|notice|find)\b"
+    ),
     _frame("-free", r"\bnot (?:\w+ly )?(?P<k0>[\w -]{0,24}?)-free\b"),
     _frame(
         "not mean,not imply,not prove,not signify,not indicate",
@@ -240,6 +242,10 @@ FRAMES = (
         rf"(?: that)?,? (?:{_NO}|(?P<k6>(?:[\w-]+ ){{1,5}}?)(?:is|are|has|have) (?:\w+ly )?(?:"
         rf"{_FREE}|{_LEFT}|not))(?= |\W*$)",
     ),
+    _frame(
+        "where ",
+        r"\bwhere (?:previously |earlier )?(?:there (?:was|were) )?(?:none|nothing)\b[^.;,]*",
+    ),
     # "Where there was consolidation there is now".
     _frame(
         "where ",
@@ -259,7 +265,7 @@ FRAMES = (
         r"|do not|did not|does not)(?: \w+ly| here| now)? (?:see|find|identify|detect|discern"
         r"|demonstrate|make out|recogni[sz]e|appreciate|spot|locate|trace|show|point to|perceive"
         r"|observe|visuali[sz]e|pick out|reveal|discover)\b(?! (?:the (?:tip|end|position|course)"
-        r"|whether|if|past|beyond|through|behind))",
+        r"|whether|if|past|beyond|through|behind|it|them|this|these|one|either|that)\b)",
         DENIED,
     ),
 )
@@ -304,5 +310,3 @@ def _cue(match: re.Match[str], cue: str) -> str:
         # Findings among the kept words stay where they stand.
         return " " * low + whole + " " * (size - low - len(whole))
     return whole.rjust(size) if len(whole) <= size else match.group()
-
-

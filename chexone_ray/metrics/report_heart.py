@@ -44,7 +44,7 @@ _ENLARGED = alternatives(
     r"|increased|broad|prominent|bulky)",
     r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated"
     r"|increased)",
-    r"(?:large|big|dilated|bulky|massive|huge) (?:heart|cardiac)",
+    r"(?:large|big|dilated|bulky|massive|huge|globular|prominent|wide|widened) (?:heart|cardiac)",
     r"increased (?:in )?(?:size|ratio|cardiac)",
     r"(?:exceeds?|exceeding|more than|over"
     r"|greater than) (?:\w+ )?half (?:of )?(?:the )?(?:\w+ )?(?:chest|thorax|thoracic|width"
@@ -239,6 +239,20 @@ _SIGNS = (
             r"|heart size|contours? of the|upper)(?:,| and|, and)? (?:the )?)*"
             r"(?:cardio)?mediastin(?:um|al)(?! (?:shift|mass|lymph))",
         ),
+        named=True,
+    ),
+    Normal(
+        ("pneumothorax",),
+        ("none in",),
+        re.compile(
+            r"\b(?:air|gas|emphysema|pneumo(?:mediast|perit)\w+)\b[^.]*\bnone in (?:the|either) (?:\w+ )?pleura\w*"
+        ),
+        named=True,
+    ),
+    Normal(
+        ("pleural effusion",),
+        ("none in",),
+        re.compile(r"\bfluid\b[^.]*\bnone in (?:the|either) (?:\w+ )?(?:pleura\w*|chest|thorax)"),
         named=True,
     ),
     Normal(

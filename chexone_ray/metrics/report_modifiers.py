@@ -49,7 +49,7 @@ HISTORY = grouped(
     r"|\b(?:repeat|follow-?up|further|additional|dedicated|later|next) (?:chest )?(?:film|ct|x-?ray"
     r"|radiograph|imaging|study|views?|exam\w*)\b[^.;]*?(?:advised|suggested|recommended|required"
     r"|needed|warranted|useful|helpful|indicated|planned|proposed|would help|may help)\b"
-    r"|\b(?:mimic\w*|simulat\w+|resembl\w+|masquerad\w+ as|(?:taken|mistaken) for|masks as) "
+    r"|\b(?:mimic\w*|simulat\w+|resembl\w+|imitat\w+|posing as|pos(?:es|ed) as|feign\w*|(?:misread|misinterpreted|misconstrued) as|masquerad\w+ as|(?:taken|mistaken) for|masks as) "
     rf"{_TO_STOP}"
     r"|\b(?:note|ward|clinicians?|gp|doctor|nurse|referrer|request|team|form|letter|colleagues?"
     r"|physician"
@@ -90,7 +90,8 @@ _OTHER_FILM = (
     r"(?:\b(?:ct|mri|mr|pet|pet-ct|ultrasound|sonogra\w+|echo\w*|bronchoscopy|scan|tomogra\w+)\b"
     r"|\b(?:first|earlier|previous|prior|last|old|outside|initial|preceding|admission|yesterday's"
     r"|former|prior|that|outside) (?:\w+ )?(?:film|study|exam\w*|radiograph|x-?ray|cxr|image|report"
-    r"|ct|scan)s?\b|\b(?:film|radiograph|study) (?:of|from|dated)\b)"
+    r"|ct|scan)s?\b|\b(?:film|radiograph|study) (?:of|from|dated|taken)\b"
+    r"|\bthe (?:prior|previous|last)(?= (?:described|showed|had|reported|noted|suggested|mentioned|raised)\b))"
 )
 _TOLD_THEN = (
     r"\b(?:showed|described|had|reported|revealed|demonstrated|noted|suggested|mentioned|raised"
@@ -162,8 +163,9 @@ _QUALIFIER = (
 )
 CHANGE = re.compile(
     rf"(?P<same>\b(?:no|not|without|nor|never)(?: {_QUALIFIER})* "
-    r"(?:chang\w+|improv\w+|increas\w+|decreas\w+|worsen\w+|progress\w+|differen\w+"
-    r"|clearing|clearance|resolution|regression|growth|reduction|shrinkage|healing|deterioration"
+    r"(?:chang\w+|improv\w+|increas(?!ed (?:\w+ )?(?:marking|densit|heart|cardiac|transverse|width|mediast|interstit|lung|opac))\w+"
+    r"|decreas\w+|worsen\w+|progress\w+|differen\w+"
+    r"|clearing|clearance|resolution|regression|growth|reduction|shrinkage|healing(?! (?:\w+ )?frac)|deterioration"
     r"|expansion|tendency to|signs? of (?:clearing|resol\w+|improvement|regress\w+|healing"
     r"|progress\w*|growth))"
     r"|\b(?:no|not|neither|nor) (?:\w+ly )?(?:larger|smaller|better|worse|bigger|denser|wider)\b"
@@ -206,7 +208,7 @@ STRONG_BREAK = re.compile(
     rf"|neither\b|(?:(?:all|both) )?(?:normal|unremarkable|enlarged|widened|wide|large)\b))"
     r"|(?<=\([+-]\)),?"
     r"|,? and (?=(?:a|an|the|there|it|now|no|one|normal|clear|perhaps|possibly|probably|maybe)\b)"
-    r"|, and (?=(?:\w+ ){1,3}?(?:that|which|is|are|has|have)\b)"
+    r"|, and (?=(?:\w+ ){1,3}?(?:that|which|is|has)\b)"
     r"|, (?=(?:merely|only|just|simply|instead|normal|clear|leaving|revealing|unmasking|uncovering"
     r"|exposing|giving way|replaced by|now) )"
     r"|\b(?:absent|present|none|nil|no|yes|neg|negative|normal|seen|clear|enlarged|unchanged|stable"
@@ -230,7 +232,7 @@ SOFT_BREAK = re.compile(
     r"|in situ|in place|present|removed|out|\+)(?=\W*$|[ ,;.]))"
     r"|, (?=(?:perhaps|possibly|probably|maybe|likely) )"
     r"|, (?=(?:l|r|lt|rt|[rl][ulm]l|bibasal|bibasilar|bibasal|basal|basilar|apical|retrocardiac|angles?"
-    r"|lines?|ett|ngt|cardiomegaly|small|sl)\b)"
+    r"|lines?|ett|ngt|cardiomegaly|small|sl|pos|positive(?= for)?)\b)"
 )
 """A new clause begins, unless a list goes on to "or"."""
 JOIN = re.compile(r",\s*(?:and|or|nor|with)\s|,\s|\s(?:and|or|nor|with|plus|as well as)\s")

@@ -82,12 +82,12 @@ def untold(text: str, spans: Sequence[Span]) -> list[Span]:
         for match in words.HISTORY.finditer(text)
         if not re.search(r"\b(?:too|not) [\w-]+ (?:enough )?$", text[: match.start()])
     ]
-    if not words.NOW_TOO.search(text):
-        for match in words.EARLIER.finditer(text):
-            if words.THAN.search(text, 0, match.start()):
-                continue
-            low = max((low for low, _ in spans if low <= match.start()), default=0)
-            high = min((high for _, high in spans if high >= match.end()), default=len(text))
+    for match in words.EARLIER.finditer(text):
+        if words.THAN.search(text, 0, match.start()):
+            continue
+        low = max((low for low, _ in spans if low <= match.start()), default=0)
+        high = min((high for _, high in spans if high >= match.end()), default=len(text))
+        if not words.NOW_TOO.search(text, low, high):
             found.append((low, high))
     return found
 
@@ -223,7 +223,11 @@ def _state(
     if words.CONFIRMED.search(clause, high, reach):
         return PRESENT
     unsure = (
-        any(end <= low and not words.FORWARD_STOP.search(clause, end, low) for end in signs.unsure if end not in spent)
+        any(
+            end <= low and not words.FORWARD_STOP.search(clause, end, low)
+            for end in signs.unsure
+            if end not in spent
+        )
         or any(end <= low and not _parted(clause, end, low) for end in signs.unsure_word)
         or behind(signs.unsure_back)
         or (phrase.label in _ENLARGED and doubt.PROJECTED.search(clause, high))
@@ -305,6 +309,7 @@ def answered(clause: str, before: Phrase) -> Phrase:
         return replace(before, state=UNCERTAIN)
     plain = blank(doubt.UNCERTAIN_BEFORE, plain)
     gone = denial.NEGATED_BEFORE.search(plain) if points else words.STATUS.match(plain)
+    gone = gone or denial.NOT_FOUND.search(plain)
     neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
     if (gone and not denial.STILL_THERE.match(plain, gone.end())) or neither:
         return replace(before, state=ABSENT)

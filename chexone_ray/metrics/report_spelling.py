@@ -73,7 +73,7 @@ def _mended(word: str) -> str:
 _SHORTS = """
 hrt heart | ht heart | bilat bilateral | bil bilateral | b/l bilateral | clr clear | unch unchanged
 enl enlarged | vasc vascular | cong congestion | inc increased | incr increased | decr decreased
-pulm pulmonary | mediast mediastinum | cpa costophrenic angle | cpas costophrenic angles
+pulm pulmonary | mediast mediastinal | ddx differential | pos present | cpa costophrenic angle | cpas costophrenic angles
 cpangle costophrenic angle | extub extubated | nml normal | nrml normal | sm small | mod moderate
 mult multiple | prev previous | thk thickening | thickg thickening | pl pleural | pleff effusion
 w/ with | c/w consistent with | s/o suggestive of | e/o evidence of | n.a.d nad
@@ -82,6 +82,7 @@ abn abnormal | silh silhouette | intersti interstitial | resp respiratory
 _SHORT = dict(
     pair.strip().split(" ", 1) for line in _SHORTS.split("\n") for pair in line.split("|") if pair
 )
+_OR_NOT = re.compile(r"(?<!\()\+ ?/ ?-(?!\))")
 _RULE_OUT = re.compile(r"(?:(?<=not )|(?<=n't )|(?<=unable to )|(?<=to fully ))r/?o\b")
 _HASH = re.compile(r"#s?(?! ?\d+\b)(?=[\s.,;:)]|$)")
 """The sign for a fracture."""
@@ -94,6 +95,7 @@ def mend(lower: str) -> str:
     """Lower-case text with misspelt words mended "isn't" written as "is not",
     and short forms in full."""
     lower = _CODES.sub("", _HASH.sub("fracture", lower))
+    lower = _OR_NOT.sub("possible", lower)
     lower = _RULE_OUT.sub("rule out", lower)
     plain = _SHORT_WORD.sub(lambda match: _SHORT[match.group()], _CONTRACTED.sub(" not", lower))
     return _LONG.sub(lambda match: _mended(match.group()), plain)

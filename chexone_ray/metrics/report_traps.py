@@ -56,7 +56,7 @@ TRAPS = grouped(
     r" (?:this|that|such an?) (?:kind|sort|size|type)\b"
     r"|\bsuch (?:fractures|nodules|lesions|masses|effusions|pneumothoraces)\b"
     r"|(?:^|(?<=[.;] ))(?:tubes?|lines?|devices?|support devices?)(?: ?(?:and|/|&|,) ?(?:\w+ )?(?:tubes?|lines?"
-    r"|drains?|devices))?\s*:(?= \w)(?! *(?:none|nil|no\b|absent|un|stable|in |as |satisf|removed|out|present"
+    r"|drains?|devices))?\s*:(?= \w)(?! *(?:none|nil|no\b|absent|un|stable|in |as |satisf|removed|out|present|new"
     r"|yes|y\b|n\b|neg|good|seen|all ))"
     r"|\b(?:the |a )?line (?:down|is either|running|projected over|behind|crossing)\b"
     r"|\bof (?:this|that) kind\b|\bx-?ray tube\b|\btube (?:voltage|current)\b|\btube shift\b"

@@ -39,6 +39,10 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:,|,? and|,? or|,? nor) (?:the )?(?P<too>mediastinum)",
             r"(?:widens?|widening|broadens?|broadening) (?:the "
             r"|an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:prominence|increase|increased) (?:of|in) (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:cardio)?mediastinal prominence",
+            r"increased? (?:in )?(?:cardio)?mediastinal (?:width|size|diameter)",
+            r"increased? (?:in )?(?:the )?width of the (?:\w+ )?mediastinum",
             rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?:,? which"
             rf"|,[^,]{{0,30}},?)?(?: +(?!normal)[\w-]+){{0,6}}? +"
             r"(?P<at>widened|wide|wider|widens|enlarged|enlarging|broad|broadened|broader|large"
@@ -49,9 +53,15 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "cardiomegaly",
         "",
-        ("cardiomeg", "enlarge", "heart", "cm", "cardiac"),
+        ("cardiomeg", "enlarge", "heart", "cm", "cardi", "ventric", "atrial", "ctr"),
         alternatives(
             r"cardiomeg\w*",
+            r"(?:increased?|enlarged|raised|high)(?: in)?(?: the)? (?:transverse )?(?:heart size|cardiac size"
+            r"|cardiothoracic ratio|ctr|(?:transverse )?diameter of the heart|size of the heart)",
+            r"(?:(?:left|right) (?:ventricular|atrial)|biventricular|biatrial|four-chamber|ventricular)"
+            r" (?:enlargement|dilata?tion|hypertrophy)",
+            r"(?:globular|boot-shaped|bulky|wide|widened|prominent|large|dilated) (?:heart|cardiac"
+            r" (?:silhouette|shadow|contour|outline))",
             r"(?<!\d)(?<!\d )(?<!few )(?<!some )(?<!several )(?<!in )(?<!per )cm"
             r"(?=\W*$|[,;]| w| stable| unch| persist| \+| again)",
             r"(?:cardiac|heart)(?: and mediastinal)? enlargement",
@@ -65,14 +75,30 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "pleural effusion",
         "",
-        ("fluid", "thorax", "effus", "empyema", "blunt", "angle", "sulc", "pleural", "eff"),
+        (
+            "fluid",
+            "thorax",
+            "effus",
+            "empyema",
+            "blunt",
+            "angle",
+            "sulc",
+            "pleura",
+            "eff",
+            "htx",
+            "menisc",
+            "costoph",
+        ),
         alternatives(
             r"(?:pleural |parapneumonic |subpulmonic )?effusions?",
             r"(?:pleural|fissural|subpulmonic) (?:fluid|collections?)",
             r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along"
             r"|around) (?:\w+ ){0,3}?"
             r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
-            r"(?:pleural )?effs?",
+            r"(?:pleural )?effs?|htx",
+            r"fluid in (?:the |both |either )?(?:\w+ )?pleural (?:cavity|cavities|spaces?|sac)",
+            r"(?:loculated |fluid )?collections? (?:in|of|within) the (?:\w+ )?pleura(?:l (?:space|cavity))?",
+            r"pleural (?:liquid|pus)|meniscus(?: sign)?|loss of (?:the )?(?:\w+ )?costophrenic (?:angles?|sulc\w+)",
             r"fluid (?:(?!nor\b|or\b|and\b)\w+ ){1,2}?(?:in|into|along|within) (?:\w+ ){0,2}?(?:pleura|pleural"
             r"|fissures?)",
             r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
@@ -125,6 +151,8 @@ MENTIONS: tuple[Row, ...] = (
             "carcino",
             "granulom",
             "malig",
+            "hamart",
+            "primary",
         ),
         alternatives(
             r"(?:space[- ]occupying |coin |cavitary |cavitating |pulmonary |lung |round |focal )*"
@@ -140,6 +168,7 @@ MENTIONS: tuple[Row, ...] = (
             r"granulomas?",
             r"granulomata",
             r"malignanc(?:y|ies)",
+            r"hamartomas?|(?:lung|bronchial) primary|primary (?:lung|bronchial) (?:cancer|tumou?r)",
         ),
     ),
     Row(
@@ -159,12 +188,15 @@ MENTIONS: tuple[Row, ...] = (
             "alveolar",
             "ground",
             "white",
+            "septal",
+            "kerley",
+            "bronchov",
         ),
         alternatives(
             r"opacit(?:y|ies)",
             r"opacs?",
             r"infilts?",
-            r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar"
+            r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar|streaky|veil-like|vague"
             r"|confluent"
             r"|nodular) densit(?:y|ies)",
             r"(?:increased|prominent|coarse|accentuated|heavy) (?:(?:lung|pulmonary|bronchovascular|basal"
@@ -185,7 +217,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:reticulo)?(?:interstitial|reticular|reticulonodular|bronchovascular)"
             r"(?: (?:lung|pulmonary))? (?:markings?|chang\w+|patterns?|disease|thickening"
             r"|prominence|shadow\w*|abnormalit\w+|process\w*|densit\w+|lines)",
-            r"reticulations?",
+            r"reticulations?|bronchovascular prominence|septal (?:thickening|lines)|kerley(?: \w)? lines",
             r"shadowing",
             r"ground[- ]glass(?: \w*chang\w+| densit\w+| attenuation)?",
             r"white-?\s?out",
@@ -194,7 +226,19 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "edema",
         "",
-        ("dema", "failure", "chf", "ccf", "hf", "lvf", "congest", "overload", "decompens", "engorge"),
+        (
+            "dema",
+            "failure",
+            "chf",
+            "ccf",
+            "hf",
+            "lvf",
+            "congest",
+            "overload",
+            "decompens",
+            "engorge",
+            "wet",
+        ),
         alternatives(
             r"(?:oe|e|o)dema(?:tous)?",
             r"(?:heart|cardiac|ventricular|pump) failure",
@@ -206,7 +250,7 @@ MENTIONS: tuple[Row, ...] = (
             r"congestion",
             r"congested",
             r"congestive (?:chang\w+|failure)",
-            r"(?:fluid|volume) overload",
+            r"(?:fluid|volume|circulatory) overload|wet lungs?|lungs? (?:is |are )?(?P<wet>wet)",
             r"(?:cardiac |heart )?decompensat\w+",
             r"(?:vascular |venous |vessel )?engorge\w+",
             r"congestive",
@@ -216,12 +260,12 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "pneumonia",
         "",
-        ("pneumoni", "infect", "pna"),
+        ("pneumoni", "infect", "pna", "lrti", "tubercul", "chest sepsis"),
         alternatives(
             r"(?:broncho|pleuro)?pneumonias?",
             r"(?:super)?infections?",
             r"infectious process",
-            r"pna",
+            r"pna|l?lrti|pneumonitis|(?:pulmonary )?tuberculosis",
             r"infecti(?:ous|ve)(?: (?:process\w*|focus|foci|etiology"
             r"|change))?",
             r"pneumonic(?: \w*chang\w+)?",
@@ -265,12 +309,13 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "pleural other",
         "",
-        ("pleura", "fibrothorax", "plaque", "apical"),
+        ("pleur", "fibrothorax", "plaque", "apical", "thickening of"),
         alternatives(
             r"(?:bi)?(?:pleural|apical|pleuroparenchymal|pleural[- ]based) (?:\w+ )?"
             r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?"
             r"|caps?)",
-            r"fibrothorax",
+            r"fibrothorax|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting|fibrous change|reaction|rim)",
+            r"pleuroparenchymal (?:\w+ )?(?:scar\w*|chang\w+)|thickening of the (?:\w+ )?fissures?",
             r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
             r"|along|between) (?:the )?(?:\w+ )?pleurae?",
             rf"pleurae? (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
@@ -285,14 +330,14 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "fracture",
         "",
-        ("fract", "broken", "break", "fx", "crack", "cortical", "bony"),
+        ("fract", "broken", "break", "fx", "crack", "cortical", "bony", "flail", "wedge", "callus"),
         alternatives(
             r"(?:micro)?fractur\w+",
             r"fxs?",
             rf"(?:broken|cracked) (?:\w+ )?{_BONE}",
             rf"(?:breaks?|crack) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,5}}?{_BONE}",
             rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<at>broken|cracked)",
-            r"broken bones?",
+            r"broken bones?|flail (?:segment|chest)|wedge (?:compression|deformity)|callus",
             r"(?:cortical|bony) (?:break|discontinuity|step)",
         ),
     ),
