@@ -24,7 +24,7 @@ _PLACE = (
     r"|cavity|space|quadrant|segment)s?"
 )
 _NOT_SURE = (
-    r"(?:(?:cannot|can not|could not|am not|is not|are not|not|never|far from|hardly|impossible to"
+    r"(?:(?:(?:nobody|no one|no reader|none|who) (?:can|could|would|dares?(?: to)?)|cannot|can not|could not|am not|is not|are not|not|never|far from|hardly|impossible to"
     r"|unable to|not possible to|difficult to|hard to|unsafe to|reluctant to|unwise to|rash to)"
     r"(?: be)?(?: \w+ly| at all| entirely| quite| fully| altogether)? (?:sure|certain|confident"
     r"|convinced|persuaded|satisfied|say|state|assert|swear|vouch|promise|guarantee|affirm|tell"
@@ -55,6 +55,28 @@ def _frame(stems: str, pattern: str, cue: str = "") -> Frame:
 DOUBTED, DENIED = "cannot exclude", "no"
 
 FRAMES = (
+    _frame(
+        "not be",
+        rf"\b(?:would|might|could|may)(?: \w+)? not (?:necessarily )?be (?:\w+ly )?{SEEN}",
+        "may be missed",
+    ),
+    _frame(
+        "complete,full,total",
+        r"\b(?:nearly|almost|near|all but|virtually|practically|not quite|not yet|far from|short of)"
+        r"[ -](?:complete|full|total)(?: \w+)? (?:clearance|clearing|resolution|disappearance|resorption"
+        r"|re-?absorption|regression|re-?expansion|drainage)(?: of)?\b",
+    ),
+    _frame(
+        "where the,where an",
+        r"\bwhere(?= (?:the|an?) [\w -]{3,30}? (?:was|were|had been|lay)\b.*\b(?:now|there (?:is|are))\b)",
+        DENIED,
+    ),
+    _frame(
+        "has ,have ,is ,are ",
+        rf"\b{_NOT_SURE},? (?:that|whether|if) (?P<k10>(?:[\w-]+ ){{1,5}}?)(?:has|have|is|are) (?:\w+ly |been )*"
+        rf"{_LEFT}\b",
+        "<poss",
+    ),
     _frame(
         "exclude,rule out,dismiss,deny",
         r"\b(?:inadequate|insufficient|not (?:good|adequate|sufficient|enough|reliable)|too \w+"
@@ -119,7 +141,7 @@ FRAMES = (
     ),
     _frame(
         "free,clear,devoid,without,spared",
-        rf"\b{_NOT_SURE}(?: that| whether| if) (?P<k1>(?:[\w-]+ ){{1,5}}?)(?:is|are|was|were) "
+        rf"\b{_NOT_SURE}(?: with \w+| for \w+)?,?(?: that| whether| if) (?P<k1>(?:[\w-]+ ){{1,5}}?)(?:is|are|was|were) "
         r"(?:\w+ly )?(?:not )?(?:free|clear|devoid) (?:of|from)",
         DOUBTED,
     ),
@@ -153,9 +175,9 @@ FRAMES = (
     ),
     # A list that one cue leads.
     _frame(
-        "following",
-        r"\b(?:none|nil|not one|not any|no (?:sign|evidence|trace|suggestion|indication)s?) of the "
-        r"following(?: (?:is|are|was|were))?(?: \w+ly)?(?: " + SEEN + r")?\s*:",
+        "following,these,those",
+        r"\b(?:none|nil|not one|not any|no (?:sign|evidence|trace|suggestion|indication)s?) of (?:the "
+        r"following|these|those)(?: (?:is|are|was|were))?(?: \w+ly)?(?: " + SEEN + r")?\s*:",
         DENIED,
     ),
     _frame(
@@ -224,7 +246,7 @@ FRAMES = (
     ),
     _frame(
         "come out,remov,withdraw,pulled,taken out, out",
-        r"\b(?:may|can|could|should|might|must|will|ready|needs?|due|for|plan\w*|wait\w*|ought)"
+        r"\b(?:may|can|could|should|might|must|will|ready|needs?|(?:is|are) to|due|for|plan\w*|wait\w*|ought)"
         r"(?: to)?(?: now| safely| probably| soon| be| then)* (?:come out|removed|removal|withdrawn"
         r"|withdrawal|pulled(?: back)?|taken out|advanced|repositioned|exchanged|go)\b"
         r"(?! of\b)",
@@ -303,6 +325,8 @@ def framed(text: str) -> str:
 def _cue(match: re.Match[str], cue: str) -> str:
     """The kept group and the cue, at the end of as many characters as the match has."""
     kept = (match.group(match.lastgroup) or "") if match.lastgroup else ""
+    if kept and cue.startswith("<"):
+        return f"{cue[1:]} {kept.rstrip()}".rjust(len(match.group()))
     whole = f"{kept.rstrip()} {cue}" if kept and cue else kept.rstrip() or cue
     size = len(match.group())
     low = match.start(match.lastgroup) - match.start() if kept and match.lastgroup else 0

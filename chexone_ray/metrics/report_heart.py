@@ -29,7 +29,7 @@ HEART_WORD = re.compile(
 )
 _BORDERLINE = re.compile(r"\bborderline\b")
 _UPPER = alternatives(
-    r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal",
+    r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal|upper limits?(?=\W*$)",
     r"top[- ]normal",
     r"upper normal",
     r"at the (?:upper )?limits? of normal",
@@ -51,6 +51,7 @@ _ENLARGED = alternatives(
     r"|diameter)",
     r"\s{2,}(?:large|big|wide)",
     r"(?<=ctr )(?:up|increased|raised|high)|(?<=ratio )(?:up|increased|raised|high)|(?<=heart )up\b",
+    r"(?:of )?abnormal (?:size|width)|abnormally (?:large|big|wide)|abnormal in size",
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
@@ -144,6 +145,8 @@ def _size(text: str, span: Span) -> str:
     if _NOW_NORMAL.search(plain):
         return "normal"
     if match := _ENLARGED.search(plain):
+        if clause[match.start() - 1 : match.start()] == "?":
+            return "doubtful"
         state = _state(text, span, match)
         return {PRESENT: "enlarged", ABSENT: "normal", UNCERTAIN: "doubtful"}.get(state, "")
     if match := _NORMAL.search(plain):

@@ -19,7 +19,7 @@ _WORD = re.compile(
     r"\b(?:cardio(?:vascular )?)?(?:-)?mediastin(?:um\b|al (?:and (?:hilar|cardiac) |or hilar "
     r"|silhouette|contour|structure|shadow|border|outline|width|size|dimension|diameter|measurement"
     r"|configuration|margin|appearance|calib|profile|stripe|lines? normal)\w*)"
-    r"|\b(?:width|contours?|size|outline|silhouette|breadth|diameter|borders?|shape) of the (?:upper "
+    r"|(?<=; )its (?:width|contours?|outline)\b|\b(?:width|contours?|size|outline|silhouette|breadth|diameter|borders?|shape) of the (?:upper "
     r"|superior )?(?:cardio)?mediastinum\b|\bmediastinal and (?:cardiac|hilar)\b"
 )
 _OTHER = re.compile(
@@ -86,6 +86,8 @@ def _width(text: str, span: Span) -> int | None:
     normal, wide = _NORMAL.search(text, *span), _WIDE.search(text, *span)
     if normal and normal.group().startswith(("no", "without")) and "normal" not in normal.group():
         return ABSENT
+    if wide and text[wide.start() - 1] == "?":
+        return UNCERTAIN
     if wide and not (normal and normal.end() >= wide.end()):
         return _state(text, span, wide)
     if normal is None:

@@ -104,7 +104,7 @@ EARLIER = grouped(
     rf"\b(?:on|by|in|at) (?:the |an |a )?{_OTHER_FILM}"
     r"|\b(?:per|according to)(?: the)? (?:triage|clinic\w*|note|history|referr\w+|patient|ward"
     r"|emergency"
-    r"|outside|record\w*|chart)\b|\b(?:years?|months?) ago\b|\bin (?:19|20)\d\d\b"
+    r"|outside|record\w*|chart)\b|\b(?:years?|months?|weeks?|days?|hours?) ago\b|\bin (?:19|20)\d\d\b"
     r"|\bin (?:january|february|march|april|may|june|july"
     r"|august|september|october|november|december)\b|\blast (?:year|winter"
     r"|summer|spring|autumn)\b|\bas a (?:child|boy|girl|youth|young \w+)\b|\bin (?:childhood"
@@ -124,6 +124,12 @@ EARLIER = grouped(
     r"|techn|ap\b|supine|magnif))"
     r"|(?<!that )(?<!which )\b(?:was|were) (?:seen|present|noted|visible|there|shown) (?:before|previously|earlier"
     r"|then|yesterday|last \w+)\b"
+    r"|\b(?:was|were|had been) (?:queried|asked about|the (?:\w+ )?(?:question|worry|concern|query|issue|fear))\b"
+    r"|\b(?:is|are|being|was|were|turns out to be|proves to be|represents?)(?: \w+ly| only| merely| just)? (?:due"
+    r" to |attributable to |produced by |caused by |from |accounted for by |explained by |put down to |that of "
+    r"|projection of )?(?:(?:the|an?|her|his|overlying|superimposed|calcified|normal) )*(?:[\w-]+ )?(?:soft tissues?"
+    r"|breasts?|breast tissue|pectoral\w*|clothing|hair|braids?|gallstones?|buttons?|gown|mastectomy|fat pads?"
+    r"|muscles?|mammary|costal cartilages?|osteophytes?|jewellery|necklace|film fault|motion)\b(?! (?:cancer|carc))"
     r"|\bonce (?:was|were|had|there|held|showed)\b"
     r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case)\b"
 )
@@ -209,6 +215,8 @@ STRONG_BREAK = re.compile(
     r"|(?<=\([+-]\)),?"
     r"|,? and (?=(?:a|an|the|there|it|now|no|one|normal|clear|perhaps|possibly|probably|maybe)\b)"
     r"|, and (?=(?:\w+ ){1,3}?(?:that|which|is|has)\b)"
+    r"| as (?=the (?:\w+ ){1,3}?(?:has|have|is|are)\b)| (?:now that|so that|so|until|when|once|because|since)"
+    r" (?=(?:the|there) (?:\w+ ){0,3}?(?:has|have|is|are|was)\b)| (?=there (?:is|are) now\b)"
     r"|, (?=(?:merely|only|just|simply|instead|normal|clear|leaving|revealing|unmasking|uncovering"
     r"|exposing|giving way|replaced by|now) )"
     r"|\b(?:absent|present|none|nil|no|yes|neg|negative|normal|seen|clear|enlarged|unchanged|stable"
@@ -286,6 +294,15 @@ GIVEN = re.compile(
     r"|has\b|have\b|lies\b)[\w-]+ ){0,4}$"
 )
 """Before a finding that the text takes as there."""
+JOINED = re.compile(
+    r"(?:, and|,| and) (?:the|an?|his|her) [^;:]*?\b(?:have|are|were)\b (?:\w+ )*?(?:all|both|now|since"
+    r"|\w*ed|gone|absent|no|not|unchanged|stable|present)\b"
+)
+FINITE = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|shows?|seen|appears?|remains?|no|not|without|neither|nor|may|might"
+    r"|could|but|there|with|persists?|lies|overl\w+|measur\w+|contains?)\b|[;:(]"
+)
+"""A stretch that is more than a name in a list."""
 ELIDED = re.compile(
     r"\b(?:cannot|can not|could not|(?:is|are|was|were|has|have|does|do|did|may) not)(?: be)?\W*$"
 )
@@ -302,6 +319,8 @@ STATUS = re.compile(
     rf"^\W*(?:there (?:is|are|was|were) (?:not|none)(?=\W*$)|(?:the )?answer (?:is|was) (?:no"
     rf"|negative)"
     r"|nothing (?:of (?:it|them|this)|is left|remains|more)\b|"
+    r"not (?:an?|the (?:least|slightest)|any) (?:sign|trace|hint|suggestion|evidence)\b|no (?:sign|trace|hint"
+    r"|evidence|suggestion) of (?:it|this|them|these|same|that|either)\b|"
     r"(?:\w+ )?(?:evidence|signs?|features?|proof|trace)(?: of (?:same|it|this|these|that|which|such))?"
     r" (?:is|are) (?:\w+ )?(?:wanting|lacking|absent|missing|not)\b|"
     r"(?:(?:the|this|today's|present|current) )*(?:film|radiograph|x-?ray|image|study|lungs?|chest"
@@ -322,6 +341,11 @@ CONFIRMED = re.compile(
     r"|definite)\b"
 )
 """After a doubtful finding: it is there."""
+NOT_SAME = re.compile(
+    r"\b(?:the same|that|this|so much) (?:cannot|can not|is not|does not|could not) (?:be (?:said|true)|true"
+    r"|apply|the case|hold)\b.*\b(?:left|right|other|opposite|contralateral)\b"
+)
+"""What was said of one side is not so on the other."""
 OTHER_SIDE = re.compile(
     r"\b(?:the|on the|its) (?:left|right|other)\b(?!.*\b(?:not|no|none|neither|nor)\b)"
     r".*\b(?:does|is|has|do|are|have)\W*$"

@@ -69,10 +69,26 @@ def clauses(text: str, at: Sequence[int]) -> list[Span]:
     }
     edges = sorted({0, *cuts, *soft, len(text)})
     kept = [0]
-    for low, high in pairwise(edges):
+    for low, high in pairwise(_together(text, edges, at)):
         if low and (low in cuts or any(low <= place < high for place in at)):
             kept.append(low)
     return [(low, high) for low, high in pairwise([*kept, len(text)]) if high > low]
+
+
+def _together(text: str, edges: list[int], at: Sequence[int]) -> list[int]:
+    """Without the edges inside a list that one plural verb ends: "the effusion, the edema and the
+    line are all gone"."""
+    result = list(edges)
+    for index in range(len(edges) - 2, 0, -1):
+        low, cut, high = edges[index - 1], edges[index], result[result.index(edges[index]) + 1]
+        first, second = text[low:cut], text[cut:high]
+        if (
+            words.JOINED.match(second)
+            and not words.FINITE.search(first)
+            and any(low <= place < cut for place in at)
+        ):
+            result.remove(cut)
+    return result
 
 
 def untold(text: str, spans: Sequence[Span]) -> list[Span]:
@@ -313,6 +329,8 @@ def answered(clause: str, before: Phrase) -> Phrase:
     neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
     if (gone and not denial.STILL_THERE.match(plain, gone.end())) or neither:
         return replace(before, state=ABSENT)
+    if words.NOT_SAME.search(clause):
+        return replace(before, state=PRESENT if before.state == ABSENT else ABSENT)
     if before.state == ABSENT and words.OTHER_SIDE.search(clause):
         return replace(before, state=PRESENT)
     lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", clause)

@@ -82,6 +82,8 @@ abn abnormal | silh silhouette | intersti interstitial | resp respiratory
 _SHORT = dict(
     pair.strip().split(" ", 1) for line in _SHORTS.split("\n") for pair in line.split("|") if pair
 )
+_CANT = re.compile(r"\bcan['\u2019]?t\b|\bcan not\b(?=\W*$)")
+_BOX = re.compile(r"\[ ?(x?) ?\]|([\u2610\u2611\u2612])")
 _OR_NOT = re.compile(r"(?<!\()\+ ?/ ?-(?!\))")
 _RULE_OUT = re.compile(r"(?:(?<=not )|(?<=n't )|(?<=unable to )|(?<=to fully ))r/?o\b")
 _HASH = re.compile(r"#s?(?! ?\d+\b)(?=[\s.,;:)]|$)")
@@ -91,10 +93,26 @@ _CODES = re.compile(r"\s*\((?:y ?/ ?n|yes ?/ ?no|\+ ?/ ?-)\)(?=\s*[:=])")
 _SHORT_WORD = re.compile(rf"(?<![\w/])(?:{'|'.join(map(re.escape, _SHORT))})(?![\w/])")
 
 
+def _boxes(lower: str) -> str:
+    """Ticked and empty boxes in words; they stand before their items where the text opens with one."""
+    if "[" not in lower and not _BOX.search(lower):
+        return lower
+    ahead = _BOX.match(lower.strip())
+
+    def said(match: re.Match[str]) -> str:
+        ticked = match.group(1) == "x" or match.group(2) in ("\u2611", "\u2612")
+        if ahead:
+            return "; " if ticked else "; no "
+        return "present;" if ticked else "none;"
+
+    return _BOX.sub(said, lower)
+
+
 def mend(lower: str) -> str:
     """Lower-case text with misspelt words mended "isn't" written as "is not",
     and short forms in full."""
     lower = _CODES.sub("", _HASH.sub("fracture", lower))
+    lower = _boxes(_CANT.sub("cannot", lower))
     lower = _OR_NOT.sub("possible", lower)
     lower = _RULE_OUT.sub("rule out", lower)
     plain = _SHORT_WORD.sub(lambda match: _SHORT[match.group()], _CONTRACTED.sub(" not", lower))
