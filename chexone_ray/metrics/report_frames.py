@@ -56,6 +56,11 @@ DOUBTED, DENIED = "cannot exclude", "no"
 
 FRAMES = (
     _frame(
+        "film,study,radiograph,x-ray,ct ",
+        r"\b(?:earlier|old|prior|previous|last|first|former|outside)(?: \w+)? (?:film|study|radiograph|x-?ray|ct)"
+        r" (?:does|did|do) not (?:show|reveal|contain|have|demonstrate|include)\b",
+    ),
+    _frame(
         "not be",
         rf"\b(?:would|might|could|may)(?: \w+)? not (?:necessarily )?be (?:\w+ly )?{SEEN}",
         "may be missed",

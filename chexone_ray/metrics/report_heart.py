@@ -64,7 +64,9 @@ _NORMAL = alternatives(
     r"|not (?:large|big)",
     r"(?:usual|normal) (?:size|width|dimensions)",
 )
-_IT = re.compile(r"[\W]*(?:but |and |rather )?(?:it|they) ")
+_IT = re.compile(
+    r"[\W]*(?:but |and |rather |although |though )?(?:it|they|now|is|are|has|remains|still|not|of) "
+)
 _RATIO = re.compile(
     r"\b(?:cardiothoracic ratio|ctr)\b[^.,;]{0,30}?(?:(?P<more>above|over|exceeds?|exceeding"
     r"|greater than"

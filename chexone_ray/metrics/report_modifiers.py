@@ -68,6 +68,11 @@ HISTORY = grouped(
     r"|but|shows?|and find)\b)"
     rf"|(?:^|(?<=[.;:] )|(?<=please )|(?<=kindly ))exclude {_TO_STOP}"
     r"|^\W*for [^.;:]*?(?:follow-?up|evaluation|assessment|review|control|check)\b"
+    r"|\b(?:accounts?(?:ing)? for|explains?|causes?|caus(?:ing)|giv(?:es?|ing)(?: rise to)?|produc(?:es?|ing)"
+    r"|creat(?:es?|ing)|leav\w+) (?:the|an?) (?:\w+ )?(?:apparent|impression|appearance|illusion|semblance|false"
+    rf"|look) {_TO_STOP}"
+    r"|\b(?:previously|formerly|once|initially|earlier) (?:attributed|ascribed|put down|assigned|diagnosed|treated"
+    rf"|labelled|called|mistaken|queried|suspected)(?: to| as| to be| for)? {_TO_STOP}"
     rf"|\b(?:previously|formerly) (?:full of|showing|with|harbouring) {_TO_STOP}"
 )
 """What is asked or was once told, up to the next stop."""
@@ -87,7 +92,7 @@ TOLD_HEAD = re.compile(
     r"|reading|chest|lungs|today|film|summary|observation|comment|now|current)s?\s*[:\u2013]"
 )
 _OTHER_FILM = (
-    r"(?:\b(?:ct|mri|mr|pet|pet-ct|ultrasound|sonogra\w+|echo\w*|bronchoscopy|scan|tomogra\w+)\b"
+    r"(?:\b(?:ct|mri|mr|pet|pet-ct|ultrasound|sonogra\w+|echo\w*|bronchoscopy|scan|tomogra\w+|mammogra\w+|scintigra\w+|(?:prior|previous|earlier) (?:imaging|images?|films))\b"
     r"|\b(?:first|earlier|previous|prior|last|old|outside|initial|preceding|admission|yesterday's"
     r"|former|prior|that|outside) (?:\w+ )?(?:film|study|exam\w*|radiograph|x-?ray|cxr|image|report"
     r"|ct|scan)s?\b|\b(?:film|radiograph|study) (?:of|from|dated|taken)\b"
@@ -104,10 +109,7 @@ EARLIER = grouped(
     rf"\b(?:on|by|in|at) (?:the |an |a )?{_OTHER_FILM}"
     r"|\b(?:per|according to)(?: the)? (?:triage|clinic\w*|note|history|referr\w+|patient|ward"
     r"|emergency"
-    r"|outside|record\w*|chart)\b|\b(?:years?|months?|weeks?|days?|hours?) ago\b|\bin (?:19|20)\d\d\b"
-    r"|\bin (?:january|february|march|april|may|june|july"
-    r"|august|september|october|november|december)\b|\blast (?:year|winter"
-    r"|summer|spring|autumn)\b|\bas a (?:child|boy|girl|youth|young \w+)\b|\bin (?:childhood"
+    r"|outside|record\w*|chart)\b|\bas a (?:child|boy|girl|youth|young \w+)\b|\bin (?:childhood"
     r"|infancy|youth|the past|(?:his|her|their) \w+)\b"
     r"|\b(?:days?|weeks?|months?) (?:after|following) (?:an? |the )?(?:\w+ )?(?:pneumonia"
     r"|pneumothorax|infection|fracture|heart failure)\b|\bclinically\b|\b(?:he|she) (?:had"
@@ -130,12 +132,25 @@ EARLIER = grouped(
     r"|projection of )?(?:(?:the|an?|her|his|overlying|superimposed|calcified|normal) )*(?:[\w-]+ )?(?:soft tissues?"
     r"|breasts?|breast tissue|pectoral\w*|clothing|hair|braids?|gallstones?|buttons?|gown|mastectomy|fat pads?"
     r"|muscles?|mammary|costal cartilages?|osteophytes?|jewellery|necklace|film fault|motion)\b(?! (?:cancer|carc))"
+    r"|(?:is|are|lies|lie|being)(?: \w+ly)? (?:due to |in |within |that of |part of )?(?:the|a|his|her) (?:\w+ )?(?:spleen"
+    r"|liver|stomach|bowel|gallbladder|skin|goitre|goiter|thyroid|aorta|kidney|oesophagus|esophagus|scapula"
+    r"|chest wall|vertebra\w*|azygos\w*|hernia|clavicle|manubrium|sternum|diaphragm|nipple)\b(?=\W*$|\s*[,;.])"
     r"|\bonce (?:was|were|had|there|held|showed)\b"
     r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case)\b"
 )
 """Clauses that speak of another film or of the patient, not of this film."""
 THAN = re.compile(r"\b(?:than|as)(?: (?:it|they|that|those))? $")
 """Before "was on the earlier film": tells of this one."""
+PAST_TIME = grouped(
+    r"\b(?:years?|months?|weeks?|days?|hours?) ago\b|\bin (?:19|20)\d\d\b"
+    r"|\bin (?:january|february|march|april|may|june|july"
+    r"|august|september|october|november|december)\b|\blast (?:year|winter"
+    r"|summer|spring|autumn)\b"
+)
+"""Makes a clause one of the past, if it has no verb of the present."""
+PRESENT_VERB = re.compile(
+    r"\b(?:is|are|has|have|shows?|again|there is|new|than|since|recurred|returned|not|no|grown|remains?)\b"
+)
 NOW_TOO = re.compile(
     r"\b(?:still|remains?|persist\w*|unchanged|again|stable|now|today|as before|same|as (?:last"
     r"|ever|in|on)"
@@ -211,12 +226,14 @@ STRONG_BREAK = re.compile(
     r"|while|whereas|which|in contrast to|unlike|as opposed to|rather(?! than)|because(?! of)"
     r"|otherwise|o/w)\b"
     rf"|[;:](?!\s*(?:{STATUS_WORDS}|{OPEN}(?=\W*$|\s*[.,;)])|cannot (?:tell|say)|\?(?=\W*$|\s*[.,;)])|none\b"
-    rf"|neither\b|(?:(?:all|both) )?(?:normal|unremarkable|enlarged|widened|wide|large)\b))"
+    rf"|neither\b|(?:(?:all|both) )?(?:normal|unremarkable|enlarged|widened|wide|large)\b"
+    r"(?=\W*$|\s*[.,;)]| (?:in|size|width|for|and) )))"
     r"|(?<=\([+-]\)),?"
     r"|,? and (?=(?:a|an|the|there|it|now|no|one|normal|clear|perhaps|possibly|probably|maybe)\b)"
     r"|, and (?=(?:\w+ ){1,3}?(?:that|which|is|has)\b)"
     r"| as (?=the (?:\w+ ){1,3}?(?:has|have|is|are)\b)| (?:now that|so that|so|until|when|once|because|since)"
     r" (?=(?:the|there) (?:\w+ ){0,3}?(?:has|have|is|are|was)\b)| (?=there (?:is|are) now\b)"
+    r"|, (?=(?:where|when) )"
     r"|, (?=(?:merely|only|just|simply|instead|normal|clear|leaving|revealing|unmasking|uncovering"
     r"|exposing|giving way|replaced by|now) )"
     r"|\b(?:absent|present|none|nil|no|yes|neg|negative|normal|seen|clear|enlarged|unchanged|stable"

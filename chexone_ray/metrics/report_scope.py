@@ -98,11 +98,21 @@ def untold(text: str, spans: Sequence[Span]) -> list[Span]:
         for match in words.HISTORY.finditer(text)
         if not re.search(r"\b(?:too|not) [\w-]+ (?:enough )?$", text[: match.start()])
     ]
-    for match in words.EARLIER.finditer(text):
-        if words.THAN.search(text, 0, match.start()):
+    told = [match.span() for match in words.EARLIER.finditer(text)]
+    told += [
+        match.span()
+        for match in words.PAST_TIME.finditer(text)
+        if not words.PRESENT_VERB.search(
+            text,
+            max((low for low, _ in spans if low <= match.start()), default=0),
+            min((high for _, high in spans if high >= match.end()), default=len(text)),
+        )
+    ]
+    for first, last in told:
+        if words.THAN.search(text, 0, first):
             continue
-        low = max((low for low, _ in spans if low <= match.start()), default=0)
-        high = min((high for _, high in spans if high >= match.end()), default=len(text))
+        low = max((low for low, _ in spans if low <= first), default=0)
+        high = min((high for _, high in spans if high >= last), default=len(text))
         if not words.NOW_TOO.search(text, low, high):
             found.append((low, high))
     return found
@@ -315,6 +325,8 @@ def answered(clause: str, before: Phrase) -> Phrase:
     """The phrase as a clause that only answers or points back ("none is there") leaves it."""
     if before.label in _ENLARGED and before.state == PRESENT and doubt.PROJECTED.search(clause):
         return replace(before, state=UNCERTAIN)
+    if re.search(r"\bhad\b", clause):
+        return before
     plain = steady(clause)
     head = words.TOLD_HEAD.match(plain.lstrip())
     plain = plain.lstrip()[head.end() :] if head else plain
