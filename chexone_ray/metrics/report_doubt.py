@@ -223,6 +223,7 @@ DOUBTED = re.compile(
     rf"|\b(?:neither|nor|none|no|not one)\b.*\b(?:can|could|may|(?:is|are) to|should)(?: (?!not\b)[\w-]+){{0,5}}? be "
     rf"(?:\w+ly )?{_EXCLUDE}|\b(?:neither|none of)\b.*\b(?:is|are|was|were|has been|have been)"
     rf" (?:\w+ly )?{_EXCLUDE}"
+    rf"|\b(?:absence|lack|failure)\b.*\b(?:does|do|did|can|will|would) not (?:\w+ )?{_EXCLUDE}"
     r"|\b(?:no|neither|nor)\b.*\bcan be (?:\w+ly )?(?:ruled in|confirmed|proved|proven|affirmed|established)"
     r" n?or\b"
     r"|\babsence of\b.*\b(?:cannot|can not|not) be (?:\w+ly )?(?:guaranteed|affirmed|assured"

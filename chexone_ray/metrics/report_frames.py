@@ -56,6 +56,37 @@ DOUBTED, DENIED = "cannot exclude", "no"
 
 FRAMES = (
     _frame(
+        "mean,imply,prove,signify,indicate",
+        r"\bnot (?:necessarily )?(?:mean|imply|prove|signify|indicate)\b.*\b(?:none|no|not|absent|absence"
+        r"|free)\b.*",
+        "cannot be excluded",
+    ),
+    _frame(
+        "not that,as absent", r"\bnot that there (?:is|are) no(?:t|ne)?\b|\bnot (?:as|so) absent\b"
+    ),
+    _frame(
+        "evidence against,argument against",
+        r"\b(?:no|little|without) (?:evidence|argument|sign)s? against\b",
+        "poss",
+    ),
+    _frame(
+        "evidence,sign,indication,proof,suggestion,hint",
+        r"\bno (?:evidence|signs?|indication|proof|suggestion|hint) (?:that|of) (?P<k11>(?:the |its |this |any )?"
+        r"(?:[\w-]+ ){0,4}?)(?:has |have |had |is |are |having |being )(?:been )?(?:\w+ly )?"
+        rf"(?:{_LEFT}|clearing|resolving|going|improving|healing|shrinking|absent)\b",
+    ),
+    _frame(
+        "call,describe,consider,regard,term,deem",
+        r"\b(?:could|can|would|should|cannot)(?: not| hardly| scarcely|) (?:be )?(?:call|describe|consider|regard|term"
+        r"|deem)(?:ed|d)? (?P<k12>(?:[\w-]+ ){0,4}?)(?:as )?(?:wholly |entirely |completely )?"
+        rf"{_FREE}(?= \w)",
+    ),
+    _frame(
+        "hardly,scarcely,barely",
+        rf"\b(?:hardly|scarcely|barely) (?:an?|any) {_PLACE} (?:that |which )?(?:is|are|has|remains?)?"
+        rf"(?: \w+ly)? ?(?:not|{_FREE})(?= \w)",
+    ),
+    _frame(
         "film,study,radiograph,x-ray,ct ",
         r"\b(?:earlier|old|prior|previous|last|first|former|outside)(?: \w+)? (?:film|study|radiograph|x-?ray|ct)"
         r" (?:does|did|do) not (?:show|reveal|contain|have|demonstrate|include)\b",
@@ -210,7 +241,8 @@ FRAMES = (
     ),
     _frame(
         "no ,not one,not a",
-        rf"\b(?:no|not one|not a single)(?: [\w-]+){{0,2}}? {_PLACE}(?: (?:on|in|at|of) the [\w-]+(?: (?:side|lung))?)? (?:is|are|was|were|that is"
+        rf"\b(?:none of the|no|not one|not a single)(?: [\w-]+){{0,2}}? {_PLACE}(?: (?:on|in|at|of) the [\w-]+(?: [\w-]+)?)?"
+        r" (?:has been|have been|is|are|was|were|that is"
         rf"|which is|remains?)?(?: \w+ly)? ?{_FREE}(?= \w)",
     ),
     _frame(

@@ -73,7 +73,8 @@ def _mended(word: str) -> str:
 _SHORTS = """
 hrt heart | ht heart | bilat bilateral | bil bilateral | b/l bilateral | clr clear | unch unchanged
 enl enlarged | vasc vascular | cong congestion | inc increased | incr increased | decr decreased
-pulm pulmonary | mediast mediastinal | ddx differential | pos present | cpa costophrenic angle | cpas costophrenic angles
+pulm pulmonary | mediast mediastinal | ddx differential | pos present | -ve negative | +ve positive | enlgmt enlargement
+caths catheters | cath catheter | redist redistribution | cpa costophrenic angle | cpas costophrenic angles
 cpangle costophrenic angle | extub extubated | nml normal | nrml normal | sm small | mod moderate
 mult multiple | prev previous | thk thickening | thickg thickening | pl pleural | pleff effusion
 w/ with | c/w consistent with | s/o suggestive of | e/o evidence of | n.a.d nad

@@ -212,7 +212,10 @@ MENTIONS: tuple[Row, ...] = (
             r"infiltrat\w+",
             r"air-?\s?space (?:disease|shadow\w*|process\w*|chang\w+|filling|densit\w+)",
             r"haze",
-            r"haziness",
+            r"haziness|(?:lung |bronchovascular |interstitial |basal )?markings (?:is |are |appear |look |remain )"
+            r"(?:\w+ly )?(?:coarse\w*|increased|prominent|accentuated|heavy|thickened)",
+            r"hazy (?:\w+ )?(?:bases?|lungs?|zones?|fields?|hemithorax|appearance)",
+            r"(?:lungs?|bases?|zones?|fields?|hemithorax) (?:is|are|looks?|appears?) (?:\w+ )?(?P<hazy>hazy)",
             r"hazy (?:density|shadow\w*|area\w*|change)",
             r"(?:reticulo)?(?:interstitial|reticular|reticulonodular|bronchovascular)"
             r"(?: (?:lung|pulmonary))? (?:markings?|chang\w+|patterns?|disease|thickening"
@@ -319,7 +322,7 @@ MENTIONS: tuple[Row, ...] = (
             r"pleuroparenchymal (?:\w+ )?(?:scar\w*|chang\w+)|thickening of the (?:\w+ )?fissures?",
             r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
             r"|along|between) (?:the )?(?:\w+ )?pleurae?",
-            rf"pleurae? (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
+            rf"pleurae? (?:{_IS} )*(?:not \w+ but )?(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
             r"(?:thickened|calcified|scarred) (?:\w+ )?pleura",
             r"pleura(?:l"
             r"|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"
