@@ -44,6 +44,7 @@ from chexone_ray.metrics.report_scope import (
     answered,
     blank,
     clauses,
+    given,
     judge,
     questioned,
     untold,
@@ -239,7 +240,7 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
         inside = [phrase for phrase in found if span[0] <= phrase.start < span[1]]
         if inside:
             judged = judge(masked if not past else judged_text, span, inside)
-            result += [_untold(phrase, past) for phrase in judged]
+            result += [p if given(masked, p) else _untold(p, past) for p in judged]
         elif result:
             result = _answer(masked[slice(*span)], result, spans)
     result = questioned(masked, result)

@@ -148,7 +148,8 @@ UNCERTAIN_BEFORE = grouped(
     r"|\bnot (?:\w+ )?(?:out of the question|beyond (?:the )?(?:possibility|possible|doubt))\b"
     r"|\b(?:with)?in the (?:realm|range|bounds) of (?:the )?possib\w+"
     r"|\bcomes? (?:in)?to (?:question|mind"
-    r"|consideration)\b|\bor (?:an? (?:mixture|combination|mix) of )?(?:both|the two)\b"
+    r"|consideration)\b|\bor,? (?:(?:most|more|quite) )?(?:probably|likely|possibly|perhaps),? (?:both|the two)\b"
+    r"|\bor (?:an? (?:mixture|combination|mix) of )?(?:both|the two)\b"
     r"|\bi (?:think|believe|guess|suppose|presume)\b(?=\W*$)|\bpreferred (?:to|over)\b"
     r"|,? if not\b|\bif (?:any|present|real|there|at all)\b|\b(?:thought|believed|felt|assumed"
     r"|guessed)"
@@ -211,6 +212,11 @@ PASSIVE = re.compile(
     r"|eliminated|disproved|disproven|refuted|written off|disregarded)$"
 )
 """Acts on the finding before it: "cannot be excluded"."""
+ACTIVE = re.compile(r"(?:exclude|rule out|dismiss|discount|eliminate|disprove|refute)$")
+OBJECT = re.compile(
+    r"\s+(?!(?:on|in|at|from|with|by|here|without|but|and|due|because|given|for|as|though|although|at)\b)[a-z]"
+)
+"""After `ACTIVE`: doubt is of what follows alone."""
 EXCLUDED = re.compile(
     r"\b(?:exclud\w+|rul(?:e|ed|ing) out|discounted|dismissed|ruled in|disproved)\b"
 )

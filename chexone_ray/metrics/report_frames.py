@@ -94,7 +94,29 @@ FRAMES = (
     _frame(
         "not be",
         rf"\b(?:would|might|could|may)(?: \w+)? not (?:necessarily )?be (?:\w+ly )?{SEEN}",
-        "may be missed",
+        "may hide",
+    ),
+    _frame(
+        "not show,not appear,not register",
+        r"\b(?:may|might|would|could) not (?:\w+ )?(?:show|appear|register)(?: up)?\b",
+        "may hide",
+    ),
+    _frame(
+        "rule ",
+        rf"\b(?:cannot|can not|could not|not|unable to|impossible to|difficult to) rule"
+        r" (?P<k13>(?!out\b|in\b)(?:[\w-]+ ){1,4}?)out\b",
+        "<poss",
+    ),
+    _frame("nothing", r"\bnothing(?: \w+){0,3} to (?:exclude|rule out)\b", DOUBTED),
+    _frame(
+        "is all that,is what",
+        r"\bis (?:now )?(?:all|what) (?:that )?(?:remains|is left|persists|there is left)(?: now)? of\b",
+        DENIED,
+    ),
+    _frame(
+        "be excluded,be ruled out,be rule",
+        r"\b(?:(?:has|have|needs?|ought|is|are) to|should|must)(?: now| still)? be (?:\w+ly )?(?:excluded|ruled out)\b",
+        "to be sought",
     ),
     _frame(
         "complete,full,total",
@@ -121,7 +143,11 @@ FRAMES = (
         r"|rule out|dismiss|deny)\b",
         DOUBTED,
     ),
-    _frame("if there", r"\bif there (?:is|are|were|be)(?: an?\b| any\b| some\b)?(?= )", "poss"),
+    _frame(
+        "if there",
+        r"\bif there (?:is|are|were|be)(?! one| any\W| some\W)(?: an?\b| any\b| some\b)?(?= )",
+        "poss",
+    ),
     _frame(
         "confirmed,proven,established",
         r"\b(?:suspected|possible|likely|probable|questioned|queried)(?:,| but|, but| though|, though)"

@@ -62,7 +62,7 @@ HISTORY = grouped(
     r"|^\W*(?:previous|prior|past|remote|old|known|earlier) [^.;:]*?\b(?:treated|operated|resected"
     r"|irradiated|surgery|repaired|chemotherapy|radiotherapy|lobectomy|pneumonectomy)\b"
     r"|(?:^|(?<=, )|(?<=\. ))(?:previous|prior|past) (?:(?!is\b|are\b|has\b|have\b|now\b|no\b"
-    r"|un|stable|seen\b|again\b|still\b|not\b|resol|clear|gone|remov|better|worse|smaller|larger)"
+    r"|with\b|granulom|fractur|calcif|scar|sterno|un|stable|seen\b|again\b|still\b|not\b|resol|clear|gone|remov|better|worse|smaller|larger)"
     r"[\w-]+ ?){1,5}(?=[.,;]|$)"
     r"|\b(?:looking|searching|sought|screened|checked)(?: \w+ly)? for(?: an?)? [^.;:]*?(?=[.;:]|$|\b(?:i find|none"
     r"|but|shows?|and find)\b)"
@@ -118,7 +118,7 @@ EARLIER = grouped(
     r"|on admission|on arrival|at the outset)\b|\byesterday there (?:was|were)\b|\bused to (?:be"
     r"|have|show)\b"
     r"|\b(?:should|must|needs? to|has to|have to|ought to|to) (?:now |still |then )?be (?:\w+ly )?"
-    r"(?:excluded|ruled out|sought|looked for|considered in follow-up)\b"
+    r"(?:sought|looked for|considered in follow-up)\b"
     r"|\b(?:previously|formerly)\b,? (?:(?:the|there|his|her|an?) )(?:[\w-]+ ){0,4}?(?:was|were|had)\b"
     r"|\b(?:apparent|seeming|supposed) (?:[\w-]+ ){1,6}?(?:is|are|being|was|were) (?:\w+ly )?(?:due to"
     r"|attributable to|from|caused by|accounted for by|explained by|produced by|projected|an?|the"
@@ -225,7 +225,7 @@ STRONG_BREAK = re.compile(
     r"|but for|excepting|excluding|with the exception of|besides|yet"
     r"|while|whereas|which|in contrast to|unlike|as opposed to|rather(?! than)|because(?! of)"
     r"|otherwise|o/w)\b"
-    rf"|[;:](?!\s*(?:{STATUS_WORDS}|{OPEN}(?=\W*$|\s*[.,;)])|cannot (?:tell|say)|\?(?=\W*$|\s*[.,;)])|none\b"
+    rf"|[;:](?!\s*(?:{STATUS_WORDS}(?! (?:is|are|was|were)\b)|{OPEN}(?=\W*$|\s*[.,;)])|cannot (?:tell|say)|\?(?=\W*$|\s*[.,;)])|none\b"
     rf"|neither\b|(?:(?:all|both) )?(?:normal|unremarkable|enlarged|widened|wide|large)\b"
     r"(?=\W*$|\s*[.,;)]| (?:in|size|width|for|and) )))"
     r"|(?<=\([+-]\)),?"
@@ -255,6 +255,7 @@ SOFT_BREAK = re.compile(
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b|no\b)[\w-]+ ){1,4}?(?:unch\w*|stable|as before|the same|still"
     r"|again|increas\w+|decreas\w+|improv\w+|wors\w+|bigger|larger|smaller|resolving|clearing|up|down"
     r"|in situ|in place|present|removed|out|\+)(?=\W*$|[ ,;.]))"
+    r"|, (?=(?:cleared|resolved|clearing|resolving|improving|worsening|increasing|decreasing) )"
     r"|, (?=(?:perhaps|possibly|probably|maybe|likely) )"
     r"|, (?=(?:l|r|lt|rt|[rl][ulm]l|bibasal|bibasilar|bibasal|basal|basilar|apical|retrocardiac|angles?"
     r"|lines?|ett|ngt|cardiomegaly|small|sl|pos|positive(?= for)?)\b)"
@@ -400,7 +401,10 @@ ORGAN_HEAD = re.compile(
     r"\s*[:=\u2013] "
 )
 """A heading within a line."""
-EXCEPT = re.compile(r"^\W*(?:apart from|except|save|barring|but for|other than|aside from)\b")
+EXCEPT = re.compile(
+    r"^\W*(?:apart from|except|save|barring|but for|other than|aside from)\b"
+    r"(?!.*\b(?:atelect|scar|thicken|fibro|plaque))"
+)
 """After "cleared", "resolved": not there."""
 LEAD = re.compile(
     rf"(?:^|[.;,])\s*(?:(?:the following|these|those) (?:is|are|were) (?:absent|not seen"

@@ -147,7 +147,7 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
     elided = _elided(text[:start], signs.clause)
     result: list[Phrase] = []
     for index, phrase in enumerate(inside):
-        if _given(text, phrase) or elided == PRESENT:
+        if given(text, phrase) or elided == PRESENT:
             result.append(phrase)
             continue
         reach = _reach(signs.clause, inside[index:], start)
@@ -163,11 +163,17 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         state = elided or _state(signs, phrase, at, reach, floor, spent)
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
     if doubt.DOUBTED.search(signs.clause):
-        result = [p if _given(text, p) else replace(p, state=UNCERTAIN) for p in result]
+        result = [p if given(text, p) else replace(p, state=UNCERTAIN) for p in result]
     ahead = re.split(r"[;:]|\bbut\b", text[: result[0].start])[-1] if result else ""
     if re.search(r"\b(?:no|not|without|neither|nor)\b", ahead):
         return result
     return _alternatives(text, result)
+
+
+def _active(match: re.Match[str]) -> bool:
+    """ "Does not exclude X" says nothing of what stands before it."""
+    ends = doubt.ACTIVE.search(match.group())
+    return bool(ends and doubt.OBJECT.match(match.string, match.end()))
 
 
 def _signs(clause: str, following: str) -> _Signs:
@@ -179,11 +185,11 @@ def _signs(clause: str, following: str) -> _Signs:
         after.append(match.end())
         if doubt.PASSIVE.search(match.group()):
             passive[match.end()] = match.start()
-    before = [match.start() for match in doubt.UNCERTAIN_BEFORE.finditer(plain)]
+    before = [m.start() for m in doubt.UNCERTAIN_BEFORE.finditer(plain) if not _active(m)]
     word = [match.end() for match in doubt.UNCERTAIN_WORD.finditer(plain)]
     not_excluded = []
     if before:
-        not_excluded = [match.start() for match in doubt.NOT_EXCLUDED.finditer(plain)]
+        not_excluded = [m.start() for m in doubt.NOT_EXCLUDED.finditer(plain) if not _active(m)]
         plain = blank(doubt.UNCERTAIN_BEFORE, plain)
     if after:
         plain = blank(doubt.UNCERTAIN_AFTER, plain)
@@ -206,7 +212,7 @@ def _signs(clause: str, following: str) -> _Signs:
     return _Signs(clause, plain, denied, denied_back, after, word, before, not_excluded, passive)
 
 
-def _given(text: str, phrase: Phrase) -> bool:
+def given(text: str, phrase: Phrase) -> bool:
     """ "Behind the opacity", "improvement in the edema": denial and doubt leave it standing."""
     return words.GIVEN.search(text, max(0, phrase.start - 80), phrase.start) is not None
 

@@ -306,7 +306,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:air|gas) (?:(?!or\b|nor\b|and\b|not\b|no\b)\w+ ){0,6}?(?:in|within|around|to|into|inside) "
             r"(?:\w+ ){0,2}?(?:pleura|pleural (?:space|cavity|cavities|spaces|sac))",
             r"(?:free |intra)?pleural (?:air|gas)(?! fluid)",
-            r"(?:air|gas)(?= (?:or|nor|and) fluid (?:\w+ )?(?:in|within) (?:the|either|both) (?:\w+ )?pleura)",
+            r"(?:air|gas)(?=(?:,| or| nor| and)(?: \w+){1,4} (?:in|within) (?:the|either|both) (?:\w+ )?pleura)",
             r"(?:air|gas) (?:\w+ )?(?:in|within) (?:\w+ )?(?:\w+ )?pleural (?:space|cavity)s?",
         ),
     ),
