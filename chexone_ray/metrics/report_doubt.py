@@ -69,6 +69,7 @@ UNCERTAIN_AFTER = grouped(
     r"|sources?|culprits?)(?: (?:of|for) [\w -]{1,50}?)? (?:is|are|includes?|would be|being|comprise)\b"
     r"|\bamong the (?:\w+ )?(?:possibilities|causes|explanations|diagnoses|candidates|considerations)\b"
     r"[^.;,]*? (?:is|are)\b|\b(?:more|less) (?:probable|likely|plausible) than\b|\blikelier than\b"
+    r"|\bpoints? (?:to|towards)\b|\bspeaks? (?:for|in favou?r of)\b|\bargues? for\b|\bwould (?:\w+ )?support\b"
     r"|\bversus\b|\bvs\.?\s|\band/or\b|\bquery\b(?! (?:was|is|from|about))|\bnot (?:\w+ly )?favou?red\b"
 )
 """Makes what follows uncertain, to the end of the clause."""
@@ -144,6 +145,7 @@ UNCERTAIN_BEFORE = grouped(
     r"|\b(?:is|are) (?:the|an|one) (?:other )?alternative\b"
     r"|\b(?:must|should|ought to|needs? to|has to|have to|deserves? to) (?:\w+ )?be (?:\w+ly )?(?:borne in mind"
     r"|kept in mind|considered|entertained|thought of|suspected|queried|remembered|kept in view)\b"
+    r"|\bwould (?:\w+ )?be (?:\w+ly )?(?:missed|overlooked|hidden|masked|obscured|invisible|undetected|lost)\b"
     r"|\bcan (?:\w+ly )?be (?:missed|overlooked|hidden|masked|obscured)\b"
     r"|\bnot (?:\w+ )?(?:out of the question|beyond (?:the )?(?:possibility|possible|doubt))\b"
     r"|\b(?:with)?in the (?:realm|range|bounds) of (?:the )?possib\w+"

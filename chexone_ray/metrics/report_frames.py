@@ -56,6 +56,19 @@ DOUBTED, DENIED = "cannot exclude", "no"
 
 FRAMES = (
     _frame(
+        "malposition,migrat,displac,complicat,kink,fracture,dislodg,disconnect",
+        r"\bno (?:evidence of |signs? of |suggestion of |\w+ )?(?=(?:\w+ )?(?:tube|line|catheter|lead|pacemaker|drain"
+        r"|device|wire|stent)s?[ -](?:related |associated )?(?:malposition|migrat|displac|complicat|kink|fractur"
+        r"|dislodg|disconnect))",
+    ),
+    _frame(
+        "what ",
+        r"\bwhat (?:looks like|appears to be|seems to be|resembles|might be taken for|could pass for|mimics) "
+        r"(?P<k14>(?:[\w-]+ ){1,8}?)(?:is|are|turns out to be|proves to be) (?:only |merely |just )?(?:in fact )?"
+        r"(?=the |an? |pleural|overl|skin|due )",
+        "<no",
+    ),
+    _frame(
         "mean,imply,prove,signify,indicate",
         r"\bnot (?:necessarily )?(?:mean|imply|prove|signify|indicate)\b.*\b(?:none|no|not|absent|absence"
         r"|free)\b.*",

@@ -154,9 +154,8 @@ def _size(text: str, span: Span) -> str:
     if match := _NORMAL.search(plain):
         if match.group().startswith(("without", "is not")):
             return "normal"
-        if match.group().startswith("no"):
-            negated = not match.group().startswith("normal")
-            return "normal" if negated or _state(text, span, match) == PRESENT else "enlarged"
+        if match.group().startswith("no") and "normal" not in match.group()[:6]:
+            return "normal"
         state = _state(text, span, match)
         return {PRESENT: "normal", ABSENT: "enlarged", UNCERTAIN: "doubtful"}.get(state, "")
     return ""

@@ -26,6 +26,9 @@ _OTHER = re.compile(
     r"(?:,| and|;| but) (?:the )?(?:heart|lungs?|bones|ribs|pleura\w*|trachea|hila|diaphragm\w*)"
     r" (?!and\b|or\b|are (?:both|all)\b)"
 )
+_TOLD = re.compile(
+    r"\b(?:is|are|appears?|remains?|looks?|normal|wide\w*|enlarged|unremarkable|has|shows?)\b"
+)
 _UPPER = alternatives(
     r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal", r"upper normal", r"top[- ]normal"
 )
@@ -40,7 +43,7 @@ _WIDE = alternatives(
     r"expanded",
     r"bulky",
     r"increased in (?:width|size)",
-    r"fuller",
+    r"full(?:er)?(?! (?:width|size))",
 )
 _NORMAL = alternatives(
     r"normal(?:ly)?(?: \w+)?",
@@ -71,6 +74,8 @@ def mediastinum_of(
             continue
         span = next((low, high) for low, high in spans if low <= word.start() < high)
         other = _OTHER.search(text, word.end(), span[1])
+        if other and not _TOLD.search(text, word.end(), other.start()):
+            other = None
         state = _width(text, (word.start(), other.start() if other else span[1]))
         if state is not None:
             return [Phrase(LABEL, LABEL, 0, *word.span(), state)]

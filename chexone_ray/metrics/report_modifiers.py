@@ -19,11 +19,11 @@ _TO_STOP = (
     r"|\band (?:not|found|none)\b|$)"
 )
 HISTORY = grouped(
+    r"\bquery (?=[^.;:]*\b(?:patient|man|woman|male|female|child|smoker|lady|gentleman|ward|unit)\b)"
+    r"[^.;:]*|"
     rf"\b(?:history|hx|h/o|pmh) (?:of )?{_TO_STOP}"
     r"|(?<!cannot )(?<!can not )(?<!could not )(?<!not )(?<!to )(?<!fully )(?<!completely"
     r" )(?<!entirely )"
-    r"\bquery (?=[^.;:]*\b(?:patient|man|woman|male|female|child|smoker|lady|gentleman|ward|unit)\b)"
-    r"[^.;:]*|"
     rf"\b(?:evaluate|assess|rule out|r/o|ro"
     rf"|clinical question) (?:for )?{_TO_STOP}"
     r"|\b(?:checking|screening|searching|looking|work-?up|worry|clinical (?:suspicion|concern"
@@ -51,10 +51,10 @@ HISTORY = grouped(
     r"|needed|warranted|useful|helpful|indicated|planned|proposed|would help|may help)\b"
     r"|\b(?:mimic\w*|simulat\w+|resembl\w+|imitat\w+|posing as|pos(?:es|ed) as|feign\w*|(?:misread|misinterpreted|misconstrued) as|masquerad\w+ as|(?:taken|mistaken) for|masks as) "
     rf"{_TO_STOP}"
-    r"|\b(?:note|ward|clinicians?|gp|doctor|nurse|referrer|request|team|form|letter|colleagues?"
+    r"|\b(?:note|ward|clinicians?|gp|doctor|nurse|referrer|request|team|form|letter|reports?(?= from| of the)|colleagues?"
     r"|physician"
     r"|surgeon) (?:\w+ly )?"
-    rf"(?:speaks?|asks?|asked|mentions?|queries|queried|wonders?|suspects?) (?:of|about|for"
+    rf"(?:[\w-]+ ){{0,5}}?(?:speaks?|asks?|asked|mentions?|queries|queried|wonders?|suspects?) (?:of|about|for"
     rf"|whether)?{_TO_STOP}"
     rf"|\b(?:mother|father|brother|sister|family)\b {_TO_STOP}"
     rf"|\b(?:question|issue|concern|worry|fear|suspicion)s? (?:was|were|being) {_TO_STOP}"
@@ -280,6 +280,10 @@ OPENING = re.compile(
     r"(?!.*\b(?:or|nor)\b)"
 )
 """An opening that denies: what follows its comma is a clause of its own, if it has a verb."""
+OPENED = re.compile(
+    r"^\W*(?:rather than|instead of|no (?:the|that|what))\b[^,;:.]*?(?= there (?:is|are|has|have) )"
+)
+"""An opening that denies, without a comma."""
 SUBJECT = re.compile(
     r"\s*(?:the|an?|this|these|there|it|(?:(?!and\b)[\w-]+ ){1,4}(?:is|are|was|were|shows?|has|have"
     r"|blunts?|remains?))\b"
@@ -334,9 +338,10 @@ BACK = re.compile(
 )
 """Speaks of the finding before it."""
 STATUS = re.compile(
-    rf"^\W*(?:there (?:is|are|was|were) (?:not|none)(?=\W*$)|(?:the )?answer (?:is|was) (?:no"
+    rf"^\W*(?:(?:but|and|yet|though) )?(?:there (?:is|are|was|were) (?:not|none)(?=\W*$)|(?:the )?answer (?:is|was) (?:no"
     rf"|negative)"
     r"|nothing (?:of (?:it|them|this)|is left|remains|more)\b|"
+    r"not (?:on|in) (?:this|the present|today's|either|these|any)\b|"
     r"not (?:an?|the (?:least|slightest)|any) (?:sign|trace|hint|suggestion|evidence)\b|no (?:sign|trace|hint"
     r"|evidence|suggestion) of (?:it|this|them|these|same|that|either)\b|"
     r"(?:\w+ )?(?:evidence|signs?|features?|proof|trace)(?: of (?:same|it|this|these|that|which|such))?"

@@ -59,6 +59,8 @@ def clauses(text: str, at: Sequence[int]) -> list[Span]:
         for match in words.STRONG_BREAK.finditer(text)
         if match.group() != ":" or not words.LEAD.search(text[: match.start()])
     }
+    if opened := words.OPENED.match(text):
+        cuts.add(opened.end())
     opening = words.OPENING.match(text)
     if opening and words.SUBJECT.match(text, opening.end()):
         cuts.add(opening.end() - 1)
