@@ -167,6 +167,12 @@ UNCERTAIN_BEFORE = grouped(
     r"|oedema|mass|consolid|effusion))"
 )
 """Makes what stands before it uncertain."""
+NATURE_STEMS = (
+    *("certain", "clear", "indeterm", "know", "equivoc", "determin", "assess", "told", "judge"),
+    *("debat", "doubt", "possib", "perhaps", "probab", "likely", "maybe", "might", "may be"),
+    *("could be", "question", "presum", "whether", " if "),
+)
+"""A match of `OF_NATURE` holds one of these."""
 OF_NATURE = grouped(
     r"\b(?:perhaps|possibly|probably|maybe|presumably|likely) the (?:[\w-]+ ){1,5}?(?:has|have|is|are) "
     r"(?:\w+ly |been |a little |somewhat |now )*(?:diminish|increas|decreas|chang|improv|wors|larger|smaller"

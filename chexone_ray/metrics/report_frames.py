@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 
 from chexone_ray.metrics.report_denial import GONE, SEEN
-from chexone_ray.metrics.report_patterns import holds
 
 _FREE = (
     r"(?:without|(?:free|clear|devoid|bare|void|empty|innocent|rid) (?:of|from)|lacking(?: in)?"
@@ -367,6 +366,7 @@ FRAMES = (
         DENIED,
     ),
 )
+_STEMS = tuple({stem for frame in FRAMES for stem in frame.stems})
 _ASIDE = re.compile(
     r", (?:however|though|therefore|moreover|then|also|fortunately|of course|for example|in fact|indeed"
     r"|in particular|again|too|incidentally|as yet|at present|at least|if anything|on balance|it must be"
@@ -387,9 +387,11 @@ _DENIED_SO_FAR = re.compile(
 
 def framed(text: str) -> str:
     """The text with its frames replaced by plain cues of the same length."""
-    text = _ASIDE.sub(lambda match: " " * len(match.group()), text)
+    if text.count(",") > 1:
+        text = _ASIDE.sub(lambda match: " " * len(match.group()), text)
+    present = {stem for stem in _STEMS if stem in text}
     for frame in FRAMES:
-        if holds(text, frame.stems):
+        if not present.isdisjoint(frame.stems):
             text = frame.pattern.sub(lambda match, cue=frame.cue: _cue(match, cue), text)
     if match := _PARALLEL.search(text):
         low, high = match.span("cue")

@@ -179,13 +179,17 @@ def _active(match: re.Match[str]) -> bool:
 
 
 def _signs(clause: str, following: str) -> _Signs:
-    plain = blank(doubt.OF_NATURE, steady(clause))
+    plain = steady(clause)
+    if holds(plain, doubt.NATURE_STEMS):
+        plain = blank(doubt.OF_NATURE, plain)
     if "nor" in plain or "none" in plain or "neither" in plain or "not one" in plain:
         plain = blank(denial.UNMOVED, plain)
     after, passive = [], {}
     for match in doubt.UNCERTAIN_AFTER.finditer(plain):
         after.append(match.end())
-        if doubt.PASSIVE.search(match.group()):
+        if match.group().endswith(("d", "out", "off", "proven")) and doubt.PASSIVE.search(
+            match.group()
+        ):
             passive[match.end()] = match.start()
     before = [m.start() for m in doubt.UNCERTAIN_BEFORE.finditer(plain) if not _active(m)]
     word = [match.end() for match in doubt.UNCERTAIN_WORD.finditer(plain)]
@@ -202,7 +206,7 @@ def _signs(clause: str, following: str) -> _Signs:
             after.append(high)
             continue
         denied.append(high)
-        if denial.PREDICATE.match(plain, low):
+        if match.group() == "not" and denial.PREDICATE.match(plain, low):
             passive[high] = low
     denied_back = []
     if not words.EXCEPT.match(following):

@@ -94,6 +94,10 @@ _CODES = re.compile(r"\s*\((?:y ?/ ?n|yes ?/ ?no|\+ ?/ ?-)\)(?=\s*[:=])")
 _SHORT_WORD = re.compile(rf"(?<![\w/])(?:{'|'.join(map(re.escape, _SHORT))})(?![\w/])")
 
 
+_SIGNS = re.compile(r"[#'\u2019/\[\u2610-\u2612(]|\bro\b|\bcan not\b")
+"""Without one of these only words are mended."""
+
+
 def _boxes(lower: str) -> str:
     """Ticked and empty boxes in words; they stand before their items where the text opens with one."""
     if "[" not in lower and not _BOX.search(lower):
@@ -112,9 +116,9 @@ def _boxes(lower: str) -> str:
 def mend(lower: str) -> str:
     """Lower-case text with misspelt words mended "isn't" written as "is not",
     and short forms in full."""
-    lower = _CODES.sub("", _HASH.sub("fracture", lower))
-    lower = _boxes(_CANT.sub("cannot", lower))
-    lower = _OR_NOT.sub("possible", lower)
-    lower = _RULE_OUT.sub("rule out", lower)
-    plain = _SHORT_WORD.sub(lambda match: _SHORT[match.group()], _CONTRACTED.sub(" not", lower))
+    if _SIGNS.search(lower):
+        lower = _CODES.sub("", _HASH.sub("fracture", lower))
+        lower = _OR_NOT.sub("possible", _boxes(_CANT.sub("cannot", lower)))
+        lower = _CONTRACTED.sub(" not", _RULE_OUT.sub("rule out", lower))
+    plain = _SHORT_WORD.sub(lambda match: _SHORT[match.group()], lower)
     return _LONG.sub(lambda match: _mended(match.group()), plain)
