@@ -70,6 +70,8 @@ CACHED_TEXTS = 4096
 """One report is read for many questions, and one reference for many completions."""
 CACHED_SENTENCES = 16384
 """Reports say many things in the same words."""
+_ASKED = re.compile(r"\?$|^[^?]*\?[a-z ]{3,40}[.]?$")
+"""A sentence that only asks, or ends in a question ("fever, ?pneumonia")."""
 _RANK = {ABSENT: 0, UNCERTAIN: 1, PRESENT: 2}
 
 
@@ -206,7 +208,7 @@ def _without_answered(split: list[str], found: list[Phrase]) -> list[Phrase]:
     """Without what a sentence only asks ("Plaques?") and a later one tells."""
     result = []
     for phrase in found:
-        asks = phrase.state == UNCERTAIN and split[phrase.sentence].endswith("?")
+        asks = phrase.state == UNCERTAIN and _ASKED.search(split[phrase.sentence])
         told = asks and any(
             later.label == phrase.label and later.sentence > phrase.sentence for later in found
         )

@@ -159,7 +159,7 @@ DEVICES: tuple[Row, ...] = (
             r"(?:(?:heart|cardiac|aortic|mitral|tricuspid) )?valves?",
             r"(?:(?:aortic|mitral|tricuspid|heart) )?valve (?:replacements?|prosthes[ie]s|ring"
             r"|repair)",
-            r"(?:valvular|valve|cardiac) prosthes[ie]s",
+            r"(?:valvular|valve|cardiac) prosthes[ie]s|valve(?= (?:in situ|in place|in position|is seated))",
             r"stents?",
             r"annuloplasty rings?",
             r"(?:septal |vascular )?occluders?",

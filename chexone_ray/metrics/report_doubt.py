@@ -108,13 +108,18 @@ OPEN = (
     r"|candidate|contender|worry|alternative|hypothesis|differential diagnosis|question mark)"
     r"|not (?:entirely |\w+ )?(?:favou?red|likely|probable)|a possibility|possible explanations?)"
 )
+_NO_NOUN = (
+    r"(?!(?:(?<=likely)|(?<=possibly)|(?<=presumed)) (?!(?:on|in|at|but|and|given|though|here|with|because|as|present"
+    r"|there|for|if|since|when|from the|behind|within|to have)\b)\w)"
+)
+"""After "is likely": a noun, so that the doubt is of the nature."""
 UNCERTAIN_BEFORE = grouped(
     rf"\b{_CANNOT} {_EXCLUDE}"
     r"|\b(?:cannot|can not|could not) be (?:\w+ly )?(?:assessed|judged|evaluated|determined"
     r"|ascertained|settled|established|proven|answered|decided)"
     rf"|\b(?:is|are|was|were|remains?|stays?|seems?|appears?|be|been)(?: \w+ly| only| more| less"
     rf"| most"
-    rf"| also| still| thus)* {OPEN}\b"
+    rf"| also| still| thus)* {OPEN}\b{_NO_NOUN}"
     rf"|\bnot (?:\w+ )?(?:unlikely|improbable|impossible|inconceivable|implausible|unthinkable)\b"
     r"|\b(?:may|might|could)(?: well| also| still| yet| easily| \w+ly)* (?:be (?:\w+ly |also "
     r"|well )?"

@@ -19,6 +19,7 @@ _TO_STOP = (
     r"|\band (?:not|found|none)\b|$)"
 )
 HISTORY = grouped(
+    r"^\W*had (?:an? )[^.;:]*|"
     r"\bquery (?=[^.;:]*\b(?:patient|man|woman|male|female|child|smoker|lady|gentleman|ward|unit)\b)"
     r"[^.;:]*|"
     rf"\b(?:history|hx|h/o|pmh) (?:of )?{_TO_STOP}"
@@ -255,6 +256,7 @@ SOFT_BREAK = re.compile(
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b|no\b)[\w-]+ ){1,4}?(?:unch\w*|stable|as before|the same|still"
     r"|again|increas\w+|decreas\w+|improv\w+|wors\w+|bigger|larger|smaller|resolving|clearing|up|down"
     r"|in situ|in place|present|removed|out|\+)(?=\W*$|[ ,;.]))"
+    r"|, (?=(?:certainly|definitely|clearly|undoubtedly|definite) )"
     r"|, (?=(?:cleared|resolved|clearing|resolving|improving|worsening|increasing|decreasing) )"
     r"|, (?=(?:perhaps|possibly|probably|maybe|likely) )"
     r"|, (?=(?:l|r|lt|rt|[rl][ulm]l|bibasal|bibasilar|bibasal|basal|basilar|apical|retrocardiac|angles?"
@@ -304,7 +306,7 @@ FORWARD_STOP = re.compile(
 )
 """A denial or doubt before it does not reach what follows it."""
 GIVEN = re.compile(
-    r"\b(?:within|in|behind|beneath|over|under|around|beside|alongside|despite|given|explain\w*"
+    r"\b(?:(?:adjacent|next|close|secondary) to|near|above|below|surrounding|within|in|behind|beneath|over|under|around|beside|alongside|despite|given|explain\w*"
     r"|(?:explanation|cause|reason|account\w*|responsible|consideration|differential|possibilit\w+"
     r"|diagnosis|candidate)s? (?:for|of)|(?:distinguish|differentiate|separate|tell|distinguished|separated) from"
     r"|(?:infection|pneumonia|aspiration) of|(?:possib|likel|probab|conceiv|thought|suspect|think|believe"
@@ -378,7 +380,7 @@ STATUS_YES = re.compile(
     r"^\W*(?:(?:but |and |yet |though |it |they |while |also )*(?:persists?|lingers?|continues?"
     r"|(?:is|are|remains?) (?:still )?(?:there|present|seen|visible|evident|unchanged|on the (?:left"
     r"|right)))\b|yes|y(?=\W*$|[.,;])|present|positive|confirmed|(?:(?:but|and|yet|though|they|it) )*(?:are |is )?still "
-    r"(?:there|present|seen|visible)|.*\b(?:of it|of them|some|traces?|residue|remnants?"
+    r"(?:there|present|seen|visible)|.*\b(?:of it|of them|some|traces?|residue|remnants?|residual|residuum|remainder|wisp|part|little|streaks?"
     r"|it) (?:still )?"
     r"(?:persists?|remains?(?! (?:clear|free|normal))|lingers?|is left|are left)"
     r"|the (?:left|right|other|rest|remainder|latter|former)(?: ones?| side)? (?:persists?"

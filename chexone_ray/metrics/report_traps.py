@@ -46,6 +46,8 @@ TRAPS = grouped(
     r"|\bnodular (?:liver|spleen|thyroid|goit\w+|contour|diaphragm)"
     r"|\b(?:formerly|previously|once|earlier) (?:collapsed|consolidated|congested|blunted"
     r"|wide\w*|enlarged|large|dilated)\b"
+    r"|\b(?:which )?had been (?:\w+ly )?(?:enlarged|large|wide|widened|dilated|collapsed|consolidated|congested)\b"
+    r"|\bpost-?\s?(?:pneumonic|infective|infectious)\b"
     r"|\b(?:enlarged|wide|widened|large|dilated) (?:before|previously|earlier|yesterday)\b"
     r"|\b(?:enlarged|wide|widened|large|dilated|collapsed|consolidated|broad|bulky|big|congested|blunted|opaque"
     r"|prominent) (?:on|at|in) (?:the |an? )?"

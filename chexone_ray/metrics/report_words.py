@@ -322,7 +322,7 @@ MENTIONS: tuple[Row, ...] = (
             r"pleuroparenchymal (?:\w+ )?(?:scar\w*|chang\w+)|thickening of the (?:\w+ )?fissures?",
             r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
             r"|along|between) (?:the )?(?:\w+ )?pleurae?",
-            rf"pleurae? (?:{_IS} )*(?:not \w+ but )?(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
+            rf"pleurae? (?:(?:{_IS}|may be|might be|could be|seems to be) )*(?:not \w+ but )?(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
             r"(?:thickened|calcified|scarred) (?:\w+ )?pleura",
             r"pleura(?:l"
             r"|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"
