@@ -72,6 +72,8 @@ CACHED_SENTENCES = 16384
 """Reports say many things in the same words."""
 _ASKED = re.compile(r"\?$|^[^?]*\?[a-z ]{3,40}[.]?$")
 """A sentence that only asks, or ends in a question ("fever, ?pneumonia")."""
+_LEAD = re.compile(r"\W*(?:none|nil|it|they|this|these|neither)\b(?! of\b)[^,;.]*?(?:[,;]| but\b)")
+"""A clause that speaks of the sentence before: "None now, but"."""
 _RANK = {ABSENT: 0, UNCERTAIN: 1, PRESENT: 2}
 
 
@@ -195,8 +197,9 @@ def _read(text: str) -> _Reading:
             asking = False
         told, heart = _sentence(lower, asking)
         here = [replace(phrase, sentence=number) if number else phrase for phrase in told]
-        if not here:
-            found = _apply_back(lower, number, found)
+        lead = _LEAD.match(lower)
+        if not here or (lead and here[0].start >= lead.end()):
+            found = _apply_back(lead.group() if lead and here else lower, number, found)
         found += _resolved(here, found)
         hearts += [heart] if heart else []
     found = _without_answered(split, found)

@@ -38,7 +38,20 @@ DEVICES: tuple[Row, ...] = (
     Row(
         "support devices",
         "tube",
-        ("tube", "ett", "ngt", "ogt", "cannula", "tracheostomy", "intubat", "dobhoff", "nett"),
+        (
+            "tube",
+            "ett",
+            "ngt",
+            "ogt",
+            "cannula",
+            "tracheostomy",
+            "intubat",
+            "dobhoff",
+            "nett",
+            "ng ",
+            "og ",
+            "et ",
+        ),
         alternatives(
             r"(?:(?:endotracheal|tracheostomy|nasogastric|orogastric|enteric|feeding|dobhoff"
             r"|et|ng|og|gastric|drainage|gastrostomy|nasojejunal|tracheal|sump) )?tubes?",
@@ -96,7 +109,7 @@ DEVICES: tuple[Row, ...] = (
             r"|has been|was|stays?|reach\w*|does not reach|went|removed|out|unchanged)\b)",
             r"(?<=the )line(?! (?:of|over|at|along|parallel|is a|seen|in the|between)\b)",
             r"(?<=post )line|(?<=after )line|(?<=tip of )lines?|tlc|[rl]?ij(?= (?:in|at|to|tip|line|c))"
-            r"|(?:[rl]|right|left|rt|lt) (?:ij|scv?|subclavian|femoral)(?= (?:in|at|to|tip|ends|line))"
+            r"|(?:[rl]|right|left|rt|lt) (?:ij|scv?|subclavian|femoral)(?=,| (?:in|at|to|tip|ends|line))"
             r"|vasc?ath|groshong|tunn?elled line",
             r"hickman",
             r"broviac",

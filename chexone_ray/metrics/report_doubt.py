@@ -216,6 +216,7 @@ PROJECTED = re.compile(
     r"(?:projection|rotation|rotated|technique|positioning|ap|supine|magnification|inspiration"
     r"|low lung volumes?|shallow|portable|breath)"
     r"|\?\s*(?:due to |from )?(?:rotat|project|techni|position|supine|magnif|ap\b)"
+    r"|\b(?:patient|film|chest|he|she) (?:is|was|being) (?:\w+ly )?(?:rotated|supine|lordotic)\b"
     r"|\b(?:may|might) not be (?:real|true|genuine)\b"
     r"|\b(?:projectional|positional|rotational|artefactual|artifactual|spurious|factitious)\b"
 )

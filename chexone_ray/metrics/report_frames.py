@@ -54,6 +54,7 @@ def _frame(stems: str, pattern: str, cue: str = "") -> Frame:
 DOUBTED, DENIED = "cannot exclude", "no"
 
 FRAMES = (
+    _frame("not as,not so,not quite", r"\bnot (?:quite )?(?:as|so)\b(?= \w+ (?:as|now)\b)"),
     _frame(
         "malposition,migrat,displac,complicat,kink,fracture,dislodg,disconnect",
         r"\bno (?:evidence of |signs? of |suggestion of |\w+ )?(?=(?:\w+ )?(?:tube|line|catheter|lead|pacemaker|drain"
@@ -70,7 +71,7 @@ FRAMES = (
     _frame(
         "mean,imply,prove,signify,indicate",
         r"\bnot (?:necessarily )?(?:mean|imply|prove|signify|indicate)\b.*\b(?:none|no|not|absent|absence"
-        r"|free)\b.*",
+        r"|free)\b[^;.]*",
         "cannot be excluded",
     ),
     _frame(
@@ -144,7 +145,7 @@ FRAMES = (
     _frame(
         "has ,have ,is ,are ",
         rf"\b{_NOT_SURE},? (?:that|whether|if) (?P<k10>(?:[\w-]+ ){{1,5}}?)(?:has|have|is|are) (?:\w+ly |been )*"
-        rf"{_LEFT}\b",
+        rf"(?:{_LEFT}|not {SEEN}|absent|missing)\b",
         "<poss",
     ),
     _frame(
@@ -178,7 +179,7 @@ FRAMES = (
     _frame("-free", r"\bnot (?:\w+ly )?(?P<k0>[\w -]{0,24}?)-free\b"),
     _frame(
         "not mean,not imply,not prove,not signify,not indicate",
-        r"\bnot (?:necessarily )?(?:mean|imply|prove|signify|indicate)\b.*",
+        r"\bnot (?:necessarily )?(?:mean|imply|prove|signify|indicate)\b[^;.]*",
     ),
     _frame(
         "agree,accept,concur,believe,think,hold,subscribe",

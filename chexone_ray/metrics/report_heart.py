@@ -238,6 +238,7 @@ _SIGNS = (
             rf"mediastinum(?:,? (?:and )?(?:\w+ )?(?:hila|heart|trachea|bones|pleura"
             rf"|lungs))*:? {_NORMAL_IS}"
             r"(?:normal|unremarkable|within normal)",
+            r"no (?:\w+ )?mediastinal (?:or hilar |and hilar )?abnormalit\w+",
             r"(?:normal|unremarkable) (?:(?:heart|cardiac|cardiac silhouette|hila|hilar|lungs"
             r"|width of the"
             r"|heart size|contours? of the|upper)(?:,| and|, and)? (?:the )?)*"
@@ -304,7 +305,7 @@ def _sign_state(text: str, spans: Sequence[Span], match: re.Match[str], named: b
     """State of the labels that a sign of health denies; None where the sign is not clear."""
     end = match.end()
     if re.search(
-        r"\bno (?:acute )?(?:osseous|bony)|\bnot (?:widened|enlarged|wide)|\bwithout"
+        r"\bno (?:acute )?(?:osseous|bony)|\bno (?:\w+ )?mediastinal|\bnot (?:widened|enlarged|wide)|\bwithout"
         r"|\bis not$",
         match.group(),
     ):

@@ -29,6 +29,10 @@ _OTHER = re.compile(
 _TOLD = re.compile(
     r"\b(?:is|are|appears?|remains?|looks?|normal|wide\w*|enlarged|unremarkable|has|shows?)\b"
 )
+_GOES_ON = re.compile(
+    r":|[,;]? ?(?:but|and|though|although) (?:of|is|not|its|otherwise|normal|still|now)\b|,? ?which (?:is|are|was)\b"
+)
+"""The next clause still speaks of the mediastinum."""
 _UPPER = alternatives(
     r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal", r"upper normal", r"top[- ]normal"
 )
@@ -40,6 +44,7 @@ _WIDE = alternatives(
     r"enlarge(?:d|ment)",
     r"abnormal(?:ly)?(?: \w+)?",
     r"prominent",
+    r"(?:has )?increased(?! (?:since|from))",
     r"expanded",
     r"bulky",
     r"increased in (?:width|size)",
@@ -73,10 +78,13 @@ def mediastinum_of(
         if any(low <= word.start() < high for low, high in past):
             continue
         span = next((low, high) for low, high in spans if low <= word.start() < high)
-        other = _OTHER.search(text, word.end(), span[1])
+        high = span[1]
+        if _GOES_ON.match(text, high):
+            high = min((end for low, end in spans if low == high), default=high)
+        other = _OTHER.search(text, word.end(), high)
         if other and not _TOLD.search(text, word.end(), other.start()):
             other = None
-        state = _width(text, (word.start(), other.start() if other else span[1]))
+        state = _width(text, (word.start(), other.start() if other else high))
         if state is not None:
             return [Phrase(LABEL, LABEL, 0, *word.span(), state)]
     return []

@@ -19,6 +19,8 @@ _TO_STOP = (
     r"|\band (?:not|found|none)\b|$)"
 )
 HISTORY = grouped(
+    r"\b(?:after|following) (?:an? |the )?"
+    r"(?:old|previous|prior|former|past|remote|ancient) (?!films?\b|stud|exam|radiog|x-?ray|imag)[^.,;:]*|"
     r"^\W*had (?:an? )[^.;:]*|"
     r"\bquery (?=[^.;:]*\b(?:patient|man|woman|male|female|child|smoker|lady|gentleman|ward|unit)\b)"
     r"[^.;:]*|"
@@ -234,7 +236,7 @@ STRONG_BREAK = re.compile(
     r"|, and (?=(?:\w+ ){1,3}?(?:that|which|is|has)\b)"
     r"| as (?=the (?:\w+ ){1,3}?(?:has|have|is|are)\b)| (?:now that|so that|so|until|when|once|because|since)"
     r" (?=(?:the|there) (?:\w+ ){0,3}?(?:has|have|is|are|was)\b)| (?=there (?:is|are) now\b)"
-    r"|, (?=(?:where|when) )"
+    r"|, (?=(?:where|when) )|, (?=(?:with (?!or\b|no\b|regard)|plus )\w)"
     r"|, (?=(?:merely|only|just|simply|instead|normal|clear|leaving|revealing|unmasking|uncovering"
     r"|exposing|giving way|replaced by|now) )"
     r"|\b(?:absent|present|none|nil|no|yes|neg|negative|normal|seen|clear|enlarged|unchanged|stable"
@@ -366,6 +368,11 @@ CONFIRMED = re.compile(
     r"|definite)\b"
 )
 """After a doubtful finding: it is there."""
+HEDGED = re.compile(
+    r"\b(?:it|one|this|these|they|some|small ones?) (?:could|may|might|can|would) (?:\w+ )?(?:be (?:\w+ly )?(?:missed|overlooked"
+    r"|hidden|masked|obscured|present|there)|escape|hide|lurk|go unseen)\b"
+)
+"""After a denial: it is not sure."""
 NOT_SAME = re.compile(
     r"\b(?:the same|that|this|so much) (?:cannot|can not|is not|does not|could not) (?:be (?:said|true)|true"
     r"|apply|the case|hold)\b.*\b(?:left|right|other|opposite|contralateral)\b"

@@ -353,6 +353,8 @@ def answered(clause: str, before: Phrase) -> Phrase:
     neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
     if (gone and not denial.STILL_THERE.match(plain, gone.end())) or neither:
         return replace(before, state=ABSENT)
+    if before.state == ABSENT and words.HEDGED.search(clause):
+        return replace(before, state=UNCERTAIN)
     if words.NOT_SAME.search(clause):
         return replace(before, state=PRESENT if before.state == ABSENT else ABSENT)
     if before.state == ABSENT and words.OTHER_SIDE.search(clause):

@@ -34,7 +34,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:widened|wide|enlarged|broad(?:ened)?|prominent) (?:\w+ )?(?:cardio)?mediast\w+",
             r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement|broadening"
             r"|expansion)",
-            r"(?:widening|enlargement|broadening) of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:widening|enlargement|broadening|fullness)(?: (?:or|and|nor) \w+)? of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:superior )?mediastinal fullness",
             r"(?:enlargement|widening|enlarged|large|wide) (?:of )?(?:the )?(?:heart|cardiac \w+)"
             r"(?:,|,? and|,? or|,? nor) (?:the )?(?P<too>mediastinum)",
             r"(?:widens?|widening|broadens?|broadening) (?:the "
@@ -323,7 +324,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
             r"|along|between) (?:the )?(?:\w+ )?pleurae?",
             rf"pleurae? (?:(?:{_IS}|may be|might be|could be|seems to be) )*(?:not \w+ but )?(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
-            r"(?:thickened|calcified|scarred) (?:\w+ )?pleura",
+            r"(?:thick|thickened|calcified|scarred) (?:\w+ )?pleura",
+            rf"pleural (?:surfaces?|membranes?|lines?|layers?|margins?) (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<layer>thick(?:ened)?|calcified|scarred)",
             r"pleura(?:l"
             r"|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"
             r"(?<!interstitial )(?<!tracheal )(?<!fissural )(?P<thick>thickening)",
