@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 from chexone_ray.metrics import report_modifiers as modifiers
 from chexone_ray.metrics import report_words as words
+from chexone_ray.metrics.report_elsewhere import ELSEWHERE
 from chexone_ray.metrics.report_heart import (
     SIZE_STATES,
     SIZES,
@@ -227,7 +228,7 @@ def _plain(sentence: str) -> str:
 @lru_cache(maxsize=CACHED_SENTENCES)
 def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize | None]:
     """Phrases of one sentence, in order, and its heart size. `asking`: under a history header."""
-    whole = blank(TRAPS, lower)
+    whole = blank(TRAPS, blank(ELSEWHERE, lower))
     masked = affirm(whole)
     found = _find_mentions(masked)
     spans = clauses(masked, [phrase.start for phrase in found])

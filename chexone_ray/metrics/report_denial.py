@@ -31,7 +31,7 @@ GONE = (
     r"|gone|disappeared|vanished|evacuated|subsided)"
 )
 STATUS_WORDS = (
-    r"(?:none(?! (?:on|at|in) the)|nil|absent|negative|neg|nothing(?=\W*$|\s*[.,;])"
+    r"(?:none(?! (?:on|at|in) the)|nil|absent|negative|neg|nothing(?=\W*$|\s*[.,;])|neither(?=\W*$|\s*[.,;])"
     r"|not (?:\w+ )?(?:seen|visible|present|evident"
     r"|identified|demonstrated|apparent|shown|detected|found|noted|there)|no(?: evidence)?(?=\W*$"
     r"|\s*[.,;)])|\(-\)|0(?=\W*$))"

@@ -377,6 +377,10 @@ _ASIDE = re.compile(
     r"|again|on balance),"
 )
 """A word set between commas."""
+_MAYBE = re.compile(
+    r",( (?:possibly|perhaps|probably|conceivably|maybe|presumably|quite likely)),(?= )"
+)
+"""A hedge set between commas."""
 _PARALLEL = re.compile(
     r"(?:,|,? and| just)? (?P<cue>(?:as|so|likewise|ditto|similarly) (?:has|have|is|are|was|were|did"
     r"|does|do)|likewise|ditto)(?= (?:the |an? |any |also )*\w)"
@@ -389,6 +393,7 @@ _DENIED_SO_FAR = re.compile(
 def framed(text: str) -> str:
     """The text with its frames replaced by plain cues of the same length."""
     if text.count(",") > 1:
+        text = _MAYBE.sub(r" \1 ", text)
         text = _ASIDE.sub(lambda match: " " * len(match.group()), text)
     present = {stem for stem in _STEMS if stem in text}
     for frame in FRAMES:

@@ -316,7 +316,7 @@ GIVEN = re.compile(
     r"|reduc|growth)\w* (?:in|of)) the"
     r" (?:(?!and\b|or\b|but\b|nor\b|no\b|not\b|is\b|are\b|was\b|were\b|that\b|which\b|there\b"
     r"|absence\b|lack\b|case\b|setting\b|event\b|context\b|possib|question|suspic|of\b|for\b"
-    r"|in\b|form\b|shape\b|expected\b|differential\b|includ|remain|may\b|suggest|reflect|represent"
+    r"|in\b|form\b|shape\b|expected\b|differential\b|includ|an?\b|the\b|mimic|simulat|remain|may\b|suggest|reflect|represent"
     r"|has\b|have\b|lies\b)[\w-]+ ){0,4}$"
 )
 """Before a finding that the text takes as there."""
