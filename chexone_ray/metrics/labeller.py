@@ -3,8 +3,8 @@
 One sentence at a time: phrases that mention a finding, then negation, uncertainty, side, severity
 and change words in reach of each phrase. Pure, deterministic, no model. The label names are
 CheXpert's in lower case; `Mention.name` keeps the finer word, such as "nodule" for "lung lesion".
-The words are in `report_words.py` (findings) and `report_modifiers.py`; docs/labeller.md has the
-conventions and the measured figures.
+The words are in `report_words.py` (findings) and its neighbours `report_*.py`;
+docs/labeller.md has the conventions and the measured figures.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from chexone_ray.metrics import report_modifiers as modifiers
+from chexone_ray.metrics import report_untold as other
 from chexone_ray.metrics import report_words as words
 from chexone_ray.metrics.report_elsewhere import ELSEWHERE
 from chexone_ray.metrics.report_heart import (
@@ -185,14 +186,14 @@ def _read(text: str) -> _Reading:
     hearts: list[HeartSize] = []
     split = [_plain(sentence) for sentence in sentences(text)]
     last_head = max(
-        (number for number, lower in enumerate(split) if modifiers.TOLD_HEAD.search(lower)),
+        (number for number, lower in enumerate(split) if other.TOLD_HEAD.search(lower)),
         default=-1,
     )
     asking = False
     for number, lower in enumerate(split):
-        told_here = modifiers.TOLD_HEAD.search(lower)
+        told_here = other.TOLD_HEAD.search(lower)
         asked = "?" in lower and number < last_head and not told_here
-        if asked or modifiers.HISTORY_HEAD.match(lower):
+        if asked or other.HISTORY_HEAD.match(lower):
             asking = True
         elif number > last_head or told_here:
             asking = False
@@ -234,7 +235,7 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
     spans = clauses(masked, [phrase.start for phrase in found])
     past = untold(masked, spans)
     if asking:
-        told = modifiers.TOLD_HEAD.search(masked, 1)
+        told = other.TOLD_HEAD.search(masked, 1)
         past.append((0, told.start() if told else len(masked)))
     judged_text = masked
     for low, high in past:

@@ -108,8 +108,10 @@ DEVICES: tuple[Row, ...] = (
             r"|remains?"
             r"|has been|was|stays?|reach\w*|does not reach|went|removed|out|unchanged)\b)",
             r"(?<=the )line(?! (?:of|over|at|along|parallel|is a|seen|in the|between)\b)",
-            r"(?<=post )line|(?<=after )line|(?<=tip of )lines?|tlc|[rl]?ij(?= (?:in|at|to|tip|line|c))"
-            r"|(?:[rl]|right|left|rt|lt) (?:ij|scv?|subclavian|femoral)(?=,| (?:in|at|to|tip|ends|line))"
+            r"(?<=post )line|(?<=after )line|(?<=tip of )lines?|tlc|[rl]?ij(?= (?:in|at|to|tip"
+            r"|line|c))"
+            r"|(?:[rl]|right|left|rt|lt) (?:ij|scv?|subclavian|femoral)(?=,| (?:in|at|to|tip"
+            r"|ends|line))"
             r"|vasc?ath|groshong|tunn?elled line",
             r"hickman",
             r"broviac",
@@ -172,7 +174,8 @@ DEVICES: tuple[Row, ...] = (
             r"(?:(?:heart|cardiac|aortic|mitral|tricuspid) )?valves?",
             r"(?:(?:aortic|mitral|tricuspid|heart) )?valve (?:replacements?|prosthes[ie]s|ring"
             r"|repair)",
-            r"(?:valvular|valve|cardiac) prosthes[ie]s|valve(?= (?:in situ|in place|in position|is seated))",
+            r"(?:valvular|valve|cardiac) prosthes[ie]s|valve(?= (?:in situ|in place|in position"
+            r"|is seated))",
             r"stents?",
             r"annuloplasty rings?",
             r"(?:septal |vascular )?occluders?",
@@ -186,7 +189,8 @@ DEVICES: tuple[Row, ...] = (
             r"(?:intra-?aortic )?(?:balloon )?pumps?",
             r"iabp",
             r"lvad",
-            r"(?:tavr|tavi)|(?:skin |surgical )staples|mitra-?\s?clip|mitral clip|valve rings?|(?:rib|spinal) plates?"
+            r"(?:tavr|tavi)|(?:skin |surgical )staples|mitra-?\s?clip|mitral clip|valve rings?"
+            r"|(?:rib|spinal) plates?"
             r"|watchman",
             r"ecmo",
             r"impella",

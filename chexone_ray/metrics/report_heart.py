@@ -50,15 +50,18 @@ _ENLARGED = alternatives(
     r"|greater than) (?:\w+ )?half (?:of )?(?:the )?(?:\w+ )?(?:chest|thorax|thoracic|width"
     r"|diameter)",
     r"\s{2,}(?:large|big|wide)",
-    r"(?<=ctr )(?:up|increased|raised|high)|(?<=ratio )(?:up|increased|raised|high)|(?<=heart )up\b",
+    r"(?<=ctr )(?:up|increased|raised|high)|(?<=ratio )(?:up|increased|raised|high)"
+    r"|(?<=heart )up\b",
     r"(?:of )?abnormal (?:size|width)|abnormally (?:large|big|wide)|abnormal in size",
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
     r"normal|unremarkable|without (?:abnormalit\w+|peculiarit\w+)|is not(?=\W*$)|slim|slender"
     r"|(?:ordinary"
-    r"|regular|usual) (?:size|width|configuration)|wnl|nl|nad|ok|n(?=\W*$|\s*[,;/])|no cardiomegaly|satisfactory|unexceptional|as expected"
-    r"|not (?:\w+ly )?(?:abnormal|remarkable)|(?:nothing|not anything) (?:amiss|abnormal|wrong|of note|untoward)"
+    r"|regular|usual) (?:size|width|configuration)|wnl|nl|nad|ok|n(?=\W*$|\s*[,;/])"
+    r"|no cardiomegaly|satisfactory|unexceptional|as expected"
+    r"|not (?:\w+ly )?(?:abnormal|remarkable)|(?:nothing|not anything) (?:amiss|abnormal|wrong"
+    r"|of note|untoward)"
     r"|no abnormalit\w+|within (?:\w+ )?(?:limits|bounds|range)"
     r"|no cardiac enlargement|no enlargement"
     r"|not (?:large|big)",
@@ -250,7 +253,8 @@ _SIGNS = (
         ("pneumothorax",),
         ("none in",),
         re.compile(
-            r"\b(?:air|gas|emphysema|pneumo(?:mediast|perit)\w+)\b[^.]*\bnone in (?:the|either) (?:\w+ )?pleura\w*"
+            r"\b(?:air|gas|emphysema|pneumo(?:mediast|perit)\w+)\b[^.]*\bnone in (?:the"
+            r"|either) (?:\w+ )?pleura\w*"
         ),
         named=True,
     ),
@@ -305,7 +309,8 @@ def _sign_state(text: str, spans: Sequence[Span], match: re.Match[str], named: b
     """State of the labels that a sign of health denies; None where the sign is not clear."""
     end = match.end()
     if re.search(
-        r"\bno (?:acute )?(?:osseous|bony)|\bno (?:\w+ )?mediastinal|\bnot (?:widened|enlarged|wide)|\bwithout"
+        r"\bno (?:acute )?(?:osseous|bony)|\bno (?:\w+ )?mediastinal|\bnot (?:widened|enlarged"
+        r"|wide)|\bwithout"
         r"|\bis not$",
         match.group(),
     ):

@@ -19,7 +19,8 @@ _WORD = re.compile(
     r"\b(?:cardio(?:vascular )?)?(?:-)?mediastin(?:um\b|al (?:and (?:hilar|cardiac) |or hilar "
     r"|silhouette|contour|structure|shadow|border|outline|width|size|dimension|diameter|measurement"
     r"|configuration|margin|appearance|calib|profile|stripe|lines? normal)\w*)"
-    r"|(?<=; )its (?:width|contours?|outline)\b|\b(?:width|contours?|size|outline|silhouette|breadth|diameter|borders?|shape) of the (?:upper "
+    r"|(?<=; )its (?:width|contours?|outline)\b|\b(?:width|contours?|size|outline|silhouette"
+    r"|breadth|diameter|borders?|shape) of the (?:upper "
     r"|superior )?(?:cardio)?mediastinum\b|\bmediastinal and (?:cardiac|hilar)\b"
 )
 _OTHER = re.compile(
@@ -30,7 +31,8 @@ _TOLD = re.compile(
     r"\b(?:is|are|appears?|remains?|looks?|normal|wide\w*|enlarged|unremarkable|has|shows?)\b"
 )
 _GOES_ON = re.compile(
-    r":|[,;]? ?(?:but|and|though|although) (?:of|is|not|its|otherwise|normal|still|now)\b|,? ?which (?:is|are|was)\b"
+    r":|[,;]? ?(?:but|and|though|although) (?:of|is|not|its|otherwise|normal|still|now)\b"
+    r"|,? ?which (?:is|are|was)\b"
 )
 """The next clause still speaks of the mediastinum."""
 _UPPER = alternatives(

@@ -10,6 +10,7 @@ from itertools import pairwise
 from chexone_ray.metrics import report_denial as denial
 from chexone_ray.metrics import report_doubt as doubt
 from chexone_ray.metrics import report_modifiers as words
+from chexone_ray.metrics import report_untold as other
 from chexone_ray.metrics.report_frames import framed
 from chexone_ray.metrics.report_patterns import holds
 from chexone_ray.metrics.report_phrases import (
@@ -97,25 +98,25 @@ def untold(text: str, spans: Sequence[Span]) -> list[Span]:
     """Stretches about history, a question to the reader of the film, or another film."""
     found = [
         match.span()
-        for match in words.HISTORY.finditer(text)
+        for match in other.HISTORY.finditer(text)
         if not re.search(r"\b(?:too|not) [\w-]+ (?:enough )?$", text[: match.start()])
     ]
-    told = [match.span() for match in words.EARLIER.finditer(text)]
+    told = [match.span() for match in other.EARLIER.finditer(text)]
     told += [
         match.span()
-        for match in words.PAST_TIME.finditer(text)
-        if not words.PRESENT_VERB.search(
+        for match in other.PAST_TIME.finditer(text)
+        if not other.PRESENT_VERB.search(
             text,
             max((low for low, _ in spans if low <= match.start()), default=0),
             min((high for _, high in spans if high >= match.end()), default=len(text)),
         )
     ]
     for first, last in told:
-        if words.THAN.search(text, 0, first):
+        if other.THAN.search(text, 0, first):
             continue
         low = max((low for low, _ in spans if low <= first), default=0)
         high = min((high for _, high in spans if high >= last), default=len(text))
-        if not words.NOW_TOO.search(text, low, high):
+        if not other.NOW_TOO.search(text, low, high):
             found.append((low, high))
     return found
 
@@ -313,8 +314,8 @@ def _alternatives(text: str, judged: list[Phrase]) -> list[Phrase]:
 
 def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
     """Findings that a question mark asks for ("nodule or nipple?", "?pneumonia"): uncertain."""
-    marks = [match.start() for match in words.QUESTION.finditer(text)]
-    if not marks or words.FULL_QUESTION.match(text):
+    marks = [match.start() for match in other.QUESTION.finditer(text)]
+    if not marks or other.FULL_QUESTION.match(text):
         return list(found)
     result = []
     for phrase in found:
@@ -340,7 +341,7 @@ def answered(clause: str, before: Phrase) -> Phrase:
     if re.search(r"\bhad\b", clause):
         return before
     plain = steady(clause)
-    head = words.TOLD_HEAD.match(plain.lstrip())
+    head = other.TOLD_HEAD.match(plain.lstrip())
     plain = plain.lstrip()[head.end() :] if head else plain
     if head:
         clause = plain

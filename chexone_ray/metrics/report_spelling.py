@@ -73,9 +73,11 @@ def _mended(word: str) -> str:
 _SHORTS = """
 hrt heart | ht heart | bilat bilateral | bil bilateral | b/l bilateral | clr clear | unch unchanged
 enl enlarged | vasc vascular | cong congestion | inc increased | incr increased | decr decreased
-pulm pulmonary | mediast mediastinal | ddx differential | pos present | -ve negative | +ve positive | enlgmt enlargement
-caths catheters | cath catheter | redist redistribution | cpa costophrenic angle | cpas costophrenic angles
-cpangle costophrenic angle | extub extubated | nml normal | nrml normal | sm small | mod moderate
+pulm pulmonary | mediast mediastinal | ddx differential | pos present
+-ve negative | +ve positive | enlgmt enlargement
+caths catheters | cath catheter | redist redistribution
+cpa costophrenic angle | cpas costophrenic angles | cpangle costophrenic angle
+extub extubated | nml normal | nrml normal | sm small | mod moderate
 mult multiple | prev previous | thk thickening | thickg thickening | pl pleural | pleff effusion
 w/ with | c/w consistent with | s/o suggestive of | e/o evidence of | n.a.d nad
 abn abnormal | silh silhouette | intersti interstitial | resp respiratory
@@ -99,7 +101,7 @@ _SIGNS = re.compile(r"[#'\u2019/\[\u2610-\u2612(]|\bro\b|\bcan not\b")
 
 
 def _boxes(lower: str) -> str:
-    """Ticked and empty boxes in words; they stand before their items where the text opens with one."""
+    """Ticked and empty boxes in words. They stand before their items if the text opens with one."""
     if "[" not in lower and not _BOX.search(lower):
         return lower
     ahead = _BOX.match(lower.strip())
@@ -114,8 +116,8 @@ def _boxes(lower: str) -> str:
 
 
 def mend(lower: str) -> str:
-    """Lower-case text with misspelt words mended "isn't" written as "is not",
-    and short forms in full."""
+    """Lower-case text with misspelt words mended, "isn't" written as "is not", and signs and
+    short forms in full."""
     if _SIGNS.search(lower):
         lower = _CODES.sub("", _HASH.sub("fracture", lower))
         lower = _OR_NOT.sub("possible", _boxes(_CANT.sub("cannot", lower)))

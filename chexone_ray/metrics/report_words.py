@@ -21,7 +21,10 @@ _NO_SCAR = (
 )
 _CARDIAC = r"(?:silhouettes?|contours?|shadow|size|sizes)"
 _MEDIASTINUM = r"(?:cardio)?mediastin(?:um|al (?:silhouettes?|contours?|shadow|borders?|width))"
-_BONE = r"(?:ribs?|collar-?\s?bones?|breast-?\s?bone|shoulder blades?|spine|spinous process\w*|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
+_BONE = (
+    r"(?:ribs?|collar-?\s?bones?|breast-?\s?bone|shoulder blades?|spine|spinous process\w*"
+    r"|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
+)
 
 # --- mentions: an earlier row wins over a later one -----------------------------------------------
 
@@ -34,13 +37,15 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:widened|wide|enlarged|broad(?:ened)?|prominent) (?:\w+ )?(?:cardio)?mediast\w+",
             r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement|broadening"
             r"|expansion)",
-            r"(?:widening|enlargement|broadening|fullness)(?: (?:or|and|nor) \w+)? of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:widening|enlargement|broadening|fullness)(?: (?:or|and"
+            r"|nor) \w+)? of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
             r"(?:superior )?mediastinal fullness",
             r"(?:enlargement|widening|enlarged|large|wide) (?:of )?(?:the )?(?:heart|cardiac \w+)"
             r"(?:,|,? and|,? or|,? nor) (?:the )?(?P<too>mediastinum)",
             r"(?:widens?|widening|broadens?|broadening) (?:the "
             r"|an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
-            r"(?:prominence|increase|increased) (?:of|in) (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:prominence|increase|increased) (?:of"
+            r"|in) (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
             r"(?:cardio)?mediastinal prominence",
             r"increased? (?:in )?(?:cardio)?mediastinal (?:width|size|diameter)",
             r"increased? (?:in )?(?:the )?width of the (?:\w+ )?mediastinum",
@@ -57,9 +62,11 @@ MENTIONS: tuple[Row, ...] = (
         ("cardiomeg", "enlarge", "heart", "cm", "cardi", "ventric", "atrial", "ctr"),
         alternatives(
             r"cardiomeg\w*",
-            r"(?:increased?|enlarged|raised|high)(?: in)?(?: the)? (?:transverse )?(?:heart size|cardiac size"
+            r"(?:increased?|enlarged|raised|high)(?: in)?(?: the)? (?:transverse )?(?:heart size"
+            r"|cardiac size"
             r"|cardiothoracic ratio|ctr|(?:transverse )?diameter of the heart|size of the heart)",
-            r"(?:(?:left|right) (?:ventricular|atrial)|biventricular|biatrial|four-chamber|ventricular)"
+            r"(?:(?:left|right) (?:ventricular|atrial)|biventricular|biatrial|four-chamber"
+            r"|ventricular)"
             r" (?:enlargement|dilata?tion|hypertrophy)",
             r"(?:globular|boot-shaped|bulky|wide|widened|prominent|large|dilated) (?:heart|cardiac"
             r" (?:silhouette|shadow|contour|outline))",
@@ -98,9 +105,12 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
             r"(?:pleural )?effs?|htx",
             r"fluid in (?:the |both |either )?(?:\w+ )?pleural (?:cavity|cavities|spaces?|sac)",
-            r"(?:loculated |fluid )?collections? (?:in|of|within) the (?:\w+ )?pleura(?:l (?:space|cavity))?",
-            r"pleural (?:liquid|pus)|meniscus(?: sign)?|loss of (?:the )?(?:\w+ )?costophrenic (?:angles?|sulc\w+)",
-            r"fluid (?:(?!nor\b|or\b|and\b)\w+ ){1,2}?(?:in|into|along|within) (?:\w+ ){0,2}?(?:pleura|pleural"
+            r"(?:loculated |fluid )?collections? (?:in|of"
+            r"|within) the (?:\w+ )?pleura(?:l (?:space|cavity))?",
+            r"pleural (?:liquid|pus)|meniscus(?: sign)?"
+            r"|loss of (?:the )?(?:\w+ )?costophrenic (?:angles?|sulc\w+)",
+            r"fluid (?:(?!nor\b|or\b|and\b)\w+ ){1,2}?(?:in|into|along"
+            r"|within) (?:\w+ ){0,2}?(?:pleura|pleural"
             r"|fissures?)",
             r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
             r"|full of)"
@@ -197,10 +207,12 @@ MENTIONS: tuple[Row, ...] = (
             r"opacit(?:y|ies)",
             r"opacs?",
             r"infilts?",
-            r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar|streaky|veil-like|vague"
+            r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar"
+            r"|streaky|veil-like|vague"
             r"|confluent"
             r"|nodular) densit(?:y|ies)",
-            r"(?:increased|prominent|coarse|accentuated|heavy) (?:(?:lung|pulmonary|bronchovascular|basal"
+            r"(?:increased|prominent|coarse|accentuated|heavy) (?:(?:lung|pulmonary"
+            r"|bronchovascular|basal"
             r"|bibasal|interstitial) )*markings",
             r"opacifi\w+",
             r"(?:hemithorax|lung|base|zone)s? (?:is|are) (?:\w+ )?(?P<opaque>opaque)",
@@ -213,15 +225,18 @@ MENTIONS: tuple[Row, ...] = (
             r"infiltrat\w+",
             r"air-?\s?space (?:disease|shadow\w*|process\w*|chang\w+|filling|densit\w+)",
             r"haze",
-            r"haziness|(?:lung |bronchovascular |interstitial |basal )?markings (?:is |are |appear |look |remain )"
+            r"haziness|(?:lung |bronchovascular |interstitial |basal )?markings (?:is |are "
+            r"|appear |look |remain )"
             r"(?:\w+ly )?(?:coarse\w*|increased|prominent|accentuated|heavy|thickened)",
             r"hazy (?:\w+ )?(?:bases?|lungs?|zones?|fields?|hemithorax|appearance)",
-            r"(?:lungs?|bases?|zones?|fields?|hemithorax) (?:is|are|looks?|appears?) (?:\w+ )?(?P<hazy>hazy)",
+            r"(?:lungs?|bases?|zones?|fields?|hemithorax) (?:is|are|looks?"
+            r"|appears?) (?:\w+ )?(?P<hazy>hazy)",
             r"hazy (?:density|shadow\w*|area\w*|change)",
             r"(?:reticulo)?(?:interstitial|reticular|reticulonodular|bronchovascular)"
             r"(?: (?:lung|pulmonary))? (?:markings?|chang\w+|patterns?|disease|thickening"
             r"|prominence|shadow\w*|abnormalit\w+|process\w*|densit\w+|lines)",
-            r"reticulations?|bronchovascular prominence|septal (?:thickening|lines)|kerley(?: \w)? lines",
+            r"reticulations?|bronchovascular prominence|septal (?:thickening|lines)"
+            r"|kerley(?: \w)? lines",
             r"shadowing",
             r"ground[- ]glass(?: \w*chang\w+| densit\w+| attenuation)?",
             r"white-?\s?out",
@@ -304,10 +319,12 @@ MENTIONS: tuple[Row, ...] = (
             r"|full of)"
             r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
             r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<air>air|gas)(?! fluid)",
-            r"(?:air|gas) (?:(?!or\b|nor\b|and\b|not\b|no\b)\w+ ){0,6}?(?:in|within|around|to|into|inside) "
+            r"(?:air|gas) (?:(?!or\b|nor\b|and\b|not\b|no\b)\w+ ){0,6}?(?:in|within|around|to"
+            r"|into|inside) "
             r"(?:\w+ ){0,2}?(?:pleura|pleural (?:space|cavity|cavities|spaces|sac))",
             r"(?:free |intra)?pleural (?:air|gas)(?! fluid)",
-            r"(?:air|gas)(?=(?:,| or| nor| and)(?: \w+){1,4} (?:in|within) (?:the|either|both) (?:\w+ )?pleura)",
+            r"(?:air|gas)(?=(?:,| or| nor| and)(?: \w+){1,4} (?:in|within) (?:the|either"
+            r"|both) (?:\w+ )?pleura)",
             r"(?:air|gas) (?:\w+ )?(?:in|within) (?:\w+ )?(?:\w+ )?pleural (?:space|cavity)s?",
         ),
     ),
@@ -319,13 +336,18 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:bi)?(?:pleural|apical|pleuroparenchymal|pleural[- ]based) (?:\w+ )?"
             r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?"
             r"|caps?)",
-            r"fibrothorax|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting|fibrous change|reaction|rim)",
+            r"fibrothorax|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting|fibrous change"
+            r"|reaction|rim)",
             r"pleuroparenchymal (?:\w+ )?(?:scar\w*|chang\w+)|thickening of the (?:\w+ )?fissures?",
             r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
             r"|along|between) (?:the )?(?:\w+ )?pleurae?",
-            rf"pleurae? (?:(?:{_IS}|may be|might be|could be|seems to be) )*(?:not \w+ but )?(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
+            rf"pleurae? (?:(?:{_IS}|may be|might be|could be"
+            rf"|seems to be) )*(?:not \w+ but )?(?:not )?(?:\w+ly )?(?P<at>thickened|thick"
+            rf"|scarred|calcified)",
             r"(?:thick|thickened|calcified|scarred) (?:\w+ )?pleura",
-            rf"pleural (?:surfaces?|membranes?|lines?|layers?|margins?) (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<layer>thick(?:ened)?|calcified|scarred)",
+            rf"pleural (?:surfaces?|membranes?|lines?|layers?"
+            rf"|margins?) (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<layer>thick(?:ened)?|calcified"
+            rf"|scarred)",
             r"pleura(?:l"
             r"|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"
             r"(?<!interstitial )(?<!tracheal )(?<!fissural )(?P<thick>thickening)",
