@@ -159,7 +159,7 @@ FORWARD_STOP = re.compile(
 )
 """A denial or doubt before it does not reach what follows it."""
 GIVEN = re.compile(
-    r"\b(?:(?:adjacent|next|close|secondary) to|near|above|below|surrounding|within|in|behind"
+    r"\b(?:(?:adjacent|next|close|secondary) to|near|above|below|surrounding|with|within|in|behind"
     r"|beneath|over|under|around|beside|alongside|despite|given|explain\w*"
     r"|(?:explanation|cause|reason|account\w*|responsible|consideration|differential|possibilit\w+"
     r"|diagnosis|candidate)s? (?:for|of)|(?:distinguish|differentiate|separate|tell"
@@ -267,7 +267,7 @@ STATUS_YES = re.compile(
     r"(?:there|present|visible|seen|persist\w*|remains?|confirmed))"
 )
 STATUS_OPEN = re.compile(
-    rf"^\W*(?:{OPEN}|cannot|can not|not excluded|maybe|perhaps|unclear)\b"
+    rf"^\W*(?:{OPEN}|(?:minimal|small|tiny|little|trace|slight),? if any|cannot|can not|not excluded|maybe|perhaps|unclear)\b"
     r"|^\W*(?:(?:but|and|yet|though|although|it|they|one|this|these|nor|so|still|equally) )*"
     r"(?:(?:is|are|has|have|was|were) not (?:\w+ly |been |yet )*|(?:cannot|can not|could not"
     r"|may not|can) (?:\w+ly )?"

@@ -87,6 +87,7 @@ _SHORT = dict(
 )
 _CANT = re.compile(r"\bcan['\u2019]?t\b|\bcan not\b(?=\W*$)")
 _BOX = re.compile(r"\[ ?(x?) ?\]|([\u2610\u2611\u2612])")
+_MINUS = re.compile(r"(?<=[a-z]) ?-(?=\s*[,.;]|\s*$)")
 _OR_NOT = re.compile(r"(?<!\()\+ ?/ ?-(?!\))")
 _RULE_OUT = re.compile(r"(?:(?<=not )|(?<=n't )|(?<=unable to )|(?<=to fully ))r/?o\b")
 _HASH = re.compile(r"#s?(?! ?\d+\b)(?=[\s.,;:)]|$)")
@@ -122,5 +123,7 @@ def mend(lower: str) -> str:
         lower = _CODES.sub("", _HASH.sub("fracture", lower))
         lower = _OR_NOT.sub("possible", _boxes(_CANT.sub("cannot", lower)))
         lower = _CONTRACTED.sub(" not", _RULE_OUT.sub("rule out", lower))
+    if " -" in lower or "-." in lower:
+        lower = _MINUS.sub(" negative", lower)
     plain = _SHORT_WORD.sub(lambda match: _SHORT[match.group()], lower)
     return _LONG.sub(lambda match: _mended(match.group()), plain)

@@ -178,7 +178,7 @@ DENIAL_TURNS = (
         r"|drain)\b",
     ),
     frame(
-        "lack of,absence of,want of,without,no ",
+        "lack of,absence of,want of,failure of,without,no ",
         r"\b(?:lack|absence|want|failure) of (?:any |the )?(?:\w+ )?(?:improvement|change|progress"
         r"|progression|resolution|clearing|clearance|response|regression|re-?expansion|healing"
         r"|interval change|worsening|growth)(?: in| of)?\b",

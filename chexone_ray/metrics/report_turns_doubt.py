@@ -10,6 +10,17 @@ from chexone_ray.metrics.report_turns import DOUBTED, LEFT, NO, NOT_SURE, frame
 
 DOUBT_TURNS = (
     frame(
+        "comment,statement,judgement,opinion",
+        r"\bno (?:comment|statement|judgement|opinion) (?:can be|is) (?:made|possible|given|offered)"
+        r" (?:about|on|as to|regarding|concerning)(?: the presence of)?",
+        "poss",
+    ),
+    frame(
+        "if any,or no ",
+        r"\b(?:little|minimal|scant|few|slight),? (?:if any,?|or no)(?= \w)",
+        "poss",
+    ),
+    frame(
         "mean,imply,prove,signify,indicate",
         r"\bnot (?:necessarily )?(?:mean|imply|prove|signify|indicate)\b.*\b(?:none|no|not"
         r"|absent|absence"
@@ -48,7 +59,7 @@ DOUBT_TURNS = (
         "has ,have ,is ,are ",
         rf"\b{NOT_SURE},? (?:that|whether|if) (?P<k10>(?:[\w-]+ ){{1,5}}?)(?:has|have|is"
         rf"|are) (?:\w+ly |been )*"
-        rf"(?:{LEFT}|not {SEEN}|absent|missing)\b",
+        rf"(?:{LEFT}|not {SEEN}|not \w+ed|absent|missing)\b",
         "<poss",
     ),
     frame(

@@ -184,7 +184,9 @@ NOW_TOO = re.compile(
     r"|has (?:\w+ly )?"
     r"(?:increased|grown|decreased|improved|worsened))\b"
 )
-QUESTION = re.compile(r"\?(?!\s*(?:yes|present|positive))")
+QUESTION = re.compile(
+    r"\?(?!\s*(?:yes|present|positive|small|moderate|large|tiny|mild|trace|left|right|both|bilateral)\b)"
+)
 FULL_QUESTION = re.compile(
     r"^\W*(?:is|are|was|were|do|does|did|can|could|has|have|will|would|should|where|which|what"
     r"|who|how"

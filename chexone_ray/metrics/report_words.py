@@ -235,6 +235,10 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:reticulo)?(?:interstitial|reticular|reticulonodular|bronchovascular)"
             r"(?: (?:lung|pulmonary))? (?:markings?|chang\w+|patterns?|disease|thickening"
             r"|prominence|shadow\w*|abnormalit\w+|process\w*|densit\w+|lines)",
+            r"(?<!bone )(?<!tissue )(?<!calcific )densit(?:y|ies)(?= (?:at|in|over|behind|projecting) (?:the )?"
+            r"(?:\w+ )?(?:bas[ei]s?|lungs?|lobe|zone|hilum|apex|heart)\b)",
+            r"increased (?:(?:r|l|right|left|basal|bibasal|basilar|retrocardiac|lower|upper|zone|lobe) )+densit\w+",
+            r"air-?\s?space dz",
             r"reticulations?|bronchovascular prominence|septal (?:thickening|lines)"
             r"|kerley(?: \w)? lines",
             r"shadowing",
