@@ -26,6 +26,7 @@ from chexone_ray.metrics.report_heart import (
     heart_of,
     normal_signs,
 )
+from chexone_ray.metrics.report_mediastinum import LABEL as WIDTH
 from chexone_ray.metrics.report_mediastinum import mediastinum_of
 from chexone_ray.metrics.report_patterns import holds
 from chexone_ray.metrics.report_phrases import (
@@ -76,6 +77,8 @@ _ASKED = re.compile(r"\?$|^[^?]*\?[a-z ]{3,40}[.]?$")
 """A sentence that only asks, or ends in a question ("fever, ?pneumonia")."""
 _LEAD = re.compile(r"\W*(?:none|nil|it|they|this|these|neither)\b(?! of\b)[^,;.]*?(?:[,;]| but\b)")
 """A clause that speaks of the sentence before: "None now, but"."""
+_SO_TOO = re.compile(r"\b(?:so|as) (?:is|does) the (?:\w+ )?mediastinum\b|\bmediastinum likewise\b")
+"""The mediastinum is like the heart."""
 _RANK = {ABSENT: 0, UNCERTAIN: 1, PRESENT: 2}
 
 
@@ -255,6 +258,9 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
     result += normal_signs(masked, spans, past, result)
     result += mediastinum_of(masked, spans, past, result)
     heart = heart_of(masked, spans, past)
+    if heart and (match := _SO_TOO.search(masked)):
+        width = Phrase(WIDTH, WIDTH, 0, *match.span(), SIZE_STATES[heart.name])
+        result = [*(phrase for phrase in result if phrase.label != WIDTH), width]
     return tuple(sorted(result, key=lambda phrase: phrase.start)), heart
 
 

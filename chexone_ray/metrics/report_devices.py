@@ -161,6 +161,7 @@ DEVICES: tuple[Row, ...] = (
             "ring",
             "plate",
             "watchman",
+            " rod",
         ),
         alternatives(
             r"(?:life[- ])?support (?:and monitoring )?(?:devices?|apparatus)",
@@ -191,7 +192,7 @@ DEVICES: tuple[Row, ...] = (
             r"lvad",
             r"(?:tavr|tavi)|(?:skin |surgical )staples|mitra-?\s?clip|mitral clip|valve rings?"
             r"|(?:rib|spinal) plates?"
-            r"|watchman",
+            r"|watchman|(?:spinal|harrington) rods?",
             r"ecmo",
             r"impella",
             r"electrodes?",

@@ -53,6 +53,7 @@ _ENLARGED = alternatives(
     r"(?<=ctr )(?:up|increased|raised|high)|(?<=ratio )(?:up|increased|raised|high)"
     r"|(?<=heart )up\b",
     r"(?:of )?abnormal (?:size|width)|abnormally (?:large|big|wide)|abnormal in size",
+    r"(?:though|although|while|albeit)(?: \w+ly)? (?:large|big|wide|dilated)",
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
@@ -68,7 +69,7 @@ _NORMAL = alternatives(
     r"(?:usual|normal) (?:size|width|dimensions)",
 )
 _IT = re.compile(
-    r"[\W]*(?:but |and |rather |although |though )?(?:it|they|now|is|are|has|remains|still|not|of) "
+    r"[\W]*(?:but |and |rather |although |though )?(?:it|they|now|is|are|has|remains|still|not|of|(?:large|enlarged|big|normal|wide|dilated)\b,?) "
 )
 _RATIO = re.compile(
     r"\b(?:cardiothoracic ratio|ctr)\b[^.,;]{0,30}?(?:(?P<more>above|over|exceeds?|exceeding"

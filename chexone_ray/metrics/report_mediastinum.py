@@ -35,6 +35,8 @@ _GOES_ON = re.compile(
     r"|,? ?which (?:is|are|was)\b"
 )
 """The next clause still speaks of the mediastinum."""
+_NOR = re.compile(r"\b(?:nor|or) (?:the )?$")
+"""Joins the mediastinum to what a denial before it reaches."""
 _UPPER = alternatives(
     r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal", r"upper normal", r"top[- ]normal"
 )
@@ -86,7 +88,8 @@ def mediastinum_of(
         other = _OTHER.search(text, word.end(), high)
         if other and not _TOLD.search(text, word.end(), other.start()):
             other = None
-        state = _width(text, (word.start(), other.start() if other else high))
+        low = span[0] if _NOR.search(text, span[0], word.start()) else word.start()
+        state = _width(text, (low, other.start() if other else high))
         if state is not None:
             return [Phrase(LABEL, LABEL, 0, *word.span(), state)]
     return []

@@ -84,6 +84,8 @@ STRONG_BREAK = re.compile(
     r"|because|since)"
     r" (?=(?:the|there) (?:\w+ ){0,3}?(?:has|have|is|are|was)\b)| (?=there (?:is|are) now\b)"
     r"|, (?=(?:where|when) )|, (?=(?:with (?!or\b|no\b|regard)|plus )\w)"
+    r"|, (?:and )?(?=(?:development|appearance|onset|placement|insertion|introduction|progression|recurrence"
+    r"|persistence|formation) of\b)"
     r"|, (?=(?:merely|only|just|simply|instead|normal|clear|leaving|revealing|unmasking|uncovering"
     r"|exposing|giving way|replaced by|now) )"
     r"|\b(?:absent|present|none|nil|no|yes|neg|negative|normal|seen|clear|enlarged|unchanged|stable"
@@ -163,7 +165,7 @@ GIVEN = re.compile(
     r"|beneath|over|under|around|beside|alongside|despite|given|explain\w*"
     r"|(?:explanation|cause|reason|account\w*|responsible|consideration|differential|possibilit\w+"
     r"|diagnosis|candidate)s? (?:for|of)|(?:distinguish|differentiate|separate|tell"
-    r"|distinguished|separated) from"
+    r"|told|distinguished|separated) from"
     r"|(?:infection|pneumonia|aspiration) of|(?:possib|likel|probab|conceiv|thought|suspect"
     r"|think|believe"
     r"|whether|if)\w*(?: that)?|(?:improv|increas|decreas|chang|worsen|progress"
@@ -186,6 +188,8 @@ FINITE = re.compile(
     r"|could|but|there|with|persists?|lies|overl\w+|measur\w+|contains?)\b|[;:(]"
 )
 """A stretch that is more than a name in a list."""
+NOUN_AHEAD = re.compile(r"\b(?!there\b|it\b|that\b|and\b|but\b)[a-z]{3,} (?:is|are|was|were) $")
+"""What "is not seen" speaks of, if it is no finding."""
 ELIDED = re.compile(
     r"\b(?:cannot|can not|could not|(?:is|are|was|were|has|have|does|do|did|may) not)(?: be)?\W*$"
 )

@@ -146,7 +146,11 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
     start, end = span
     signs = _signs(text[start:end], text[end : end + 20])
     first = inside[0].end - start
-    spent = {end for end, at in signs.passive.items() if first <= at}
+    spent = {
+        end
+        for end, at in signs.passive.items()
+        if first <= at or words.NOUN_AHEAD.search(signs.clause, 0, at)
+    }
     elided = _elided(text[:start], signs.clause)
     result: list[Phrase] = []
     for index, phrase in enumerate(inside):

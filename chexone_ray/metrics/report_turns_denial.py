@@ -9,6 +9,10 @@ from chexone_ray.metrics.report_denial import SEEN
 from chexone_ray.metrics.report_turns import DENIED, FREE, LEFT, NO, PLACE, SUBJECT, frame
 
 DENIAL_TURNS = (
+    frame(
+        "one of ",
+        rf"\bone of the (?P<k15>(?:[\w-]+ ){{1,3}}?)(?:has|have) (?:\w+ly |been )*{LEFT}\b",
+    ),
     frame("not as,not so,not quite", r"\bnot (?:quite )?(?:as|so)\b(?= \w+ (?:as|now)\b)"),
     frame(
         "malposition,migrat,displac,complicat,kink,fracture,dislodg,disconnect",

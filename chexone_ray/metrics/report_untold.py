@@ -185,7 +185,8 @@ NOW_TOO = re.compile(
     r"(?:increased|grown|decreased|improved|worsened))\b"
 )
 QUESTION = re.compile(
-    r"\?(?!\s*(?:yes|present|positive|small|moderate|large|tiny|mild|trace|left|right|both|bilateral)\b)"
+    r"\?(?!\s*(?:yes|present|positive)\b)"
+    r"(?!(?<=[a-z]\?)\s+(?:small|moderate|large|tiny|mild|trace|left|right|both|bilateral)\b)"
 )
 FULL_QUESTION = re.compile(
     r"^\W*(?:is|are|was|were|do|does|did|can|could|has|have|will|would|should|where|which|what"

@@ -61,7 +61,7 @@ MENTIONS: tuple[Row, ...] = (
         "",
         ("cardiomeg", "enlarge", "heart", "cm", "cardi", "ventric", "atrial", "ctr"),
         alternatives(
-            r"cardiomeg\w*",
+            r"cardiomeg\w*|enlarged (?:left|right) ventricle",
             r"(?:increased?|enlarged|raised|high)(?: in)?(?: the)? (?:transverse )?(?:heart size"
             r"|cardiac size"
             r"|cardiothoracic ratio|ctr|(?:transverse )?diameter of the heart|size of the heart)",
@@ -215,7 +215,7 @@ MENTIONS: tuple[Row, ...] = (
             r"|bronchovascular|basal"
             r"|bibasal|interstitial) )*markings",
             r"opacifi\w+",
-            r"(?:hemithorax|lung|base|zone)s? (?:is|are) (?:\w+ )?(?P<opaque>opaque)",
+            r"(?:hemithorax|lung|base|zone)s? (?:is|are) (?:\w+ )?(?P<opaque>opaque)|lungs? (?P<white>opaque)",
             r"opaque (?:lung|hemithorax|area\w*|zone\w*|base\w*)",
             r"(?:prominent|thickened|coarsened|accentuated|increased) interstiti\w+(?: markings)?",
             r"(?:patchy|fluffy|ill-defined|alveolar|cloudy|confluent|hazy|reticular"
