@@ -18,7 +18,7 @@ from types import MappingProxyType
 from chexone_ray.metrics import report_modifiers as modifiers
 from chexone_ray.metrics import report_untold as other
 from chexone_ray.metrics import report_words as words
-from chexone_ray.metrics.report_elsewhere import ELSEWHERE
+from chexone_ray.metrics.report_elsewhere import ELSEWHERE, ELSEWHERE_STEMS
 from chexone_ray.metrics.report_heart import (
     SIZE_STATES,
     SIZES,
@@ -232,7 +232,7 @@ def _plain(sentence: str) -> str:
 @lru_cache(maxsize=CACHED_SENTENCES)
 def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize | None]:
     """Phrases of one sentence, in order, and its heart size. `asking`: under a history header."""
-    whole = blank(TRAPS, blank(ELSEWHERE, lower))
+    whole = blank(TRAPS, blank(ELSEWHERE, lower) if holds(lower, ELSEWHERE_STEMS) else lower)
     masked = affirm(whole)
     found = _find_mentions(masked)
     spans = clauses(masked, [phrase.start for phrase in found])
@@ -250,7 +250,9 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
         inside = [phrase for phrase in found if span[0] <= phrase.start < span[1]]
         if inside:
             judged = judge(masked if not past else judged_text, span, inside)
-            result += [p if given(masked, p) else _untold(p, past) for p in judged]
+            if past:
+                judged = [p if given(masked, p) else _untold(p, past) for p in judged]
+            result += judged
         elif result:
             result = _answer(masked[slice(*span)], result, spans)
     result = questioned(masked, result)

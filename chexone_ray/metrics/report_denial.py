@@ -31,7 +31,8 @@ GONE = (
     r"|gone|disappeared|vanished|evacuated|subsided)"
 )
 STATUS_WORDS = (
-    r"(?:none(?! (?:on|at|in) the)|nil(?! (?:else|other|acute|new|focal))|absent|negative|neg|nothing(?=\W*$|\s*[.,;])"
+    r"(?:none(?! (?:on|at|in) the)|nil(?! (?:else|other|acute|new|focal))|absent|negative|neg"
+    r"|nothing(?=\W*$|\s*[.,;])"
     r"|neither(?=\W*$|\s*[.,;])"
     r"|not (?:\w+ )?(?:seen|visible|present|evident"
     r"|identified|demonstrated|apparent|shown|detected|found|noted|there)|no(?: evidence)?(?=\W*$"
@@ -111,7 +112,8 @@ AFFIRMED = grouped(
 """Two denials that make an assertion, and "no" that denies something else."""
 NEGATED_AFTER = grouped(
     r"\b(?:no(?! longer\b(?= (?:seen|vis|pres|evid|ident|there|app|shown|hid)))|not|without|w/o"
-    r"|neither|nor|never|nil(?!\s*[,.;/)]|\W*$)|none of|(?:cleared|relieved|emptied|cured) of|nothing|nowhere|free of|free from"
+    r"|neither|nor|never|nil(?!\s*[,.;/)]|\W*$)|none of|(?:cleared|relieved|emptied|cured) of"
+    r"|nothing|nowhere|free of|free from"
     r"|clear of|void of"
     r"|negative for|neg for|neg|absence of|lack of|lacks?|lacking in|devoid of|rather than"
     r"|(?:cannot|can not|could not|hardly) (?:\w+ )?be (?:called|said to be|described as"
@@ -208,7 +210,8 @@ NEGATED_BEFORE = grouped(
     r"|\b(?:has|have) run (?:its|their) course\b|\bleft no (?:mark|trace|residue|sign|scar)\b"
     r"|\b(?:on|in) neither (?:side|lung|hemithorax|base|apex)\b|\bon no side\b|\bnowhere(?=\W*$)"
     r"|\bnothing (?:is|was) (?:now )?(?:left|to be seen|to be found)\b|\bnothing (?:now )?remains\b"
-    r"|\bout(?= (?:yest\w*|today|now|this|since|last|on)\b)|\bis (?:now )?history\b|\breversed\b|\bmelted\b"
+    r"|\bout(?= (?:yest\w*|today|now|this|since|last|on)\b)|\bis (?:now )?history\b|\breversed\b"
+    r"|\bmelted\b"
     r"|\b(?:has|have) been (?:\w+ly )?(?:corrected|abolished|eliminated)\b"
     r"|-free\b|\bconspicuous by (?:its|their) absence\b|\b(?:unrewarding|unproductive|futile)\b"
     r"|\b(?:search|look|hunt|quest|inspection) (?:for|of)\b[\w ,-]*?\b(?:negative|nothing|empty"

@@ -37,6 +37,22 @@ _OFF_FILM = (
     r"|fibula|ankle|jaw|mandible|mandibular|nasal|nose|facial|orbital|pubic|colles|hand|foot"
     r"|finger|leg|knee)"
 )
+ELSEWHERE_STEMS = (
+    *("mass", "nodul", "lesion", "tumo", "cancer", "carcino", "metast", "malign", "infect", "dema"),
+    *("congest", "plaque", "fractur", "opaci", "planned", "awaited", "scheduled", "to be ", "lump"),
+    *(
+        "deposit",
+        "granul",
+        "primary",
+        "infiltr",
+        "neopl",
+        "swelling",
+        "lytic",
+        "scleroti",
+        "blasti",
+    ),
+)
+"""A match of `ELSEWHERE` holds one of these."""
 ELSEWHERE = grouped(
     rf"\b{_ORGAN} (?:\w+ )?(?:{_GROWTH}|infections?|o?edema|congestion|plaques?|opacit\w+"
     rf"|swelling)\b"

@@ -69,7 +69,8 @@ _NORMAL = alternatives(
     r"(?:usual|normal) (?:size|width|dimensions)",
 )
 _IT = re.compile(
-    r"[\W]*(?:but |and |rather |although |though )?(?:it|they|now|is|are|has|remains|still|not|of|(?:large|enlarged|big|normal|wide|dilated)\b,?) "
+    r"[\W]*(?:but |and |rather |although |though )?(?:it|they|now|is|are|has|remains|still|not"
+    r"|of|(?:large|enlarged|big|normal|wide|dilated)\b,?) "
 )
 _RATIO = re.compile(
     r"\b(?:cardiothoracic ratio|ctr)\b[^.,;]{0,30}?(?:(?P<more>above|over|exceeds?|exceeding"

@@ -84,7 +84,8 @@ STRONG_BREAK = re.compile(
     r"|because|since)"
     r" (?=(?:the|there) (?:\w+ ){0,3}?(?:has|have|is|are|was)\b)| (?=there (?:is|are) now\b)"
     r"|, (?=(?:where|when) )|, (?=(?:with (?!or\b|no\b|regard)|plus )\w)"
-    r"|, (?:and )?(?=(?:development|appearance|onset|placement|insertion|introduction|progression|recurrence"
+    r"|, (?:and )?(?=(?:development|appearance|onset|placement|insertion|introduction"
+    r"|progression|recurrence"
     r"|persistence|formation) of\b)"
     r"|, (?=(?:merely|only|just|simply|instead|normal|clear|leaving|revealing|unmasking|uncovering"
     r"|exposing|giving way|replaced by|now) )"
@@ -117,6 +118,7 @@ SOFT_BREAK = re.compile(
     r"|lines?|ett|ngt|cardiomegaly|small|sl|pos|positive(?= for)?)\b)"
 )
 """A new clause begins, unless a list goes on to "or"."""
+OR = re.compile(r"\b(?:or|nor)\b")
 JOIN = re.compile(r",\s*(?:and|or|nor|with)\s|,\s|\s(?:and|or|nor|with|plus|as well as)\s")
 VERB = _words(
     r"is|are|was|were|has|have|had|shows?|seen|appears?|remains?|obscur\w+|represent\w*|reflect\w*",
@@ -271,7 +273,8 @@ STATUS_YES = re.compile(
     r"(?:there|present|visible|seen|persist\w*|remains?|confirmed))"
 )
 STATUS_OPEN = re.compile(
-    rf"^\W*(?:{OPEN}|(?:minimal|small|tiny|little|trace|slight),? if any|cannot|can not|not excluded|maybe|perhaps|unclear)\b"
+    rf"^\W*(?:{OPEN}|(?:minimal|small|tiny|little|trace|slight),? if any|cannot|can not"
+    rf"|not excluded|maybe|perhaps|unclear)\b"
     r"|^\W*(?:(?:but|and|yet|though|although|it|they|one|this|these|nor|so|still|equally) )*"
     r"(?:(?:is|are|has|have|was|were) not (?:\w+ly |been |yet )*|(?:cannot|can not|could not"
     r"|may not|can) (?:\w+ly )?"

@@ -68,7 +68,7 @@ def clauses(text: str, at: Sequence[int]) -> list[Span]:
     soft = {
         match.start()
         for match in words.SOFT_BREAK.finditer(text)
-        if not re.search(r"\b(?:or|nor)\b", text[match.end() :])
+        if not words.OR.search(text, match.end())
     }
     edges = sorted({0, *cuts, *soft, len(text)})
     kept = [0]

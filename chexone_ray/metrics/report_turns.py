@@ -21,7 +21,8 @@ PLACE = (
     r"|cavity|space|quadrant|segment)s?"
 )
 NOT_SURE = (
-    r"(?:(?:there (?:is|can be) )?(?:no|little) (?:certainty|guarantee|assurance|proof|knowing)|(?:(?:nobody|no one|no reader|none|who) (?:can|could|would|dares?(?: to)?)|cannot"
+    r"(?:(?:there (?:is|can be) )?(?:no|little) (?:certainty|guarantee|assurance|proof|knowing)"
+    r"|(?:(?:nobody|no one|no reader|none|who) (?:can|could|would|dares?(?: to)?)|cannot"
     r"|can not|could not|am not|is not|are not|not|never|far from|hardly|impossible to"
     r"|unable to|not possible to|difficult to|hard to|unsafe to|reluctant to|unwise to|rash to)"
     r"(?: be)?(?: \w+ly| at all| entirely| quite| fully| altogether)? (?:sure|certain|confident"

@@ -11,7 +11,8 @@ from chexone_ray.metrics.report_turns import DOUBTED, LEFT, NO, NOT_SURE, frame
 DOUBT_TURNS = (
     frame(
         "comment,statement,judgement,opinion",
-        r"\bno (?:comment|statement|judgement|opinion) (?:can be|is) (?:made|possible|given|offered)"
+        r"\bno (?:comment|statement|judgement|opinion) (?:can be|is) (?:made|possible|given"
+        r"|offered)"
         r" (?:about|on|as to|regarding|concerning)(?: the presence of)?",
         "poss",
     ),
@@ -56,7 +57,9 @@ DOUBT_TURNS = (
         "to be sought",
     ),
     frame(
-        "has ,have ,is ,are ",
+        "sure,certain,confident,convinced,persuaded,satisfied, say,state,assert,swear,vouch,promise"
+        ",guarantee,affirm,tell,assum,conclude,declare,claim,doubtful,unclear,open,debatable"
+        ",unproven,not clear,proof,knowing,assurance",
         rf"\b{NOT_SURE},? (?:that|whether|if) (?P<k10>(?:[\w-]+ ){{1,5}}?)(?:has|have|is"
         rf"|are) (?:\w+ly |been )*"
         rf"(?:{LEFT}|not {SEEN}|not \w+ed|absent|missing)\b",
@@ -84,14 +87,17 @@ DOUBT_TURNS = (
         "suspected",
     ),
     frame(
-        "cannot,can not,could not,am not,is not,are not, not ,never,far from,hardly,possible,unable"
-        ",difficult,hard to,un,reluctant,rash,doubtful,open,debatable",
+        "sure,certain,confident,convinced,persuaded,satisfied, say,state,assert,swear,vouch,promise"
+        ",guarantee,affirm,tell,assum,conclude,declare,claim,doubtful,unclear,open,debatable"
+        ",unproven,not clear,proof,knowing,assurance",
         rf"\b{NOT_SURE},? (?:(?:that|whether|if|about|of|here|for certain|for sure|with \w+"
         rf"|from this \w+|on this \w+)\b,? )*{NO}(?: more)?(?= )",
         DOUBTED,
     ),
     frame(
-        "free,clear,devoid,without,spared",
+        "sure,certain,confident,convinced,persuaded,satisfied, say,state,assert,swear,vouch,promise"
+        ",guarantee,affirm,tell,assum,conclude,declare,claim,doubtful,unclear,open,debatable"
+        ",unproven,not clear,proof,knowing,assurance",
         rf"\b{NOT_SURE}(?: with \w+| for \w+)?,?(?: that| whether"
         rf"| if) (?P<k1>(?:[\w-]+ ){{1,5}}?)(?:is|are|was|were) "
         r"(?:\w+ly )?(?:not )?(?:free|clear|devoid) (?:of|from)",

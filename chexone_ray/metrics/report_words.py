@@ -215,7 +215,8 @@ MENTIONS: tuple[Row, ...] = (
             r"|bronchovascular|basal"
             r"|bibasal|interstitial) )*markings",
             r"opacifi\w+",
-            r"(?:hemithorax|lung|base|zone)s? (?:is|are) (?:\w+ )?(?P<opaque>opaque)|lungs? (?P<white>opaque)",
+            r"(?:hemithorax|lung|base|zone)s? (?:is|are) (?:\w+ )?(?P<opaque>opaque)"
+            r"|lungs? (?P<white>opaque)",
             r"opaque (?:lung|hemithorax|area\w*|zone\w*|base\w*)",
             r"(?:prominent|thickened|coarsened|accentuated|increased) interstiti\w+(?: markings)?",
             r"(?:patchy|fluffy|ill-defined|alveolar|cloudy|confluent|hazy|reticular"
@@ -235,9 +236,11 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:reticulo)?(?:interstitial|reticular|reticulonodular|bronchovascular)"
             r"(?: (?:lung|pulmonary))? (?:markings?|chang\w+|patterns?|disease|thickening"
             r"|prominence|shadow\w*|abnormalit\w+|process\w*|densit\w+|lines)",
-            r"(?<!bone )(?<!tissue )(?<!calcific )densit(?:y|ies)(?= (?:at|in|over|behind|projecting) (?:the )?"
+            r"(?<!bone )(?<!tissue )(?<!calcific )densit(?:y|ies)(?= (?:at|in|over|behind"
+            r"|projecting) (?:the )?"
             r"(?:\w+ )?(?:bas[ei]s?|lungs?|lobe|zone|hilum|apex|heart)\b)",
-            r"increased (?:(?:r|l|right|left|basal|bibasal|basilar|retrocardiac|lower|upper|zone|lobe) )+densit\w+",
+            r"increased (?:(?:r|l|right|left|basal|bibasal|basilar|retrocardiac|lower|upper|zone"
+            r"|lobe) )+densit\w+",
             r"air-?\s?space dz",
             r"reticulations?|bronchovascular prominence|septal (?:thickening|lines)"
             r"|kerley(?: \w)? lines",
