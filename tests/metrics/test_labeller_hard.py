@@ -21,7 +21,7 @@ BOUND = {
     "dev": (0.95, 0.95),
     "practice": (0.95, 0.95),
     "check": (0.91, 0.91),
-    "held-out": (0.87, 0.84),
+    "held-out": (0.89, 0.89),
 }
 """Precision and recall. Rules are written and mended on "dev" and "practice" only. The aim is 0.95;
 "check" and "held-out" stand at what was reached (hard_sentences.md)."""
