@@ -258,6 +258,11 @@ EXCLUDED = re.compile(
 """What "pneumonia cannot" takes over."""
 NOT_EXCLUDED = re.compile(rf"\b{_CANNOT} {_EXCLUDE}")
 """Doubt that a "no" before the finding does not undo."""
+DOUBTED_STEMS = (
+    *("exclu", "rul", "discount", "dismiss", "elimin", "prov", "refut", "tell", "told", "disting"),
+    *("separat", "different", "writt", "disreg", "absence", "confirm", "affirm", "establish"),
+)
+"""A match of `DOUBTED` holds one of these."""
 DOUBTED = re.compile(
     r"\b(?:exclusion of|excluding|ruling out)\b.*\b(?:not (?:\w+ )?possible|impossible|unsafe"
     r"|unreliable|difficult|needs?"

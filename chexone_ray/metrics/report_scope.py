@@ -169,7 +169,7 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         at = (phrase.start - start, phrase.end - start)
         state = elided or _state(signs, phrase, at, reach, floor, spent)
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
-    if doubt.DOUBTED.search(signs.clause):
+    if holds(signs.clause, doubt.DOUBTED_STEMS) and doubt.DOUBTED.search(signs.clause):
         result = [p if given(text, p) else replace(p, state=UNCERTAIN) for p in result]
     ahead = re.split(r"[;:]|\bbut\b", text[: result[0].start])[-1] if result else ""
     if re.search(r"\b(?:no|not|without|neither|nor)\b", ahead):
@@ -225,13 +225,15 @@ def _signs(clause: str, following: str) -> _Signs:
 
 def given(text: str, phrase: Phrase) -> bool:
     """ "Behind the opacity", "improvement in the edema": denial and doubt leave it standing."""
-    return words.GIVEN.search(text, max(0, phrase.start - 80), phrase.start) is not None
+    low = max(0, phrase.start - 80)
+    near = " the " in text[low : phrase.start]
+    return near and words.GIVEN.search(text, low, phrase.start) is not None
 
 
 def _elided(before: str, clause: str) -> int:
     """The state that a clause takes over which leaves its verb out: "effusion can be excluded;
     pneumonia cannot". 0 where there is none."""
-    match = words.ELIDED.search(clause)
+    match = words.ELIDED.search(clause) if "not" in clause else None
     if not match:
         return 0
     if doubt.EXCLUDED.search(before):
