@@ -286,8 +286,9 @@ def _find_mentions(text: str) -> list[Phrase]:
     """Phrases without overlap; the earlier row of the table wins."""
     taken: list[Span] = []
     found: list[Phrase] = []
+    padded = f" {text}"
     for row in words.MENTIONS:
-        if not holds(text, row.stems):
+        if not holds(padded, row.stems):
             continue
         for match in row.pattern.finditer(text):
             start, end = match.span(match.lastgroup or 0)

@@ -48,9 +48,9 @@ DEVICES: tuple[Row, ...] = (
             "intubat",
             "dobhoff",
             "nett",
-            "ng ",
-            "og ",
-            "et ",
+            " ng ",
+            " og ",
+            " et ",
         ),
         alternatives(
             r"(?:(?:endotracheal|tracheostomy|nasogastric|orogastric|enteric|feeding|dobhoff"
@@ -158,7 +158,6 @@ DEVICES: tuple[Row, ...] = (
             "shunt",
             "staple",
             "clip",
-            "ring",
             "plate",
             "watchman",
             " rod",
