@@ -204,9 +204,7 @@ MENTIONS: tuple[Row, ...] = (
             "bronchov",
         ),
         alternatives(
-            r"opacit(?:y|ies)",
-            r"opacs?",
-            r"infilts?",
+            r"opacit(?:y|ies)|opacs?|infilts?",
             r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar"
             r"|streaky|veil-like|vague"
             r"|confluent"
