@@ -3,8 +3,8 @@
 One sentence at a time: phrases that mention a finding, then negation, uncertainty, side, severity
 and change words in reach of each phrase. Pure, deterministic, no model. The label names are
 CheXpert's in lower case; `Mention.name` keeps the finer word, such as "nodule" for "lung lesion".
-The words are in `report_words.py` (findings) and `report_modifiers.py`; docs/labeller.md has the
-conventions and the measured figures.
+The words are in `report_words.py` (findings) and its neighbours `report_*.py`;
+docs/labeller.md has the conventions and the measured figures.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from chexone_ray.metrics import report_modifiers as modifiers
+from chexone_ray.metrics import report_untold as other
 from chexone_ray.metrics import report_words as words
+from chexone_ray.metrics.report_elsewhere import ELSEWHERE, ELSEWHERE_STEMS
 from chexone_ray.metrics.report_heart import (
     SIZE_STATES,
     SIZES,
@@ -24,6 +26,8 @@ from chexone_ray.metrics.report_heart import (
     heart_of,
     normal_signs,
 )
+from chexone_ray.metrics.report_mediastinum import LABEL as WIDTH
+from chexone_ray.metrics.report_mediastinum import mediastinum_of
 from chexone_ray.metrics.report_patterns import holds
 from chexone_ray.metrics.report_phrases import (
     ABSENT,
@@ -43,6 +47,7 @@ from chexone_ray.metrics.report_scope import (
     answered,
     blank,
     clauses,
+    given,
     judge,
     questioned,
     untold,
@@ -68,6 +73,12 @@ CACHED_TEXTS = 4096
 """One report is read for many questions, and one reference for many completions."""
 CACHED_SENTENCES = 16384
 """Reports say many things in the same words."""
+_ASKED = re.compile(r"\?$|^[^?]*\?[a-z ]{3,40}[.]?$")
+"""A sentence that only asks, or ends in a question ("fever, ?pneumonia")."""
+_LEAD = re.compile(r"\W*(?:none|nil|it|they|this|these|neither)\b(?! of\b)[^,;.]*?(?:[,;]| but\b)")
+"""A clause that speaks of the sentence before: "None now, but"."""
+_SO_TOO = re.compile(r"\b(?:so|as) (?:is|does) the (?:\w+ )?mediastinum\b|\bmediastinum likewise\b")
+"""The mediastinum is like the heart."""
 _RANK = {ABSENT: 0, UNCERTAIN: 1, PRESENT: 2}
 
 
@@ -85,6 +96,7 @@ def sentences(text: str) -> list[str]:
     for block in re.split(r"\n\s*\n|\n\s*(?=\d+[.)]\s)|\n\s*[-*\u2022]\s", text):
         flat = " ".join(block.split())
         flat = re.sub(r"^\d+[.)]\s+", "", flat)
+        flat = re.sub(r"(?<=\w) (?=\d\) )", ". ", flat)
         parts += re.split(
             r"(?<=[.!?])(?<!^\?)(?<!\s\?)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])\s+", flat
         )
@@ -177,21 +189,22 @@ def _read(text: str) -> _Reading:
     hearts: list[HeartSize] = []
     split = [_plain(sentence) for sentence in sentences(text)]
     last_head = max(
-        (number for number, lower in enumerate(split) if modifiers.TOLD_HEAD.search(lower)),
+        (number for number, lower in enumerate(split) if other.TOLD_HEAD.search(lower)),
         default=-1,
     )
     asking = False
     for number, lower in enumerate(split):
-        told_here = modifiers.TOLD_HEAD.search(lower)
+        told_here = other.TOLD_HEAD.search(lower)
         asked = "?" in lower and number < last_head and not told_here
-        if asked or modifiers.HISTORY_HEAD.match(lower):
+        if asked or other.HISTORY_HEAD.match(lower):
             asking = True
         elif number > last_head or told_here:
             asking = False
         told, heart = _sentence(lower, asking)
         here = [replace(phrase, sentence=number) if number else phrase for phrase in told]
-        if not here:
-            found = _apply_back(lower, number, found)
+        lead = _LEAD.match(lower)
+        if not here or (lead and here[0].start >= lead.end()):
+            found = _apply_back(lead.group() if lead and here else lower, number, found)
         found += _resolved(here, found)
         hearts += [heart] if heart else []
     found = _without_answered(split, found)
@@ -203,7 +216,7 @@ def _without_answered(split: list[str], found: list[Phrase]) -> list[Phrase]:
     """Without what a sentence only asks ("Plaques?") and a later one tells."""
     result = []
     for phrase in found:
-        asks = phrase.state == UNCERTAIN and split[phrase.sentence].endswith("?")
+        asks = phrase.state == UNCERTAIN and _ASKED.search(split[phrase.sentence])
         told = asks and any(
             later.label == phrase.label and later.sentence > phrase.sentence for later in found
         )
@@ -219,14 +232,14 @@ def _plain(sentence: str) -> str:
 @lru_cache(maxsize=CACHED_SENTENCES)
 def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize | None]:
     """Phrases of one sentence, in order, and its heart size. `asking`: under a history header."""
-    whole = blank(TRAPS, lower)
+    whole = blank(TRAPS, blank(ELSEWHERE, lower) if holds(lower, ELSEWHERE_STEMS) else lower)
     masked = affirm(whole)
-    spans = clauses(masked)
+    found = _find_mentions(masked)
+    spans = clauses(masked, [phrase.start for phrase in found])
     past = untold(masked, spans)
     if asking:
-        told = modifiers.TOLD_HEAD.search(masked, 1)
+        told = other.TOLD_HEAD.search(masked, 1)
         past.append((0, told.start() if told else len(masked)))
-    found = _find_mentions(masked)
     judged_text = masked
     for low, high in past:
         # What stands behind the last finding of a stretch may still tell of this film.
@@ -237,13 +250,19 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
         inside = [phrase for phrase in found if span[0] <= phrase.start < span[1]]
         if inside:
             judged = judge(masked if not past else judged_text, span, inside)
-            result += [_untold(phrase, past) for phrase in judged]
+            if past:
+                judged = [p if given(masked, p) else _untold(p, past) for p in judged]
+            result += judged
         elif result:
             result = _answer(masked[slice(*span)], result, spans)
     result = questioned(masked, result)
     result = place(whole, spans, result)
     result += normal_signs(masked, spans, past, result)
+    result += mediastinum_of(masked, spans, past, result)
     heart = heart_of(masked, spans, past)
+    if heart and (match := _SO_TOO.search(masked)):
+        width = Phrase(WIDTH, WIDTH, 0, *match.span(), SIZE_STATES[heart.name])
+        result = [*(phrase for phrase in result if phrase.label != WIDTH), width]
     return tuple(sorted(result, key=lambda phrase: phrase.start)), heart
 
 
@@ -267,8 +286,9 @@ def _find_mentions(text: str) -> list[Phrase]:
     """Phrases without overlap; the earlier row of the table wins."""
     taken: list[Span] = []
     found: list[Phrase] = []
+    padded = f" {text}"
     for row in words.MENTIONS:
-        if not holds(text, row.stems):
+        if not holds(padded, row.stems):
             continue
         for match in row.pattern.finditer(text):
             start, end = match.span(match.lastgroup or 0)

@@ -17,7 +17,7 @@ DEVICES: tuple[Row, ...] = (
             r"pacers?",
             r"pacing (?:device|system|leads?|wires?|electrodes?)",
             r"(?:cardiac )?(?:cardioverter[- ])?defibrillators?",
-            r"a?icds?",
+            r"a?icds?|crt-?[dp]?",
             r"pulse generator",
             r"cardiac device",
             r"ppm",
@@ -26,19 +26,32 @@ DEVICES: tuple[Row, ...] = (
     Row(
         "support devices",
         "chest tube",
-        ("chest", "drain", "thoracostomy", "pigtail", "intercostal"),
+        ("chest", "drain", "thoracostomy", "pigtail", "intercostal", "icc"),
         alternatives(
             r"(?:chest|thoracostomy|pleural|intercostal|thoracic|mediastinal) "
             r"(?:tubes?|drain(?:s|age tubes?)?)",
             r"tube thoracostomy",
             r"pigtail\w*(?: (?:drains?|catheters?))?",
-            r"drains?(?! (?:into|to))",
+            r"drains?(?! (?:into|to))|u?icc",
         ),
     ),
     Row(
         "support devices",
         "tube",
-        ("tube", "ett", "ngt", "ogt", "cannula", "tracheostomy", "intubat", "dobhoff", "nett"),
+        (
+            "tube",
+            "ett",
+            "ngt",
+            "ogt",
+            "cannula",
+            "trach",
+            "intubat",
+            "dobhoff",
+            "nett",
+            " ng ",
+            " og ",
+            " et ",
+        ),
         alternatives(
             r"(?:(?:endotracheal|tracheostomy|nasogastric|orogastric|enteric|feeding|dobhoff"
             r"|et|ng|og|gastric|drainage|gastrostomy|nasojejunal|tracheal|sump) )?tubes?",
@@ -46,9 +59,10 @@ DEVICES: tuple[Row, ...] = (
             r"ngt",
             r"ogt",
             r"dobhoff",
-            r"tracheostomy(?: cannula)?",
+            r"tracheostomy(?: cannula)?|trach",
             r"(?:tracheal )?cannulae?s?",
-            r"(?<!was )intubated",
+            r"(?:interval|recent|after|post|following|since|new) intubation",
+            r"(?<!was )(?<!not )intubated|(?:ng|et|og)(?= (?:in|tip|ends|at) )",
         ),
     ),
     Row(
@@ -71,16 +85,20 @@ DEVICES: tuple[Row, ...] = (
             "introducer",
             "mediport",
             "broviac",
+            "tlc",
+            "ij",
+            " sc ",
+            "subcl",
         ),
         alternatives(
             r"(?:(?:central|venous|jugular|subclavian|arterial|dialysis|picc|iv|ij|midline|hickman"
             r"|femoral|pa|monitoring|support) )+lines?",
             r"piccs?",
-            r"lines and tubes",
+            r"lines and tubes|(?<=there is a )line|(?<=no )lines?(?! of)|lines?(?=\s*:)",
             r"(?:(?!(?:no|not|without|nor|or|and|any|neither|with|possible)\b)\w+ )?catheters?",
             r"guide-?wires?",
             r"(?<=a )ports?|(?<=the )ports?|(?<=right )ports?|(?<=left )ports?",
-            r"port-?\s?a-?\s?cath",
+            r"port-?\s?a-?\s?cath|(?:[rl]|lt|rt) port",
             r"portacath",
             r"mediport",
             r"(?:chest|infusion|venous|implanted|implantable) ports?",
@@ -90,6 +108,11 @@ DEVICES: tuple[Row, ...] = (
             r"|remains?"
             r"|has been|was|stays?|reach\w*|does not reach|went|removed|out|unchanged)\b)",
             r"(?<=the )line(?! (?:of|over|at|along|parallel|is a|seen|in the|between)\b)",
+            r"(?<=post )line|(?<=after )line|(?<=tip of )lines?|tlc|[rl]?ij(?= (?:in|at|to|tip"
+            r"|line|c))"
+            r"|(?:[rl]|right|left|rt|lt) (?:ij|scv?|subclavian|femoral)(?=,| (?:in|at|to|tip"
+            r"|ends|line))"
+            r"|vasc?ath|groshong|tunn?elled line",
             r"hickman",
             r"broviac",
             r"perm-?cath",
@@ -133,6 +156,11 @@ DEVICES: tuple[Row, ...] = (
             "apparatus",
             "prosthe",
             "shunt",
+            "staple",
+            "clip",
+            "plate",
+            "watchman",
+            " rod",
         ),
         alternatives(
             r"(?:life[- ])?support (?:and monitoring )?(?:devices?|apparatus)",
@@ -146,7 +174,8 @@ DEVICES: tuple[Row, ...] = (
             r"(?:(?:heart|cardiac|aortic|mitral|tricuspid) )?valves?",
             r"(?:(?:aortic|mitral|tricuspid|heart) )?valve (?:replacements?|prosthes[ie]s|ring"
             r"|repair)",
-            r"(?:valvular|valve|cardiac) prosthes[ie]s",
+            r"(?:valvular|valve|cardiac) prosthes[ie]s|valve(?= (?:in situ|in place|in position"
+            r"|is seated))",
             r"stents?",
             r"annuloplasty rings?",
             r"(?:septal |vascular )?occluders?",
@@ -160,7 +189,9 @@ DEVICES: tuple[Row, ...] = (
             r"(?:intra-?aortic )?(?:balloon )?pumps?",
             r"iabp",
             r"lvad",
-            r"(?:tavr|tavi)",
+            r"(?:tavr|tavi)|(?:skin |surgical )staples|mitra-?\s?clip|mitral clip|valve rings?"
+            r"|(?:rib|spinal) plates?"
+            r"|watchman|(?:spinal|harrington) rods?",
             r"ecmo",
             r"impella",
             r"electrodes?",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chexone_ray.metrics import report_doubt as doubt
 from chexone_ray.metrics import report_modifiers as words
 from chexone_ray.metrics.report_patterns import alternatives, holds
 from chexone_ray.metrics.report_phrases import (
@@ -28,7 +29,7 @@ HEART_WORD = re.compile(
 )
 _BORDERLINE = re.compile(r"\bborderline\b")
 _UPPER = alternatives(
-    r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal",
+    r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal|upper limits?(?=\W*$)",
     r"top[- ]normal",
     r"upper normal",
     r"at the (?:upper )?limits? of normal",
@@ -43,23 +44,34 @@ _ENLARGED = alternatives(
     r"|increased|broad|prominent|bulky)",
     r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated"
     r"|increased)",
-    r"(?:large|big|dilated|bulky|massive|huge) (?:heart|cardiac)",
+    r"(?:large|big|dilated|bulky|massive|huge|globular|prominent|wide|widened) (?:heart|cardiac)",
     r"increased (?:in )?(?:size|ratio|cardiac)",
     r"(?:exceeds?|exceeding|more than|over"
     r"|greater than) (?:\w+ )?half (?:of )?(?:the )?(?:\w+ )?(?:chest|thorax|thoracic|width"
     r"|diameter)",
     r"\s{2,}(?:large|big|wide)",
+    r"(?<=ctr )(?:up|increased|raised|high)|(?<=ratio )(?:up|increased|raised|high)"
+    r"|(?<=heart )up\b",
+    r"(?:of )?abnormal (?:size|width)|abnormally (?:large|big|wide)|abnormal in size",
+    r"(?:though|although|while|albeit)(?: \w+ly)? (?:large|big|wide|dilated)",
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
     r"normal|unremarkable|without (?:abnormalit\w+|peculiarit\w+)|is not(?=\W*$)|slim|slender"
     r"|(?:ordinary"
-    r"|regular|usual) (?:size|width|configuration)|wnl|nl|ok|n(?=\W*$)|no cardiomegaly"
+    r"|regular|usual) (?:size|width|configuration)|wnl|nl|nad|ok|n(?=\W*$|\s*[,;/])"
+    r"|no cardiomegaly|satisfactory|unexceptional|as expected"
+    r"|not (?:\w+ly )?(?:abnormal|remarkable)|(?:nothing|not anything) (?:amiss|abnormal|wrong"
+    r"|of note|untoward)"
+    r"|no abnormalit\w+|within (?:\w+ )?(?:limits|bounds|range)"
     r"|no cardiac enlargement|no enlargement"
     r"|not (?:large|big)",
     r"(?:usual|normal) (?:size|width|dimensions)",
 )
-_IT = re.compile(r"[\W]*(?:but |and |rather )?(?:it|they) ")
+_IT = re.compile(
+    r"[\W]*(?:but |and |rather |although |though )?(?:it|they|now|is|are|has|remains|still|not"
+    r"|of|(?:large|enlarged|big|normal|wide|dilated)\b,?) "
+)
 _RATIO = re.compile(
     r"\b(?:cardiothoracic ratio|ctr)\b[^.,;]{0,30}?(?:(?P<more>above|over|exceeds?|exceeding"
     r"|greater than"
@@ -112,6 +124,8 @@ def heart_of(text: str, spans: Sequence[Span], past: Sequence[Span]) -> HeartSiz
     if name == "enlarged" and (word := _ENLARGED.search(text)):
         before = list(words.SEVERITY.finditer(text, 0, word.start()))
         severity = (before[-1].lastgroup or "") if before else ""
+        if doubt.PROJECTED.search(text, word.end()):
+            name, severity = "doubtful", ""
     wide = all("mediastinal" in word for word in HEART_WORD.findall(text))
     return HeartSize(name, severity, wide)
 
@@ -138,14 +152,15 @@ def _size(text: str, span: Span) -> str:
     if _NOW_NORMAL.search(plain):
         return "normal"
     if match := _ENLARGED.search(plain):
+        if clause[match.start() - 1 : match.start()] == "?":
+            return "doubtful"
         state = _state(text, span, match)
         return {PRESENT: "enlarged", ABSENT: "normal", UNCERTAIN: "doubtful"}.get(state, "")
     if match := _NORMAL.search(plain):
         if match.group().startswith(("without", "is not")):
             return "normal"
-        if match.group().startswith("no"):
-            negated = not match.group().startswith("normal")
-            return "normal" if negated or _state(text, span, match) == PRESENT else "enlarged"
+        if match.group().startswith("no") and "normal" not in match.group()[:6]:
+            return "normal"
         state = _state(text, span, match)
         return {PRESENT: "normal", ABSENT: "enlarged", UNCERTAIN: "doubtful"}.get(state, "")
     return ""
@@ -228,11 +243,27 @@ _SIGNS = (
             rf"mediastinum(?:,? (?:and )?(?:\w+ )?(?:hila|heart|trachea|bones|pleura"
             rf"|lungs))*:? {_NORMAL_IS}"
             r"(?:normal|unremarkable|within normal)",
+            r"no (?:\w+ )?mediastinal (?:or hilar |and hilar )?abnormalit\w+",
             r"(?:normal|unremarkable) (?:(?:heart|cardiac|cardiac silhouette|hila|hilar|lungs"
             r"|width of the"
             r"|heart size|contours? of the|upper)(?:,| and|, and)? (?:the )?)*"
             r"(?:cardio)?mediastin(?:um|al)(?! (?:shift|mass|lymph))",
         ),
+        named=True,
+    ),
+    Normal(
+        ("pneumothorax",),
+        ("none in",),
+        re.compile(
+            r"\b(?:air|gas|emphysema|pneumo(?:mediast|perit)\w+)\b[^.]*\bnone in (?:the"
+            r"|either) (?:\w+ )?pleura\w*"
+        ),
+        named=True,
+    ),
+    Normal(
+        ("pleural effusion",),
+        ("none in",),
+        re.compile(r"\bfluid\b[^.]*\bnone in (?:the|either) (?:\w+ )?(?:pleura\w*|chest|thorax)"),
         named=True,
     ),
     Normal(
@@ -280,7 +311,8 @@ def _sign_state(text: str, spans: Sequence[Span], match: re.Match[str], named: b
     """State of the labels that a sign of health denies; None where the sign is not clear."""
     end = match.end()
     if re.search(
-        r"\bno (?:acute )?(?:osseous|bony)|\bnot (?:widened|enlarged|wide)|\bwithout"
+        r"\bno (?:acute )?(?:osseous|bony)|\bno (?:\w+ )?mediastinal|\bnot (?:widened|enlarged"
+        r"|wide)|\bwithout"
         r"|\bis not$",
         match.group(),
     ):

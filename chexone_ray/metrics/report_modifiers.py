@@ -1,4 +1,4 @@
-"""Words of the rule labeller: what is not told, side, severity, change, and how far words act.
+"""Words of the rule labeller: side, severity, change, and how far words act.
 
 Our own, written from general knowledge of report language. All patterns match lower-case text.
 """
@@ -10,117 +10,6 @@ import re
 from chexone_ray.metrics.report_denial import SEEN, STATUS_WORDS
 from chexone_ray.metrics.report_doubt import OPEN
 from chexone_ray.metrics.report_patterns import alternatives as _words
-from chexone_ray.metrics.report_patterns import grouped
-
-# --- what is not told of this film ----------------------------------------------------------------
-
-_TO_STOP = (
-    r"[^,.;:?]*?(?=[,.;:?]|\b(?:shows?|reveals?|but|is|are|which|there)\b"
-    r"|\band (?:not|found|none)\b|$)"
-)
-HISTORY = grouped(
-    rf"\b(?:history|hx|h/o|pmh) (?:of )?{_TO_STOP}"
-    r"|(?<!cannot )(?<!can not )(?<!could not )(?<!not )(?<!to )(?<!fully )(?<!completely"
-    r" )(?<!entirely )"
-    rf"\b(?:evaluate|assess|query|rule out|r/o|ro"
-    rf"|clinical question) (?:for )?{_TO_STOP}"
-    r"|\b(?:checking|screening|searching|looking|work-?up|worry|clinical (?:suspicion|concern"
-    r"|correlation)"
-    rf"|worried) (?:for|of|about) {_TO_STOP}"
-    r"|(?<!possible )(?<!difficult )(?<!hard )(?<!able )(?<!failed )(?<!fails )(?<!fail"
-    r" )(?<!enough )"
-    rf"(?<!insufficient )\b(?:to|for) (?:look for|exclude|rule out|evaluate|assess|confirm"
-    rf"|detect|find|follow|ensure"
-    rf"|document|verify|clarify|monitor|watch for|identify|establish) {_TO_STOP}"
-    rf"|(?:^|(?<=[;,.:] ))(?:if|should|unless|in case of|when) (?!any\b|present\b|real\b|at all)"
-    rf"{_TO_STOP}"
-    r"|\b(?:before|awaiting|prior to|scheduled for|planned|candidate for) (?:\w+ ){0,3}?"
-    r"(?:replacement|implant\w*|insertion|placement|surgery|transplant\w*|stent\w*)\b"
-    r"|\b(?:treated|admitted|diagnosed|presents?|presenting|hospitali[sz]ed|transferred|seen"
-    rf"|operated|known|complain\w+) (?:with|for|of|to have) {_TO_STOP}"
-    r"|^\W*(?:follow-?\s?up|f/u|control|re-?evaluation|surveillance|work-?up|check|evaluation"
-    r"|assessment) (?:film )?(?:of|for|after)"
-    rf" {_TO_STOP}"
-    r"|\b(?:year-?\s?old|y/?o|patient|man|woman|male|female|boy|girl|child|smoker|gentleman|lady)\b"
-    rf"[\w ]*? (?:with|has had|has known|has a history of|had|after|following"
-    rf"|known to have) {_TO_STOP}"
-    r"|\b(?:repeat|follow-?up|further|additional|dedicated|later|next) (?:chest )?(?:film|ct|x-?ray"
-    r"|radiograph|imaging|study|views?|exam\w*)\b[^.;]*?(?:advised|suggested|recommended|required"
-    r"|needed|warranted|useful|helpful|indicated|planned|proposed|would help|may help)\b"
-    r"|\b(?:mimic\w*|simulat\w+|resembl\w+|masquerad\w+ as|(?:taken|mistaken) for|masks as) "
-    rf"{_TO_STOP}"
-    r"|\b(?:note|ward|clinicians?|gp|doctor|nurse|referrer|request|team|form|letter|colleagues?"
-    r"|physician"
-    r"|surgeon) (?:\w+ly )?"
-    rf"(?:speaks?|asks?|asked|mentions?|queries|queried|wonders?|suspects?) (?:of|about|for"
-    rf"|whether)?{_TO_STOP}"
-    rf"|\b(?:mother|father|brother|sister|family)\b {_TO_STOP}"
-    rf"|\b(?:question|issue|concern|worry|fear)s? (?:was|were|being) {_TO_STOP}"
-    rf"|(?:^|(?<=[.;:] )|(?<=please )|(?<=kindly ))exclude {_TO_STOP}"
-    r"|^\W*for [^.;:]*?(?:follow-?up|evaluation|assessment|review|control|check)\b"
-    rf"|\b(?:previously|formerly) (?:full of|showing|with|harbouring) {_TO_STOP}"
-)
-"""What is asked or was once told, up to the next stop."""
-HISTORY_HEAD = re.compile(
-    r"^\W*(?:(?:clinical|relevant|brief|pertinent|past medical|past|medical|patient) )?(?:history"
-    r"|indications?|information|details?|question|reason for (?:\w+ )?(?:\w+ )?(?:exam\w*|study"
-    r"|film"
-    r"|request\w*|x-?ray|referral)|reason|request\w*|query|queries|pmhx?|hpi|cc|technique"
-    r"|comparison|compared (?:film"
-    r"|study)|hx|referral|diagnosis on admission|context|background|anamnesis|purpose"
-    r"|previous (?:film"
-    r"|study|exam\w*)|prior (?:film|study|exam\w*|studies))\s*[:\u2013]"
-)
-TOLD_HEAD = re.compile(
-    r"(?:^|(?<=[.;?] ))(?:findings?|impression|opinion|answer|report|conclusion|interpretation"
-    r"|result"
-    r"|reading|chest|lungs|today|film|summary|observation|comment|now|current)s?\s*[:\u2013]"
-)
-_OTHER_FILM = (
-    r"(?:\b(?:ct|mri|mr|pet|pet-ct|ultrasound|sonogra\w+|echo\w*|bronchoscopy|scan|tomogra\w+)\b"
-    r"|\b(?:first|earlier|previous|prior|last|old|outside|initial|preceding|admission|yesterday's"
-    r"|former|prior|that|outside) (?:\w+ )?(?:film|study|exam\w*|radiograph|x-?ray|cxr|image|report"
-    r"|ct|scan)s?\b|\b(?:film|radiograph|study) (?:of|from|dated)\b)"
-)
-_TOLD_THEN = (
-    r"\b(?:showed|described|had|reported|revealed|demonstrated|noted|suggested|mentioned|raised"
-    r"|there was|there were|was|were|queried|spoke of|found|documented|identified|questioned"
-    r"|read)\b"
-)
-EARLIER = grouped(
-    rf"{_OTHER_FILM}(?:(?!\b(?:no longer|now|today|still|this)\b|[;]).)*?{_TOLD_THEN}"
-    rf"|{_TOLD_THEN}(?:(?!\b(?:no longer|now|today|still|resolved|cleared|this|is|are)\b|[;.]).)*?"
-    rf"\b(?:on|by|in|at) (?:the |an |a )?{_OTHER_FILM}"
-    r"|\b(?:per|according to)(?: the)? (?:triage|clinic\w*|note|history|referr\w+|patient|ward"
-    r"|emergency"
-    r"|outside|record\w*|chart)\b|\b(?:years?|months?) ago\b|\bin (?:19|20)\d\d\b"
-    r"|\bin (?:january|february|march|april|may|june|july"
-    r"|august|september|october|november|december)\b|\blast (?:year|winter"
-    r"|summer|spring|autumn)\b|\bas a (?:child|boy|girl|youth|young \w+)\b|\bin (?:childhood"
-    r"|infancy|youth|the past|(?:his|her|their) \w+)\b"
-    r"|\b(?:days?|weeks?|months?) (?:after|following) (?:an? |the )?(?:\w+ )?(?:pneumonia"
-    r"|pneumothorax|infection|fracture|heart failure)\b|\bclinically\b|\b(?:he|she) (?:had"
-    r"|has had|came|fell"
-    r"|presents)\b|\b(?:fell|fall) (?:from|off|down)\b|\bhad been\b|\b(?:initially|originally"
-    r"|on admission|on arrival|at the outset)\b|\byesterday there (?:was|were)\b|\bused to (?:be"
-    r"|have|show)\b"
-    r"|\bonce (?:was|were|had|there|held|showed)\b"
-    r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case)\b"
-)
-"""Clauses that speak of another film or of the patient, not of this film."""
-NOW_TOO = re.compile(
-    r"\b(?:still|remains?|persist\w*|unchanged|again|stable|now|today|as before|same|as (?:last"
-    r"|ever|in|on)"
-    r"|has (?:\w+ly )?"
-    r"(?:increased|grown|decreased|improved|worsened))\b"
-)
-QUESTION = re.compile(r"\?(?!\s*(?:yes|present|positive))")
-FULL_QUESTION = re.compile(
-    r"^\W*(?:is|are|was|were|do|does|did|can|could|has|have|will|would|should|where|which|what"
-    r"|who|how"
-    r"|why|when|on which|in which|name|at)\b"
-)
-"""Asked of the reader; what it names is taken as said, as a question for a model needs it."""
 
 # --- side, severity, change -----------------------------------------------------------------------
 
@@ -141,8 +30,11 @@ _QUALIFIER = (
 )
 CHANGE = re.compile(
     rf"(?P<same>\b(?:no|not|without|nor|never)(?: {_QUALIFIER})* "
-    r"(?:chang\w+|improv\w+|increas\w+|decreas\w+|worsen\w+|progress\w+|differen\w+"
-    r"|clearing|clearance|resolution|regression|growth|reduction|shrinkage|healing|deterioration"
+    r"(?:chang\w+|improv\w+|increas(?!ed (?:\w+ )?(?:marking|densit|heart|cardiac|transverse"
+    r"|width|mediast|interstit|lung|opac))\w+"
+    r"|decreas\w+|worsen\w+|progress\w+|differen\w+"
+    r"|clearing|clearance|resolution|regression|growth|reduction|shrinkage"
+    r"|healing(?! (?:\w+ )?frac)|deterioration"
     r"|expansion|tendency to|signs? of (?:clearing|resol\w+|improvement|regress\w+|healing"
     r"|progress\w*|growth))"
     r"|\b(?:no|not|neither|nor) (?:\w+ly )?(?:larger|smaller|better|worse|bigger|denser|wider)\b"
@@ -181,10 +73,25 @@ STRONG_BREAK = re.compile(
     r"|but for|excepting|excluding|with the exception of|besides|yet"
     r"|while|whereas|which|in contrast to|unlike|as opposed to|rather(?! than)|because(?! of)"
     r"|otherwise|o/w)\b"
-    rf"|[;:](?!\s*(?:{STATUS_WORDS}|{OPEN}(?=\W*$|\s*[.,;)])|cannot (?:tell|say)|\?|none\b"
-    rf"|neither\b|(?:(?:all|both) )?(?:normal|unremarkable|enlarged|widened|wide|large)\b))"
+    rf"|[;:](?!\s*(?:{STATUS_WORDS}(?! (?:is|are|was|were)\b)|{OPEN}(?=\W*$|\s*[.,;)])"
+    rf"|cannot (?:tell|say)|\?(?=\W*$|\s*[.,;)])|none\b"
+    rf"|neither\b|(?:(?:all|both) )?(?:normal|unremarkable|enlarged|widened|wide|large)\b"
+    r"(?=\W*$|\s*[.,;)]| (?:in|size|width|for|and) )))"
     r"|(?<=\([+-]\)),?"
-    r"|,? and (?=(?:a|an|the|there|it|now|no)\b)"
+    r"|,? and (?=(?:a|an|the|there|it|now|no|one|normal|clear|perhaps|possibly|probably|maybe)\b)"
+    r"|, and (?=(?:\w+ ){1,3}?(?:that|which|is|has)\b)"
+    r"| as (?=the (?:\w+ ){1,3}?(?:has|have|is|are)\b)| (?:now that|so that|so|until|when|once"
+    r"|because|since)"
+    r" (?=(?:the|there) (?:\w+ ){0,3}?(?:has|have|is|are|was)\b)| (?=there (?:is|are) now\b)"
+    r"|, (?=(?:where|when) )|, (?=(?:with (?!or\b|no\b|regard)|plus )\w)"
+    r"|, (?:and )?(?=(?:development|appearance|onset|placement|insertion|introduction"
+    r"|progression|recurrence"
+    r"|persistence|formation) of\b)"
+    r"|, (?=(?:merely|only|just|simply|instead|normal|clear|leaving|revealing|unmasking|uncovering"
+    r"|exposing|giving way|replaced by|now) )"
+    r"|\b(?:absent|present|none|nil|no|yes|neg|negative|normal|seen|clear|enlarged|unchanged|stable"
+    r"|removed|out|in situ)(?P<slash> / )"
+    r"| (?=(?:leaving|revealing|unmasking|uncovering) )"
     r"|, (?=(?:\w+ ){1,2}without\b)"
     r"|, (?=(?:there|it|no|without|the|a|an|and the)\b)"
     r"| with (?=(?:a|an|no|none)\b)|(?<! or) (?=without\b)"
@@ -198,8 +105,20 @@ SOFT_BREAK = re.compile(
     rf"|, (?={_ORGAN} (?!and\b|or\b|nor\b|all\b|failure\b|\w*nodul|mass)\w)"
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b)[\w-]+ ){1,4}?(?:noted|incidental\w*|of the (?:left|right)"
     r"|remains?|persists?|has|have|is|are) )"
+    r"|, (?=(?:(?!and\b|or\b|nor\b|not\b|no\b)[\w-]+ ){1,4}?(?:unch\w*|stable|as before|the same"
+    r"|still"
+    r"|again|increas\w+|decreas\w+|improv\w+|wors\w+|bigger|larger|smaller|resolving|clearing|up"
+    r"|down"
+    r"|in situ|in place|present|removed|out|\+)(?=\W*$|[ ,;.]))"
+    r"|, (?=(?:certainly|definitely|clearly|undoubtedly|definite) )"
+    r"|, (?=(?:cleared|resolved|clearing|resolving|improving|worsening|increasing|decreasing) )"
+    r"|, (?=(?:perhaps|possibly|probably|maybe|likely) )"
+    r"|, (?=(?:l|r|lt|rt|[rl][ulm]l|bibasal|bibasilar|bibasal|basal|basilar|apical|retrocardiac"
+    r"|angles?"
+    r"|lines?|ett|ngt|cardiomegaly|small|sl|pos|positive(?= for)?)\b)"
 )
 """A new clause begins, unless a list goes on to "or"."""
+OR = re.compile(r"\b(?:or|nor)\b")
 JOIN = re.compile(r",\s*(?:and|or|nor|with)\s|,\s|\s(?:and|or|nor|with|plus|as well as)\s")
 VERB = _words(
     r"is|are|was|were|has|have|had|shows?|seen|appears?|remains?|obscur\w+|represent\w*|reflect\w*",
@@ -215,10 +134,15 @@ LEADING_ADJECTIVES = re.compile(
     r"(?:\b(?:an?|the|left|right|bilateral|small|mild|moderate|large)\s+)*$"
 )
 OPENING = re.compile(
-    r"^\W*(?:rather than|instead of|without|in the absence of|with no|free of)\b[^,;:.]*,"
+    r"^\W*(?:unaccompanied by|uncomplicated by|with neither|rather than|instead of|without"
+    r"|in the absence of|with no|free of)\b[^,;:.]*,"
     r"(?!.*\b(?:or|nor)\b)"
 )
 """An opening that denies: what follows its comma is a clause of its own, if it has a verb."""
+OPENED = re.compile(
+    r"^\W*(?:rather than|instead of|no (?:the|that|what))\b[^,;:.]*?(?= there (?:is|are|has|have) )"
+)
+"""An opening that denies, without a comma."""
 SUBJECT = re.compile(
     r"\s*(?:the|an?|this|these|there|it|(?:(?!and\b)[\w-]+ ){1,4}(?:is|are|was|were|shows?|has|have"
     r"|blunts?|remains?))\b"
@@ -238,19 +162,73 @@ FORWARD_STOP = re.compile(
     r"|\w, (?:is|are|was|were|has|have|remains?)\b"
 )
 """A denial or doubt before it does not reach what follows it."""
+GIVEN = re.compile(
+    r"\b(?:(?:adjacent|next|close|secondary) to|near|above|below|surrounding|with|within|in|behind"
+    r"|beneath|over|under|around|beside|alongside|despite|given|explain\w*"
+    r"|(?:explanation|cause|reason|account\w*|responsible|consideration|differential|possibilit\w+"
+    r"|diagnosis|candidate)s? (?:for|of)|(?:distinguish|differentiate|separate|tell"
+    r"|told|distinguished|separated) from"
+    r"|(?:infection|pneumonia|aspiration) of|(?:possib|likel|probab|conceiv|thought|suspect"
+    r"|think|believe"
+    r"|whether|if)\w*(?: that)?|(?:improv|increas|decreas|chang|worsen|progress"
+    r"|reduc|growth)\w* (?:in|of)) the"
+    r" (?:(?!and\b|or\b|but\b|nor\b|no\b|not\b|is\b|are\b|was\b|were\b|that\b|which\b|there\b"
+    r"|absence\b|lack\b|case\b|setting\b|event\b|context\b|possib|question|suspic|of\b|for\b"
+    r"|in\b|form\b|shape\b|expected\b|differential\b|includ|an?\b|the\b|mimic|simulat|remain"
+    r"|may\b|suggest|reflect|represent"
+    r"|has\b|have\b|lies\b)[\w-]+ ){0,4}$"
+)
+"""Before a finding that the text takes as there."""
+JOINED = re.compile(
+    r"(?:, and|,| and) (?:the|an?|his|her) [^;:]*?\b(?:have|are|were)\b (?:\w+ )*?(?:all|both"
+    r"|now|since"
+    r"|\w*ed|gone|absent|no|not|unchanged|stable|present)\b"
+)
+FINITE = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|shows?|seen|appears?|remains?|no|not|without|neither|nor"
+    r"|may|might"
+    r"|could|but|there|with|persists?|lies|overl\w+|measur\w+|contains?)\b|[;:(]"
+)
+"""A stretch that is more than a name in a list."""
+NOUN_AHEAD = re.compile(r"\b(?!there\b|it\b|that\b|and\b|but\b)[a-z]{3,} (?:is|are|was|were) $")
+"""What "is not seen" speaks of, if it is no finding."""
+ELIDED = re.compile(
+    r"\b(?:cannot|can not|could not|(?:is|are|was|were|has|have|does|do|did|may) not)(?: be)?\W*$"
+)
+"""A clause that ends before its verb."""
 BACK = re.compile(
     r"^\W*(?:(?:and|but|then|now|today|currently|since then|meanwhile|on this film|here"
     r"|there (?:is|are)"
-    r"|on today's film)"
-    r",? )*(?:it|this|these|they|both|those|that|each|either|neither|none|all|such|the (?:former"
+    r"|on today's film|though|although|while|yet|however|equally|so)"
+    r",? )*(?:it|same|one(?= (?:is|are|was|can|could|may|might|cannot|has)\b)|this|these|they"
+    r"|both|those|that|each|either|neither|none|all|such|the (?:former"
     r"|finding|appearance|abnormality|same)s?|which)\b"
 )
 """Speaks of the finding before it."""
 STATUS = re.compile(
-    rf"^\W*(?:there (?:is|are|was|were) (?:not|none)(?=\W*$)|(?:the )?answer (?:is|was) (?:no"
+    rf"^\W*(?:(?:but|and|yet|though) )?(?:there (?:is|are|was|were) (?:not|none)(?=\W*$)"
+    rf"|(?:the )?answer (?:is|was) (?:no"
     rf"|negative)"
     r"|nothing (?:of (?:it|them|this)|is left|remains|more)\b|"
-    rf"{STATUS_WORDS}|no\b(?=\W*(?:$|[,.;]))"
+    r"not (?:on|in) (?:this|the present|today's|either|these|any)\b|"
+    r"not (?:an?|the (?:least|slightest)|any) (?:sign|trace|hint|suggestion|evidence)\b"
+    r"|no (?:sign|trace|hint"
+    r"|evidence|suggestion) of (?:it|this|them|these|same|that|either)\b|"
+    r"(?:\w+ )?(?:evidence|signs?|features?|proof|trace)(?: of (?:same|it|this|these|that|which"
+    r"|such))?"
+    r" (?:is|are) (?:\w+ )?(?:wanting|lacking|absent|missing|not)\b|"
+    r"(?:(?:the|this|today's|present|current) )*(?:film|radiograph|x-?ray|image|study|lungs?|chest"
+    r"|examination|i|we)s?(?: itself| now| today| however|,)* (?:shows?|reveals?|demonstrates?"
+    r"|has|have"
+    r"|contains?|finds?|sees?|bears?) (?:none|neither|nothing of|no such|no (?:sign|trace"
+    r"|evidence) of (?:it"
+    r"|this|either|any|these|them))\b|"
+    r"(?:(?:the|this|today's|present|current|it|that|new) )*(?:film|radiograph|x-?ray|image"
+    r"|study|one)?"
+    r" ?(?:does|do|did) not(?=\W*$)|"
+    r"(?:complete|full|total)(?: \w+)? (?:clearance|resolution|clearing|regression|disappearance"
+    r"|re-?expansion)\b(?! of)|"
+    rf"{STATUS_WORDS}|n(?=\W*$|[.,;])|no\b(?=\W*(?:$|[,.;]))"
     rf"|resolved|cleared|gone|removed|not (?:\w+ )?{SEEN}"
     r"|no longer \w+|has (?:\w+ )?(?:resolved|cleared|gone|disappeared)|ruled out|excluded)"
 )
@@ -260,14 +238,31 @@ CONFIRMED = re.compile(
     r"|definite)\b"
 )
 """After a doubtful finding: it is there."""
+HEDGED = re.compile(
+    r"\b(?:it|one|this|these|they|some|small ones?) (?:could|may|might|can"
+    r"|would) (?:\w+ )?(?:be (?:\w+ly )?(?:missed|overlooked"
+    r"|hidden|masked|obscured|present|there)|escape|hide|lurk|go unseen)\b"
+)
+"""After a denial: it is not sure."""
+NOT_SAME = re.compile(
+    r"\b(?:the same|that|this|so much) (?:cannot|can not|is not|does not"
+    r"|could not) (?:be (?:said|true)|true"
+    r"|apply|the case|hold)\b.*\b(?:left|right|other|opposite|contralateral)\b"
+)
+"""What was said of one side is not so on the other."""
 OTHER_SIDE = re.compile(
     r"\b(?:the|on the|its) (?:left|right|other)\b(?!.*\b(?:not|no|none|neither|nor)\b)"
     r".*\b(?:does|is|has|do|are|have)\W*$"
 )
 """After a denial: "on the left there is"."""
 STATUS_YES = re.compile(
-    r"^\W*(?:yes|present|positive|confirmed|(?:(?:but|and|yet|though|they|it) )*(?:are |is )?still "
+    r"^\W*(?:(?:but |and |yet |though |it |they |while |also )*(?:persists?|lingers?|continues?"
+    r"|(?:is|are|remains?) (?:still )?(?:there|present|seen|visible|evident|unchanged"
+    r"|on the (?:left"
+    r"|right)))\b|yes|y(?=\W*$|[.,;])|present|positive|confirmed|(?:(?:but|and|yet|though|they"
+    r"|it) )*(?:are |is )?still "
     r"(?:there|present|seen|visible)|.*\b(?:of it|of them|some|traces?|residue|remnants?"
+    r"|residual|residuum|remainder|wisp|part|little|streaks?"
     r"|it) (?:still )?"
     r"(?:persists?|remains?(?! (?:clear|free|normal))|lingers?|is left|are left)"
     r"|the (?:left|right|other|rest|remainder|latter|former)(?: ones?| side)? (?:persists?"
@@ -277,16 +272,30 @@ STATUS_YES = re.compile(
     r"|has|have|remains?|persists?|still)\b(?! (?:not|no|never|been|since|now)\b).*"
     r"(?:there|present|visible|seen|persist\w*|remains?|confirmed))"
 )
-STATUS_OPEN = re.compile(rf"^\W*(?:{OPEN}|cannot|can not|not excluded|maybe|perhaps|unclear)\b")
+STATUS_OPEN = re.compile(
+    rf"^\W*(?:{OPEN}|(?:minimal|small|tiny|little|trace|slight),? if any|cannot|can not"
+    rf"|not excluded|maybe|perhaps|unclear)\b"
+    r"|^\W*(?:(?:but|and|yet|though|although|it|they|one|this|these|nor|so|still|equally) )*"
+    r"(?:(?:is|are|has|have|was|were) not (?:\w+ly |been |yet )*|(?:cannot|can not|could not"
+    r"|may not|can) (?:\w+ly )?"
+    r"be (?:\w+ly )?)(?:excluded|ruled out|dismissed|discounted)\b"
+)
 """A sentence or clause that is a mere answer."""
 
+_HEAD = (
+    r"(?:heart(?: size)?|cardiac (?:size|silhouette|shadow|contours?)|ctr|cardiothoracic ratio"
+    r"|cardiomediastinal (?:silhouette|contours?)|mediastin(?:um|al (?:contours?|silhouette|width"
+    r"|outline|shadow))|hil(?:a|um)|trachea|pleurae?|costophrenic angles|lungs?|ribs|bones)"
+)
 ORGAN_HEAD = re.compile(
-    r"(?:^|(?<=[.;] ))((?:the )?heart(?: size)?|cardiac (?:size|silhouette|shadow)"
-    r"|cardiomediastinal (?:silhouette|contours?)"
-    r"|mediastinum|pleura|costophrenic angles|lungs?|ribs|bones)\s*[:=\u2013] "
+    rf"(?:^|(?<=[.;,] )|(?<=\) ))((?:the )?{_HEAD}(?:(?:, and|,| and| &|/) ?(?:the )?{_HEAD})*)"
+    r"\s*[:=\u2013] "
 )
 """A heading within a line."""
-EXCEPT = re.compile(r"^\W*(?:apart from|except|save|barring|but for|other than|aside from)\b")
+EXCEPT = re.compile(
+    r"^\W*(?:apart from|except|save|barring|but for|other than|aside from)\b"
+    r"(?!.*\b(?:atelect|scar|thicken|fibro|plaque))"
+)
 """After "cleared", "resolved": not there."""
 LEAD = re.compile(
     rf"(?:^|[.;,])\s*(?:(?:the following|these|those) (?:is|are|were) (?:absent|not seen"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from chexone_ray.metrics import report_denial as denial
 from chexone_ray.metrics import report_doubt as doubt
 from chexone_ray.metrics import report_modifiers as words
+from chexone_ray.metrics import report_untold as other
+from chexone_ray.metrics.report_frames import framed
 from chexone_ray.metrics.report_patterns import holds
 from chexone_ray.metrics.report_phrases import (
     ABSENT,
@@ -47,37 +49,74 @@ def affirm(text: str) -> str:
         kept = match.group(match.lastgroup) if match.lastgroup else ""
         return kept.rjust(len(match.group()))
 
-    return denial.AFFIRMED.sub(spaces, text)
+    return denial.AFFIRMED.sub(spaces, framed(text))
 
 
-def clauses(text: str) -> list[Span]:
-    """Spans in which negation and uncertainty stay. A list that goes on to "or" is not broken."""
+def clauses(text: str, at: Sequence[int]) -> list[Span]:
+    """Spans in which negation and uncertainty stay; `at` are the places of the findings. A list
+    that goes on to "or" is not broken, nor is a finding from what is only set behind it."""
     cuts = {
-        match.start()
+        match.start("slash") if match.group("slash") else match.start()
         for match in words.STRONG_BREAK.finditer(text)
         if match.group() != ":" or not words.LEAD.search(text[: match.start()])
     }
-    for match in words.SOFT_BREAK.finditer(text):
-        if not re.search(r"\b(?:or|nor)\b", text[match.end() :]):
-            cuts.add(match.start())
+    if opened := words.OPENED.match(text):
+        cuts.add(opened.end())
     opening = words.OPENING.match(text)
     if opening and words.SUBJECT.match(text, opening.end()):
         cuts.add(opening.end() - 1)
-    edges = [0, *sorted(cuts - {0}), len(text)]
-    return [(low, high) for low, high in pairwise(edges) if high > low]
+    soft = {
+        match.start()
+        for match in words.SOFT_BREAK.finditer(text)
+        if not words.OR.search(text, match.end())
+    }
+    edges = sorted({0, *cuts, *soft, len(text)})
+    kept = [0]
+    for low, high in pairwise(_together(text, edges, at)):
+        if low and (low in cuts or any(low <= place < high for place in at)):
+            kept.append(low)
+    return [(low, high) for low, high in pairwise([*kept, len(text)]) if high > low]
+
+
+def _together(text: str, edges: list[int], at: Sequence[int]) -> list[int]:
+    """Without the edges inside a list that one plural verb ends: "the effusion, the edema and the
+    line are all gone"."""
+    result = list(edges)
+    for index in range(len(edges) - 2, 0, -1):
+        low, cut, high = edges[index - 1], edges[index], result[result.index(edges[index]) + 1]
+        first, second = text[low:cut], text[cut:high]
+        if (
+            words.JOINED.match(second)
+            and not words.FINITE.search(first)
+            and any(low <= place < cut for place in at)
+        ):
+            result.remove(cut)
+    return result
 
 
 def untold(text: str, spans: Sequence[Span]) -> list[Span]:
     """Stretches about history, a question to the reader of the film, or another film."""
     found = [
         match.span()
-        for match in words.HISTORY.finditer(text)
+        for match in other.HISTORY.finditer(text)
         if not re.search(r"\b(?:too|not) [\w-]+ (?:enough )?$", text[: match.start()])
     ]
-    if not words.NOW_TOO.search(text):
-        for match in words.EARLIER.finditer(text):
-            low = max((low for low, _ in spans if low <= match.start()), default=0)
-            high = min((high for _, high in spans if high >= match.end()), default=len(text))
+    told = [match.span() for match in other.EARLIER.finditer(text)]
+    told += [
+        match.span()
+        for match in other.PAST_TIME.finditer(text)
+        if not other.PRESENT_VERB.search(
+            text,
+            max((low for low, _ in spans if low <= match.start()), default=0),
+            min((high for _, high in spans if high >= match.end()), default=len(text)),
+        )
+    ]
+    for first, last in told:
+        if other.THAN.search(text, 0, first):
+            continue
+        low = max((low for low, _ in spans if low <= first), default=0)
+        high = min((high for _, high in spans if high >= last), default=len(text))
+        if not other.NOW_TOO.search(text, low, high):
             found.append((low, high))
     return found
 
@@ -97,14 +136,27 @@ class _Signs:
     unsure_word: list[int]
     unsure_back: list[int]
     not_excluded: list[int]
+    passive: dict[int, int]
+    """End -> start of what acts on what follows only where no finding stands before it: "is not
+    seen", "cannot be excluded"."""
 
 
 def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
     """The phrases of one clause with their states. Change words ("no change in") do not negate."""
     start, end = span
     signs = _signs(text[start:end], text[end : end + 20])
+    first = inside[0].end - start
+    spent = {
+        end
+        for end, at in signs.passive.items()
+        if first <= at or words.NOUN_AHEAD.search(signs.clause, 0, at)
+    }
+    elided = _elided(text[:start], signs.clause)
     result: list[Phrase] = []
     for index, phrase in enumerate(inside):
+        if given(text, phrase) or elided == PRESENT:
+            result.append(phrase)
+            continue
         reach = _reach(signs.clause, inside[index:], start)
         # "Without consolidation the opacity is": the second noun is no member of a list.
         gap = text[inside[index - 1].end : phrase.start] if index else ""
@@ -114,30 +166,53 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
             listed = re.search(r",|/|\b(?:and|or|nor)\b", gap) is not None or not gap.strip()
         # Only denials from here on reach what is no member of a list.
         floor = 0 if listed or not index else inside[index - 1].end - start
-        state = _state(signs, phrase, (phrase.start - start, phrase.end - start), reach, floor)
+        at = (phrase.start - start, phrase.end - start)
+        state = elided or _state(signs, phrase, at, reach, floor, spent)
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
-    if doubt.DOUBTED.search(signs.clause):
-        result = [replace(phrase, state=UNCERTAIN) for phrase in result]
+    if holds(signs.clause, doubt.DOUBTED_STEMS) and doubt.DOUBTED.search(signs.clause):
+        result = [p if given(text, p) else replace(p, state=UNCERTAIN) for p in result]
     ahead = re.split(r"[;:]|\bbut\b", text[: result[0].start])[-1] if result else ""
     if re.search(r"\b(?:no|not|without|neither|nor)\b", ahead):
         return result
     return _alternatives(text, result)
 
 
+def _active(match: re.Match[str]) -> bool:
+    """ "Does not exclude X" says nothing of what stands before it."""
+    ends = doubt.ACTIVE.search(match.group())
+    return bool(ends and doubt.OBJECT.match(match.string, match.end()))
+
+
 def _signs(clause: str, following: str) -> _Signs:
-    plain = blank(doubt.OF_NATURE, steady(clause))
+    plain = steady(clause)
+    if holds(plain, doubt.NATURE_STEMS):
+        plain = blank(doubt.OF_NATURE, plain)
     if "nor" in plain or "none" in plain or "neither" in plain or "not one" in plain:
         plain = blank(denial.UNMOVED, plain)
-    after = [match.end() for match in doubt.UNCERTAIN_AFTER.finditer(plain)]
-    before = [match.start() for match in doubt.UNCERTAIN_BEFORE.finditer(plain)]
+    after, passive = [], {}
+    for match in doubt.UNCERTAIN_AFTER.finditer(plain):
+        after.append(match.end())
+        if match.group().endswith(("d", "out", "off", "proven")) and doubt.PASSIVE.search(
+            match.group()
+        ):
+            passive[match.end()] = match.start()
+    before = [m.start() for m in doubt.UNCERTAIN_BEFORE.finditer(plain) if not _active(m)]
     word = [match.end() for match in doubt.UNCERTAIN_WORD.finditer(plain)]
     not_excluded = []
     if before:
-        not_excluded = [match.start() for match in doubt.NOT_EXCLUDED.finditer(plain)]
+        not_excluded = [m.start() for m in doubt.NOT_EXCLUDED.finditer(plain) if not _active(m)]
         plain = blank(doubt.UNCERTAIN_BEFORE, plain)
     if after:
         plain = blank(doubt.UNCERTAIN_AFTER, plain)
-    denied = [match.end() for match in denial.NEGATED_AFTER.finditer(plain)]
+    denied = []
+    for match in denial.NEGATED_AFTER.finditer(plain):
+        low, high = match.span()
+        if match.group() in ("rather than", "instead of") and any(end <= low for end in after):
+            after.append(high)
+            continue
+        denied.append(high)
+        if match.group() == "not" and denial.PREDICATE.match(plain, low):
+            passive[high] = low
     denied_back = []
     if not words.EXCEPT.match(following):
         denied_back = [
@@ -145,11 +220,34 @@ def _signs(clause: str, following: str) -> _Signs:
             for match in denial.NEGATED_BEFORE.finditer(plain)
             if not denial.STILL_THERE.match(plain, match.end())
         ]
-    return _Signs(clause, plain, denied, denied_back, after, word, before, not_excluded)
+    return _Signs(clause, plain, denied, denied_back, after, word, before, not_excluded, passive)
 
 
-def _state(signs: _Signs, phrase: Phrase, at: Span, reach: int, floor: int) -> int:
-    """The state of one phrase that stands at `at` in its clause."""
+def given(text: str, phrase: Phrase) -> bool:
+    """ "Behind the opacity", "improvement in the edema": denial and doubt leave it standing."""
+    low = max(0, phrase.start - 80)
+    near = " the " in text[low : phrase.start]
+    return near and words.GIVEN.search(text, low, phrase.start) is not None
+
+
+def _elided(before: str, clause: str) -> int:
+    """The state that a clause takes over which leaves its verb out: "effusion can be excluded;
+    pneumonia cannot". 0 where there is none."""
+    match = words.ELIDED.search(clause) if "not" in clause else None
+    if not match:
+        return 0
+    if doubt.EXCLUDED.search(before):
+        return UNCERTAIN
+    if denial.LEFT.search(before) and not match.group().startswith("can"):
+        return PRESENT
+    return 0
+
+
+def _state(
+    signs: _Signs, phrase: Phrase, at: Span, reach: int, floor: int, spent: Container[int]
+) -> int:
+    """The state of one phrase that stands at `at` in its clause; `spent` are ends of words that act
+    on a finding before them alone."""
     low, high = at
     clause = signs.clause
 
@@ -164,12 +262,17 @@ def _state(signs: _Signs, phrase: Phrase, at: Span, reach: int, floor: int) -> i
     if any(
         floor <= end <= low and not words.FORWARD_STOP.search(signs.plain, end, low)
         for end in signs.denied
+        if end not in spent
     ):
         return ABSENT
     if words.CONFIRMED.search(clause, high, reach):
         return PRESENT
     unsure = (
-        any(end <= low and not words.FORWARD_STOP.search(clause, end, low) for end in signs.unsure)
+        any(
+            end <= low and not words.FORWARD_STOP.search(clause, end, low)
+            for end in signs.unsure
+            if end not in spent
+        )
         or any(end <= low and not _parted(clause, end, low) for end in signs.unsure_word)
         or behind(signs.unsure_back)
         or (phrase.label in _ENLARGED and doubt.PROJECTED.search(clause, high))
@@ -217,8 +320,8 @@ def _alternatives(text: str, judged: list[Phrase]) -> list[Phrase]:
 
 def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
     """Findings that a question mark asks for ("nodule or nipple?", "?pneumonia"): uncertain."""
-    marks = [match.start() for match in words.QUESTION.finditer(text)]
-    if not marks or words.FULL_QUESTION.match(text):
+    marks = [match.start() for match in other.QUESTION.finditer(text)]
+    if not marks or other.FULL_QUESTION.match(text):
         return list(found)
     result = []
     for phrase in found:
@@ -239,8 +342,12 @@ def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
 
 def answered(clause: str, before: Phrase) -> Phrase:
     """The phrase as a clause that only answers or points back ("none is there") leaves it."""
+    if before.label in _ENLARGED and before.state == PRESENT and doubt.PROJECTED.search(clause):
+        return replace(before, state=UNCERTAIN)
+    if re.search(r"\bhad\b", clause):
+        return before
     plain = steady(clause)
-    head = words.TOLD_HEAD.match(plain.lstrip())
+    head = other.TOLD_HEAD.match(plain.lstrip())
     plain = plain.lstrip()[head.end() :] if head else plain
     if head:
         clause = plain
@@ -249,9 +356,14 @@ def answered(clause: str, before: Phrase) -> Phrase:
         return replace(before, state=UNCERTAIN)
     plain = blank(doubt.UNCERTAIN_BEFORE, plain)
     gone = denial.NEGATED_BEFORE.search(plain) if points else words.STATUS.match(plain)
+    gone = gone or denial.NOT_FOUND.search(plain)
     neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
     if (gone and not denial.STILL_THERE.match(plain, gone.end())) or neither:
         return replace(before, state=ABSENT)
+    if before.state == ABSENT and words.HEDGED.search(clause):
+        return replace(before, state=UNCERTAIN)
+    if words.NOT_SAME.search(clause):
+        return replace(before, state=PRESENT if before.state == ABSENT else ABSENT)
     if before.state == ABSENT and words.OTHER_SIDE.search(clause):
         return replace(before, state=PRESENT)
     lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", clause)

@@ -70,18 +70,60 @@ def _mended(word: str) -> str:
     return word
 
 
-_SHORT = {
-    "hrt": "heart",
-    "bilat": "bilateral",
-    "bil": "bilateral",
-    "clr": "clear",
-    "unch": "unchanged",
-}
-_SHORT_WORD = re.compile(rf"\b(?:{'|'.join(_SHORT)})\b")
+_SHORTS = """
+hrt heart | ht heart | bilat bilateral | bil bilateral | b/l bilateral | clr clear | unch unchanged
+enl enlarged | vasc vascular | cong congestion | inc increased | incr increased | decr decreased
+pulm pulmonary | mediast mediastinal | ddx differential | pos present
+-ve negative | +ve positive | enlgmt enlargement
+caths catheters | cath catheter | redist redistribution
+cpa costophrenic angle | cpas costophrenic angles | cpangle costophrenic angle
+extub extubated | nml normal | nrml normal | sm small | mod moderate
+mult multiple | prev previous | thk thickening | thickg thickening | pl pleural | pleff effusion
+w/ with | c/w consistent with | s/o suggestive of | e/o evidence of | n.a.d nad
+abn abnormal | silh silhouette | intersti interstitial | resp respiratory
+"""
+_SHORT = dict(
+    pair.strip().split(" ", 1) for line in _SHORTS.split("\n") for pair in line.split("|") if pair
+)
+_CANT = re.compile(r"\bcan['\u2019]?t\b|\bcan not\b(?=\W*$)")
+_BOX = re.compile(r"\[ ?(x?) ?\]|([\u2610\u2611\u2612])")
+_MINUS = re.compile(r"(?<=[a-z]) ?-(?=\s*[,.;]|\s*$)")
+_OR_NOT = re.compile(r"(?<!\()\+ ?/ ?-(?!\))")
+_RULE_OUT = re.compile(r"(?:(?<=not )|(?<=n't )|(?<=unable to )|(?<=to fully ))r/?o\b")
+_HASH = re.compile(r"#s?(?! ?\d+\b)(?=[\s.,;:)]|$)")
+"""The sign for a fracture."""
+_CODES = re.compile(r"\s*\((?:y ?/ ?n|yes ?/ ?no|\+ ?/ ?-)\)(?=\s*[:=])")
+"""A form's hint how to fill it."""
+_SHORT_WORD = re.compile(rf"(?<![\w/])(?:{'|'.join(map(re.escape, _SHORT))})(?![\w/])")
+
+
+_SIGNS = re.compile(r"[#'\u2019/\[\u2610-\u2612(]|\bro\b|\bcan not\b")
+"""Without one of these only words are mended."""
+
+
+def _boxes(lower: str) -> str:
+    """Ticked and empty boxes in words. They stand before their items if the text opens with one."""
+    if "[" not in lower and not _BOX.search(lower):
+        return lower
+    ahead = _BOX.match(lower.strip())
+
+    def said(match: re.Match[str]) -> str:
+        ticked = match.group(1) == "x" or match.group(2) in ("\u2611", "\u2612")
+        if ahead:
+            return "; " if ticked else "; no "
+        return "present;" if ticked else "none;"
+
+    return _BOX.sub(said, lower)
 
 
 def mend(lower: str) -> str:
-    """Lower-case text with misspelt words mended "isn't" written as "is not",
-    and short forms in full."""
-    plain = _SHORT_WORD.sub(lambda match: _SHORT[match.group()], _CONTRACTED.sub(" not", lower))
+    """Lower-case text with misspelt words mended, "isn't" written as "is not", and signs and
+    short forms in full."""
+    if _SIGNS.search(lower):
+        lower = _CODES.sub("", _HASH.sub("fracture", lower))
+        lower = _OR_NOT.sub("possible", _boxes(_CANT.sub("cannot", lower)))
+        lower = _CONTRACTED.sub(" not", _RULE_OUT.sub("rule out", lower))
+    if " -" in lower or "-." in lower:
+        lower = _MINUS.sub(" negative", lower)
+    plain = _SHORT_WORD.sub(lambda match: _SHORT[match.group()], lower)
     return _LONG.sub(lambda match: _mended(match.group()), plain)

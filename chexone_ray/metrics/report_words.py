@@ -15,13 +15,16 @@ from chexone_ray.metrics.report_phrases import HEART, ONE
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
 _ANGLE = r"(?:costophrenic|cp|posterior|lateral|both|the) (?:angles?|sulc\w+|recess\w*|gutters?)"
 _NO_SCAR = (
-    r"(?!(?: \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w+|is"
+    r"(?!(?: \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w*|is"
     r"|caused by) (?:\w+ ){0,3}?"
     r"(?:thicken\w*|scar\w*|adhesions?|fibrosis|fat|peel|pleurisy|hyperinflation|emphysema))"
 )
 _CARDIAC = r"(?:silhouettes?|contours?|shadow|size|sizes)"
 _MEDIASTINUM = r"(?:cardio)?mediastin(?:um|al (?:silhouettes?|contours?|shadow|borders?|width))"
-_BONE = r"(?:ribs?|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
+_BONE = (
+    r"(?:ribs?|collar-?\s?bones?|breast-?\s?bone|shoulder blades?|spine|spinous process\w*"
+    r"|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
+)
 
 # --- mentions: an earlier row wins over a later one -----------------------------------------------
 
@@ -34,11 +37,18 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:widened|wide|enlarged|broad(?:ened)?|prominent) (?:\w+ )?(?:cardio)?mediast\w+",
             r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement|broadening"
             r"|expansion)",
-            r"(?:widening|enlargement|broadening) of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:widening|enlargement|broadening|fullness)(?: (?:or|and"
+            r"|nor) \w+)? of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:superior )?mediastinal fullness",
             r"(?:enlargement|widening|enlarged|large|wide) (?:of )?(?:the )?(?:heart|cardiac \w+)"
             r"(?:,|,? and|,? or|,? nor) (?:the )?(?P<too>mediastinum)",
             r"(?:widens?|widening|broadens?|broadening) (?:the "
             r"|an? )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:prominence|increase|increased) (?:of"
+            r"|in) (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
+            r"(?:cardio)?mediastinal prominence",
+            r"increased? (?:in )?(?:cardio)?mediastinal (?:width|size|diameter)",
+            r"increased? (?:in )?(?:the )?width of the (?:\w+ )?mediastinum",
             rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?:,? which"
             rf"|,[^,]{{0,30}},?)?(?: +(?!normal)[\w-]+){{0,6}}? +"
             r"(?P<at>widened|wide|wider|widens|enlarged|enlarging|broad|broadened|broader|large"
@@ -49,10 +59,19 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "cardiomegaly",
         "",
-        ("cardiomeg", "enlarge", "heart", "cm", "cardiac"),
+        ("cardiomeg", "enlarge", "heart", "cm", "cardi", "ventric", "atrial", "ctr"),
         alternatives(
-            r"cardiomeg\w*",
-            r"(?<!\d)(?<!\d )(?<!few )(?<!some )(?<!several )(?<!in )(?<!per )cm(?=\W*$|[,;]| w)",
+            r"cardiomeg\w*|enlarged (?:left|right) ventricle",
+            r"(?:increased?|enlarged|raised|high)(?: in)?(?: the)? (?:transverse )?(?:heart size"
+            r"|cardiac size"
+            r"|cardiothoracic ratio|ctr|(?:transverse )?diameter of the heart|size of the heart)",
+            r"(?:(?:left|right) (?:ventricular|atrial)|biventricular|biatrial|four-chamber"
+            r"|ventricular)"
+            r" (?:enlargement|dilata?tion|hypertrophy)",
+            r"(?:globular|boot-shaped|bulky|wide|widened|prominent|large|dilated) (?:heart|cardiac"
+            r" (?:silhouette|shadow|contour|outline))",
+            r"(?<!\d)(?<!\d )(?<!few )(?<!some )(?<!several )(?<!in )(?<!per )cm"
+            r"(?=\W*$|[,;]| w| stable| unch| persist| \+| again)",
             r"(?:cardiac|heart)(?: and mediastinal)? enlargement",
             r"(?:big|large|enlarged|dilated) heart",
             r"(?:cardiac|heart) (?:dilata?tion|hypertrophy)",
@@ -64,15 +83,34 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "pleural effusion",
         "",
-        ("fluid", "thorax", "effus", "empyema", "blunt", "angle", "sulc", "pleural", "eff"),
+        (
+            "fluid",
+            "thorax",
+            "effus",
+            "empyema",
+            "blunt",
+            "angle",
+            "sulc",
+            "pleura",
+            "eff",
+            "htx",
+            "menisc",
+            "costoph",
+        ),
         alternatives(
             r"(?:pleural |parapneumonic |subpulmonic )?effusions?",
             r"(?:pleural|fissural|subpulmonic) (?:fluid|collections?)",
             r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along"
             r"|around) (?:\w+ ){0,3}?"
             r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
-            r"(?:pleural )?effs?",
-            r"fluid (?:\w+ ){1,2}?(?:in|into|along|within) (?:\w+ ){0,2}?(?:pleura|pleural"
+            r"(?:pleural )?effs?|htx",
+            r"fluid in (?:the |both |either )?(?:\w+ )?pleural (?:cavity|cavities|spaces?|sac)",
+            r"(?:loculated |fluid )?collections? (?:in|of"
+            r"|within) the (?:\w+ )?pleura(?:l (?:space|cavity))?",
+            r"pleural (?:liquid|pus)|meniscus(?: sign)?"
+            r"|loss of (?:the )?(?:\w+ )?costophrenic (?:angles?|sulc\w+)",
+            r"fluid (?:(?!nor\b|or\b|and\b)\w+ ){1,2}?(?:in|into|along"
+            r"|within) (?:\w+ ){0,2}?(?:pleura|pleural"
             r"|fissures?)",
             r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
             r"|full of)"
@@ -124,6 +162,8 @@ MENTIONS: tuple[Row, ...] = (
             "carcino",
             "granulom",
             "malig",
+            "hamart",
+            "primary",
         ),
         alternatives(
             r"(?:space[- ]occupying |coin |cavitary |cavitating |pulmonary |lung |round |focal )*"
@@ -139,6 +179,7 @@ MENTIONS: tuple[Row, ...] = (
             r"granulomas?",
             r"granulomata",
             r"malignanc(?:y|ies)",
+            r"hamartomas?|(?:lung|bronchial) primary|primary (?:lung|bronchial) (?:cancer|tumou?r)",
         ),
     ),
     Row(
@@ -158,18 +199,22 @@ MENTIONS: tuple[Row, ...] = (
             "alveolar",
             "ground",
             "white",
+            "septal",
+            "kerley",
+            "bronchov",
         ),
         alternatives(
-            r"opacit(?:y|ies)",
-            r"opacs?",
-            r"infilts?",
+            r"opacit(?:y|ies)|opacs?|infilts?",
             r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar"
+            r"|streaky|veil-like|vague"
             r"|confluent"
             r"|nodular) densit(?:y|ies)",
-            r"(?:increased|prominent|coarse|accentuated|heavy) (?:lung|pulmonary"
-            r"|bronchovascular) markings",
+            r"(?:increased|prominent|coarse|accentuated|heavy) (?:(?:lung|pulmonary"
+            r"|bronchovascular|basal"
+            r"|bibasal|interstitial) )*markings",
             r"opacifi\w+",
-            r"(?:hemithorax|lung|base|zone)s? (?:is|are) (?:\w+ )?(?P<opaque>opaque)",
+            r"(?:hemithorax|lung|base|zone)s? (?:is|are) (?:\w+ )?(?P<opaque>opaque)"
+            r"|lungs? (?P<white>opaque)",
             r"opaque (?:lung|hemithorax|area\w*|zone\w*|base\w*)",
             r"(?:prominent|thickened|coarsened|accentuated|increased) interstiti\w+(?: markings)?",
             r"(?:patchy|fluffy|ill-defined|alveolar|cloudy|confluent|hazy|reticular"
@@ -179,12 +224,24 @@ MENTIONS: tuple[Row, ...] = (
             r"infiltrat\w+",
             r"air-?\s?space (?:disease|shadow\w*|process\w*|chang\w+|filling|densit\w+)",
             r"haze",
-            r"haziness",
+            r"haziness|(?:lung |bronchovascular |interstitial |basal )?markings (?:is |are "
+            r"|appear |look |remain )"
+            r"(?:\w+ly )?(?:coarse\w*|increased|prominent|accentuated|heavy|thickened)",
+            r"hazy (?:\w+ )?(?:bases?|lungs?|zones?|fields?|hemithorax|appearance)",
+            r"(?:lungs?|bases?|zones?|fields?|hemithorax) (?:is|are|looks?"
+            r"|appears?) (?:\w+ )?(?P<hazy>hazy)",
             r"hazy (?:density|shadow\w*|area\w*|change)",
             r"(?:reticulo)?(?:interstitial|reticular|reticulonodular|bronchovascular)"
             r"(?: (?:lung|pulmonary))? (?:markings?|chang\w+|patterns?|disease|thickening"
             r"|prominence|shadow\w*|abnormalit\w+|process\w*|densit\w+|lines)",
-            r"reticulations?",
+            r"(?<!bone )(?<!tissue )(?<!calcific )densit(?:y|ies)(?= (?:at|in|over|behind"
+            r"|projecting) (?:the )?"
+            r"(?:\w+ )?(?:bas[ei]s?|lungs?|lobe|zone|hilum|apex|heart)\b)",
+            r"increased (?:(?:r|l|right|left|basal|bibasal|basilar|retrocardiac|lower|upper|zone"
+            r"|lobe) )+densit\w+",
+            r"air-?\s?space dz",
+            r"reticulations?|bronchovascular prominence|septal (?:thickening|lines)"
+            r"|kerley(?: \w)? lines",
             r"shadowing",
             r"ground[- ]glass(?: \w*chang\w+| densit\w+| attenuation)?",
             r"white-?\s?out",
@@ -193,19 +250,31 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "edema",
         "",
-        ("dema", "failure", "chf", "lvf", "congest", "overload", "decompens", "engorge"),
+        (
+            "dema",
+            "failure",
+            "chf",
+            "ccf",
+            "hf",
+            "lvf",
+            "congest",
+            "overload",
+            "decompens",
+            "engorge",
+            "wet",
+        ),
         alternatives(
             r"(?:oe|e|o)dema(?:tous)?",
             r"(?:heart|cardiac|ventricular|pump) failure",
             r"(?<!respiratory )(?<!renal )(?<!kidney )(?<!liver )(?<!hepatic )(?<!organ )"
             r"(?<!multiorgan )failure(?! (?:to|of)\b)",
-            r"chf",
+            r"[cl]cf|ccf|chf|hf",
             r"lvf",
             r"(?:pulmonary )?(?:vascular|venous)(?: \w+)? congestion",
             r"congestion",
             r"congested",
             r"congestive (?:chang\w+|failure)",
-            r"(?:fluid|volume) overload",
+            r"(?:fluid|volume|circulatory) overload|wet lungs?|lungs? (?:is |are )?(?P<wet>wet)",
             r"(?:cardiac |heart )?decompensat\w+",
             r"(?:vascular |venous |vessel )?engorge\w+",
             r"congestive",
@@ -215,12 +284,12 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "pneumonia",
         "",
-        ("pneumoni", "infect", "pna"),
+        ("pneumoni", "infect", "pna", "lrti", "tubercul", "chest sepsis"),
         alternatives(
             r"(?:broncho|pleuro)?pneumonias?",
             r"(?:super)?infections?",
             r"infectious process",
-            r"pna",
+            r"pna|l?lrti|pneumonitis|(?:pulmonary )?tuberculosis",
             r"infecti(?:ous|ve)(?: (?:process\w*|focus|foci|etiology"
             r"|change))?",
             r"pneumonic(?: \w*chang\w+)?",
@@ -255,24 +324,35 @@ MENTIONS: tuple[Row, ...] = (
             r"|full of)"
             r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
             r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<air>air|gas)(?! fluid)",
-            r"(?:air|gas) (?:\w+ )?(?:in|within|around) (?:\w+ ){0,2}?pleura",
+            r"(?:air|gas) (?:(?!or\b|nor\b|and\b|not\b|no\b)\w+ ){0,6}?(?:in|within|around|to"
+            r"|into|inside) "
+            r"(?:\w+ ){0,2}?(?:pleura|pleural (?:space|cavity|cavities|spaces|sac))",
             r"(?:free |intra)?pleural (?:air|gas)(?! fluid)",
+            r"(?:air|gas)(?=(?:,| or| nor| and)(?: \w+){1,4} (?:in|within) (?:the|either"
+            r"|both) (?:\w+ )?pleura)",
             r"(?:air|gas) (?:\w+ )?(?:in|within) (?:\w+ )?(?:\w+ )?pleural (?:space|cavity)s?",
         ),
     ),
     Row(
         "pleural other",
         "",
-        ("pleura", "fibrothorax", "plaque", "apical"),
+        ("pleur", "fibrothorax", "plaque", "apical", "thickening of"),
         alternatives(
             r"(?:bi)?(?:pleural|apical|pleuroparenchymal|pleural[- ]based) (?:\w+ )?"
             r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?"
             r"|caps?)",
-            r"fibrothorax",
+            r"fibrothorax|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting|fibrous change"
+            r"|reaction|rim)",
+            r"pleuroparenchymal (?:\w+ )?(?:scar\w*|chang\w+)|thickening of the (?:\w+ )?fissures?",
             r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
             r"|along|between) (?:the )?(?:\w+ )?pleurae?",
-            rf"pleurae? (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<at>thickened|thick|scarred|calcified)",
-            r"(?:thickened|calcified|scarred) (?:\w+ )?pleura",
+            rf"pleurae? (?:(?:{_IS}|may be|might be|could be"
+            rf"|seems to be) )*(?:not \w+ but )?(?:not )?(?:\w+ly )?(?P<at>thickened|thick"
+            rf"|scarred|calcified)",
+            r"(?:thick|thickened|calcified|scarred) (?:\w+ )?pleura",
+            rf"pleural (?:surfaces?|membranes?|lines?|layers?"
+            rf"|margins?) (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<layer>thick(?:ened)?|calcified"
+            rf"|scarred)",
             r"pleura(?:l"
             r"|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"
             r"(?<!interstitial )(?<!tracheal )(?<!fissural )(?P<thick>thickening)",
@@ -283,14 +363,14 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "fracture",
         "",
-        ("fract", "broken", "break", "fx", "crack", "cortical", "bony"),
+        ("fract", "broken", "break", "fx", "crack", "cortical", "bony", "flail", "wedge", "callus"),
         alternatives(
             r"(?:micro)?fractur\w+",
             r"fxs?",
             rf"(?:broken|cracked) (?:\w+ )?{_BONE}",
             rf"(?:breaks?|crack) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,5}}?{_BONE}",
             rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<at>broken|cracked)",
-            r"broken bones?",
+            r"broken bones?|flail (?:segment|chest)|wedge (?:compression|deformity)|callus",
             r"(?:cortical|bony) (?:break|discontinuity|step)",
         ),
     ),

@@ -1,16 +1,19 @@
-"""Score of the rule labeller on hard_sentences.jsonl; the conventions are in hard_sentences.md.
+"""Score of the rule labeller on made-up sentences; the conventions are in hard_sentences.md.
 
-`python -m tests.metrics.labeller_score dev` prints the figures of one half, no sentence.
+`python -m tests.metrics.labeller_score dev` prints the figures of one part, no sentence. Parts are
+"dev" and "held-out" of hard_sentences.jsonl, "practice" and "check" of practice_sentences_*.jsonl.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chexone_ray.metrics.labeller import LABELS, PRESENT, read_report
 from chexone_ray.metrics.signature import signature
@@ -48,15 +51,36 @@ class Score:
         return self.right / self.num_gold if self.num_gold else 1.0
 
 
-def load(half: str) -> list[Line]:
-    """The lines of "dev" or "held-out", read by the labeller. Implied denials are left out."""
-    path = Path(__file__).with_name("hard_sentences.jsonl")
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+Row = Mapping[str, Any]
+NUM_PRACTICE = 300
+"""Of the 440 practice lines: those that rules were mended on. The others only guided."""
+_PRACTICE_SEED = 440
+
+
+def load(part: str) -> list[Line]:
+    """The lines of one part, read by the labeller. Implied denials are left out."""
+    if part in ("practice", "check"):
+        rows = practice(part)
+    else:
+        rows = [row for row in _read("hard_sentences") if row["half"] == part]
     return [
         Line(row["text"], row["topic"], frozenset(row["labels"].items()), said_pairs(row["text"]))
         for row in rows
-        if row["half"] == half
     ]
+
+
+def practice(part: str) -> list[Row]:
+    """The 300 lines of "practice" or the 140 of "check", drawn with a fixed seed."""
+    rows = [*_read("practice_sentences_1"), *_read("practice_sentences_2")]
+    order = list(range(len(rows)))
+    random.Random(_PRACTICE_SEED).shuffle(order)
+    kept = order[:NUM_PRACTICE] if part == "practice" else order[NUM_PRACTICE:]
+    return [rows[at] for at in sorted(kept)]
+
+
+def _read(name: str) -> list[Row]:
+    path = Path(__file__).with_name(f"{name}.jsonl")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def said_pairs(text: str) -> frozenset[Pair]:

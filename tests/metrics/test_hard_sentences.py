@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict
@@ -76,3 +77,28 @@ def test_no_finding_stands_where_nothing_but_devices_is_present_or_uncertain(
 @pytest.mark.parametrize("label", LABELS)
 def test_each_label_is_told_often(sentences: list[Sentence], label: str) -> None:
     assert sum(label in sentence.labels for sentence in sentences) >= 10
+
+
+@pytest.fixture(scope="module")
+def practice() -> list[dict[str, Any]]:
+    here = Path(__file__).parent
+    return [
+        json.loads(line)
+        for number in (1, 2)
+        for line in (here / f"practice_sentences_{number}.jsonl").read_text("utf-8").splitlines()
+    ]
+
+
+def test_practice_lines_keep_the_form_and_are_new(
+    practice: list[dict[str, Any]], sentences: list[Sentence]
+) -> None:
+    known = {" ".join(sentence.text.lower().split()) for sentence in sentences}
+    texts = [" ".join(row["text"].lower().split()) for row in practice]
+    assert len(set(texts)) == len(texts) == 440
+    # One line came to the same words as one of the held-out half (hard_sentences.md).
+    assert sum(text in known for text in texts) == 1
+    for row in practice:
+        assert set(row) == {"text", "labels", "topic"}
+        assert set(row["labels"]) <= set(LABELS)
+        others = [v for k, v in row["labels"].items() if k not in (NO_FINDING, DEVICES)]
+        assert row["labels"].get(NO_FINDING) == (None if any(others) else 1), row["text"]

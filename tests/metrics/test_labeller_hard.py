@@ -7,23 +7,52 @@ sentences leave them out, while questions and the polarity guard of the reward n
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from chexone_ray.metrics.labeller import read_report
 from tests.metrics import labeller_score
-from tests.metrics.labeller_score import Line, Score, load, score
+from tests.metrics.labeller_score import Line, Score, load, practice, said_pairs, score
 
-BOUND = {"dev": (0.95, 0.95), "held-out": (0.87, 0.84)}
-"""Precision and recall. Rules are written and mended on "dev" only. The aim is 0.95 on both halves;
-"held-out" stands at what was reached, 0.874 / 0.849 (hard_sentences.md)."""
+BOUND = {
+    "dev": (0.95, 0.95),
+    "practice": (0.95, 0.95),
+    "check": (0.91, 0.91),
+    "held-out": (0.89, 0.89),
+}
+"""Precision and recall. Rules are written and mended on "dev" and "practice" only. The aim is 0.95;
+"check" and "held-out" stand at what was reached (hard_sentences.md)."""
 
 
-@pytest.mark.parametrize("half", ["dev", "held-out"])
-def test_micro_precision_and_recall(half: str) -> None:
-    found = score(load(half))
-    precision, recall = BOUND[half]
+@pytest.mark.parametrize("part", list(BOUND))
+def test_micro_precision_and_recall(part: str) -> None:
+    found = score(load(part))
+    precision, recall = BOUND[part]
     assert found.precision >= precision
     assert found.recall >= recall
+
+
+def test_practice_and_check_share_no_line() -> None:
+    parts = [{row["text"] for row in practice(part)} for part in ("practice", "check")]
+    assert [len(part) for part in parts] == [300, 140]
+    assert not parts[0] & parts[1]
+
+
+def test_sentences_that_rules_were_mended_on_stay_read() -> None:
+    wrong = [
+        row["text"]
+        for row in _own_sentences()
+        if said_pairs(row["text"]) != frozenset(row["labels"].items())
+    ]
+    assert wrong == []
+
+
+def _own_sentences() -> list[dict[str, Any]]:
+    path = Path(__file__).with_name("own_sentences.jsonl")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_score_by_hand() -> None:

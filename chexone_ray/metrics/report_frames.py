@@ -1,0 +1,90 @@
+"""Turns of phrase that the rule labeller reads as a plainer one: double denials, doubt of a denial.
+
+A frame becomes blanks and a plain cue ("no", "cannot exclude", or none at all) of the same length,
+so that all places in the sentence stay. Our own, written from general knowledge of report
+language. All patterns match lower-case text.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+from chexone_ray.metrics.report_denial import GONE
+from chexone_ray.metrics.report_patterns import holds
+from chexone_ray.metrics.report_turns import DENIED
+from chexone_ray.metrics.report_turns_denial import DENIAL_TURNS
+from chexone_ray.metrics.report_turns_doubt import DOUBT_TURNS
+
+FRAMES = (*DOUBT_TURNS, *DENIAL_TURNS)
+_STEMS = tuple({stem for frame in FRAMES for stem in frame.stems})
+_ASIDE = re.compile(
+    r", (?:however|though|therefore|moreover|then|also|fortunately|of course|for example|in fact"
+    r"|indeed"
+    r"|in particular|again|too|incidentally|as yet|at present|at least|if anything|on balance"
+    r"|it must be"
+    r" said|it seems|i think),(?= (?:of|is|are|was|were|be|been|any|in|on|has|have)\b)"
+    r"|(?<=\bis), (?:however|though|therefore|moreover|then|also|fortunately|of course|in fact"
+    r"|indeed|again"
+    r"|too|at present|on balance),|(?<=\bare), (?:however|though|therefore|moreover|then|also"
+    r"|in fact|indeed"
+    r"|again|on balance),"
+)
+"""A word set between commas."""
+_MAYBE = re.compile(
+    r",( (?:possibly|perhaps|probably|conceivably|maybe|presumably|quite likely)),(?= )"
+)
+"""A hedge set between commas."""
+_PARALLEL_STEMS = (
+    *(
+        "as ha",
+        "as is",
+        "as are",
+        "as was",
+        "as were",
+        "as d",
+        "so ha",
+        "so is",
+        "so are",
+        "so was",
+    ),
+    *("so were", "so d", "likewise", "ditto", "similarly"),
+)
+_PARALLEL = re.compile(
+    r"(?:,|,? and| just)? (?P<cue>(?:as|so|likewise|ditto|similarly) (?:has|have|is|are|was|were"
+    r"|did"
+    r"|does|do)|likewise|ditto)(?= (?:the |an? |any |also )*\w)"
+)
+_DENIED_SO_FAR = re.compile(
+    rf"\b(?:no|not|without|absent|excluded|ruled out|{GONE}|healed|re-?expanded|nil|never)\b"
+)
+
+
+def framed(text: str) -> str:
+    """The text with its frames replaced by plain cues of the same length."""
+    if text.count(",") > 1:
+        text = _MAYBE.sub(r" \1 ", text)
+        text = _ASIDE.sub(lambda match: " " * len(match.group()), text)
+    present = {stem for stem in _STEMS if stem in text}
+    for frame in FRAMES:
+        if not present.isdisjoint(frame.stems):
+            text = frame.pattern.sub(partial(_cue, frame.cue), text)
+    if holds(text, _PARALLEL_STEMS) and (match := _PARALLEL.search(text)):
+        low, high = match.span("cue")
+        if _DENIED_SO_FAR.search(text, 0, low):
+            text = text[:low] + DENIED.rjust(high - low) + text[high:]
+    return text
+
+
+def _cue(cue: str, match: re.Match[str]) -> str:
+    """The kept group and the cue, at the end of as many characters as the match has."""
+    kept = (match.group(match.lastgroup) or "") if match.lastgroup else ""
+    if kept and cue.startswith("<"):
+        return f"{cue[1:]} {kept.rstrip()}".rjust(len(match.group()))
+    whole = f"{kept.rstrip()} {cue}" if kept and cue else kept.rstrip() or cue
+    size = len(match.group())
+    low = match.start(match.lastgroup) - match.start() if kept and match.lastgroup else 0
+    if kept and low + len(whole) <= size:
+        # Findings among the kept words stay where they stand.
+        return " " * low + whole + " " * (size - low - len(whole))
+    return whole.rjust(size) if len(whole) <= size else match.group()

@@ -1,0 +1,243 @@
+"""Double denials, and turns of phrase that deny.
+
+Our own, written from general knowledge of report language. All patterns match lower-case text.
+"""
+
+from __future__ import annotations
+
+from chexone_ray.metrics.report_denial import SEEN
+from chexone_ray.metrics.report_turns import DENIED, FREE, LEFT, NO, PLACE, SUBJECT, frame
+
+DENIAL_TURNS = (
+    frame(
+        "one of ",
+        rf"\bone of the (?P<k15>(?:[\w-]+ ){{1,3}}?)(?:has|have) (?:\w+ly |been )*{LEFT}\b",
+    ),
+    frame("not as,not so,not quite", r"\bnot (?:quite )?(?:as|so)\b(?= \w+ (?:as|now)\b)"),
+    frame(
+        "malposition,migrat,displac,complicat,kink,fracture,dislodg,disconnect",
+        r"\bno (?:evidence of |signs? of |suggestion of |\w+ )?(?=(?:\w+ )?(?:tube|line|catheter"
+        r"|lead|pacemaker|drain"
+        r"|device|wire|stent)s?[ -](?:related |associated )?(?:malposition|migrat|displac"
+        r"|complicat|kink|fractur"
+        r"|dislodg|disconnect))",
+    ),
+    frame(
+        "what ",
+        r"\bwhat (?:looks like|appears to be|seems to be|resembles|might be taken for"
+        r"|could pass for|mimics) "
+        r"(?P<k14>(?:[\w-]+ ){1,8}?)(?:is|are|turns out to be|proves to be) (?:only |merely "
+        r"|just )?(?:in fact )?"
+        r"(?=the |an? |pleural|overl|skin|due )",
+        "<no",
+    ),
+    frame(
+        "not that,as absent", r"\bnot that there (?:is|are) no(?:t|ne)?\b|\bnot (?:as|so) absent\b"
+    ),
+    frame(
+        "evidence,sign,indication,proof,suggestion,hint",
+        r"\bno (?:evidence|signs?|indication|proof|suggestion|hint) (?:that|of) (?P<k11>(?:the "
+        r"|its |this |any )?"
+        r"(?:[\w-]+ ){0,4}?)(?:has |have |had |is |are |having |being )(?:been )?(?:\w+ly )?"
+        rf"(?:{LEFT}|clearing|resolving|going|improving|healing|shrinking|absent)\b",
+    ),
+    frame(
+        "call,describe,consider,regard,term,deem",
+        r"\b(?:could|can|would|should|cannot)(?: not| hardly| scarcely|) (?:be )?(?:call"
+        r"|describe|consider|regard|term"
+        r"|deem)(?:ed|d)? (?P<k12>(?:[\w-]+ ){0,4}?)(?:as )?(?:wholly |entirely |completely )?"
+        rf"{FREE}(?= \w)",
+    ),
+    frame(
+        "hardly,scarcely,barely",
+        rf"\b(?:hardly|scarcely|barely) (?:an?|any) {PLACE} (?:that |which )?(?:is|are|has"
+        rf"|remains?)?"
+        rf"(?: \w+ly)? ?(?:not|{FREE})(?= \w)",
+    ),
+    frame(
+        "film,study,radiograph,x-ray,ct ",
+        r"\b(?:earlier|old|prior|previous|last|first|former|outside)(?: \w+)? (?:film|study"
+        r"|radiograph|x-?ray|ct)"
+        r" (?:does|did|do) not (?:show|reveal|contain|have|demonstrate|include)\b",
+    ),
+    frame(
+        "is all that,is what",
+        r"\bis (?:now )?(?:all|what) (?:that )?(?:remains|is left|persists"
+        r"|there is left)(?: now)? of\b",
+        DENIED,
+    ),
+    frame(
+        "complete,full,total",
+        r"\b(?:nearly|almost|near|all but|virtually|practically|not quite|not yet|far from"
+        r"|short of)"
+        r"[ -](?:complete|full|total)(?: \w+)? (?:clearance|clearing|resolution|disappearance"
+        r"|resorption"
+        r"|re-?absorption|regression|re-?expansion|drainage)(?: of)?\b",
+    ),
+    frame(
+        "where the,where an",
+        r"\bwhere(?= (?:the|an?) [\w -]{3,30}? (?:was|were|had been|lay)\b.*\b(?:now|there (?:is"
+        r"|are))\b)",
+        DENIED,
+    ),
+    frame(
+        "none of the,not one of the,not all of the,no one of the",
+        r"\b(?:none|not one|no one) of the (?P<k9>[\w -]{3,40}?) (?:is|are|looks like"
+        r"|represents?|has the"
+        r" look of)(?= an?\b)",
+        DENIED,
+    ),
+    frame("fail", r"\bnot (?:\w+ )?fail(?:s|ed)? to (?:show|reveal|demonstrate|see|notice|find)\b"),
+    frame("-free", r"\bnot (?:\w+ly )?(?P<k0>[\w -]{0,24}?)-free\b"),
+    frame(
+        "not mean,not imply,not prove,not signify,not indicate",
+        r"\bnot (?:necessarily )?(?:mean|imply|prove|signify|indicate)\b[^;.]*",
+    ),
+    frame(
+        "agree,accept,concur,believe,think,hold,subscribe",
+        r"\b(?:cannot|can not|could not|do not|does not|would not)(?: \w+ly)? (?:agree|accept"
+        r"|concur"
+        r"|believe|think|hold|subscribe)(?: (?:with|to|the|a|an|this|that|view|reading|report"
+        r"|opinion"
+        rf"|statement|claim)\b)* (?:{NO}|(?P<k7>(?:[\w-]+ ){{1,5}}?)(?:is|are|has"
+        rf"|have) (?:\w+ly |been )*"
+        rf"(?:{FREE}|{LEFT}|not))(?= |\W*$)",
+    ),
+    frame(
+        "not that,n't that",
+        r"\bnot that (?P<k8>(?:[\w-]+ ){1,5}?)(?:is|are|has|have) (?:not|absent|gone|resolved"
+        r"|cleared)"
+        r"(?: there| present| seen)?\b",
+    ),
+    frame("never", r"\bnever\b[^.;,]{0,40}\bwithout\b"),
+    frame(
+        "not yet, not ,never",
+        r"\b(?:not|never)(?: yet| fully| completely| entirely| quite| been| \w+ly)* (?:come out"
+        r"|been"
+        r" (?:removed|taken out|withdrawn)|gone away|settled|re-?expanded|dried up|gone down)\b",
+    ),
+    frame(
+        "replac,place of,supplant,supersed,succeeded,where",
+        r"\b(?:(?:has|have|had) (?:\w+ly |now )?(?:replaced|supplanted|superseded|succeeded"
+        r"|taken the"
+        r" place of)|(?:now |today )?replac(?:es|ing)|now takes? the place of"
+        r"|in (?:the )?place of)\b"
+        r"(?! by)",
+        DENIED,
+    ),
+    frame(
+        "following,these,those",
+        r"\b(?:none|nil|not one|not any|no (?:sign|evidence|trace|suggestion"
+        r"|indication)s?) of (?:the "
+        r"following|these|those)(?: (?:is|are|was|were))?(?: \w+ly)?(?: " + SEEN + r")?\s*:",
+        DENIED,
+    ),
+    frame(
+        "following",
+        r"\b(?:all of )?(?:the )?following(?: findings?| abnormalit\w+)? (?:is|are|was|were)"
+        r"(?: all| both| \w+ly)? (?:absent|excluded|ruled out|not " + SEEN + r"|missing)\s*:",
+        DENIED,
+    ),
+    frame(
+        "neither,nor ,no , not ,never",
+        rf"\b(?:nor|neither)(?: (?:is|are|was|were))?(?P<k3>{SUBJECT})(?: (?:is|are|was|were))?"
+        rf"(?: \w+ly)? {FREE}(?= \w)",
+    ),
+    frame(
+        "nor ,neither",
+        rf"\b(?:nor|neither)(?: (?:has|have|had|is|are))?(?P<k4>{SUBJECT})"
+        rf"(?: (?:has|have|had|is|are))?(?: yet| fully| completely| been| \w+ly)* {LEFT}\b",
+    ),
+    frame(
+        "no ,not one,not a",
+        rf"\b(?:none of the|no|not one|not a single)(?: [\w-]+){{0,2}}? {PLACE}(?: (?:on|in|at"
+        rf"|of) the [\w-]+(?: [\w-]+)?)?"
+        r" (?:has been|have been|is|are|was|were|that is"
+        rf"|which is|remains?)?(?: \w+ly)? ?{FREE}(?= \w)",
+    ),
+    frame(
+        "no ,not ,never,nothing,nobody,none,without,hardly",
+        r"\b(?:no|little|hardly any|there can be no|without)(?: \w+)? (?:disput\w+|question\w*"
+        r"|deny\w*|denial|mistak\w+|ignor\w+|doubt\w*|gainsay\w*|overlook\w+|miss(?:ing)?|escap\w+"
+        r"|argu\w+(?: with| about)?|hiding|get\w+ (?:away from|round|around)|contest\w*)"
+        r"(?: (?:about|that|of|as to|but|as regards|regarding|concerning|over)\b)?(?= (?!or\b|that"
+        r" the absence)\w)",
+    ),
+    frame(
+        "hide,disguise,mask,conceal",
+        r"\b(?:nothing|no \w+) (?:can |could )?(?:hides?|disguises?|masks?|conceals?)\b",
+    ),
+    frame(
+        "suggest,indicat,show,evidence,sign,reason,proof,prove",
+        r"\b(?:nothing|no \w+)(?: here| on this film)? (?:to |that |which )?(?:suggests?|indicates?"
+        r"|shows?|proves?|of|support)(?: that)? (?P<k5>(?:the |its |this |any )?(?:[\w-]+ ){0,4}?)"
+        rf"(?:has |have |had |is |are )(?:been )?(?:\w+ly )?(?:{LEFT}|absent|not there)\b",
+    ),
+    frame(
+        "fail,refus,reluct,yet to,still to",
+        r"\b(?:fail(?:s|ed|ing|ure)?|refus(?:es|ed|ing)|reluct\w+|(?:is|are|has|have) (?:yet"
+        r"|still))"
+        r" to (?:\w+ly )?(?:clear|resolve|improve|respond|regress|disappear|re-?expand|decrease"
+        r"|change|heal|go|subside|shrink|settle|be removed|vanish|close|absorb|abate|budge"
+        r"|drain)\b",
+    ),
+    frame(
+        "lack of,absence of,want of,failure of,without,no ",
+        r"\b(?:lack|absence|want|failure) of (?:any |the )?(?:\w+ )?(?:improvement|change|progress"
+        r"|progression|resolution|clearing|clearance|response|regression|re-?expansion|healing"
+        r"|interval change|worsening|growth)(?: in| of)?\b",
+    ),
+    frame(
+        "comparison,prior,previous,earlier,old ,recent,lateral,other ,change",
+        r"\b(?:no|without(?: an?| any)?) (?:relevant |available |recent |old )?(?:prior|previous"
+        r"|earlier|old|comparison|recent|lateral|other|comparative) (?:film|stud|radiograph|exam"
+        r"|image|imaging|view|x-?ray|cxr|ct)\w*",
+    ),
+    frame(
+        "come out,remov,withdraw,pulled,taken out, out",
+        r"\b(?:may|can|could|should|might|must|will|ready|needs?|(?:is|are) to|due|for|plan\w*"
+        r"|wait\w*|ought)"
+        r"(?: to)?(?: now| safely| probably| soon| be| then)* (?:come out|removed|removal|withdrawn"
+        r"|withdrawal|pulled(?: back)?|taken out|advanced|repositioned|exchanged|go)\b"
+        r"(?! of\b)",
+    ),
+    frame(
+        "abnormal",
+        r"\bnot (?:of |at all |in any way |\w+ly )?abnormal(?:ly (?:wide|large|broad))?(?! \w+it)",
+        "normal",
+    ),
+    frame(
+        "true,so,case,correct,wrong,false",
+        r"\b(?:it|that) (?:is|was|would be|were) (?:\w+ly )?(?:not (?:true|so|the case|correct"
+        r"|right|accurate|as (?:if|though))|untrue|wrong|false|incorrect|inaccurate|misleading"
+        r"|a mistake|an error)(?: to (?:say|claim|state|call|think|suppose|pretend|maintain))?"
+        rf"(?: that)?,? (?:{NO}|(?P<k6>(?:[\w-]+ ){{1,5}}?)(?:is|are|has|have) (?:\w+ly )?(?:"
+        rf"{FREE}|{LEFT}|not))(?= |\W*$)",
+    ),
+    frame(
+        "where ",
+        r"\bwhere (?:previously |earlier )?(?:there (?:was|were) )?(?:none|nothing)\b[^.;,]*",
+    ),
+    frame(
+        "where ",
+        r"\bwhere (?:once |formerly |previously |before )?(?:there |it )?(?:was|were|had been"
+        r"|used to be|once was|showed|lay)\b(?: once| formerly)?(?=.*\b(?:now|there (?:is|are)"
+        r"|today)\b)",
+        DENIED,
+    ),
+    frame(
+        "place of",
+        r"(?:^|(?<=[;,] ))in (?:the )?place of (?=(?:the|what|that|an?|its|former|earlier"
+        r"|previous)\b)",
+        DENIED,
+    ),
+    frame(
+        "unable,cannot,can not,could not,fail,impossible,do not,did not,nowhere",
+        r"\b(?:cannot|can not|could not|unable to|impossible to|not possible to|fail(?:s|ed)? to"
+        r"|do not|did not|does not)(?: \w+ly| here| now)? (?:see|find|identify|detect|discern"
+        r"|demonstrate|make out|recogni[sz]e|appreciate|spot|locate|trace|show|point to|perceive"
+        r"|observe|visuali[sz]e|pick out|reveal|discover)\b(?! (?:the (?:tip|end|position|course)"
+        r"|whether|if|past|beyond|through|behind|it|them|this|these|one|either|that)\b)",
+        DENIED,
+    ),
+)

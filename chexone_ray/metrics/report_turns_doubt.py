@@ -1,0 +1,141 @@
+"""Turns of phrase that leave open whether a finding is there.
+
+Our own, written from general knowledge of report language. All patterns match lower-case text.
+"""
+
+from __future__ import annotations
+
+from chexone_ray.metrics.report_denial import SEEN
+from chexone_ray.metrics.report_turns import DOUBTED, LEFT, NO, NOT_SURE, frame
+
+DOUBT_TURNS = (
+    frame(
+        "comment,statement,judgement,opinion",
+        r"\bno (?:comment|statement|judgement|opinion) (?:can be|is) (?:made|possible|given"
+        r"|offered)"
+        r" (?:about|on|as to|regarding|concerning)(?: the presence of)?",
+        "poss",
+    ),
+    frame(
+        "if any,or no ",
+        r"\b(?:little|minimal|scant|few|slight),? (?:if any,?|or no)(?= \w)",
+        "poss",
+    ),
+    frame(
+        "mean,imply,prove,signify,indicate",
+        r"\bnot (?:necessarily )?(?:mean|imply|prove|signify|indicate)\b.*\b(?:none|no|not"
+        r"|absent|absence"
+        r"|free)\b[^;.]*",
+        "cannot be excluded",
+    ),
+    frame(
+        "evidence against,argument against",
+        r"\b(?:no|little|without) (?:evidence|argument|sign)s? against\b",
+        "poss",
+    ),
+    frame(
+        "not be",
+        rf"\b(?:would|might|could|may)(?: \w+)? not (?:necessarily )?be (?:\w+ly )?{SEEN}",
+        "may hide",
+    ),
+    frame(
+        "not show,not appear,not register",
+        r"\b(?:may|might|would|could) not (?:\w+ )?(?:show|appear|register)(?: up)?\b",
+        "may hide",
+    ),
+    frame(
+        "rule ",
+        r"\b(?:cannot|can not|could not|not|unable to|impossible to|difficult to) rule"
+        r" (?P<k13>(?!out\b|in\b)(?:[\w-]+ ){1,4}?)out\b",
+        "<poss",
+    ),
+    frame("nothing", r"\bnothing(?: \w+){0,3} to (?:exclude|rule out)\b", DOUBTED),
+    frame(
+        "be excluded,be ruled out,be rule",
+        r"\b(?:(?:has|have|needs?|ought|is|are) to|should|must)(?: now"
+        r"| still)? be (?:\w+ly )?(?:excluded|ruled out)\b",
+        "to be sought",
+    ),
+    frame(
+        "sure,certain,confident,convinced,persuaded,satisfied, say,state,assert,swear,vouch,promise"
+        ",guarantee,affirm,tell,assum,conclude,declare,claim,doubtful,unclear,open,debatable"
+        ",unproven,not clear,proof,knowing,assurance",
+        rf"\b{NOT_SURE},? (?:that|whether|if) (?P<k10>(?:[\w-]+ ){{1,5}}?)(?:has|have|is"
+        rf"|are) (?:\w+ly |been )*"
+        rf"(?:{LEFT}|not {SEEN}|not \w+ed|absent|missing)\b",
+        "<poss",
+    ),
+    frame(
+        "exclude,rule out,dismiss,deny",
+        r"\b(?:inadequate|insufficient|not (?:good|adequate|sufficient|enough|reliable)|too \w+"
+        r"|hesita\w+|reluctan\w+|loath|would not (?:like|wish|want|dare|presume)|limited"
+        r"|not suffice"
+        r"|no basis|unwise|unsafe|rash|premature|bold|brave|optimistic)(?: \w+){0,2}? to (?:exclude"
+        r"|rule out|dismiss|deny)\b",
+        DOUBTED,
+    ),
+    frame(
+        "if there",
+        r"\bif there (?:is|are|were|be)(?! one| any\W| some\W)(?: an?\b| any\b| some\b)?(?= )",
+        "poss",
+    ),
+    frame(
+        "confirmed,proven,established",
+        r"\b(?:suspected|possible|likely|probable|questioned|queried)(?:,| but|, but| though"
+        r"|, though)"
+        r" (?:\w+ )?not (?:\w+ )?(?:confirmed|proven|established|certain)\b",
+        "suspected",
+    ),
+    frame(
+        "sure,certain,confident,convinced,persuaded,satisfied, say,state,assert,swear,vouch,promise"
+        ",guarantee,affirm,tell,assum,conclude,declare,claim,doubtful,unclear,open,debatable"
+        ",unproven,not clear,proof,knowing,assurance",
+        rf"\b{NOT_SURE},? (?:(?:that|whether|if|about|of|here|for certain|for sure|with \w+"
+        rf"|from this \w+|on this \w+)\b,? )*{NO}(?: more)?(?= )",
+        DOUBTED,
+    ),
+    frame(
+        "sure,certain,confident,convinced,persuaded,satisfied, say,state,assert,swear,vouch,promise"
+        ",guarantee,affirm,tell,assum,conclude,declare,claim,doubtful,unclear,open,debatable"
+        ",unproven,not clear,proof,knowing,assurance",
+        rf"\b{NOT_SURE}(?: with \w+| for \w+)?,?(?: that| whether"
+        rf"| if) (?P<k1>(?:[\w-]+ ){{1,5}}?)(?:is|are|was|were) "
+        r"(?:\w+ly )?(?:not )?(?:free|clear|devoid) (?:of|from)",
+        DOUBTED,
+    ),
+    frame(
+        "absence,lack",
+        r"\b(?:cannot|can not|could not|do not|not|unable to|impossible to|hard to|difficult to"
+        r"|not possible to)(?: be)? (?:\w+ly )?(?:sure|certain|confident|convinced|guarantee|affirm"
+        r"|confirm|prove|vouch|establish|assume|assert|warrant|certify|infer|conclude"
+        r"|demonstrate)\w*"
+        r"(?: of| about| for)? (?:the |an? )?(?:absence|lack) of",
+        DOUBTED,
+    ),
+    frame(
+        "absence,lack",
+        r"\b(?:absence|lack) of (?P<k2>(?:[\w-]+ ){1,5}?)(?:is|has|was|remains?|seems?)(?: been)? "
+        r"(?:\w+ly )?(?:not|un|never|yet)(?: \w+ly| be| been| to be)*[ -]?(?:prov\w+|certain|sure"
+        r"|confirm\w+|established|guaranteed|clear|demonstrated|assured|shown)",
+        "doubtful",
+    ),
+    frame(
+        "neither,nor ",
+        r"\b(?:can|could|may|possible to|able to) (?:be )?neither (?:be )?(?:rul\w+ in|confirm\w*"
+        r"|prov\w+|includ\w+|affirm\w*|establish\w*|diagnos\w+) (?:n?or) (?:be )?(?:rul\w+ out"
+        r"|exclud\w+|refut\w+|den\w+|disprov\w+|dismiss\w*)",
+        DOUBTED,
+    ),
+    frame(
+        "neither,nor ",
+        r"\bneither (?:rul\w+ in|confirm\w*|prov\w+|affirm\w*|establish\w*|support\w*|suggest\w*) "
+        r"n?or (?:rul\w+ out|exclud\w+|refut\w+|den\w+|disprov\w+|dismiss\w*|contradict\w*)",
+        DOUBTED,
+    ),
+    frame(
+        "following",
+        r"\b(?:all of )?(?:the )?following(?: findings?)? (?:cannot|can not|could not|may not)"
+        r" be (?:\w+ly )?(?:excluded|ruled out|dismissed)\s*:",
+        DOUBTED,
+    ),
+)
