@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from chexone_ray.config.tables import PositiveInt, Settings, Uri
 from chexone_ray.config.tracing import EndpointConfig
 
-MODEL = "Folder, URI or hub name."
+MODEL = "Folder, URI or hub name with its organisation."
 Below1 = Annotated[float, Field(lt=1)]
 
 

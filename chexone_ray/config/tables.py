@@ -278,13 +278,13 @@ class RadcliqModels(Settings):
     """The three models that RadCliQ is made of; folders, URIs or hub names."""
 
     radgraph_model: str = Field(description="Model type of the package radgraph.")
-    bertscore_model: Uri = Field(description="Published: distilbert-base-uncased.")
+    bertscore_model: Uri = Field(description="Published: distilbert/distilbert-base-uncased.")
     bertscore_layer: int = Field(5, ge=0, description="Hidden layer.")
     bertscore_baseline: tuple[float, float, float] | None = Field(
         None, description="Precision, recall, F1 of random pairs; published code rescales."
     )
     chexbert_uri: Uri = Field(description="The published chexbert.pth.")
-    chexbert_bert: Uri = Field(description="bert-base-uncased.")
+    chexbert_bert: Uri = Field(description="google-bert/bert-base-uncased.")
     device: str = Field("cpu", description="Scoring tasks hold no GPU.")
 
 

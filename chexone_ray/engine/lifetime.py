@@ -24,7 +24,8 @@ WATCH = "CHEXONE_ENGINE_WATCH"
 POLL_S = 1.0
 NOTE = "chexone-engine-{pid}-{start}.json"
 FILE_PREFIX = "chexone-weights-"
-OWN_PREFIXES = ("psm_", "sem.mp-", "vllm", "VLLM")
+OWN_PREFIXES = ("psm_", "sem.mp-", "sem.loky-", "vllm", "VLLM")
+"""Python's shared memory and semaphores (joblib, once imported, names those), and vLLM's."""
 
 
 def watch_parent() -> None:

@@ -85,4 +85,7 @@ def _folder(metric: str, model: str) -> str:
     try:
         return model_folder(model)
     except ChexoneError as error:
-        raise ChexoneError(f"{metric} needs the weights of a model: {error}") from None
+        raise ChexoneError(
+            f"{metric} needs the weights of a model: {error} (a hub name has its organisation, such "
+            "as google-bert/bert-base-uncased)"
+        ) from None
