@@ -86,6 +86,6 @@ def _folder(metric: str, model: str) -> str:
         return model_folder(model)
     except ChexoneError as error:
         raise ChexoneError(
-            f"{metric} needs the weights of a model: {error} (a hub name has its organisation, such "
-            "as google-bert/bert-base-uncased)"
+            f"{metric} needs the weights of a model: {error} (a hub name has its organisation: "
+            "google-bert/bert-base-uncased)"
         ) from None
