@@ -80,10 +80,7 @@ class PartFolder:
 
     def read(self, number: int, columns: list[str] | None = None) -> pa.Table:
         """A part, or some of its columns."""
-        import pyarrow.parquet as pq
-
-        data = storage.read_bytes(self.part_uri(number))
-        return pq.read_table(io.BytesIO(data), columns=columns)
+        return from_parquet(storage.read_bytes(self.part_uri(number)), columns)
 
     def commit(self, info: dict[str, Any]) -> None:
         """Declare the folder complete and drop the note of progress."""
@@ -98,6 +95,18 @@ def to_parquet(table: pa.Table) -> bytes:
     sink = io.BytesIO()
     pq.write_table(table, sink)
     return sink.getvalue()
+
+
+def from_parquet(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table in the bytes of a Parquet file, or some of its columns.
+
+    Read from memory that Arrow knows: with a Python file its threads call back into the
+    interpreter, which aborts a process that ends meanwhile.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.read_table(pa.BufferReader(data), columns=None if columns is None else list(columns))
 
 
 def cut(items: Sequence[T], size: int) -> list[Sequence[T]]:

@@ -7,7 +7,6 @@ the texts that it has not. A verdict counts for its text, filters, rows and rele
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from chexone_ray import __version__, storage
 from chexone_ray.config import TraceFilters
 from chexone_ray.data.traces import Verdict, best, judge, trace_of
-from chexone_ray.parts import digest, to_parquet
+from chexone_ray.parts import digest, from_parquet, to_parquet
 from chexone_ray.records import Sample
 
 FOLDER, PREFIX = "verdicts", "verdicts"
@@ -97,11 +96,10 @@ class VerdictFolder:
             storage.delete(uri)
 
     def _read(self, uri: str) -> dict[Key, Verdict]:
-        import pyarrow.parquet as pq
 
         if uri not in self._there:
             return {}
-        table = pq.read_table(io.BytesIO(storage.read_bytes(uri)))
+        table = from_parquet(storage.read_bytes(uri))
         if (table.schema.metadata or {}).get(b"settings_digest") != self._digest:
             return {}
         return {

@@ -6,7 +6,6 @@ goes on with the blocks that are missing.
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 from chexone_ray import __version__, storage
 from chexone_ray.errors import ChexoneError
 from chexone_ray.fingerprints import DIGEST_BYTES, FINGERPRINT_BYTES
-from chexone_ray.parts import to_parquet
+from chexone_ray.parts import from_parquet, to_parquet
 from chexone_ray.records import SCHEMA_VERSION
 
 FOLDER = "_asked"
@@ -64,18 +63,14 @@ class Block:
 
     def read_films(self, columns: Sequence[str]) -> Any:
         """Arrow table of some columns of `films_schema()`, one row a film that could be read."""
-        import pyarrow.parquet as pq
 
         data = storage.read_bytes(f"{self.uri.removesuffix('.parquet')}{FILMS_SUFFIX}")
-        return pq.read_table(io.BytesIO(data), columns=list(columns))
+        return from_parquet(data, columns)
 
 
 def read_rows(uri: str, columns: Sequence[str] | None = None) -> Any:
     """Arrow table of the rows of the block that lies there."""
-    import pyarrow.parquet as pq
-
-    data = io.BytesIO(storage.read_bytes(uri))
-    return pq.read_table(data, columns=None if columns is None else list(columns))
+    return from_parquet(storage.read_bytes(uri), columns)
 
 
 def films_schema() -> Any:

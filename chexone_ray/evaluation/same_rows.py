@@ -6,7 +6,6 @@ other options, answers or boxes, and a paired test of such rows says nothing.
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -46,6 +45,7 @@ def digests_of(uri: str) -> Digests:
     Raises:
         ChexoneError: the folder is not committed.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if storage.committed(uri) is None:
@@ -55,7 +55,7 @@ def digests_of(uri: str) -> Digests:
     names = set(sample_schema().names)
     found: dict[str, tuple[int, ...]] = {}
     for part in storage.list_files(uri, ".parquet"):
-        file = pq.ParquetFile(io.BytesIO(storage.read_bytes(part)))
+        file = pq.ParquetFile(pa.BufferReader(storage.read_bytes(part)))
         columns = [name for name in file.schema_arrow.names if name in names]
         for batch in file.iter_batches(columns=columns):
             found.update(digests(map(sample_from_row, batch.to_pylist())))
