@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from chexone_ray.config import Uncertain
-from chexone_ray.data.denials import APART, denials
+from chexone_ray.metrics.denials import APART, denials
 from chexone_ray.metrics.labeller import phrases, read_report
 from chexone_ray.records import Box, Study
 

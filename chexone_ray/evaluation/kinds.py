@@ -58,6 +58,7 @@ from chexone_ray.metrics.labels import (
     label_row,
     label_samples_row,
     label_signature,
+    report_labels,
 )
 from chexone_ray.metrics.overlap import (
     accuracy_row,
@@ -180,7 +181,10 @@ def _of_labels(labels: Sequence[str]) -> RowStatistics:
     return lambda sample, answer: label_row(answer or "", reference_of(sample), labels)
 
 
-def _samples_f1(sample: Sample, answer: str | None) -> Sequence[float]:
+def _samples_f1(sample: Sample, answer: str | None) -> Sequence[float] | None:
+    # A reference that states no label ("Low lung volumes.") could be answered only by 0/0.
+    if not report_labels(reference_of(sample)):
+        return None
     return label_samples_row(answer or "", reference_of(sample))
 
 
@@ -274,7 +278,7 @@ _OF_FORM: dict[Form, tuple[Metric, ...]] = {
             "F1-14 (samples)",
             _samples_f1,
             mean_value,
-            label_signature("samples", reference=_REFERENCE),
+            label_signature("samples", reference=_REFERENCE, rows="with a label"),
         ),
         _label_f1("F1-5", F1_5, "macro"),
         _label_f1("F1-5", F1_5, "micro"),

@@ -2,7 +2,8 @@
 
 The labels come from the rule labeller, so the figures stand beside published CheXbert F1 values but
 are not the same metric; `metrics/learned/chexbert.py` reads reports with the model itself, and
-`counts_row` takes the sets of either.
+`counts_row` takes the sets of either. "No finding" is counted only where a text states normality
+(`normality.py`): a text that merely names no finding is no normal film.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from chexone_ray.metrics.factuality import stated_text
 from chexone_ray.metrics.label_f1 import (
     UNANSWERED,
     Average,
@@ -22,13 +24,17 @@ from chexone_ray.metrics.label_f1 import (
     unanswered_row,
 )
 from chexone_ray.metrics.labeller import LABELS, PRESENT, UNCERTAIN, read_report
+from chexone_ray.metrics.normality import NORMAL, RULE, states_normal
 
 _HERE = Path(__file__).parent
 
 F1_14: tuple[str, ...] = LABELS
 """The 13 findings and "no finding"."""
 F1_5 = ("cardiomegaly", "edema", "consolidation", "atelectasis", "pleural effusion")
-_SOURCES = ("labeller.py", *sorted(path.name for path in _HERE.glob("report_*.py")))
+_SOURCES = (
+    *("denials.py", "factuality.py", "labeller.py", "normality.py"),
+    *sorted(path.name for path in _HERE.glob("report_*.py")),
+)
 _DIGEST = hashlib.sha256(b"".join((_HERE / name).read_bytes() for name in _SOURCES)).hexdigest()
 RULES = f"rules {_DIGEST[:8]}"
 """The rule labeller as signatures name it: with a digest of its rules, as another rule makes other
@@ -45,8 +51,15 @@ def stated(states: Mapping[str, int], reading: Reading = "rrg") -> frozenset[str
 
 
 def report_labels(report: str, reading: Reading = "rrg") -> frozenset[str]:
-    """What a report states, by the rule labeller; empty for an empty text."""
-    return stated({label: said.state for label, said in read_report(report).items()}, reading)
+    """What a report states, by the rule labeller; empty for a text that states nothing.
+
+    "no finding" is there only where nothing else is (but support devices) and the text itself
+    says that something is normal or not there.
+    """
+    states = {label: said.state for label, said in read_report(report).items()}
+    if NORMAL in states and not states_normal(stated_text(report)):
+        del states[NORMAL]
+    return stated(states, reading)
 
 
 def label_row(
@@ -86,8 +99,10 @@ def label_signature(
     """Such as "report F1-14|average:macro|zero_division:0|labels:with support|reading:rrg|...|v:".
 
     `supported`: of `supported_macro_value`, which leaves labels without support out; `settings`
-    are what else the texts depend on.
+    are what else the texts depend on. Another `labeller` has a rule of its own for "no finding".
     """
+    if labeller == RULES and NORMAL in labels:
+        settings = {"no_finding": RULE, **settings}
     return f1_signature(
         f"report F1-{len(labels)}",
         average,

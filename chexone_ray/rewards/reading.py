@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 
 from chexone_ray.metrics.factuality import IMPLIED, stated_text
 from chexone_ray.metrics.findings import Finding, findings
+from chexone_ray.metrics.normality import NORMAL, states_normal
 from chexone_ray.metrics.tokens import words
 
 if TYPE_CHECKING:
     from chexone_ray.metrics.labeller import Mention, Phrase
 
 CACHED_TEXTS = 4_096
-NORMAL = "no finding"
-DEVICES = "support devices"
 _LIMITED = re.compile(
     r"\b(?:others?|new|further|additional|else(?:where)?|otherwise|rest|remain\w*|except|apart"
     r"|aside|besides|but|contralateral|opposite|acute|large|size?able|significant|displaced|focal"
@@ -67,7 +66,7 @@ def read(text: str) -> Reading:
     said = phrases(told)
     lines = [line.lower() for line in sentences(told)]
     labels = dict(read_report(told))
-    if NORMAL in labels and not _states_normal(told, said):
+    if NORMAL in labels and not states_normal(told):
         del labels[NORMAL]
     named = [phrase for phrase in said if not phrase.implied]
     conflicts = _conflicts(told, said, lines, labels)
@@ -86,20 +85,11 @@ def _plain_words(named: Sequence[Phrase], lines: Sequence[str]) -> float:
     return (len(spare) - halved / 2) / len(named)
 
 
-def _states_normal(told: str, said: Sequence[Phrase]) -> bool:
-    """True where a finding is denied, a sign or the heart is normal, or the whole film is."""
-    from chexone_ray.data.denials import denials
-    from chexone_ray.metrics.labeller import ABSENT, heart_size
-
-    denied = any(phrase.state == ABSENT and phrase.label != DEVICES for phrase in said)
-    return denied or heart_size(told) == "normal" or denials(told)("pneumonia")
-
-
 def _conflicts(
     told: str, said: Sequence[Phrase], lines: Sequence[str], labels: Mapping[str, Mention]
 ) -> frozenset[str]:
     """Labels stated in one place and denied in another, by name, by sign or as a whole."""
-    from chexone_ray.data.denials import denials
+    from chexone_ray.metrics.denials import denials
     from chexone_ray.metrics.labeller import ABSENT, PRESENT, heart_size
     from chexone_ray.metrics.report_phrases import HEART
 

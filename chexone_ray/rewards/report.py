@@ -20,10 +20,11 @@ from chexone_ray.kinds import form
 from chexone_ray.metrics.entities import entity_f1
 from chexone_ray.metrics.factuality import IMPLIED
 from chexone_ray.metrics.findings import finding_f1, opposite
+from chexone_ray.metrics.normality import NORMAL
 from chexone_ray.metrics.tokens import rouge_l, token_f1, words
 from chexone_ray.records import Sample
 from chexone_ray.rewards.original import Scorer, radcliq_reward
-from chexone_ray.rewards.reading import NORMAL, Reading, read
+from chexone_ray.rewards.reading import Reading, read
 
 if TYPE_CHECKING:
     from chexone_ray.metrics.labeller import Mention

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from chexone_ray.config import PrepareConfig, SourceConfig
-from chexone_ray.data.denials import denials
 from chexone_ray.data.facts import contradicts, evidence, facts
 from chexone_ray.data.tasks import samples
+from chexone_ray.metrics.denials import denials
 from chexone_ray.records import Box, ImageRef, Sample, Study
 
 SOURCE = SourceConfig(adapter="own_table", uri="unused")

@@ -327,9 +327,25 @@ def test_signatures_say_what_report_labels_are_read_from() -> None:
     assert f"|uncertain:present|no_answer:{UNANSWERED}|" in by_name["F1-14 (micro)"]
     assert "|reference:reference text or answer|" in by_name["F1-14 (macro)"]
     assert "|labels:with support|" in by_name["F1-14 (macro)"]
+    assert "|no_finding:where normality is stated|" in by_name["F1-14 (samples)"]
+    assert "|rows:with a label|" in by_name["F1-14 (samples)"]
     assert all(
         "|codec:percent with fractions|" in metric.signature for metric in METRICS["grounding"]
     )
+
+
+def test_a_text_that_names_nothing_is_no_normal_film() -> None:
+    normal = replace(SAMPLE, kind="findings", answer="The lungs are clear. The heart is normal.")
+    names = ("F1-14 (macro)", "F1-14 (micro)", "F1-14 (samples)")
+    for junk in ("I cannot see the image.", "x", "History of CHF."):
+        found = of("findings", [(normal, junk)])
+        assert [found[name] for name in names] == [0, 0, 0]
+    right = of("findings", [(normal, "Normal chest.")])
+    assert [right[name] for name in names] == [1, 1, 1]
+    # A reference without a label is no row of the mean of rows.
+    bare = replace(normal, answer="Low lung volumes.")
+    mean = of("findings", [(normal, "Normal chest."), (bare, bare.answer)])
+    assert mean["F1-14 (samples)"] == 1
 
 
 def test_every_metric_applies_by_the_row_alone() -> None:

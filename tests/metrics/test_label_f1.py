@@ -26,6 +26,7 @@ from chexone_ray.metrics.labels import (
     report_labels,
     stated,
 )
+from chexone_ray.rewards.reading import read
 
 A, B, C = "a", "b", "c"
 
@@ -79,6 +80,39 @@ def test_uncertain_counts_unless_told_otherwise() -> None:
     assert report_labels("The lungs are clear.") == {"no finding"}
 
 
+NORMAL = "The lungs are clear. The heart size is normal. No effusion or pneumothorax."
+JUNK = (
+    *("I cannot see the image.", "Please consult a radiologist.", "x", "History of CHF."),
+    *("No pacemaker or tube.", "Is the film normal?"),
+)
+
+
+@pytest.mark.parametrize("junk", JUNK)
+def test_junk_is_no_normal_film(junk: str) -> None:
+    assert report_labels(junk) == frozenset()
+    # One label, "no finding", missed.
+    row = np.array(label_row(junk, NORMAL))
+    assert row.tolist() == [0, 0, 1, *[0] * 39]
+    assert micro_value(row) == supported_macro_value(row) == 0
+    assert label_samples_row(junk, NORMAL) == (0, 1)
+    # As a reference it calls nothing normal either: one false positive.
+    assert label_row(NORMAL, junk) == (0, 1, 0, *[0] * 39)
+
+
+def test_no_finding_is_counted_where_the_reward_counts_it() -> None:
+    for text in (
+        *(NORMAL, "Normal chest.", "No acute cardiopulmonary process.", "The lungs are clear."),
+        *("No pneumothorax.", "A pacemaker. The heart size is normal.", "Possible pneumonia."),
+        *("A feeding tube.", "Left pleural effusion. Normal heart.", *JUNK),
+    ):
+        assert ("no finding" in report_labels(text)) == ("no finding" in read(text).labels), text
+    assert report_labels("A pacemaker. The heart size is normal.") == {
+        "no finding",
+        "support devices",
+    }
+    assert report_labels("A feeding tube.") == {"support devices"}
+
+
 def test_f1_of_reports() -> None:
     assert len(F1_14) == 14 and F1_14[0] == "no finding" and set(F1_5) < set(F1_14)
     predicted = "Cardiomegaly. Small left pleural effusion."
@@ -102,6 +136,9 @@ def test_the_signature_says_what_the_number_depends_on() -> None:
     assert "|labels:with support|reading:rrg|uncertain:present|" in (
         label_signature("macro", supported=True)
     )
+    normal = "|no_finding:where normality is stated|"
+    assert normal in label_signature("samples") and normal not in label_signature("micro", F1_5)
+    assert normal not in label_signature("micro", labeller="CheXbert"), "it has a rule of its own"
 
 
 def test_a_label_without_support_is_no_part_of_the_mean() -> None:
