@@ -65,7 +65,8 @@ def read_predictions(uri: str) -> dict[str, Judged]:
     the others answered.
 
     Raises:
-        ChexoneError: the folder is not committed, or holds a kind without a metric.
+        ChexoneError: the folder is not committed, holds a kind without a metric, a completion
+            twice, or a row without its first one.
     """
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     answers: dict[str, dict[int, str | None]] = defaultdict(dict)
@@ -75,10 +76,20 @@ def read_predictions(uri: str) -> dict[str, Judged]:
                 f"predictions {uri}: kind {row['kind']!r} has no metric; "
                 f"known: {', '.join(METRICS)}"
             )
-        if row["completion"] == 0:
+        name, number = str(row["id"]), int(row["completion"])
+        if number in answers[name]:
+            raise ChexoneError(
+                f"predictions {uri}: completion {number} of row {name} is there twice: keep one"
+            )
+        if number == 0:
             found[row["kind"]].append(row)
         answered = status_of(row) == "answered"
-        answers[str(row["id"])][row["completion"]] = row["predicted_answer"] if answered else None
+        answers[name][number] = row["predicted_answer"] if answered else None
+    without = next((name for name, said in answers.items() if 0 not in said), None)
+    if without is not None:  # left out, it would be no row of the figures
+        raise ChexoneError(
+            f"predictions {uri}: row {without} has no completion 0: import or predict it anew"
+        )
     return {kind: _judged(rows, answers) for kind, rows in found.items()}
 
 

@@ -24,7 +24,7 @@ def said(
 ) -> dict[str, Any]:
     """One completion read from its text; without text a failed row."""
     if not text.strip():
-        return failed_row(replace(sample, mode=mode), NO_RESPONSE)
+        return failed_row(replace(sample, mode=mode), NO_RESPONSE, number)
     parsed = answers.parse(text, mode, rules)
     return answered(sample, text, parsed.answer, parsed.reasoning, mode, number)
 

@@ -87,7 +87,7 @@ def _row(
     sample: Sample, text: str, error: str, number: int, config: ResultsImportConfig
 ) -> dict[str, Any]:
     if error:
-        return failed_row(sample, error)
+        return failed_row(sample, error, number)
     return prediction_rows.said(sample, text, config.mode, config.rules, number)
 
 

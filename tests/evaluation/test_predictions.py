@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pyarrow as pa
 import pytest
 
+from chexone_ray import storage
+from chexone_ray.answering import failed_row
 from chexone_ray.answers import parse
-from chexone_ray.evaluation.predictions import status_of
+from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation.predictions import read_predictions, status_of
 from chexone_ray.evaluation.refusals import refused
+from chexone_ray.parts import to_parquet
+from chexone_ray.predict import result_schema
+from chexone_ray.records import ImageRef, Sample
 
 
 @pytest.mark.parametrize(
@@ -145,3 +154,15 @@ def test_what_an_adapter_read_out_of_a_text_is_what_may_refuse() -> None:
     declined = "I cannot provide a diagnosis."
     wrong = row | {"text": doubt.format(declined), "predicted_answer": declined}
     assert status_of(wrong) == "refused"
+
+
+SAMPLE = Sample("r", "d", "t", "presence", "test", "p", "s", (ImageRef("x"),), "Is it?", "yes")
+
+
+def test_one_completion_twice_is_refused(tmp_path: Path) -> None:
+    rows = [failed_row(SAMPLE, "engine: x", number) for number in (0, 1, 0)]
+    table = pa.Table.from_pylist(rows, result_schema())
+    storage.write_bytes(str(tmp_path / "part-00000.parquet"), to_parquet(table))
+    storage.commit(str(tmp_path), {})
+    with pytest.raises(ChexoneError, match="completion 0 of row r is there twice"):
+        read_predictions(str(tmp_path))

@@ -127,6 +127,25 @@ def test_repeats_are_completions_of_one_question(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_repeat_that_failed_is_no_further_row(tmp_path: Path) -> None:
+    said = ["\\boxed{c}", "ERROR: oom", "", "\\boxed{q}"]
+    records = [swift(CHOICE, "c", text, unique_id=f"n1 [repeat{i}]") for i, text in enumerate(said)]
+    out = imported(tmp_path, lines(*records))
+    judged = read_predictions(out)["closed_vqa"]
+    assert judged.answers == ("c",)
+    assert judged.completions == (("c", None, None, "q"),)
+
+
+def test_a_repeat_twice_and_one_without_its_first_are_refused(tmp_path: Path) -> None:
+    def repeat(number: int) -> dict[str, Any]:
+        return swift(CHOICE, "c", "\\boxed{c}", unique_id=f"n1 [repeat{number}]")
+
+    with pytest.raises(ChexoneError, match="repeat 1 of n1 is there twice"):
+        imported(tmp_path, lines(repeat(0), repeat(1), repeat(1)))
+    with pytest.raises(ChexoneError, match="row n1 has no completion 0"):
+        read_predictions(imported(tmp_path, lines(repeat(1))))
+
+
 def test_rows_of_a_manifest_are_answered_and_what_is_missing_fails(tmp_path: Path) -> None:
     rows = [
         Sample(
