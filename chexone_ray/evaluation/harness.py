@@ -15,7 +15,7 @@ from chexone_ray import storage
 from chexone_ray.config import EvaluateConfig, Settings
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation import learned, reasoned
+from chexone_ray.evaluation import learned, output, reasoned
 from chexone_ray.evaluation.constant import baselines_of
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, corrected, measure
@@ -55,9 +55,11 @@ def evaluate(config: EvaluateConfig) -> str:
     """The evaluation of one manifest, as one setting without a name; returns `output_uri`.
 
     Raises:
-        ChexoneError: the models answered different rows, or a kind has no metric.
+        ChexoneError: the models answered different rows, a kind has no metric, or `output_uri`
+            holds something else.
     """
     assert config.suite is None, "a suite is run by suite_run"
+    output.refuse(config.output_uri, config)  # before models of `learned` are loaded
     of_reports = learned.metrics_of(config.learned)
     runs = SettingRuns(config.manifest_uri or "", config.predictions_uri)
     evaluate_settings(
@@ -98,8 +100,9 @@ def evaluate_settings(
 
     Raises:
         ChexoneError: a setting's models answered different rows, a kind has no metric, or a model
-            has the name of a baseline.
+            has the name of a baseline; or `output_uri` holds something else, see `output.refuse`.
     """
+    output.refuse(output_uri, record)
     draws = Draws(bootstrap, randomisations, seed)
     answers: dict[str, Answers] = {}
     for setting, runs in settings.items():
