@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,22 +23,49 @@ Status = Literal["answered", "unparsed", "refused", "failed"]
 completion, as the image or the engine failed."""
 
 
-def read_rows(uri: str) -> list[dict[str, Any]]:
-    """All rows of a committed predictions folder as dicts, in the order of its parts.
+_NEEDED = frozenset({"id", "kind", "mode", "completion", "text", "predicted_answer", "error"})
+
+
+def part_files(uri: str) -> Iterator[Any]:
+    """The `pyarrow.parquet.ParquetFile`s of a committed predictions folder, in order.
 
     Raises:
-        ChexoneError: the folder is not committed.
+        ChexoneError: the folder is not committed, or a file of it is damaged or holds no
+            predictions.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if storage.committed(uri) is None:
         raise ChexoneError(
             f"predictions {uri} are not complete: run `chexone predict` again to finish them"
         )
-    rows: list[dict[str, Any]] = []
-    for part in storage.list_files(uri, ".parquet"):
-        rows += pq.read_table(io.BytesIO(storage.read_bytes(part))).to_pylist()
-    return rows
+    parts = storage.list_files(uri, ".parquet")
+    if not parts:
+        raise ChexoneError(f"{uri} holds no predictions: check the URI")
+    for part in parts:
+        try:
+            file = pq.ParquetFile(io.BytesIO(storage.read_bytes(part)))
+        except pa.ArrowInvalid:
+            raise ChexoneError(
+                f"{part} is no Parquet file: delete {uri} and write the predictions again"
+            ) from None
+        missing = _NEEDED - set(file.schema_arrow.names)
+        if missing:
+            raise ChexoneError(
+                f"{part} has no column {min(missing)}: give the output_uri of `chexone predict` or "
+                "of an import as predictions"
+            )
+        yield file
+
+
+def read_rows(uri: str) -> list[dict[str, Any]]:
+    """All rows of a committed predictions folder as dicts, in the order of its parts.
+
+    Raises:
+        ChexoneError: as `part_files` does.
+    """
+    return [row for file in part_files(uri) for row in file.read().to_pylist()]
 
 
 @dataclass(frozen=True)
