@@ -15,6 +15,8 @@ from chexone_ray.evaluation.harness import evaluate
 from chexone_ray.evaluation.predictions import read_predictions, read_rows
 from chexone_ray.exchange.records import kind_of, options_of
 from chexone_ray.exchange.results import import_results
+from chexone_ray.figures.answered import choose
+from chexone_ray.figures.runs import find
 from chexone_ray.prompts import ORIGINAL_SUFFIX
 from chexone_ray.records import ImageRef, Sample
 
@@ -223,3 +225,21 @@ def test_kinds_of_tasks_and_options() -> None:
     assert kind_of("Disease Classification", "Edema", ()) == "choice"
     assert options_of("Which? Options:\nA. one\nB. two two") == ("(A) one", "(B) two two")
     assert options_of("Which? A. one") == ()
+
+
+def test_an_import_leaves_what_figures_read(tmp_path: Path) -> None:
+    said = ("\\boxed{c}", "ERROR: oom", "no box")
+    records = [
+        swift(CHOICE, "c", text, unique_id=f"n{i} [repeat{j}]")
+        for i in range(2)
+        for j, text in enumerate(said)
+    ]
+    out = imported(tmp_path, lines(*records), rules="tags")
+    summary = json.loads(Path(out, "predictions.json").read_text())
+    told = {name: summary[name] for name in ("mode", "rules", "samples", "rows", "failed")}
+    assert told == {"mode": "reasoning", "rules": "tags", "samples": 2, "rows": 6, "failed": 2}
+    assert summary["kinds"] == {"closed_vqa": {"rows": 6, "unparsed": 2}}
+    (run,) = find([out]).items
+    assert (run.sort, run.settings()["rules"]) == ("predictions", "tags")
+    asked, _ = choose(find([out]), 2)
+    assert len(asked) == 2
