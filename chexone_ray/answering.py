@@ -209,10 +209,10 @@ def completed_row(
     }
 
 
-def failed_row(sample: Sample, error: str) -> Row:
-    """A sample without an answer, and why."""
+def failed_row(sample: Sample, error: str, number: int = 0) -> Row:
+    """A sample without an answer, and why; `number` is the completion that failed."""
     return sample_to_row(sample) | {
-        "completion": 0,
+        "completion": number,
         "text": "",
         "predicted_reasoning": "",
         "predicted_answer": None,

@@ -65,6 +65,32 @@ def recorded_differences(uri: str, settings: Mapping[str, Any]) -> list[str]:
     return differing(_shared(recorded, settings), _shared(_as_json(settings), recorded))
 
 
+def recorded(place: str, exclude: Set[str] = frozenset()) -> dict[str, Any]:
+    """A config.json as `content` gives settings."""
+    found = storage.read_json(place)
+    found = found if isinstance(found, dict) else {}
+    return {key: value for key, value in _absolute(found).items() if key not in exclude}
+
+
+def refuse_foreign(uri: str, what: str, files: Set[str], folders: Set[str] = frozenset()) -> None:
+    """Raises ChexoneError where the folder holds a file that `what` does not write: neither one of
+    `files` nor in one of `folders`. Hidden files are passed over."""
+    start = len(storage.join(uri)) + 1
+    names = [place[start:] for place in storage.list_files(uri)]
+    foreign = [
+        name
+        for name in names
+        if name not in files
+        and name.partition("/")[0] not in folders
+        and not name.rpartition("/")[2].startswith(".")
+    ]
+    if foreign:
+        raise ChexoneError(
+            f"output_uri {uri} holds files that {what} does not write ({foreign[0]}, "
+            f"{len(foreign)} in all): give a folder of its own"
+        )
+
+
 def other(uri: str, what: str, names: list[str]) -> ChexoneError:
     """The error for a result that was made otherwise; it tells names, never values."""
     told = f" ({', '.join(names)})" if names else ", or of another manifest, model or release"

@@ -87,6 +87,17 @@ def count_samples(
     )
 
 
+def held_out_ids(uri: str) -> set[str]:
+    """Ids of the test and validate rows of a manifest; reads the column of ids only."""
+    return {
+        name
+        for part in manifest.load(uri).parts
+        if part.split != "train"
+        for number in range(part.row_groups)
+        for name in _read(storage.join(uri, part.name), number, ["id"])["id"].to_pylist()
+    }
+
+
 def read_samples(
     uri: str,
     split: str,

@@ -15,7 +15,7 @@ from chexone_ray import storage
 from chexone_ray.config import EvaluateConfig, Settings
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation import learned, reasoned
+from chexone_ray.evaluation import learned, output, reasoned
 from chexone_ray.evaluation.constant import baselines_of
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, corrected, measure
@@ -45,6 +45,8 @@ class SettingRuns:
     """Model name -> predictions folder."""
     headline: str = ""
     """The metric that stands first where a kind has it; empty for the kind's own."""
+    rows_checked: bool = True
+    """Whether the rows are known to be the manifest's; else they are looked up there."""
 
 
 Answers = dict[str, dict[str, Judged]]
@@ -55,11 +57,17 @@ def evaluate(config: EvaluateConfig) -> str:
     """The evaluation of one manifest, as one setting without a name; returns `output_uri`.
 
     Raises:
-        ChexoneError: the models answered different rows, or a kind has no metric.
+        ChexoneError: the models answered different rows, a kind has no metric, or `output_uri`
+            holds something else.
     """
     assert config.suite is None, "a suite is run by suite_run"
+    output.refuse(config.output_uri, config)  # before models of `learned` are loaded
     of_reports = learned.metrics_of(config.learned)
-    runs = SettingRuns(config.manifest_uri or "", config.predictions_uri)
+    runs = SettingRuns(
+        config.manifest_uri or "",
+        config.predictions_uri,
+        rows_checked=config.manifest_uri is None,
+    )
     evaluate_settings(
         config.output_uri,
         {"": runs},
@@ -98,13 +106,17 @@ def evaluate_settings(
 
     Raises:
         ChexoneError: a setting's models answered different rows, a kind has no metric, or a model
-            has the name of a baseline.
+            has the name of a baseline; or `output_uri` holds something else, see `output.refuse`.
     """
+    output.refuse(output_uri, record)
     draws = Draws(bootstrap, randomisations, seed)
     answers: dict[str, Answers] = {}
     for setting, runs in settings.items():
         answers[setting] = {name: read_predictions(uri) for name, uri in runs.predictions.items()}
         _refuse_different_rows(setting, answers[setting])
+        if not runs.rows_checked:
+            _refuse_other_manifest(runs.manifest_uri, answers[setting])
+    without_train: list[str] = []
     figures: list[Figure] = []
     differences: list[Difference] = []
     statistics: dict[tuple[str, str], Computed] = {}
@@ -114,6 +126,8 @@ def evaluate_settings(
             r for rows in answers[setting].values() for r in rows.values()
         )
         train = _train_rows(runs.manifest_uri, kinds) if baselines else {}
+        if baselines and not train:
+            without_train.append(runs.manifest_uri)
         for kind in kinds:
             models = {name: rows[kind] for name, rows in answers[setting].items()}
             samples = next(iter(models.values())).samples
@@ -129,6 +143,7 @@ def evaluate_settings(
             found = measure(Part(setting, kind), statistics[setting, kind], models, blind, draws)
             figures += found[0]
             differences += found[1]
+    notes = (*notes, *_of_baselines(without_train))
     storage.delete(storage.join(output_uri, storage.COMMIT_FILE))
     if record is not None:
         storage.record_settings(output_uri, record)
@@ -165,6 +180,29 @@ def _refuse_different_rows(setting: str, answers: Answers) -> None:
                 f"models {first!r} and {other!r}{of} answered different rows ({odd}): "
                 "use one manifest, split, kinds and max_per_kind"
             )
+
+
+def _refuse_other_manifest(manifest_uri: str, answers: Answers) -> None:
+    """Raises ChexoneError where evaluated rows are no held-out rows of the manifest."""
+    models = next(iter(answers.values()))  # all have the same rows
+    asked = {sample.id for rows in models.values() for sample in rows.samples}
+    odd = asked - stream.held_out_ids(manifest_uri)
+    if odd:
+        raise ChexoneError(
+            f"manifest_uri {manifest_uri} is not what was answered: {len(odd)} of {len(asked)} "
+            f"evaluated rows are no test or validate rows of it, {min(odd)} first; give the "
+            "manifest of the predictions, or drop manifest_uri and set baselines=false"
+        )
+
+
+def _of_baselines(without_train: Sequence[str]) -> list[str]:
+    """What the page and the log say of baselines that could not be fitted."""
+    if not without_train:
+        return []
+    places = ", ".join(dict.fromkeys(without_train))
+    told = f"No baselines where the manifest has no train rows of the kinds: {places}."
+    logger.warning("%s", told)
+    return [told]
 
 
 def _refuse_baseline_names(models: Collection[str], baselines: Collection[str]) -> None:

@@ -5,9 +5,8 @@ Whatever is not "answered" counts as wrong: it has no answer that a metric could
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,22 +22,49 @@ Status = Literal["answered", "unparsed", "refused", "failed"]
 completion, as the image or the engine failed."""
 
 
-def read_rows(uri: str) -> list[dict[str, Any]]:
-    """All rows of a committed predictions folder as dicts, in the order of its parts.
+_NEEDED = frozenset({"id", "kind", "mode", "completion", "text", "predicted_answer", "error"})
+
+
+def part_files(uri: str) -> Iterator[Any]:
+    """The `pyarrow.parquet.ParquetFile`s of a committed predictions folder, in order.
 
     Raises:
-        ChexoneError: the folder is not committed.
+        ChexoneError: the folder is not committed, or a file of it is damaged or holds no
+            predictions.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if storage.committed(uri) is None:
         raise ChexoneError(
             f"predictions {uri} are not complete: run `chexone predict` again to finish them"
         )
-    rows: list[dict[str, Any]] = []
-    for part in storage.list_files(uri, ".parquet"):
-        rows += pq.read_table(io.BytesIO(storage.read_bytes(part))).to_pylist()
-    return rows
+    parts = storage.list_files(uri, ".parquet")
+    if not parts:
+        raise ChexoneError(f"{uri} holds no predictions: check the URI")
+    for part in parts:
+        try:
+            file = pq.ParquetFile(pa.BufferReader(storage.read_bytes(part)))
+        except pa.ArrowInvalid:
+            raise ChexoneError(
+                f"{part} is no Parquet file: delete {uri} and write the predictions again"
+            ) from None
+        missing = _NEEDED - set(file.schema_arrow.names)
+        if missing:
+            raise ChexoneError(
+                f"{part} has no column {min(missing)}: give the output_uri of `chexone predict` or "
+                "of an import as predictions"
+            )
+        yield file
+
+
+def read_rows(uri: str) -> list[dict[str, Any]]:
+    """All rows of a committed predictions folder as dicts, in the order of its parts.
+
+    Raises:
+        ChexoneError: as `part_files` does.
+    """
+    return [row for file in part_files(uri) for row in file.read().to_pylist()]
 
 
 @dataclass(frozen=True)
@@ -65,7 +91,8 @@ def read_predictions(uri: str) -> dict[str, Judged]:
     the others answered.
 
     Raises:
-        ChexoneError: the folder is not committed, or holds a kind without a metric.
+        ChexoneError: the folder is not committed, holds a kind without a metric, a completion
+            twice, or a row without its first one.
     """
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     answers: dict[str, dict[int, str | None]] = defaultdict(dict)
@@ -75,10 +102,20 @@ def read_predictions(uri: str) -> dict[str, Judged]:
                 f"predictions {uri}: kind {row['kind']!r} has no metric; "
                 f"known: {', '.join(METRICS)}"
             )
-        if row["completion"] == 0:
+        name, number = str(row["id"]), int(row["completion"])
+        if number in answers[name]:
+            raise ChexoneError(
+                f"predictions {uri}: completion {number} of row {name} is there twice: keep one"
+            )
+        if number == 0:
             found[row["kind"]].append(row)
         answered = status_of(row) == "answered"
-        answers[str(row["id"])][row["completion"]] = row["predicted_answer"] if answered else None
+        answers[name][number] = row["predicted_answer"] if answered else None
+    without = next((name for name, said in answers.items() if 0 not in said), None)
+    if without is not None:  # left out, it would be no row of the figures
+        raise ChexoneError(
+            f"predictions {uri}: row {without} has no completion 0: import or predict it anew"
+        )
     return {kind: _judged(rows, answers) for kind, rows in found.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chexone_ray import runtime
 from chexone_ray.config import EvaluateConfig
-from chexone_ray.evaluation import harness, suite_run
+from chexone_ray.evaluation import harness, output, suite_run
 
 
 def evaluate(config: EvaluateConfig) -> str:
@@ -15,6 +15,8 @@ def evaluate(config: EvaluateConfig) -> str:
 
 
 def check(config: EvaluateConfig) -> None:
-    """What can be wrong before Ray is joined: an unknown suite, setting or model."""
+    """What can be wrong before Ray is joined: an unknown suite, setting or model, or another
+    result in the output folder."""
+    output.refuse(config.output_uri, config)
     if config.suite is not None:
         suite_run.check(config)

@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
-from chexone_ray import storage
-from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation.predictions import part_files
 from chexone_ray.records import Sample, sample_from_row, sample_schema
 
 _COMPARED: dict[str, Callable[[Sample], Any]] = {
@@ -43,19 +42,11 @@ def digests_of(uri: str) -> Digests:
     """The same of a committed predictions folder.
 
     Raises:
-        ChexoneError: the folder is not committed.
+        ChexoneError: the folder is not committed, or holds no predictions.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if storage.committed(uri) is None:
-        raise ChexoneError(
-            f"predictions {uri} are not complete: run `chexone predict` again to finish them"
-        )
     names = set(sample_schema().names)
     found: dict[str, tuple[int, ...]] = {}
-    for part in storage.list_files(uri, ".parquet"):
-        file = pq.ParquetFile(pa.BufferReader(storage.read_bytes(part)))
+    for file in part_files(uri):
         columns = [name for name in file.schema_arrow.names if name in names]
         for batch in file.iter_batches(columns=columns):
             found.update(digests(map(sample_from_row, batch.to_pylist())))

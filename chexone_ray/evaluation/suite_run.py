@@ -23,7 +23,7 @@ from chexone_ray.config import (
 from chexone_ray.data import stream
 from chexone_ray.engine.lease import leased_pool
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation import learned
+from chexone_ray.evaluation import learned, output
 from chexone_ray.evaluation import suite as suites
 from chexone_ray.evaluation.harness import SettingRuns, evaluate_settings
 from chexone_ray.evaluation.same_rows import digests, digests_of, unlike
@@ -34,7 +34,6 @@ from chexone_ray.systems.table import ADAPTERS
 
 logger = logging.getLogger(__name__)
 
-SUITE_FILE = "suite.json"
 Status = Literal["evaluated", "not configured", "no predictions"]
 
 
@@ -42,8 +41,10 @@ def check(config: EvaluateConfig) -> None:
     """What can be wrong before anything starts.
 
     Raises:
-        ChexoneError: an unknown suite, setting, data set or model, or nothing is configured.
+        ChexoneError: an unknown suite, setting, data set or model, or nothing is configured, or
+            the output folder holds something else.
     """
+    output.refuse(config.output_uri, config)
     configured = _configured(config, suites.load(config.suite or ""))
     for name, model in config.models.items():
         if model.answers:
@@ -274,7 +275,7 @@ def notes(suite: Suite, listed: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _record(suite: Suite, listed: Sequence[Mapping[str, Any]], config: EvaluateConfig) -> None:
     storage.write_json(
-        storage.join(config.output_uri, SUITE_FILE),
+        storage.join(config.output_uri, output.SUITE_FILE),
         {
             "notice": RESEARCH_USE_ONLY,
             "suite": config.suite,

@@ -9,10 +9,11 @@ from typing import Any
 from chexone_ray import answers, storage
 from chexone_ray.answering import failed_row
 from chexone_ray.answers import Rules
+from chexone_ray.config import Settings
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.parts import numbered, to_parquet
-from chexone_ray.predict import result_schema
+from chexone_ray.predict import SUMMARY_FILE, Tally, result_schema
 from chexone_ray.records import Mode, Sample, sample_to_row
 
 ROWS_PER_PART = 4096
@@ -24,7 +25,7 @@ def said(
 ) -> dict[str, Any]:
     """One completion read from its text; without text a failed row."""
     if not text.strip():
-        return failed_row(replace(sample, mode=mode), NO_RESPONSE)
+        return failed_row(replace(sample, mode=mode), NO_RESPONSE, number)
     parsed = answers.parse(text, mode, rules)
     return answered(sample, text, parsed.answer, parsed.reasoning, mode, number)
 
@@ -52,8 +53,12 @@ def answered(
     }
 
 
-def write(uri: str, rows: Iterable[dict[str, Any]], source: str) -> int:
+def write(
+    uri: str, rows: Iterable[dict[str, Any]], source: str, settings: Settings | None = None
+) -> int:
     """Write a committed predictions folder and return the number of its rows.
+
+    Beside the rows lies what `predict` leaves: predictions.json, and `settings` as config.json.
 
     Raises:
         ChexoneError: something is there already, or there is no row.
@@ -62,19 +67,39 @@ def write(uri: str, rows: Iterable[dict[str, Any]], source: str) -> int:
 
     if storage.list_files(uri):
         raise ChexoneError(f"{uri} is not empty: give another output_uri or delete that folder")
-    total = 0
+    tally, names, modes = Tally(), set[str](), set[str]()
     places: list[str] = []
     try:
         for number, part in numbered(rows, ROWS_PER_PART):
             table = pa.Table.from_pylist(list(part), result_schema())
             places.append(storage.join(uri, f"part-{number:05d}.parquet"))
             storage.write_bytes(places[-1], to_parquet(table))
-            total += len(part)
+            tally.add(table)
+            names.update(row["id"] for row in part)
+            modes.update(row["mode"] for row in part if not row["error"])
     except ChexoneError:  # what is wrong in the file is told late: the next try finds no rest
         for place in places:
             storage.delete(place)
         raise
-    if not total:
+    if not places:
         raise ChexoneError(f"{source} holds no answer: check the file")
-    storage.commit(uri, {"rows": total, "imported_from": source, "notice": RESEARCH_USE_ONLY})
-    return total
+    if settings is not None:
+        storage.record_settings(uri, settings)
+    summary = {
+        "notice": RESEARCH_USE_ONLY,
+        "imported_from": source,
+        "mode": ", ".join(sorted(modes)),
+        "rules": getattr(settings, "rules", None),
+        "samples": len(names),
+        "rows": tally.rows.total(),
+        "parts": len(places),
+        "failed": tally.failed_samples,
+        "errors": dict(tally.errors.most_common()),
+        "kinds": {
+            kind: {"rows": number, "unparsed": tally.unparsed[kind]}
+            for kind, number in sorted(tally.rows.items())
+        },
+    }
+    storage.write_json(storage.join(uri, SUMMARY_FILE), summary)
+    storage.commit(uri, summary)
+    return tally.rows.total()

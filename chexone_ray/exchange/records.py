@@ -91,10 +91,12 @@ def results(records: Sequence[Mapping[str, Any]], kind: str | None, uri: str) ->
     completions of one question; other records of one name are questions of their own.
 
     Raises:
-        ChexoneError: a record without question or answer, or of a task that is not known.
+        ChexoneError: a record without question or answer, of a task that is not known, or a repeat
+            that is there twice.
     """
     found = []
     times: dict[str, int] = {}
+    repeats: set[tuple[str, int]] = set()
     for at, record in enumerate(records):
         name, number = name_of(record, at)
         sample = _sample(record, name, kind, f"{uri}: record {at + 1}")
@@ -102,6 +104,10 @@ def results(records: Sequence[Mapping[str, Any]], kind: str | None, uri: str) ->
             seen = times.get(name, 0)
             times[name] = seen + 1
             sample = replace(sample, id=f"{name} ({seen + 1})") if seen else sample
+        elif (name, number) in repeats:
+            raise ChexoneError(f"{uri}: repeat {number} of {name} is there twice: keep one")
+        else:
+            repeats.add((name, number))
         text, error = response_of(record)
         found.append(Result(sample, text, error, number or 0))
     return found

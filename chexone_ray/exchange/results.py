@@ -30,7 +30,7 @@ def import_results(config: ResultsImportConfig) -> str:
         raise ChexoneError(f"kind {config.kind} is not known: there are {', '.join(KINDS)}")
     found = records.read_file(config.results_uri)
     rows = _letters(found, config) if isinstance(found, dict) else _records(found, config)
-    total = prediction_rows.write(config.output_uri, rows, config.results_uri)
+    total = prediction_rows.write(config.output_uri, rows, config.results_uri, config)
     logger.info("import: %d rows", total)
     return config.output_uri
 
@@ -87,7 +87,7 @@ def _row(
     sample: Sample, text: str, error: str, number: int, config: ResultsImportConfig
 ) -> dict[str, Any]:
     if error:
-        return failed_row(sample, error)
+        return failed_row(sample, error, number)
     return prediction_rows.said(sample, text, config.mode, config.rules, number)
 
 

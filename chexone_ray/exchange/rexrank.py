@@ -12,6 +12,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from chexone_ray import prompts, storage
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 DATASET = "rexrank"
 PREDICTION = "model_prediction"
+NUM_LOOKING = 16
+"""Films that are looked for at a time."""
 KINDS: dict[Track, tuple[str, str]] = {
     "findings": ("findings", "Findings Generation"),
     "both": ("report", "Report Generation"),
@@ -171,7 +174,8 @@ def import_board(config: RexrankImportConfig) -> str:
     to evaluate; returns `config.output_uri`.
 
     Raises:
-        ChexoneError: not the board's shape, or a study without `model_prediction`.
+        ChexoneError: not the board's shape, a study without `model_prediction`, or none of the
+            films of a manifest is under the given `images_uri`.
     """
     board = read_board(config.board_uri)
     root = config.images_uri or config.board_uri.rpartition("/")[0] or "."
@@ -184,12 +188,13 @@ def import_board(config: RexrankImportConfig) -> str:
         logger.warning("%d of %d studies have no reference on this track", blank, len(samples))
     if config.what == "predictions":
         rows = _rows(board, samples, config)
-        prediction_rows.write(config.output_uri, rows, config.board_uri)
+        prediction_rows.write(config.output_uri, rows, config.board_uri, config)
         return config.output_uri
     if storage.committed(config.output_uri) is not None:
         raise ChexoneError(
             f"{config.output_uri} holds a result: give another output_uri or delete that folder"
         )
+    _tell_missing({i.uri for sample in samples.values() for i in sample.images}, config, root)
     units = manifest.Units()
     for sample in samples.values():
         units.add(sample)
@@ -197,6 +202,19 @@ def import_board(config: RexrankImportConfig) -> str:
     own = {"num_without_reference": blank, **units.info()}
     manifest.write_samples(config.output_uri, samples.values(), info | own)
     return config.output_uri
+
+
+def _tell_missing(films: set[str], config: RexrankImportConfig, root: str) -> None:
+    """Says how many films are not there; refuses a given `images_uri` that holds none of them."""
+    with ThreadPoolExecutor(NUM_LOOKING, thread_name_prefix="films") as threads:
+        missing = sum(not there for there in threads.map(storage.exists, sorted(films)))
+    if films and missing == len(films) and config.images_uri is not None:
+        raise ChexoneError(
+            f"images_uri {root} holds none of the {missing} films of {config.board_uri}: give the "
+            "folder that their paths start from"
+        )
+    if missing:
+        logger.warning("%d of %d films are not under %s", missing, len(films), root)
 
 
 def _rows(
@@ -218,8 +236,8 @@ def export(config: RexrankExportConfig) -> str:
     """Write the submission and return its URI.
 
     Raises:
-        ChexoneError: a study without a prediction or with an empty one, or a prediction of a study
-            that is not the board's.
+        ChexoneError: a study without a prediction or with an empty one, a prediction of a study
+            that is not the board's, or another file at `output_uri`.
     """
     board = read_board(config.board_uri)
     told = predictions_of(config)
@@ -237,11 +255,28 @@ def export(config: RexrankExportConfig) -> str:
         )
     submission = {key: {**entry, PREDICTION: told[key]} for key, entry in board.items()}
     validate(board, submission, config.predictions_uri)
+    _refuse_output(board, config)
     storage.write_bytes(config.output_uri, json.dumps(submission, indent=2).encode())
     if config.track == "both":
         without = sum(not sections(one)[1] for one in told.values())
         logger.info("submission: %d of %d studies without an impression", without, len(told))
     return config.output_uri
+
+
+def _refuse_output(board: Board, config: RexrankExportConfig) -> None:
+    """Raises ChexoneError for the board's own file and for one that is no submission to it."""
+    out = config.output_uri
+    if storage.split(out) == storage.split(config.board_uri):
+        raise ChexoneError(f"output_uri {out} is the board's own file: give another")
+    if not storage.exists(out):
+        return
+    try:
+        validate(board, read_object(out, "studies"), out)
+    except ChexoneError:
+        raise ChexoneError(
+            f"output_uri {out} holds something that is no submission to this board: give another "
+            "or delete it"
+        ) from None
 
 
 def predictions_of(config: RexrankExportConfig) -> dict[str, str]:

@@ -89,7 +89,6 @@ def run(tmp_path: Path, predictions: dict[str, str]) -> Path:
     evaluate(
         EvaluateConfig(
             output_uri=str(out),
-            manifest_uri=str(tmp_path / "manifest"),
             predictions_uri=predictions,
             baselines=False,
             bootstrap=200,
@@ -338,3 +337,25 @@ def test_a_manifest_without_a_train_split_has_no_baselines(tmp_path: Path) -> No
     evaluate_settings(str(tmp_path / "out"), {"": runs}, bootstrap=10)
     figures = json.loads((tmp_path / "out" / "table.json").read_text())
     assert [figure["model"] for figure in figures] == ["a"]
+    assert (
+        "No baselines where the manifest has no train rows"
+        in (tmp_path / "out/table.md").read_text()
+    )
+
+
+def test_a_manifest_that_was_not_answered_is_refused(tmp_path: Path) -> None:
+    def config(name: str, *samples: Sample) -> EvaluateConfig:
+        uri = str(tmp_path / name)
+        manifest.write_samples(uri, samples, {"seed": 0})
+        return EvaluateConfig(
+            output_uri=f"{uri}-out", manifest_uri=uri, predictions_uri={"a": said}, bootstrap=10
+        )
+
+    said = write(tmp_path / "a", ["normal"] * 2)
+    asked = [replace(SAMPLE, id=name, patient=name) for name in ("000", "001")]
+    train = replace(SAMPLE, id="t", patient="t", split="train")
+    with pytest.raises(ChexoneError, match=r"2 of 2 evaluated rows are no .*, 000 first"):
+        evaluate(config("other", SAMPLE, train))
+    with pytest.raises(ChexoneError, match=r"1 of 2 evaluated rows are no .*, 001 first"):
+        evaluate(config("trained-on", asked[0], replace(asked[1], split="train")))
+    evaluate(config("right", *asked, train))

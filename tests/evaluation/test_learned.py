@@ -16,7 +16,7 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from chexone_ray import loader
+from chexone_ray import loader, storage
 from chexone_ray.config import EvaluateConfig, LearnedConfig, RadcliqModels, RewardConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import learned, text_rows
@@ -234,6 +234,7 @@ def test_scores_of_packages_and_judges_become_figures(
         evaluate(_config(tmp_path, tables))
         found = {name: row["value"] for name, row in _table(tmp_path).items()}
         tables["radeval"]["figures"] = ("temporal",)
+        storage.delete(str(tmp_path / "out"))  # of other settings
         with pytest.raises(ChexoneError, match="temporal is not in the package's result, which ha"):
             evaluate(_config(tmp_path, tables))
     # The row that failed has an empty text: 0 without being asked about.

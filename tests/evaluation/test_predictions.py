@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pyarrow as pa
 import pytest
 
+from chexone_ray import storage
+from chexone_ray.answering import failed_row
 from chexone_ray.answers import parse
-from chexone_ray.evaluation.predictions import status_of
+from chexone_ray.data import manifest
+from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation.predictions import read_predictions, status_of
 from chexone_ray.evaluation.refusals import refused
+from chexone_ray.evaluation.same_rows import digests_of
+from chexone_ray.parts import to_parquet
+from chexone_ray.predict import result_schema
+from chexone_ray.records import ImageRef, Sample
 
 
 @pytest.mark.parametrize(
@@ -145,3 +156,30 @@ def test_what_an_adapter_read_out_of_a_text_is_what_may_refuse() -> None:
     declined = "I cannot provide a diagnosis."
     wrong = row | {"text": doubt.format(declined), "predicted_answer": declined}
     assert status_of(wrong) == "refused"
+
+
+SAMPLE = Sample("r", "d", "t", "presence", "test", "p", "s", (ImageRef("x"),), "Is it?", "yes")
+
+
+def test_one_completion_twice_is_refused(tmp_path: Path) -> None:
+    rows = [failed_row(SAMPLE, "engine: x", number) for number in (0, 1, 0)]
+    table = pa.Table.from_pylist(rows, result_schema())
+    storage.write_bytes(str(tmp_path / "part-00000.parquet"), to_parquet(table))
+    storage.commit(str(tmp_path), {})
+    with pytest.raises(ChexoneError, match="completion 0 of row r is there twice"):
+        read_predictions(str(tmp_path))
+
+
+def test_a_folder_of_no_predictions_is_told_in_a_line(tmp_path: Path) -> None:
+    rows, empty = str(tmp_path / "rows"), str(tmp_path / "empty")
+    manifest.write_samples(rows, [SAMPLE], {"seed": 0})
+    storage.write_bytes(storage.join(empty, "part-00000.parquet"), b"")
+    storage.commit(empty, {})
+    for read in (read_predictions, digests_of):
+        with pytest.raises(ChexoneError, match="has no column completion: give the output_uri of"):
+            read(rows)
+        with pytest.raises(ChexoneError, match=r"part-00000\.parquet is no Parquet file: delete"):
+            read(empty)
+        storage.commit(str(tmp_path / "figures"), {})
+        with pytest.raises(ChexoneError, match="holds no predictions"):
+            read(str(tmp_path / "figures"))

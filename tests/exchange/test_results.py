@@ -15,6 +15,8 @@ from chexone_ray.evaluation.harness import evaluate
 from chexone_ray.evaluation.predictions import read_predictions, read_rows
 from chexone_ray.exchange.records import kind_of, options_of
 from chexone_ray.exchange.results import import_results
+from chexone_ray.figures.answered import choose
+from chexone_ray.figures.runs import find
 from chexone_ray.prompts import ORIGINAL_SUFFIX
 from chexone_ray.records import ImageRef, Sample
 
@@ -127,6 +129,25 @@ def test_repeats_are_completions_of_one_question(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_repeat_that_failed_is_no_further_row(tmp_path: Path) -> None:
+    said = ["\\boxed{c}", "ERROR: oom", "", "\\boxed{q}"]
+    records = [swift(CHOICE, "c", text, unique_id=f"n1 [repeat{i}]") for i, text in enumerate(said)]
+    out = imported(tmp_path, lines(*records))
+    judged = read_predictions(out)["closed_vqa"]
+    assert judged.answers == ("c",)
+    assert judged.completions == (("c", None, None, "q"),)
+
+
+def test_a_repeat_twice_and_one_without_its_first_are_refused(tmp_path: Path) -> None:
+    def repeat(number: int) -> dict[str, Any]:
+        return swift(CHOICE, "c", "\\boxed{c}", unique_id=f"n1 [repeat{number}]")
+
+    with pytest.raises(ChexoneError, match="repeat 1 of n1 is there twice"):
+        imported(tmp_path, lines(repeat(0), repeat(1), repeat(1)))
+    with pytest.raises(ChexoneError, match="row n1 has no completion 0"):
+        read_predictions(imported(tmp_path, lines(repeat(1))))
+
+
 def test_rows_of_a_manifest_are_answered_and_what_is_missing_fails(tmp_path: Path) -> None:
     rows = [
         Sample(
@@ -204,3 +225,21 @@ def test_kinds_of_tasks_and_options() -> None:
     assert kind_of("Disease Classification", "Edema", ()) == "choice"
     assert options_of("Which? Options:\nA. one\nB. two two") == ("(A) one", "(B) two two")
     assert options_of("Which? A. one") == ()
+
+
+def test_an_import_leaves_what_figures_read(tmp_path: Path) -> None:
+    said = ("\\boxed{c}", "ERROR: oom", "no box")
+    records = [
+        swift(CHOICE, "c", text, unique_id=f"n{i} [repeat{j}]")
+        for i in range(2)
+        for j, text in enumerate(said)
+    ]
+    out = imported(tmp_path, lines(*records), rules="tags")
+    summary = json.loads(Path(out, "predictions.json").read_text())
+    told = {name: summary[name] for name in ("mode", "rules", "samples", "rows", "failed")}
+    assert told == {"mode": "reasoning", "rules": "tags", "samples": 2, "rows": 6, "failed": 2}
+    assert summary["kinds"] == {"closed_vqa": {"rows": 6, "unparsed": 2}}
+    (run,) = find([out]).items
+    assert (run.sort, run.settings()["rules"]) == ("predictions", "tags")
+    asked, _ = choose(find([out]), 2)
+    assert len(asked) == 2

@@ -88,12 +88,15 @@ def test_studies_become_questions(tmp_path: Path) -> None:
 
 
 def test_the_track_of_both_and_its_settings(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "films").mkdir(parents=True)
+    (root / "films" / "3_front.png").write_bytes(b"")
     first, _, third = samples_of(
-        tmp_path, track="both", context=False, max_views=1, images_uri="s3://b/root"
+        tmp_path, track="both", context=False, max_views=1, images_uri=str(root)
     )
     assert first.answer == "Findings: The lungs are clear in study 3. Impression: Nothing acute."
     assert third.answer == "Findings: The lungs are clear in study 1.", "NaN is no section"
-    assert first.images[0].uri == "s3://b/root/films/3_front.png" and len(first.images) == 1
+    assert first.images[0].uri == f"{root}/films/3_front.png" and len(first.images) == 1
     assert (first.kind, "Indication" in first.question) == ("report", False)
 
 
@@ -233,3 +236,33 @@ def test_context_is_cut_at_its_tags() -> None:
         "age": "50-60", "gender": "M", "indication": "Pain", "sex": "n/a",
     }  # fmt: skip
     assert rexrank.context_of({"context": NAN}) == {}
+
+
+def test_missing_films_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ChexoneError, match="holds none of the 4 films of"):
+        samples_of(tmp_path, images_uri=str(tmp_path / "nowhere"))
+    assert not (tmp_path / "manifest").exists()
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "1_lat.png").write_bytes(b"")
+    with caplog.at_level("WARNING", "chexone_ray"):
+        samples_of(tmp_path, images_uri=str(tmp_path))
+    assert f"3 of 4 films are not under {tmp_path}" in caplog.text
+
+
+def test_an_export_overwrites_an_earlier_one_alone(tmp_path: Path) -> None:
+    uri = predicted(tmp_path, samples_of(tmp_path), lambda s: "\\boxed{Findings: Clear.}")
+    board_uri, out = board_file(tmp_path), tmp_path / "o.json"
+    config = RexrankExportConfig(predictions_uri=uri, board_uri=board_uri, output_uri=str(out))
+    rexrank.export(config)
+    first = out.read_bytes()
+    out.write_bytes(first.replace(b"Clear.", b"Dense."))
+    rexrank.export(config)
+    assert out.read_bytes() == first
+    for text in ("notes", json.dumps(BOARD), "{}"):
+        out.write_text(text)
+        with pytest.raises(ChexoneError, match="something that is no submission to this board"):
+            rexrank.export(config)
+        assert out.read_text() == text
+    with pytest.raises(ChexoneError, match="is the board's own file"):
+        rexrank.export(config.model_copy(update={"output_uri": f"file://{board_uri}"}))
+    assert json.loads(Path(board_uri).read_text()).keys() == BOARD.keys()

@@ -1,0 +1,77 @@
+"""Where an evaluation may be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chexone_ray import storage
+from chexone_ray.config import EvaluateConfig
+from chexone_ray.data import manifest
+from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation.harness import evaluate
+from chexone_ray.exchange import prediction_rows
+from chexone_ray.records import ImageRef, Sample
+
+SAMPLE = Sample("r", "d", "t", "presence", "test", "p", "s", (ImageRef("x"),), "Is it?", "yes")
+
+
+@pytest.fixture(name="said")
+def _said(tmp_path: Path) -> str:
+    uri = str(tmp_path / "said")
+    prediction_rows.write(uri, [prediction_rows.answered(SAMPLE, "yes", "yes")], "made up")
+    return uri
+
+
+def config(said: str, out: Path, **changes: Any) -> EvaluateConfig:
+    values = {"predictions_uri": {"a": said}, "baselines": False, "bootstrap": 10} | changes
+    return EvaluateConfig(output_uri=str(out), **values)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_folder_of_other_files_is_left_alone(tmp_path: Path, said: str) -> None:
+    films, rows = tmp_path / "films", tmp_path / "rows"
+    films.mkdir()
+    (films / "1.png").write_bytes(b"film")
+    manifest.write_samples(str(rows), [SAMPLE], {"seed": 0})
+    for out in (films, rows, Path(said)):
+        before = files(out)
+        with pytest.raises(ChexoneError, match=f"{out} holds .* that an evaluation does not write"):
+            evaluate(config(said, out))
+        assert files(out) == before
+
+
+def test_the_same_evaluation_is_done_again(
+    tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    evaluate(config(said, out))
+    before = files(out)
+    (out / ".DS_Store").write_bytes(b"")
+    evaluate(config(said, out, text_tasks=1))
+    monkeypatch.chdir(tmp_path)
+    evaluate(config("said", Path("out")))
+    assert (out / "table.json").read_bytes() == before[str(out / "table.json")]
+    # Killed after its settings were written: goes on as well.
+    storage.delete(str(out / storage.COMMIT_FILE))
+    evaluate(config(said, out))
+    assert storage.committed(str(out)) is not None
+
+
+def test_other_settings_are_refused_by_name(tmp_path: Path, said: str) -> None:
+    out = tmp_path / "out"
+    evaluate(config(said, out))
+    before = files(out)
+    changed: dict[str, dict[str, Any]] = {
+        "bootstrap": {"bootstrap": 20},
+        "predictions_uri.b": {"predictions_uri": {"a": said, "b": said}},
+    }
+    for name, changes in changed.items():
+        with pytest.raises(ChexoneError, match=f"an evaluation of other settings .{name}.: give"):
+            evaluate(config(said, out, **changes))
+    assert files(out) == before
