@@ -14,6 +14,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -50,9 +51,15 @@ _SWAPPED = (5, 6, 7, 8)
 class Image:
     """One decoded image. `provenance` says how the pixels came about, without identifiers."""
 
-    pixels: Pixels
+    film: NDArray[np.uint8]
+    """(H, W) of a grey picture, (H, W, 3) of one in colour."""
     geometry: Geometry
     provenance: dict[str, Any]
+
+    @cached_property
+    def pixels(self) -> Pixels:
+        """(H, W, 3)."""
+        return in_colour(self.film)
 
 
 def decode(data: bytes, config: ImageConfig) -> Image:
@@ -71,8 +78,8 @@ def decode(data: bytes, config: ImageConfig) -> Image:
     else:
         picture, original, provenance = _open_dicom(data, config)
     height, width = fit_to_grid(original[1], original[0], config.max_pixels, config.min_pixels)
-    pixels = _resize(picture, width, height)
-    return Image(pixels, Geometry(*original, width, height), provenance)
+    film = _resize(picture, width, height)
+    return Image(film, Geometry(*original, width, height), provenance)
 
 
 def size(data: bytes) -> tuple[int, int]:
@@ -151,7 +158,7 @@ def grey(pixels: Pixels) -> NDArray[np.uint8] | None:
 
 def from_png(data: bytes) -> Pixels:
     """The inverse of `to_png`. Raises ImageError."""
-    return _to_rgb(_loaded(_open(data, "PNG"), "full_range")[0])
+    return in_colour(_to_array(_loaded(_open(data, "PNG"), "full_range")[0]))
 
 
 # --- formats -------------------------------------------------------------------------------------
@@ -332,16 +339,18 @@ def _eight_bit(picture: Pillow.Image, no_window: NoWindow) -> tuple[Pillow.Image
     return picture.convert("RGB"), {}
 
 
-def _resize(picture: Pillow.Image, width: int, height: int) -> Pixels:
+def _resize(picture: Pillow.Image, width: int, height: int) -> NDArray[np.uint8]:
     from PIL import Image as pillow
 
     if picture.size != (width, height):
         picture = picture.resize((width, height), pillow.Resampling.BICUBIC)
-    return _to_rgb(picture)
+    return _to_array(picture)
 
 
-def _to_rgb(picture: Pillow.Image) -> Pixels:
-    array = np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
-    if array.ndim == 2:
-        return np.repeat(array[:, :, None], 3, axis=2)
-    return array.copy()
+def _to_array(picture: Pillow.Image) -> NDArray[np.uint8]:
+    return np.array(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
+
+
+def in_colour(film: NDArray[np.uint8]) -> Pixels:
+    """A film of one or three channels as one of three."""
+    return np.repeat(film[:, :, None], 3, axis=2) if film.ndim == 2 else film

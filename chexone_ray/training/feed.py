@@ -61,8 +61,9 @@ class Chunk:
 
     def pixels(self, uri: str) -> np.ndarray:
         """An image as uint8 (H, W', 3)."""
-        film = self.films[uri]
-        return np.repeat(film[:, :, None], 3, axis=2) if film.ndim == 2 else film
+        from chexone_ray import images
+
+        return images.in_colour(self.films[uri])
 
 
 def row_groups(manifest_uri: str, split: str) -> list[RowGroup]:
@@ -150,11 +151,11 @@ def read_chunk(order: Order, number: int, images: ImageConfig) -> Chunk:
         if data is None:
             return "missing"
         try:
-            pixels = decoder.decode(data, images).pixels
+            film = decoder.decode(data, images).film
         except ImageError as error:
             return error.reason
-        one = decoder.grey(pixels)
-        return pixels if one is None else one
+        one = film if film.ndim == 2 else decoder.grey(film)
+        return film if one is None else one
 
     with ThreadPoolExecutor(READ_THREADS) as pool:
         loaded = dict(zip(uris, pool.map(load, uris), strict=True))
