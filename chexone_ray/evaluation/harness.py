@@ -110,12 +110,7 @@ def evaluate_settings(
     """
     output.refuse(output_uri, record)
     draws = Draws(bootstrap, randomisations, seed)
-    answers: dict[str, Answers] = {}
-    for setting, runs in settings.items():
-        answers[setting] = {name: read_predictions(uri) for name, uri in runs.predictions.items()}
-        _refuse_different_rows(setting, answers[setting])
-        if not runs.rows_checked:
-            _refuse_other_manifest(runs.manifest_uri, answers[setting])
+    answers = {setting: _answers(setting, runs) for setting, runs in settings.items()}
     without_train: list[str] = []
     figures: list[Figure] = []
     differences: list[Difference] = []
@@ -150,6 +145,15 @@ def evaluate_settings(
     rows = rows_table(answers, statistics)
     _write(output_uri, figures, corrected(differences), answers, draws, notes, rows)
     return output_uri
+
+
+def _answers(setting: str, runs: SettingRuns) -> Answers:
+    """What all models of a setting answered, to the same rows of its manifest."""
+    answers = {name: read_predictions(uri) for name, uri in runs.predictions.items()}
+    _refuse_different_rows(setting, answers)
+    if not runs.rows_checked:
+        _refuse_other_manifest(runs.manifest_uri, answers)
+    return answers
 
 
 def in_order(metrics: Sequence[Metric], headline: str) -> list[Metric]:

@@ -301,7 +301,9 @@ def test_images_may_lie_elsewhere(tmp_path: Path) -> None:
         moved = replace(SAMPLE, images=(ImageRef(f"s3://{folder}/films/x.png"),))
         said = [prediction_rows.answered(moved, "normal", "normal")]
         prediction_rows.write(str(tmp_path / folder), said, "test")
-    run(tmp_path, {name: str(tmp_path / name) for name in "ab"})
+    out = run(tmp_path, {name: str(tmp_path / name) for name in "ab"})
+    table = json.loads((out / "table.json").read_text())
+    assert {row["model"] for row in table if not row["baseline"]} == {"a", "b"}
 
 
 def test_a_metric_of_other_rows_of_one_system_is_told() -> None:

@@ -18,26 +18,12 @@ import numpy as np
 from chexone_ray import storage
 from chexone_ray.errors import ChexoneError
 from chexone_ray.metrics.learned import encoder, packages
+from chexone_ray.metrics.report_phrases import LABELS
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import Array
 
 NAME = "CheXbert"
-HEADS = (
-    "enlarged cardiomediastinum",
-    "cardiomegaly",
-    "lung opacity",
-    "lung lesion",
-    "edema",
-    "consolidation",
-    "pneumonia",
-    "atelectasis",
-    "pneumothorax",
-    "pleural effusion",
-    "pleural other",
-    "fracture",
-    "support devices",
-    "no finding",
-)
+HEADS = (*LABELS[1:], LABELS[0])
 """The labels in the order of the weights. The last has the classes blank and positive only."""
 CLASSES = ("blank", "positive", "negative", "uncertain")
 _STATES = (None, 1, 0, -1)
