@@ -196,7 +196,7 @@ def test_rows_of_a_manifest_are_answered_and_what_is_missing_fails(tmp_path: Pat
         (lines({"response": "x"}), "record 1 has no user turn"),
         (
             lines({"response": "x", "messages": [{"role": "user", "content": "?"}]}),
-            "record 1 has no labels, solution or assistant turn",
+            "record 1 has no labels, solution, correct_answer or",
         ),
         (lines(swift("What?", "x", "x", task_name="Poetry")), "task 'Poetry' is not known"),
     ],
