@@ -181,8 +181,7 @@ def _refuse_different_rows(setting: str, answers: Answers) -> None:
         if odd:
             of = f" of setting {setting!r}" if setting else ""
             raise ChexoneError(
-                f"models {first!r} and {other!r}{of} answered different rows "
-                f"({odd}): {REMEDY}"
+                f"models {first!r} and {other!r}{of} answered different rows ({odd}): {REMEDY}"
             )
 
 

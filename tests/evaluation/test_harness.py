@@ -268,7 +268,7 @@ def test_models_must_have_answered_the_same_rows(tmp_path: Path) -> None:
     second = write(tmp_path / "b", ["normal"] * 3)
     with pytest.raises(ChexoneError, match="different rows") as caught:
         run(tmp_path, {"a": first, "b": second})
-    assert "1 of the 4 rows of 'a' are not in 'b': '3'): let both answer" in str(caught.value)
+    assert "1 of the 4 rows of 'a' are not in 'b': '003'): let both answer" in str(caught.value)
 
 
 def test_rows_of_one_system_are_counted_and_the_first_are_named() -> None:

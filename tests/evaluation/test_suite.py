@@ -229,7 +229,6 @@ def test_a_suite_on_given_predictions(tmp_path: Path) -> None:
 
 def test_settings_without_predictions_are_listed(tmp_path: Path) -> None:
     config = given(tmp_path, settings=("skills", "one-box"))
-    asked(config)
     with pytest.raises(ChexoneError, match="no model has predictions of a configured setting"):
         evaluate(config)
     answer(config, "one-box", "wrong", lambda s: "No nodule detected.")
