@@ -22,7 +22,7 @@ from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, cor
 from chexone_ray.evaluation.metric import Metric
 from chexone_ray.evaluation.predictions import Judged, all_answered, read_predictions
 from chexone_ray.evaluation.rows import rows_table
-from chexone_ray.evaluation.same_rows import digests, unlike
+from chexone_ray.evaluation.same_rows import REMEDY, digests, unlike
 from chexone_ray.evaluation.table_formats import html, latex, markdown
 from chexone_ray.evaluation.tables import Outcome, document
 from chexone_ray.evaluation.text_rows import Computed, computed
@@ -177,12 +177,11 @@ def _refuse_different_rows(setting: str, answers: Answers) -> None:
     }
     first, *others = rows
     for other in others:
-        odd = unlike(rows[first], rows[other])
+        odd = unlike(rows[first], rows[other], (repr(first), repr(other)))
         if odd:
             of = f" of setting {setting!r}" if setting else ""
             raise ChexoneError(
-                f"models {first!r} and {other!r}{of} answered different rows ({odd}): "
-                "use one manifest, split, kinds and max_per_kind"
+                f"models {first!r} and {other!r}{of} answered different rows ({odd}): {REMEDY}"
             )
 
 

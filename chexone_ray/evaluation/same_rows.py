@@ -26,6 +26,12 @@ _COMPARED: dict[str, Callable[[Sample], Any]] = {
     "images": lambda sample: [(i.uri.rpartition("/")[2], i.role) for i in sample.images],
 }
 
+SHOWN = 3
+"""Ids that an error names."""
+REMEDY = (
+    "let both answer the rows of one manifest, of the same split, kinds and max_per_kind; answers "
+    "that are there already are put on its rows by `chexone results import --manifest_uri`"
+)
 Digests: TypeAlias = Mapping[str, tuple[int, ...]]
 """Row id -> a hash of each of `_COMPARED`, to be compared inside one process."""
 
@@ -53,16 +59,21 @@ def digests_of(uri: str) -> Digests:
     return found
 
 
-def unlike(first: Digests, second: Digests) -> str:
+def unlike(first: Digests, second: Digests, names: tuple[str, str]) -> str:
     """What is different, to stand in an error; empty where the rows are the same.
 
-    "3 differ" of rows that only one of them has, else how many of how many rows differ in what,
-    with the id of the first.
+    Of rows that only one of the two has, how many each has alone and which; else how many of how
+    many rows differ in what, and which. `names` is what the two are called.
     """
-    odd = first.keys() ^ second.keys()
-    if odd:
-        return f"{len(odd)} differ"
-    ids = sorted(name for name, told in first.items() if told != second[name])
+    sides = ((first, second, *names), (second, first, *names[::-1]))
+    alone = [
+        f"{len(odd)} of the {len(rows)} rows of {name} are not in {other_name}: {_some(odd)}"
+        for rows, other, name, other_name in sides
+        if (odd := rows.keys() - other.keys())
+    ]
+    if alone:
+        return "; ".join(alone)
+    ids = [name for name, told in first.items() if told != second[name]]
     if not ids:
         return ""
     counts = Counter(
@@ -72,4 +83,11 @@ def unlike(first: Digests, second: Digests) -> str:
         if one != other
     )
     told = ", ".join(f"{name} of {counts[name]}" for name in _COMPARED if name in counts)
-    return f"{len(ids)} of {len(first)} differ under the same id: {told}; the first is {ids[0]!r}"
+    return f"{len(ids)} of {len(first)} rows differ under the same id ({told}): {_some(ids)}"
+
+
+def _some(ids: Iterable[str]) -> str:
+    """The first ids, and how many more there are."""
+    every = sorted(ids)
+    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
+    return ", ".join(map(repr, every[:SHOWN])) + more

@@ -211,11 +211,12 @@ def _given(
         if not storage.list_files(uri):
             continue
         wanted = digests(stream.iter_samples(rows.manifest_uri, setting.split))
-        odd = unlike(wanted, digests_of(uri))
+        odd = unlike(wanted, digests_of(uri), ("the setting", "the answers"))
         if odd:
             raise ChexoneError(
                 f"evaluate.models.{name}: {uri} does not answer the {len(wanted)} rows of setting "
-                f"{setting.name} ({odd}): predict on {rows.manifest_uri}"
+                f"{setting.name} ({odd}): answer the rows of {rows.manifest_uri}, or put "
+                "answers on them by `chexone results import --manifest_uri`"
             )
         found[setting.name] = uri
     return found

@@ -3,22 +3,26 @@
 Two shapes: JSON-lines of ms-swift, also where the file is called .json, with `response`, `labels`
 (the right answer), `messages` (the generated turn appended) and `images`; and the JSON array of the
 Hugging Face scripts, an input record with `response` added. Columns that the scripts pass through
-(`unique_id`, `task_name`, `solution`) may be there in both.
+(`unique_id`, `task_name`, `solution`) may be there in both, and ReXVQA's `question`, `options` and
+`correct_answer`. docs/evaluation.md has all fields.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
+from string import ascii_uppercase as LETTERS
 from typing import Any
 
-from chexone_ray import boxes, prompts, storage
+from chexone_ray import answers, boxes, prompts, storage
 from chexone_ray.answers import chosen_options
 from chexone_ray.errors import ChexoneError
 from chexone_ray.exchange.json_text import parse
 from chexone_ray.kinds import KINDS, form
+from chexone_ray.options import classes_of
 from chexone_ray.records import ImageRef, Sample
 
 USER = ("user", "human")
@@ -28,7 +32,18 @@ FAILED = re.compile(r"^ERROR:")
 _BRACKETS = re.compile(r"\[([^\]]*)\]")
 _REPEAT = re.compile(r"\s*\[repeat(\d+)\]$")
 _OPTION = re.compile(r"^\s*\(?([A-Za-z0-9]{1,2})[.):]\s+(\S.*?)\s*$")
-_OPTIONS = re.compile(r"\bOptions:", re.IGNORECASE)
+_HEADING = re.compile(r"\b(?:options|choices):", re.IGNORECASE)
+_IN_LINE = tuple(
+    re.compile(rf"(?<!\S)({mark})\s+(\S.*?)[,;]?\s*(?=(?<=\s){mark}\s|$)")
+    for mark in (r"\([A-Za-z0-9]{1,2}\)", r"[A-Z][.):]")
+)
+"""Options in one line, keyed (a) or A."""
+_SUFFIXES = (
+    prompts.ORIGINAL_SUFFIX,
+    prompts.ORIGINAL_SUFFIX.replace("{{}}", "{}"),
+    prompts.DEFAULT_SUFFIX,
+)
+_RIGHT = ("labels", "solution", "correct_answer")
 _PATIENT = re.compile(r"(?:^|/)(p\d{8}|patient\d+)(?=/)")
 _OF_TASK = {kind.task: name for name, kind in reversed(KINDS.items())} | {
     "Close-Ended VQA": "closed_vqa",
@@ -129,19 +144,14 @@ def response_of(record: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _sample(record: Mapping[str, Any], name: str, kind: str | None, place: str) -> Sample:
-    question = _turn(record, USER)
+    question = _turn(record, USER) or str(record.get("question") or "").rstrip()
     if not question:
-        raise ChexoneError(f"{place} has no user turn in messages: check the file")
-    for suffix in (prompts.ORIGINAL_SUFFIX, prompts.DEFAULT_SUFFIX):
+        raise ChexoneError(f"{place} has no user turn in messages and no question: check the file")
+    for suffix in _SUFFIXES:
         question = question.removesuffix(suffix).rstrip()
     question = question.replace("<image>", "").strip()
-    answer = _right(record)
-    if not answer:
-        raise ChexoneError(
-            f"{place} has no labels, solution or assistant turn: give manifest_uri, whose rows "
-            "have answers"
-        )
-    options = options_of(question)
+    answer = _right(record, place)
+    options = options_of(question) or _given(record.get("options"))
     task = str(record.get("task_name") or _told(name)[0])
     known = kind or kind_of(task, answer, options)
     if known not in KINDS:
@@ -174,12 +184,51 @@ def kind_of(task: str, answer: str, options: Sequence[str]) -> str:
     return _OF_TASK.get(task, "")
 
 
+def is_open(sample: Sample) -> bool:
+    """True for a question of a closed kind without options, and without few classes instead."""
+    return form(sample.kind) == "options" and not sample.options and not classes_of(sample)
+
+
 def options_of(question: str) -> tuple[str, ...]:
-    """The options of a question as "(A) text", of lines behind "Options:"; none for others."""
-    head = _OPTIONS.search(question)
-    lines = question[head.end() :].splitlines() if head else ()
-    found = [option for line in lines if (option := _OPTION.match(line))]
-    return tuple(f"({option.group(1)}) {option.group(2)}" for option in found)
+    """The options that a question shows, as "(A) text"; none where it shows none.
+
+    Behind "Options:" or "Choices:" the lines with a key, or in one line "(a) PA, (b) AP" and
+    "A. PA B. AP". Without a heading the lines at the end, keyed A, B and so on as `prepare` writes
+    them: numbered lines may be a report.
+    """
+    head = _HEADING.search(question)
+    behind = question[head.end() :] if head else ""
+    found = _lines(behind.splitlines())
+    if len(found) < 2:
+        for pattern in _IN_LINE:
+            pairs = pattern.findall(" ".join(behind.split()))
+            if len(pairs) > 1:
+                found = [(mark.strip("(.:)"), text) for mark, text in pairs]
+                break
+    if not found:
+        ending = [*takewhile(_OPTION.match, reversed(question.splitlines()))]
+        found = _lines(reversed(ending))
+        if len(found) < 2 or [key.upper() for key, _ in found] != [*LETTERS[: len(found)]]:
+            return ()
+    return _written(found)
+
+
+def _lines(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """(key, text) of the lines that are an option."""
+    return [(option[1], option[2]) for line in lines if (option := _OPTION.match(line))]
+
+
+def _written(pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(f"({key}) {text}" for key, text in pairs)
+
+
+def _given(told: Any) -> tuple[str, ...]:
+    """The options of a record's own field: {key: text}, or a list, lettered where it is not."""
+    if isinstance(told, dict) and all(isinstance(text, str) for text in told.values()):
+        return _written(told.items())
+    texts = [str(one).strip() for one in told] if isinstance(told, list) else []
+    keyed = _lines(texts)
+    return _written(keyed if len(keyed) == len(texts) else zip(LETTERS, texts, strict=False))
 
 
 def _told(name: str) -> tuple[str, str, str]:
@@ -201,15 +250,31 @@ def _turn(record: Mapping[str, Any], roles: Sequence[str]) -> str:
     return ""
 
 
-def _right(record: Mapping[str, Any]) -> str:
-    """The right answer. The assistant turn is one only in an input record, which has no `labels`
-    and whose turn is not the response."""
-    for field in ("labels", "solution"):
-        told = record.get(field)
-        if isinstance(told, str) and told.strip():
-            return told.strip()
-    turn = _turn(record, ASSISTANT).strip()
-    return turn if turn != str(record.get("response") or "").strip() else ""
+def _right(record: Mapping[str, Any], place: str) -> str:
+    """The right answer, out of its box or tags where it has some: a reference may be what a model
+    is taught to say. The assistant turn is one only in an input record, which has no `labels` and
+    whose turn is not the response.
+
+    Raises:
+        ChexoneError: there is none, or it could not be read.
+    """
+    given = (record.get(field) for field in _RIGHT)
+    told = next((one for one in given if isinstance(one, str) and one.strip()), "")
+    if not told:
+        turn = _turn(record, ASSISTANT).strip()
+        told = turn if turn != str(record.get("response") or "").strip() else ""
+    if not told:
+        raise ChexoneError(
+            f"{place} has no {', '.join(_RIGHT)} or assistant turn: give manifest_uri, whose rows "
+            "have answers"
+        )
+    answer = answers.parse(told, "instruct", "tags").answer
+    if answer is None:
+        raise ChexoneError(
+            f"{place}: no answer could be read of its right answer, whose box or tags are not "
+            "closed or empty: mend it"
+        )
+    return answer
 
 
 def _images(record: Mapping[str, Any]) -> list[str]:

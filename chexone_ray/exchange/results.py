@@ -11,7 +11,7 @@ from chexone_ray.config import ResultsImportConfig
 from chexone_ray.data import stream
 from chexone_ray.errors import ChexoneError
 from chexone_ray.exchange import prediction_rows, records, rexvqa
-from chexone_ray.kinds import KINDS
+from chexone_ray.kinds import KINDS, form
 from chexone_ray.records import Sample
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,16 @@ def _records(
     if config.questions_uri is not None:
         raise ChexoneError("results import: questions_uri has no effect on records: drop it")
     if config.manifest_uri is None:
-        for one in records.results(found, config.kind, config.results_uri):
+        told = records.results(found, config.kind, config.results_uri)
+        without = sum(records.is_open(one.sample) for one in told)
+        if without:
+            logger.warning(
+                "import: %d of %d closed questions show no options that could be read: their "
+                "answers are compared as words; give the field options",
+                without,
+                sum(form(one.sample.kind) == "options" for one in told),
+            )
+        for one in told:
             yield _row(one.sample, one.text, one.error, one.number, config)
         return
     samples = _samples(config)

@@ -30,6 +30,7 @@ from chexone_ray.evaluation.measures import (
 from chexone_ray.evaluation.metric import row_value
 from chexone_ray.evaluation.predictions import Judged, all_answered
 from chexone_ray.evaluation.rows import rows_schema, rows_table
+from chexone_ray.evaluation.same_rows import unlike
 from chexone_ray.evaluation.text_rows import computed, row_statistics
 from chexone_ray.exchange import prediction_rows
 from chexone_ray.log import RESEARCH_USE_ONLY
@@ -265,8 +266,17 @@ def test_always_drawing_a_box_is_seen_by_a_second_headline_test() -> None:
 def test_models_must_have_answered_the_same_rows(tmp_path: Path) -> None:
     first = write(tmp_path / "a", ["normal"] * 4)
     second = write(tmp_path / "b", ["normal"] * 3)
-    with pytest.raises(ChexoneError, match="different rows"):
+    with pytest.raises(ChexoneError, match="different rows") as caught:
         run(tmp_path, {"a": first, "b": second})
+    assert "1 of the 4 rows of 'a' are not in 'b': '003'): let both answer" in str(caught.value)
+
+
+def test_rows_of_one_system_are_counted_and_the_first_are_named() -> None:
+    a, b = ({str(i): (0,) * 9 for i in ids} for ids in ((1, 2, 3, 4, 5), (5, 6)))
+    assert unlike(a, b, ("a", "b")) == (
+        "4 of the 5 rows of a are not in b: '1', '2', '3' and 1 more; "
+        "1 of the 2 rows of b are not in a: '6'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -293,7 +303,7 @@ def test_equal_ids_of_other_rows_are_refused(
         prediction_rows.write(str(tmp_path / name), said, "test")
     with pytest.raises(ChexoneError) as caught:
         run(tmp_path, {name: str(tmp_path / name) for name in "ab"})
-    assert f"(2 of 4 differ under the same id: {told}; the first is '2')" in str(caught.value)
+    assert f"(2 of 4 rows differ under the same id ({told}): '2', '3')" in str(caught.value)
 
 
 def test_images_may_lie_elsewhere(tmp_path: Path) -> None:

@@ -229,7 +229,6 @@ def test_a_suite_on_given_predictions(tmp_path: Path) -> None:
 
 def test_settings_without_predictions_are_listed(tmp_path: Path) -> None:
     config = given(tmp_path, settings=("skills", "one-box"))
-    asked(config)
     with pytest.raises(ChexoneError, match="no model has predictions of a configured setting"):
         evaluate(config)
     answer(config, "one-box", "wrong", lambda s: "No nodule detected.")
@@ -246,7 +245,7 @@ def test_predictions_of_other_rows_are_refused(tmp_path: Path) -> None:
     asked(config)
     said = (prediction_rows.said(sample(i), "\\boxed{(A)}", "reasoning") for i in range(5))
     prediction_rows.write(str(tmp_path / "right" / "skills"), said, "test")
-    with pytest.raises(ChexoneError, match=r"answer the 6 rows of setting skills \(\d differ\)"):
+    with pytest.raises(ChexoneError, match="2 of the 6 rows of the setting are not in"):
         evaluate(config)
 
 
@@ -256,7 +255,7 @@ def test_predictions_of_other_answers_are_refused(tmp_path: Path) -> None:
     changed = [replace(found[0], answer="(C)"), *found[1:]]
     said = (prediction_rows.said(s, "\\boxed{(A)}", "reasoning") for s in changed)
     prediction_rows.write(str(tmp_path / "right" / "skills"), said, "test")
-    with pytest.raises(ChexoneError, match="1 of 6 differ under the same id: answer of 1; the f"):
+    with pytest.raises(ChexoneError, match=r"1 of 6 rows differ under the same id \(answer of 1\)"):
         evaluate(config)
 
 

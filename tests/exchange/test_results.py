@@ -196,8 +196,9 @@ def test_rows_of_a_manifest_are_answered_and_what_is_missing_fails(tmp_path: Pat
         (lines({"response": "x"}), "record 1 has no user turn"),
         (
             lines({"response": "x", "messages": [{"role": "user", "content": "?"}]}),
-            "record 1 has no labels, solution or assistant turn",
+            "record 1 has no labels, solution, correct_answer or",
         ),
+        (lines(swift(CHOICE, "\\boxed{c", "x")), "record 1: no answer could be read"),
         (lines(swift("What?", "x", "x", task_name="Poetry")), "task 'Poetry' is not known"),
     ],
 )
@@ -224,7 +225,52 @@ def test_kinds_of_tasks_and_options() -> None:
         assert kind_of("Image Classification", two, lesions) == "multi_choice"
     assert kind_of("Disease Classification", "Edema", ()) == "choice"
     assert options_of("Which? Options:\nA. one\nB. two two") == ("(A) one", "(B) two two")
-    assert options_of("Which? A. one") == ()
+    assert options_of("Which? A. one") == options_of("Sum up.\n1. Clear.\n2. Normal.") == ()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Which?\n(A) PA view\n(B) AP, 3 cm",  # as `prepare` writes it
+        "Treatment options: none.\nWhich?\nA) PA view\nB) AP, 3 cm",
+        "Which? Options: (A) PA view, (B) AP, 3 cm",
+        "Which? Choices: A. PA view B. AP, 3 cm",
+        "Options:\n(A) PA view\n(B) AP, 3 cm\nAnswer with the letter.",
+    ],
+)
+def test_options_are_found_where_prompts_show_them(question: str) -> None:
+    assert options_of(question) == ("(A) PA view", "(B) AP, 3 cm")
+
+
+@pytest.mark.parametrize(
+    "options", [["PA", "AP"], ["A. PA", "B. AP"], ["(A) PA", "(B) AP"], {"A": "PA", "B": "AP"}]
+)
+def test_options_of_a_field_of_the_record(tmp_path: Path, options: Any) -> None:
+    record = {"question": "Which?", "options": options, "correct_answer": "B", "response": "B"}
+    (row,) = read_rows(imported(tmp_path, lines(record), mode="instruct"))
+    assert (row["options"], row["kind"]) == (["(A) PA", "(B) AP"], "closed_vqa")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "\\boxed{c}",
+        "I see. \\boxed{c}",
+        "<think>So.</think>c",
+        "<think>q</think><answer>c</answer>",
+    ],
+)
+def test_a_right_answer_is_read_out_of_its_box_or_tags(tmp_path: Path, told: str) -> None:
+    (row,) = read_rows(imported(tmp_path, lines(swift(CHOICE, told, "\\boxed{c}"))))
+    assert row["answer"] == "c"
+
+
+def test_closed_questions_without_options_are_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_, closed = swift("Which side?", "left", "x"), swift("Is it?", "yes", "x")
+    imported(tmp_path, lines(open_, closed, swift(CHOICE, "c", "x")), kind="closed_vqa")
+    assert "1 of 3 closed questions show no options" in caplog.text
 
 
 def test_an_import_leaves_what_figures_read(tmp_path: Path) -> None:
