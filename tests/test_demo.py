@@ -50,11 +50,34 @@ def test_recipes_make_valid_configs(quick: bool, own: str | None) -> None:
     assert configs.sampled("SFT").kinds == configs.filter().kinds
 
 
-def test_own_recipe_errors_name_file_and_key(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("max_tokenz = 3", "unknown key max_tokenz; did you mean max_tokens?"),
+        ("sft = 3", "sft=3: input should be a valid dictionary"),
+        ("[grpo]\nstepss = 3", "[grpo] unknown key stepss; did you mean steps?"),
+        ("[sft]\nseed = 3", "[sft] seed is set by the demo itself: leave it out"),
+        ("[prepare]\nkinds = ['sidee']", "[prepare] sidee is not a kind of question; did you mean"),
+        ("[filter]\nkinds = ['cap']", "[filter] cap is not one of prepare.kinds: use presence, "),
+        (
+            "[thresholds]\nprogresion = 0",
+            "[thresholds] progresion is not one of prepare.kinds; did",
+        ),
+        ("[", "Invalid initial character"),
+    ],
+)
+def test_a_bad_recipe_is_told_by_file_table_and_key_before_anything_runs(
+    tmp_path: Path, text: str, told: str
+) -> None:
     bad = tmp_path / "bad.toml"
-    bad.write_text("max_tokenz = 3\n")
-    with pytest.raises(ChexoneError, match="max_tokenz"):
-        load(False, str(bad))
+    bad.write_text(text)
+    with pytest.raises(ChexoneError) as caught:
+        runner.run(DemoConfig(output=str(tmp_path / "run"), recipe=str(bad)))
+    assert str(caught.value).startswith(f"demo.recipe={bad}: {told}")
+    assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
+
+
+def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ChexoneError, match="absent"):
         load(False, str(tmp_path / "absent.toml"))
 
