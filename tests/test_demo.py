@@ -45,6 +45,8 @@ def test_recipes_make_valid_configs(quick: bool, own: str | None) -> None:
     for make in (configs.tiny_model, configs.prepare, configs.sft, configs.filter, configs.grpo):
         assert make().seed == 3
     assert configs.evaluate().predictions_uri["GRPO"] == configs.predict("GRPO").output_uri
+    assert configs.responses_uri in configs.figures("out", responses=True).runs_uri
+    assert configs.responses_uri not in configs.figures("out", responses=False).runs_uri
     assert configs.sampled("SFT").sampling.n == configs.grpo().sampling.n
     # What is optimised is what is filtered and what is sampled on held-out patients.
     assert configs.sampled("SFT").kinds == configs.filter().kinds

@@ -308,13 +308,14 @@ class Configs:
         """Where the answers of the simulated readers lie."""
         return join(BUCKET, "readers", RESPONSES)
 
-    def figures(self, output_uri: str) -> FiguresConfig:
-        """The ten figures, of every result of the run."""
+    def figures(self, output_uri: str, responses: bool) -> FiguresConfig:
+        """The ten figures, of every result of the run; `responses` where readers answered."""
         stages = (self.prepare(), self.sft(), self.filter(), self.grpo(), self.evaluate())
         predictions = (self.predict("SFT"), self.predict("GRPO"))
         probes = (self.probe("SFT"), self.probe("GRPO"))
         uris = [config.output_uri for config in (*stages, *predictions, *probes)]
-        return FiguresConfig(output_uri=output_uri, runs_uri=(*uris, self.responses_uri))
+        read = (self.responses_uri,) if responses else ()
+        return FiguresConfig(output_uri=output_uri, runs_uri=(*uris, *read))
 
     def serve(self, port: int) -> ServeConfig:
         return ServeConfig(

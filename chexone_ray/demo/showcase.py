@@ -68,6 +68,7 @@ def content(
         real_cards=real_cards,
         real_selection=selection,
         drawn=summary["figures"],
+        skipped=results["figures"]["skipped"],
     )
 
 

@@ -35,6 +35,8 @@ class Content:
     """Which of the real films are shown."""
     drawn: Sequence[str] = ()
     """Files of `chexone figures` in the folder "figures" beside the page."""
+    skipped: Sequence[Mapping[str, str]] = ()
+    """Name and reason of the figures that could not be drawn."""
 
 
 _EXAMPLES = (
@@ -64,7 +66,7 @@ def render(content: Content) -> str:
             "nothing beyond showing that real PNG and DICOM files pass through the whole chain. "
             + content.real_selection,
         ),
-        _drawn(content.drawn),
+        _drawn(content),
         _timings(content.summary),
     ]
     body = "\n".join(part for part in parts if part)
@@ -257,21 +259,25 @@ def _first_metrics(figures: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str
             yield row
 
 
-def _drawn(files: Sequence[str]) -> str:
-    """The figures as small pictures that lead to the large ones."""
-    pictures = [name for name in files if name.endswith(".png")]
-    if not pictures:
+def _drawn(content: Content) -> str:
+    """The figures as small pictures that lead to the large ones, and why others are missing."""
+    pictures = [name for name in content.drawn if name.endswith(".png")]
+    if not pictures and not content.skipped:
         return ""
     shown = "".join(
         f"<a href='figures/{escape(name)}'><img class='figure' alt='{escape(name)}' "
         f"src='figures/{escape(name)}'></a>"
         for name in pictures
     )
-    return (
-        "<h2>Figures</h2><p class='soft'>Drawn by <code>chexone figures</code> from the files of "
-        "this run, in the folder figures as PDF, SVG and PNG. The readers of figure 9 are "
-        f"simulated. <a href='figures/compare.html'>Films and answers side by side</a>.</p>{shown}"
-    )
+    told = "Drawn by <code>chexone figures</code> from the files of this run, in the folder "
+    told += "figures as PDF, SVG and PNG."
+    if any(name.startswith("09") for name in pictures):
+        told += " The readers of figure 9 are simulated."
+    for figure in content.skipped:
+        told += f" Not drawn: {escape(figure['name'])} ({escape(figure['reason'])})."
+    if "compare.html" in content.drawn:
+        told += " <a href='figures/compare.html'>Films and answers side by side</a>."
+    return f"<h2>Figures</h2><p class='soft'>{told}</p>{shown}"
 
 
 def _baseline(name: str) -> str:

@@ -74,6 +74,17 @@ def test_page() -> None:
     assert page == report.render(content(png))
 
 
+def test_figures_that_are_missing_have_a_reason() -> None:
+    made = content(to_png(np.zeros((56, 56, 3), np.uint8)))
+    drawn = ("01-data.svg", "01-data.png", "compare.html")
+    reason = {"name": "09-reader-study", "reason": "no <response>"}
+    page = report.render(replace(made, drawn=drawn, skipped=(reason,)))
+    assert "src='figures/01-data.png'" in page and "href='figures/compare.html'" in page
+    assert "Not drawn: 09-reader-study (no &lt;response&gt;)." in page
+    assert "simulated" not in page
+    assert "simulated" in report.render(replace(made, drawn=("09-reader-study.png",)))
+
+
 def test_running_mean_is_shorter_at_the_ends() -> None:
     assert charts.smooth([0.0, 3.0, 6.0, 3.0], 3) == [1.5, 3.0, 4.0, 4.5]
 
