@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -43,7 +42,8 @@ def write(
 ) -> dict[str, Any]:
     """Write summary.json and report.html into the run folder; returns the summary.
 
-    `total_s` is the wall time of this call and of the interrupted ones before it.
+    `total_s` is the wall time of this call and of the interrupted ones before it. What has no
+    value is NaN in the returned summary and null in the file.
     """
     evaluation_uri = configs.evaluate().output_uri
     table, differences = (
@@ -86,9 +86,7 @@ def write(
         "versions": {name: version(name) for name in PACKAGES},
     }
     (folder / "report.html").write_text(report.render(content(configs, recipe, results, summary)))
-    draft = folder / "summary.tmp"
-    draft.write_text(json.dumps(summary, indent=1) + "\n")
-    draft.replace(folder / "summary.json")
+    storage.write_json(str(folder / "summary.json"), summary)
     return summary
 
 
