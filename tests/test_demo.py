@@ -102,28 +102,53 @@ def test_a_check_has_a_direction() -> None:
 
 
 def test_the_bar_leaves_out_the_baseline_that_is_told_the_sides() -> None:
-    row = {"kind": "heart_size", "metric": "accuracy", "low": 0.6, "high": 0.8, "baseline": True}
+    row = {"kind": "heart_size", "metric": "accuracy", "low": 0.6, "high": 0.8, "headline": True}
     figures = [
-        {**row, "model": "majority", "value": 0.4},
-        {**row, "model": SIDES_TOLD, "value": 0.7},
+        # Another metric, though it stands first, and a baseline without a value are no bar.
+        {**row, "model": "SFT", "value": 0.1, "baseline": False, "metric": "F1", "headline": False},
+        {**row, "model": "none", "value": math.nan, "baseline": True},
+        {**row, "model": "majority", "value": 0.4, "baseline": True},
+        {**row, "model": SIDES_TOLD, "value": 0.7, "baseline": True},
         {**row, "model": "SFT", "value": 0.7, "baseline": False},
     ]
     recipe = load(False).model_copy(update={"thresholds": {"heart_size": 0.65}})
-    after, blind = outcome._learned(recipe, figures)
+    after, blind = outcome.learned(recipe, figures)
     assert after.name == "heart size: accuracy after SFT" and after.passed
     assert (blind.threshold, blind.reached, blind.direction) == (0.4, 0.6, "above")
+    assert [check.passed for check in outcome.learned(recipe, [])] == [False, False]
 
 
 def test_a_rise_needs_its_interval_only_where_it_is_asked_for() -> None:
-    falls = [{"first": "SFT", "second": "GRPO", "kind": "side", "value": 0.0}]
+    falls = [changed("side", 0.0)]
     few = Interval(0.05, math.nan, math.nan)
     rise = load(False)
-    assert [c.passed for c in outcome._reinforced(rise, falls, few)] == [True, False, True]
-    found = outcome._reinforced(rise, falls, Interval(0.05, 0.01, 0.09))
+    assert [c.passed for c in outcome.reinforced(rise, falls, few)] == [True, False, True]
+    found = outcome.reinforced(rise, falls, Interval(0.05, 0.01, 0.09))
     assert [(c.threshold, c.reached) for c in found[:2]] == [(0.04, 0.05), (0.0, 0.01)]
     # A chain of a few steps only has to run: nobody asks it for a rise.
     runs = rise.model_copy(update={"grpo_gain": -1.0})
-    assert [c.passed for c in outcome._reinforced(runs, falls, few)] == [True, True]
+    assert [c.passed for c in outcome.reinforced(runs, falls, few)] == [True, True]
+
+
+def changed(kind: str, value: float, headline: bool = True, first: str = "SFT") -> dict[str, Any]:
+    return {"first": first, "second": "GRPO", "kind": kind, "value": value, "headline": headline}
+
+
+def test_the_smallest_change_is_of_a_headline_and_fails_without_a_value() -> None:
+    rows = [
+        changed("side", -0.9, headline=False),
+        changed("side", 0.1),
+        changed("view", -0.02),
+        changed("view", -0.9, first="base"),
+    ]
+    gain = Interval(0.05, 0.01, 0.09)
+    for given in (rows, rows[::-1]):
+        check = outcome.reinforced(load(False), given, gain)[-1]
+        assert (check.name[-6:], check.reached, check.passed) == ("(view)", -0.02, True)
+    rows.append(changed("choice", math.nan))
+    for given in (rows, rows[::-1], []):
+        check = outcome.reinforced(load(False), given, gain)[-1]
+        assert math.isnan(check.reached) and not check.passed
 
 
 def test_verdicts_by_kind() -> None:

@@ -109,6 +109,8 @@ def _word(check: Mapping[str, Any]) -> str:
 
 def _number(value: float) -> str:
     """Counts and whole minutes as such, rates with three digits."""
+    if not math.isfinite(value):
+        return "n/a"
     if isinstance(value, int) or (value > 1 and float(value).is_integer()):
         return f"{value:.0f}"
     return f"{value:.1f}" if value > 1 else f"{value:.3f}"

@@ -108,7 +108,9 @@ def test_what_has_no_interval_says_so() -> None:
     summary = {
         **made.summary,
         "metrics": [{**row, "low": nan, "high": nan} for row in made.summary["metrics"]],
-        "checks": [{**row, "low": nan, "high": nan} for row in made.summary["checks"]],
+        "checks": [
+            {**row, "low": nan, "high": nan, "reached": nan} for row in made.summary["checks"]
+        ],
     }
     page = report.render(replace(made, summary=summary))
     assert "SFT is 0.050 above it (0.650, intervals n/a)" in page
