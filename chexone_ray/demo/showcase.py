@@ -13,12 +13,12 @@ from typing import Any
 from chexone_ray import boxes, images, storage
 from chexone_ray.config import ImageConfig
 from chexone_ray.demo.recipe import Configs, Recipe
+from chexone_ray.demo.report import Content
 from chexone_ray.demo.verdict import verdict
 from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.figures.charts import Spread
 from chexone_ray.figures.page import Card, Film, Said, readable
-from chexone_ray.figures.report import Content
 from chexone_ray.kinds import spoken
 from chexone_ray.records import Sample, sample_from_row
 
@@ -45,7 +45,7 @@ Row = Mapping[str, Any]
 def content(
     configs: Configs, recipe: Recipe, results: Mapping[str, Mapping[str, Any]], summary: Row
 ) -> Content:
-    """Everything of one run for `figures.report.render`."""
+    """Everything of one run for `demo.report.render`."""
     greedy = {
         model: {row["id"]: row for row in read_rows(configs.predict(model).output_uri)}
         for model in ("SFT", "GRPO")

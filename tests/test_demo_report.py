@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from chexone_ray.demo import report
 from chexone_ray.evaluation.constant import SIDES_TOLD
-from chexone_ray.figures import charts, report
+from chexone_ray.figures import charts
 from chexone_ray.figures.page import Card, Film, Said, readable
 from chexone_ray.images import to_png
 from chexone_ray.log import RESEARCH_USE_ONLY
