@@ -12,24 +12,26 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from chexone_ray import boxes, images
+from chexone_ray import images
 from chexone_ray.config import DemoConfig
 from chexone_ray.demo import outcome, runner, showcase
 from chexone_ray.demo.outcome import Check, Direction
 from chexone_ray.demo.recipe import Configs, load
 from chexone_ray.demo.stages import AMOUNTS, STAGES
-from chexone_ray.demo.verdict import verdict
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.constant import SIDES_TOLD
 from chexone_ray.evaluation.statistics import Interval
+from chexone_ray.figures.answered import Answer, Asked
+from chexone_ray.figures.page import Said
 from chexone_ray.log import RESEARCH_USE_ONLY
-from chexone_ray.records import Box, sample_to_row
+from chexone_ray.records import Box, ImageRef, sample_to_row
 from tests.figures.test_preview import sample
 
 SMOKE = str(Path(__file__).with_name("smoke.toml"))
@@ -151,22 +153,6 @@ def test_the_smallest_change_is_of_a_headline_and_fails_without_a_value() -> Non
         assert math.isnan(check.reached) and not check.passed
 
 
-def test_verdicts_by_kind() -> None:
-    box = Box("nodule", (0.1, 0.1, 0.5, 0.5))
-    near = Box("nodule", (0.1, 0.1, 0.5, 0.4))
-    side = sample("side", "s", "film.png", answer="right")
-    boxed = sample("grounding", "s", "film.png", boxes=(box,))
-    empty = sample("grounding", "s", "film.png")
-    findings = sample("findings", "s", "film.png", answer="There is a nodule and pneumothorax.")
-    assert verdict(side, "right") == (True, "correct")
-    assert verdict(side, None) == verdict(empty, boxes.encode([box])) == (False, "wrong")
-    assert verdict(boxed, boxes.encode([near])) == (True, "correct, IoU 0.75")
-    assert verdict(boxed, None) == (False, "wrong, IoU 0.00")
-    assert verdict(empty, "No nodule detected.") == (True, "correct")
-    assert verdict(findings, "There is a pneumothorax.") == (False, "label F1 0.67")
-    assert verdict(findings, findings.answer) == (True, "label F1 1.00")
-
-
 def test_no_line_of_waiting_beside_other_lines(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,16 +176,39 @@ def test_a_stage_line_says_how_much_there_is() -> None:
     assert runner._told("serve", STAGES["serve"], recipe).endswith("text.")
 
 
-def test_every_card_is_of_another_patient() -> None:
-    rows = [
-        {"kind": kind, "patient": patient, "id": f"{kind}/{patient}"}
-        for kind in ("side", "view")
-        for patient in ("a", "b", "c", "d", "e")
+def asked(kind: str, number: int, label: str = "", uri: str = "gone.png") -> Asked:
+    drawn = (Box(label, (0.1, 0.1, 0.5, 0.5)),) if label else ()
+    said = Answer("left", "Because.", drawn, None, "label F1 0.67")
+    answers = {"SFT": replace(said, right=False, verdict="wrong", boxes=()), "GRPO": said}
+    films = (ImageRef(uri, view="PA"), ImageRef("gone.png", role="prior", view="AP"))
+    return Asked("", kind, label, str(number), "Where?", (), "right", drawn, films, answers)
+
+
+def test_the_page_has_questions_of_each_kind_and_other_films_of_each_label() -> None:
+    labels = "aaaaabbc"
+    given = [asked("view", n) for n in range(4)]
+    given += [asked("grounding", n, label) for n, label in enumerate(labels)]
+    given += [asked("grounding", 8)]
+    examples, boxed = showcase.chosen(given)
+    assert [(item.kind, item.id) for item in examples] == [
+        *(("view", n) for n in "012"),
+        *(("grounding", n) for n in "012"),
     ]
-    chosen = showcase.choose({row["id"]: row for row in rows}, {"a"})
-    assert [row["id"] for row in chosen] == ["side/b", "side/c", "view/d", "view/e"]
-    few = showcase.choose({row["id"]: row for row in rows[:2]}, {"a", "b"})
-    assert [row["id"] for row in few] == ["side/a", "side/b"]
+    assert [item.id for item in boxed] == ["3", "5", "7", "4", "6"], "a, b, c, a, b"
+
+
+def test_a_card_has_each_systems_answer_and_boxes_on_their_film(tmp_path: Path) -> None:
+    film = tmp_path / "film.png"
+    film.write_bytes(images.to_png(np.full((56, 56, 3), 90, dtype=np.uint8)))
+    item = asked("grounding", 1, "nodule", str(film))
+    card = showcase.card(item)
+    assert card.answers == {
+        "SFT": Said("Because.", "left", False, "wrong"),
+        "GRPO": Said("Because.", "left", None, "label F1 0.67"),
+    }
+    first, second = card.films
+    assert first.png and first.caption == "PA" and first.reference == first.predicted == item.boxes
+    assert second.caption == "prior, AP: the film is not there any more" and not second.reference
 
 
 def test_real_films_are_of_every_folder_and_refusals_have_a_reason(tmp_path: Path) -> None:
@@ -219,7 +228,7 @@ def test_real_films_are_of_every_folder_and_refusals_have_a_reason(tmp_path: Pat
         row("b/text.dcm", text, "image: not_an_image"),
         row("c/gone.png", tmp_path / "gone.png", "image: truncated"),
     ]
-    cards, told = showcase._real(rows)
+    cards, told = showcase.real(rows)
     assert [card.name for card in cards[:3]] == [
         "0.png, from a/x",
         "one.dcm, from b",

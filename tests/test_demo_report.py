@@ -27,6 +27,7 @@ def content(png: bytes) -> report.Content:
         "num_rows": 100,
         "num_unparsed": 2,
         "baseline": False,
+        "headline": True,
     }
     check = {"name": "presence", "direction": "at least", "threshold": 0.95, "reached": 0.97}
     served = {"name": "served", "direction": "at least", "threshold": 4, "reached": 4}
@@ -108,7 +109,10 @@ def test_what_has_no_interval_says_so() -> None:
     made = content(to_png(np.zeros((56, 56, 3), np.uint8)))
     summary = {
         **made.summary,
-        "metrics": [{**row, "low": nan, "high": nan} for row in made.summary["metrics"]],
+        "metrics": [
+            *({**row, "low": nan, "high": nan} for row in made.summary["metrics"]),
+            {**made.summary["metrics"][0], "kind": "view", "value": nan, "low": nan, "high": nan},
+        ],
         "checks": [
             {**row, "low": nan, "high": nan, "reached": nan} for row in made.summary["checks"]
         ],
@@ -121,9 +125,10 @@ def test_what_has_no_interval_says_so() -> None:
 
 def test_one_trained_kind_is_one_curve() -> None:
     rows = [{"step": at, "grpo/reward": 0.1, "grpo/reward/kind/side": 0.1} for at in (1, 2)]
-    assert "one kind is trained: side" in report._grpo(rows)
-    assert ">all<" not in report._grpo(rows)
-    assert ">all<" in report._grpo([row | {"grpo/reward/kind/view": 0.2} for row in rows])
+    page = report.render(report.Content("", {}, grpo=rows))
+    assert "one kind is trained: side" in page and ">all<" not in page
+    rows = [row | {"grpo/reward/kind/view": 0.2} for row in rows]
+    assert ">all<" in report.render(report.Content("", {}, grpo=rows))
 
 
 def test_prompts_are_dropped_from_the_left() -> None:

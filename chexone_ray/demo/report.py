@@ -40,10 +40,11 @@ class Content:
 
 
 _EXAMPLES = (
-    "The first questions of each kind, every card of another patient. Correct is the option of the "
-    "reference, or boxes that overlap those of the reference by a mean IoU of 0.5 or more (none "
-    "where there are none). The label F1 of a report counts its findings, neither sides nor sizes. "
-    "Boxes are the upper left and the lower right corner in % of width and height."
+    "Of every kind, questions on which the two models differ, both wrong and both right in turn, "
+    "so these are no sample: the table has the shares. Correct is the option of the reference, or "
+    "boxes of a mean IoU of 0.5 or more (none where there are none); reports are right by degrees, "
+    "so their score is told. Boxes are the upper left and the lower right corner in % of width and "
+    "height; drawn are the reference in solid blue and the answer after GRPO in dashed orange."
 )
 
 
@@ -124,10 +125,9 @@ def _interval(row: Mapping[str, Any]) -> str:
 def _headline(summary: Mapping[str, Any]) -> str:
     groups: dict[str, list[tuple[str, float, float, float, str]]] = {}
     bars: dict[str, float] = {}
-    first: dict[str, str] = {}
     for row in summary.get("metrics", []):
         kind = row["kind"]
-        if first.setdefault(kind, row["metric"]) == row["metric"]:
+        if row["headline"]:
             name = f"{spoken(kind)}\n{row['metric']}"
             told = "sides told" if row["model"] == SIDES_TOLD else "told nothing"
             sort = f"baseline, {told}" if row["baseline"] else ""
@@ -145,8 +145,8 @@ def _films(films: Sequence[Film]) -> str:
     if not films:
         return ""
     return (
-        "<h2>Sample films</h2><p class='soft'>Held-out films. Boxes: reference solid blue, "
-        "answer after GRPO dashed orange.</p>"
+        "<h2>Sample films</h2><p class='soft'>Held-out films, chosen like the examples below. "
+        "Boxes: reference solid blue, answer after GRPO dashed orange.</p>"
         f"<div class='films'>{''.join(map(film, films))}</div>"
     )
 
@@ -225,7 +225,8 @@ def _table(figures: Sequence[Mapping[str, Any]]) -> str:
         line = lines.setdefault(
             (row["kind"], row["metric"]), {"baselines": [], "rows": row["num_rows"]}
         )
-        text = f"{row['value']:.3f} <span class='soft'>{interval(row['low'], row['high'])}</span>"
+        value = f"{row['value']:.3f} " if math.isfinite(row["value"]) else ""
+        text = f"{value}<span class='soft'>{interval(row['low'], row['high'])}</span>"
         if row["baseline"]:
             line["baselines"].append(f"{_baseline(row['model'])} {text}")
         else:
@@ -297,10 +298,7 @@ def _apart(low: float, high: float) -> str:
 def _told(figures: Sequence[Mapping[str, Any]]) -> str:
     """How far the trained models are above the baseline that is told a part of the answer."""
     said = []
-    first: dict[str, str] = {}
-    for told in (row for row in figures if row["model"] == SIDES_TOLD):
-        if first.setdefault(told["kind"], told["metric"]) != told["metric"]:
-            continue
+    for told in (row for row in figures if row["model"] == SIDES_TOLD and row["headline"]):
         rows = [
             row
             for row in figures
