@@ -24,7 +24,7 @@ from chexone_ray.config import DemoConfig
 from chexone_ray.demo import outcome, runner, showcase
 from chexone_ray.demo.outcome import Check, Direction
 from chexone_ray.demo.recipe import Configs, load
-from chexone_ray.demo.stages import AMOUNTS, STAGES
+from chexone_ray.demo.stages import AMOUNTS, STAGES, told
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.constant import SIDES_TOLD
 from chexone_ray.evaluation.statistics import Interval
@@ -159,11 +159,11 @@ def test_no_line_of_waiting_beside_other_lines(
     monkeypatch.setattr(runner, "HEARTBEAT_S", 0.4)
     caplog.set_level(logging.INFO)
     busy = logging.getLogger("busy")
-    with runner._heartbeat("loud", runner.Clock(tmp_path)):
+    with runner.heartbeat("loud", runner.Clock(tmp_path)):
         for _ in range(10):
             busy.info("step")
             time.sleep(0.1)
-    with runner._heartbeat("quiet", runner.Clock(tmp_path)):
+    with runner.heartbeat("quiet", runner.Clock(tmp_path)):
         time.sleep(1.0)
     assert "loud: working" not in caplog.text and "quiet: working" in caplog.text
     assert (tmp_path / "spent.json").exists()
@@ -172,8 +172,8 @@ def test_no_line_of_waiting_beside_other_lines(
 def test_a_stage_line_says_how_much_there_is() -> None:
     recipe = load(False)
     assert set(AMOUNTS) <= set(STAGES)
-    assert runner._told("sft", STAGES["sft"], recipe).endswith("(3400 steps).")
-    assert runner._told("serve", STAGES["serve"], recipe).endswith("text.")
+    assert told("sft", recipe).endswith("(3400 steps).")
+    assert told("serve", recipe).endswith("text.")
 
 
 def asked(kind: str, number: int, label: str = "", uri: str = "gone.png") -> Asked:

@@ -239,3 +239,10 @@ AMOUNTS: dict[str, Callable[[Recipe], str]] = {
     "grpo": lambda recipe: f"{recipe.grpo['steps']} steps",
 }
 """Stage -> how much it has to do, where the recipe says so."""
+
+
+def told(name: str, recipe: Recipe) -> str:
+    """What a stage does, and how much of it where the recipe says so."""
+    line = (STAGES[name].__doc__ or "").strip().splitlines()[0]
+    amount = AMOUNTS.get(name)
+    return f"{line.removesuffix('.')} ({amount(recipe)})." if amount else line
