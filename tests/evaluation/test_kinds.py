@@ -9,7 +9,7 @@ import pytest
 
 from chexone_ray import boxes
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.constant import SIDES_TOLD, baselines_of, pairwise_iou
+from chexone_ray.evaluation.blind import SIDES_TOLD, baselines_of, pairwise_iou
 from chexone_ray.evaluation.kinds import METRICS, is_correct, mean_iou
 from chexone_ray.kinds import KINDS
 from chexone_ray.metrics.label_f1 import UNANSWERED
