@@ -26,7 +26,7 @@ from chexone_ray.demo.recipe import Configs, load
 from chexone_ray.demo.stages import AMOUNTS, STAGES
 from chexone_ray.demo.verdict import verdict
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.constant import SIDES_TOLD
+from chexone_ray.evaluation.blind import SIDES_TOLD
 from chexone_ray.evaluation.statistics import Interval
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.records import Box, sample_to_row

@@ -26,21 +26,11 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Completion, ImageRef, Request, Rollout, Sample
 from chexone_ray.rewards.score import Scored
 from chexone_ray.variance import Group, group_of, histogram, keep, select
+from tests import samples
 
 
 def sample(number: int, kind: str = "presence") -> Sample:
-    return Sample(
-        id=f"{kind}-{number}",
-        dataset="d",
-        task="t",
-        kind=kind,
-        split="train",
-        patient="p",
-        study="s",
-        images=(),
-        question="q",
-        answer="a",
-    )
+    return samples.sample(kind, id=f"{kind}-{number}")
 
 
 def group(number: int, kind: str, rewards: tuple[float, ...]) -> Group:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from chexone_ray import storage
@@ -16,7 +16,7 @@ from chexone_ray.config import EvaluateConfig, Settings
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import learned, output, reasoned
-from chexone_ray.evaluation.constant import baselines_of
+from chexone_ray.evaluation.blind import baselines_of
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, corrected, measure
 from chexone_ray.evaluation.metric import Metric
@@ -125,12 +125,7 @@ def evaluate_settings(
             without_train.append(runs.manifest_uri)
         for kind in kinds:
             models = {name: rows[kind] for name, rows in answers[setting].items()}
-            samples = next(iter(models.values())).samples
-            blind = {
-                name: all_answered(samples, list(map(answer, samples)))
-                for name, answer in baselines_of(kind, train.get(kind, []), seed).items()
-            }
-            _refuse_baseline_names(models, blind)
+            blind = _blind(kind, models, train.get(kind, []), seed)
             of_reasoning = reasoned.metrics_of(kind, models, reports)
             of_models = of_reports if form(kind) == "report" else ()
             metrics = in_order((*METRICS[kind], *of_models, *of_reasoning), runs.headline)
@@ -170,6 +165,22 @@ def _train_rows(manifest_uri: str, kinds: Sequence[str]) -> dict[str, list[Sampl
     return rows
 
 
+def _blind(
+    kind: str, models: Mapping[str, Judged], train: Sequence[Sample], seed: int
+) -> dict[str, Judged]:
+    """What the baselines answer to the rows of the models. Raises ChexoneError where a model has
+    the name of one."""
+    answerers = baselines_of(kind, train, seed)
+    for name in models:
+        if name in answerers:
+            raise ChexoneError(f"a model is called {name!r} like a baseline: give it another name")
+    samples = next(iter(models.values())).samples
+    return {
+        name: all_answered(samples, list(map(answer, samples)))
+        for name, answer in answerers.items()
+    }
+
+
 def _refuse_different_rows(setting: str, answers: Answers) -> None:
     rows = {
         name: digests(sample for rows in kinds.values() for sample in rows.samples)
@@ -206,12 +217,6 @@ def _of_baselines(without_train: Sequence[str]) -> list[str]:
     told = f"No baselines where the manifest has no train rows of the kinds: {places}."
     logger.warning("%s", told)
     return [told]
-
-
-def _refuse_baseline_names(models: Collection[str], baselines: Collection[str]) -> None:
-    for name in models:
-        if name in baselines:
-            raise ChexoneError(f"a model is called {name!r} like a baseline: give it another name")
 
 
 def outcomes(answers: Mapping[str, Answers]) -> list[Outcome]:

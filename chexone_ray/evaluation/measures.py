@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.constant import MAJORITY, RANDOM
+from chexone_ray.evaluation.blind import MAJORITY, RANDOM
 from chexone_ray.evaluation.metric import Metric, RowsStatistics
 from chexone_ray.evaluation.predictions import Judged
 from chexone_ray.evaluation.significance import holm, is_zero_one, mcnemar, randomisation_test

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chexone_ray.evaluation.constant import MAJORITY, RANDOM
+from chexone_ray.evaluation.blind import MAJORITY, RANDOM
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, family
 from chexone_ray.evaluation.significance import MCNEMAR_EXACT_BELOW
 from chexone_ray.evaluation.statistics import MIN_PATIENTS, wilson

@@ -21,7 +21,7 @@ from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, images_root, yes_or_no
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import ImageRef, Question, Study
+from chexone_ray.records import ImageRef, Question
 
 DATASET = "rad_restruct"
 MAPPING = Table(("id_to_img_mapping_frontal_reports.json",), ())
@@ -54,23 +54,12 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     for report in sorted(mapping.keys() - asked):
         losses.lose("film_without_question", place_in(mapping_uri, report))
     places = tables.files_by_name(films_root, ".png")
-    found = [
-        PendingStudy(
-            Study(
-                dataset=DATASET,
-                patient=report,
-                study=report,
-                images=tuple(
-                    ImageRef(_place(films_root, places, str(name)), "frontal")
-                    for name in dict.fromkeys(mapping[report])
-                ),
-                archive_split=split,
-                questions=questions,
-            )
-        )
-        for report, split, questions in book
-    ]
-    return found, losses
+
+    def images(report: str) -> tuple[ImageRef, ...]:
+        names = dict.fromkeys(mapping[report])
+        return tuple(ImageRef(_place(films_root, places, str(name)), "frontal") for name in names)
+
+    return book.studies(DATASET, images), losses
 
 
 def _files(root: str) -> Iterator[tuple[str, str, str]]:
