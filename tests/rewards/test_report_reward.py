@@ -13,30 +13,14 @@ from chexone_ray.data.phantom import random_history
 from chexone_ray.data.phantom_report import write_report
 from chexone_ray.metrics.labeller import LABELS, Mention
 from chexone_ray.metrics.tokens import rouge_l
-from chexone_ray.records import Sample
 from chexone_ray.rewards.report import label_f1, polarity, reward
+from tests.rewards.rows import made
 
 REFERENCE = "There is a small left pleural effusion. The heart is enlarged. No pneumothorax."
 
 
-def sample(answer: str, kind: str = "findings", reference: str = "") -> Sample:
-    return Sample(
-        id="s",
-        dataset="d",
-        task="Findings Generation",
-        kind=kind,
-        split="train",
-        patient="p",
-        study="s",
-        images=(),
-        question="q",
-        answer=answer,
-        reference=reference,
-    )
-
-
 def value(text: str | None, reference: str = REFERENCE) -> float:
-    found = reward(Answer("trace", text, 1), sample(reference))
+    found = reward(Answer("trace", text, 1), made(reference))
     assert found is not None and 0.0 <= found <= 1.0
     return found
 
@@ -181,18 +165,18 @@ def test_radcliq_takes_the_place_of_the_rules_where_a_scorer_is_given() -> None:
         seen.append((said, meant))
         return (1.0, 1.0, 1.0) if said == meant else (0.0, 0.0, 0.0)
 
-    row = sample("Clear lungs.")
+    row = made("Clear lungs.")
     assert reward(Answer("t", "Clear lungs.", 1), row, scorer) == 1.0
     worst = reward(Answer("t", "Edema.", 1), row, scorer)
     assert worst == pytest.approx(0.1589 / 1.6171, abs=1e-4)
     assert reward(Answer("t", None, 0), row, scorer) == 0.0
     assert seen == [("Clear lungs.", "Clear lungs."), ("Edema.", "Clear lungs.")]
     # Free text and entities are scored by rules all the same.
-    assert reward(Answer("t", "edema", 1), sample("edema", kind="open_vqa"), scorer) == 1.0
+    assert reward(Answer("t", "edema", 1), made("edema", kind="open_vqa"), scorer) == 1.0
     assert len(seen) == 2
 
 
 def test_it_applies_to_reports_only_and_prefers_the_reference_text() -> None:
     answer = Answer("trace", "Clear lungs.", 1)
-    assert reward(answer, sample("yes", kind="presence")) is None
-    assert reward(answer, sample("something else", reference="Clear lungs.")) == 1.0
+    assert reward(answer, made("yes", kind="presence")) is None
+    assert reward(answer, made("something else", reference="Clear lungs.")) == 1.0

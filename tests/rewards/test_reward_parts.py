@@ -8,25 +8,13 @@ from chexone_ray.answers import Answer, parse
 from chexone_ray.boxes import encode, negative
 from chexone_ray.records import Box, Sample
 from chexone_ray.rewards import boxes, format, options
+from tests.rewards.rows import made
 
 LETTERS = ("(A) pleural effusion", "(B) pneumothorax", "(C) nodule", "(D) none of these")
 
 
 def sample(kind: str, answer: str, shown: tuple[str, ...] = (), mode: str = "reasoning") -> Sample:
-    return Sample(
-        id="s",
-        dataset="d",
-        task="t",
-        kind=kind,
-        split="train",
-        patient="p",
-        study="s",
-        images=(),
-        question="q",
-        answer=answer,
-        mode=mode,  # type: ignore[arg-type]
-        options=shown,
-    )
+    return made(answer, kind, options=shown, mode=mode)
 
 
 def said(text: str | None) -> Answer:

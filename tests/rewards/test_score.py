@@ -27,22 +27,11 @@ from chexone_ray.rewards.score import (
     score_group,
     score_rollouts,
 )
+from tests.rewards.rows import made
 
 
 def sample(kind: str, answer: str, mode: str = "reasoning") -> Sample:
-    return Sample(
-        id=kind,
-        dataset="d",
-        task="t",
-        kind=kind,
-        split="train",
-        patient="p",
-        study="s",
-        images=(),
-        question="q",
-        answer=answer,
-        mode=mode,  # type: ignore[arg-type]
-    )
+    return made(answer, kind, id=kind, mode=mode)
 
 
 PRESENCE = sample("presence", "yes")
