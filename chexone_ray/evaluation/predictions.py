@@ -15,6 +15,7 @@ from chexone_ray.answers import parse
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.refusals import refused
+from chexone_ray.parts import PROGRESS_FILE
 from chexone_ray.records import Sample, sample_from_row
 
 Status = Literal["answered", "unparsed", "refused", "failed"]
@@ -23,6 +24,26 @@ completion, as the image or the engine failed."""
 
 
 _NEEDED = frozenset({"id", "kind", "mode", "completion", "text", "predicted_answer", "error"})
+
+
+def refuse_unfinished(uri: str) -> None:
+    """Raises ChexoneError where no committed predictions are: why not, and what makes them."""
+    if storage.committed(uri) is not None:
+        return
+    files = storage.list_files(uri)
+    start = len(storage.join(uri)) + 1
+    names = [place[start:] for place in files]
+    if PROGRESS_FILE in names or any("/" not in n and n.endswith(".parquet") for n in names):
+        raise ChexoneError(
+            f"predictions {uri} are not complete: run `chexone predict` again to finish them"
+        )
+    why = "does not exist"
+    if files or storage.exists(uri):
+        why = "holds no predictions" if files else "is empty"
+    raise ChexoneError(
+        f"predictions {uri}: the folder {why}: give the output_uri of `chexone predict`, `chexone "
+        "results import` or `chexone rexrank import`, which write predictions"
+    )
 
 
 def part_files(uri: str) -> Iterator[Any]:
@@ -35,10 +56,7 @@ def part_files(uri: str) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if storage.committed(uri) is None:
-        raise ChexoneError(
-            f"predictions {uri} are not complete: run `chexone predict` again to finish them"
-        )
+    refuse_unfinished(uri)
     parts = storage.list_files(uri, ".parquet")
     if not parts:
         raise ChexoneError(f"{uri} holds no predictions: check the URI")

@@ -319,11 +319,6 @@ def test_a_metric_of_other_rows_of_one_system_is_told() -> None:
         measure(Part("", "grounding"), statistics, systems, {}, Draws(10, 0, 0))
 
 
-def test_an_unfinished_prediction_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ChexoneError, match="not complete"):
-        run(tmp_path, {"a": str(tmp_path / "nothing")})
-
-
 def test_a_model_cannot_be_called_like_a_baseline(tmp_path: Path) -> None:
     manifest_uri = str(tmp_path / "manifest")
     manifest.write_samples(manifest_uri, [replace(SAMPLE, split="train")], {"seed": 0})
