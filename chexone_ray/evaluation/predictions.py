@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chexone_ray import storage
@@ -96,6 +96,9 @@ class Judged:
     completions: tuple[tuple[str | None, ...], ...] = ()
     """What each completion of a row answered; the first of them is the row's answer. Empty for
     systems that are no predictions."""
+    reading: Mapping[str, str] = field(default_factory=dict)
+    """How the answers were read out of what was written, as signatures say it; empty for systems
+    that write answers alone."""
 
 
 def all_answered(samples: Sequence[Sample], answers: Sequence[str]) -> Judged:
@@ -134,11 +137,14 @@ def read_predictions(uri: str) -> dict[str, Judged]:
         raise ChexoneError(
             f"predictions {uri}: row {without} has no completion 0: import or predict it anew"
         )
-    return {kind: _judged(rows, answers) for kind, rows in found.items()}
+    parser = str((storage.committed(uri) or {}).get("parser") or "not recorded")
+    return {kind: _judged(rows, answers, parser) for kind, rows in found.items()}
 
 
 def _judged(
-    rows: Sequence[Mapping[str, Any]], answers: Mapping[str, Mapping[int, str | None]]
+    rows: Sequence[Mapping[str, Any]],
+    answers: Mapping[str, Mapping[int, str | None]],
+    parser: str,
 ) -> Judged:
     rows = sorted(rows, key=lambda row: str(row["id"]))
     statuses = tuple(map(status_of, rows))
@@ -151,7 +157,14 @@ def _judged(
         statuses,
         tuple(row["predicted_reasoning"] or "" for row in rows),
         tuple(tuple(a for _, a in sorted(answers[str(row["id"])].items())) for row in rows),
+        _reading(parser, {str(row["mode"]) for row in rows}),
     )
+
+
+def _reading(parser: str, modes: set[str]) -> dict[str, str]:
+    """The original rules read both modes alike, so the mode does not tell figures apart."""
+    found = {"parse": parser}
+    return found if parser == "original" else found | {"mode": "+".join(sorted(modes))}
 
 
 def status_of(row: Mapping[str, Any]) -> Status:

@@ -58,7 +58,8 @@ class Grid:
 
 @dataclass(frozen=True)
 class Document:
-    """A results page. `signatures[i]` is footnote i + 1."""
+    """A results page. `signatures[i]` is footnote i + 1. A footnote at a value is of a model whose
+    answers were read otherwise than those of the first model."""
 
     title: str
     grids: tuple[Grid, ...]
@@ -74,14 +75,14 @@ def document(
     draws: Draws,
 ) -> Document:
     """The page of one evaluation. The first model is the one that others are marked against."""
-    signatures = tuple(dict.fromkeys(figure.signature for figure in figures))
+    signatures = tuple(dict.fromkeys(f.signature for f in figures if not f.baseline))
     reference = next((figure.model for figure in figures if not figure.baseline), "")
     grids = (
         _results(figures, differences, signatures, reference),
         _failures(outcomes),
         _tests(differences, reference, baseline=False),
         _tests(differences, reference, baseline=True),
-        _other_baselines(figures, signatures),
+        _other_baselines(figures),
     )
     return Document(
         "Results",
@@ -123,11 +124,15 @@ def _results(
         for system in models:
             own = cells.get(system)
             mark = "*" if not topic and (setting, kind, metric, system) in marked else ""
-            shown.append(_value(own, mark, bool(own and _shown(own.value) == best)))
+            footnote = None
+            if own and own.signature != some.signature:
+                footnote = _footnote(own, signatures)
+            is_best = bool(own and _shown(own.value) == best)
+            shown.append(_value(own, mark, is_bold=is_best, footnote=footnote))
         lines.append(
             (
                 Cell(name),
-                Cell(metric, footnote=signatures.index(some.signature) + 1),
+                Cell(metric, footnote=_footnote(some, signatures)),
                 _count(some.num_rows),
                 _count(some.num_patients),
                 *shown,
@@ -142,6 +147,11 @@ def _results(
         *(Cell(name, is_number=True) for name in models),
     )
     return Grid("Systems", head, tuple(lines))
+
+
+def _footnote(figure: Figure, signatures: Sequence[str]) -> int | None:
+    """None for a baseline in a line without a model: only those of models are listed."""
+    return signatures.index(figure.signature) + 1 if figure.signature in signatures else None
 
 
 def _best(figures: Sequence[Figure]) -> str:
@@ -180,12 +190,12 @@ def _tests(differences: Sequence[Difference], reference: str, baseline: bool) ->
     return _without_empty(title, head, lines)
 
 
-def _other_baselines(figures: Sequence[Figure], signatures: Sequence[str]) -> Grid:
+def _other_baselines(figures: Sequence[Figure]) -> Grid:
     lines = tuple(
         (
             Cell(f.setting),
             Cell(spoken(f.kind)),
-            Cell(f.metric, footnote=signatures.index(f.signature) + 1),
+            Cell(f.metric),
             Cell(f.model, is_italic=True),
             _value(f, is_italic=True),
         )
@@ -243,7 +253,9 @@ def _notes(
         yield "Bold: the best model of a line."
     if any(figure.baseline for figure in figures):
         yield (
-            "Italic: baselines without the image; what one is told of the answer is in its name."
+            "Italic: baselines without the image; what one is told of the answer is in its name. "
+            "Nothing is parsed of them: their signatures are those of the models without parse and "
+            "mode."
         )
     size = family(differences, baseline=False)
     if size:
@@ -275,7 +287,11 @@ def _notes(
 
 
 def _value(
-    figure: Figure | None, mark: str = "", is_bold: bool = False, is_italic: bool = False
+    figure: Figure | None,
+    mark: str = "",
+    is_bold: bool = False,
+    is_italic: bool = False,
+    footnote: int | None = None,
 ) -> Cell:
     if figure is None:
         return Cell(is_number=True)
@@ -283,6 +299,7 @@ def _value(
         _shown(figure.value),
         _spread(figure),
         mark,
+        footnote,
         is_bold=is_bold,
         is_italic=is_italic,
         is_number=True,
