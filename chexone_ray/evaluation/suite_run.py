@@ -46,6 +46,7 @@ def check(config: EvaluateConfig) -> None:
     """
     output.refuse(config.output_uri, config)
     configured = _configured(config, suites.load(config.suite or ""))
+    suites.refuse_headlines([setting for setting, _ in configured], config)
     for name, model in config.models.items():
         if model.answers:
             _check_model(name, model, [setting for setting, _ in configured], config)
@@ -88,9 +89,10 @@ def run(config: EvaluateConfig) -> str:
     check(config)
     of_reports = learned.metrics_of(config.learned)  # before hours of predictions
     suite = suites.load(config.suite or "")
+    configured = _configured(config, suite)
+    suites.refuse_headlines([setting for setting, _ in configured], config, of_reports)
     asked = {
-        setting.name: (setting, rows_of(setting, data, config))
-        for setting, data in _configured(config, suite)
+        setting.name: (setting, rows_of(setting, data, config)) for setting, data in configured
     }
     answers: dict[str, dict[str, str]] = {name: {} for name in asked}
     for name, model in config.models.items():
