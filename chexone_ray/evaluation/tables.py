@@ -18,6 +18,8 @@ from chexone_ray.log import RESEARCH_USE_ONLY
 
 LEVEL = 0.05
 MAX_TEST_LINES = 60
+FEW_PATIENTS = 20
+MAX_FEW_NAMED = 8
 COLUMN_BASELINES = (RANDOM, MAJORITY)
 """Those that every kind has and that have a column; the others are in a table of their own."""
 
@@ -155,11 +157,15 @@ def _footnote(figure: Figure, signatures: Sequence[str]) -> int | None:
 
 
 def _best(figures: Sequence[Figure]) -> str:
-    """The best value as it is printed, so that equal looks are equal; none of a single model."""
+    """The best value as it is printed, so that equal looks are equal; none where the models do not
+    differ, or the highest is not above 0."""
     values = [figure.value for figure in figures if math.isfinite(figure.value)]
-    if len(values) < 2:
+    if len(set(map(_shown, values))) < 2:
         return ""
-    return _shown(max(values) if figures[0].higher_is_better else min(values))
+    if not figures[0].higher_is_better:
+        return _shown(min(values))
+    best = _shown(max(values))
+    return best if float(best) > 0 else ""
 
 
 def _tests(differences: Sequence[Difference], reference: str, baseline: bool) -> Grid:
@@ -240,6 +246,7 @@ def _notes(
         "every draw is the same, as of a system that is never wrong, the interval is Wilson's, by "
         "patient."
     )
+    yield from _few(figures)
     if any(figure.undefined_draws for figure in figures):
         yield (
             "A share of undefined draws stands behind the interval of what is left: the figure has "
@@ -250,7 +257,7 @@ def _notes(
         "Wilson's, over rows."
     )
     if len({figure.model for figure in figures if not figure.baseline}) > 1:
-        yield "Bold: the best model of a line."
+        yield "Bold: the best of a line, where its models differ and do not all earn nothing."
     if any(figure.baseline for figure in figures):
         yield (
             "Italic: baselines without the image; what one is told of the answer is in its name. "
@@ -284,6 +291,22 @@ def _notes(
                 f"A family of {count} tests of {draws.randomisations} draws cannot reach a "
                 f"corrected p below {least:.3f}: raise randomisations."
             )
+
+
+def _few(figures: Sequence[Figure]) -> Iterator[str]:
+    """What is told of figures that rest on few patients."""
+    found = dict.fromkeys(
+        " ".join(filter(None, (f.setting, spoken(f.kind), f.topic and f"({f.topic})")))
+        for f in figures
+        if not f.baseline and f.num_patients < FEW_PATIENTS and (not f.topic or f.headline)
+    )
+    if found:
+        more = len(found) - MAX_FEW_NAMED
+        names = [*list(found)[:MAX_FEW_NAMED], *([f"{more} more"] if more > 0 else [])]
+        yield (
+            f"Fewer than {FEW_PATIENTS} patients are behind figures of {', '.join(names)}: another "
+            "sample may well turn such a comparison."
+        )
 
 
 def _value(

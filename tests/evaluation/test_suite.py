@@ -217,9 +217,7 @@ def test_a_headline_by_a_model_has_to_be_computed(tmp_path: Path) -> None:
     config = config.model_copy(update={"learned": tables})
     refuse_headlines(suite.settings, config)
     metrics = [replace(METRICS["findings"][0], name=name) for name in ("SembScore", "B")]
-    with pytest.raises(
-        ChexoneError, match=r"not computed: evaluate\.learned gives SembScore, B"
-    ):
+    with pytest.raises(ChexoneError, match=r"not computed: evaluate\.learned gives SembScore, B"):
         refuse_headlines(suite.settings, config, metrics)
     metrics.append(replace(metrics[0], name="CheXbert F1-14 (macro)"))
     refuse_headlines(suite.settings, config, metrics)
