@@ -44,7 +44,8 @@ def check(config: EvaluateConfig) -> None:
 
     Raises:
         ChexoneError: an unknown suite, setting, data set or model, or nothing is configured, or
-            the data or all predictions are not there, or the output folder holds something else.
+            data are not there, or predictions not complete, or the output folder holds something
+            else.
     """
     output.refuse(config.output_uri, config)
     configured = _configured(config, suites.load(config.suite or ""))
@@ -54,7 +55,10 @@ def check(config: EvaluateConfig) -> None:
             _check_model(name, model, [setting for setting, _ in configured], config)
     for setting, data in configured:
         _check_data(setting, data, config)
-    _check_given([setting for setting, _ in configured], config)
+        for model in config.models.values():
+            # None at all is no error yet: the first run writes the rows that are to be answered.
+            if not model.answers and storage.list_files(uri := _given_uri(model, setting)):
+                refuse_unfinished(uri)
 
 
 def _check_data(setting: SuiteSetting, data: SettingData, config: EvaluateConfig) -> None:
@@ -68,23 +72,6 @@ def _check_data(setting: SuiteSetting, data: SettingData, config: EvaluateConfig
     wanted = prepare_config(setting, data, config)
     if storage.committed(wanted.output_uri) is None:
         preflight(wanted)
-
-
-def _check_given(settings: Sequence[SuiteSetting], config: EvaluateConfig) -> None:
-    """Raises ChexoneError where given predictions are not complete, or no model has any."""
-    given = [
-        uri
-        for model in config.models.values()
-        for setting in settings
-        if not model.answers and storage.list_files(uri := _given_uri(model, setting))
-    ]
-    for uri in given:
-        refuse_unfinished(uri)
-    if not given and not any(model.answers for model in config.models.values()):
-        raise ChexoneError(
-            f"suite {config.suite}: no model has predictions of a configured setting: check "
-            "evaluate.models; predictions_uri holds one folder a setting"
-        )
 
 
 def _check_model(
@@ -142,6 +129,11 @@ def run(config: EvaluateConfig) -> str:
         for name, (setting, rows) in asked.items()
         if answers[name]
     }
+    if not runs:
+        raise ChexoneError(
+            f"suite {config.suite}: no model has predictions of a configured setting: check "
+            "evaluate.models; predictions_uri holds one folder a setting"
+        )
     listed = listing(
         suites.chosen(suite, config), {n: rows for n, (_, rows) in asked.items()}, runs
     )
