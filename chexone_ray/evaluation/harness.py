@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from chexone_ray import storage
+from chexone_ray import runtime, storage
 from chexone_ray.config import EvaluateConfig, Settings
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError
@@ -20,7 +20,12 @@ from chexone_ray.evaluation.blind import baselines_of
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, corrected, measure
 from chexone_ray.evaluation.metric import Metric
-from chexone_ray.evaluation.predictions import Judged, all_answered, read_predictions
+from chexone_ray.evaluation.predictions import (
+    Judged,
+    all_answered,
+    read_predictions,
+    refuse_unfinished,
+)
 from chexone_ray.evaluation.rows import rows_table
 from chexone_ray.evaluation.same_rows import REMEDY, digests, unlike
 from chexone_ray.evaluation.table_formats import html, latex, markdown
@@ -53,16 +58,37 @@ Answers = dict[str, dict[str, Judged]]
 """Model -> kind -> rows."""
 
 
+def check(config: EvaluateConfig) -> None:
+    """What can be wrong before anything starts, of an evaluation without a suite.
+
+    Raises:
+        ChexoneError: the output folder holds something else, or predictions or the manifest are not
+            there.
+    """
+    output.refuse(config.output_uri, config)
+    for uri in config.predictions_uri.values():
+        refuse_unfinished(uri)
+    if config.manifest_uri is not None:
+        manifest.load(config.manifest_uri)
+
+
+def join_for_texts(config: EvaluateConfig) -> None:
+    """Join Ray where its tasks are to score texts."""
+    if (config.text_tasks or 1) > 1:
+        runtime.join(config.ray)
+
+
 def evaluate(config: EvaluateConfig) -> str:
     """The evaluation of one manifest, as one setting without a name; returns `output_uri`.
 
     Raises:
-        ChexoneError: the models answered different rows, a kind has no metric, or `output_uri`
-            holds something else.
+        ChexoneError: as `check` does, or the models answered different rows, or a kind has no
+            metric.
     """
     assert config.suite is None, "a suite is run by suite_run"
-    output.refuse(config.output_uri, config)  # before models of `learned` are loaded
+    check(config)  # before models of `learned` are loaded
     of_reports = learned.metrics_of(config.learned)
+    join_for_texts(config)
     runs = SettingRuns(
         config.manifest_uri or "",
         config.predictions_uri,

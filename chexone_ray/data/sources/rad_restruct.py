@@ -62,13 +62,18 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     return book.studies(DATASET, images), losses
 
 
-def _files(root: str) -> Iterator[tuple[str, str, str]]:
-    """(part, uri, text) of every question file; there are thousands of small ones."""
-    uris = [
+def _places(root: str) -> list[tuple[str, str]]:
+    """(part, uri) of every question file."""
+    return [
         (part, uri)
         for part in PARTS
         for uri in storage.list_files(storage.join(root, f"{part}_qa_pairs"), ".json")
     ]
+
+
+def _files(root: str) -> Iterator[tuple[str, str, str]]:
+    """(part, uri, text) of every question file; there are thousands of small ones."""
+    uris = _places(root)
     if not uris:
         raise ChexoneError(f"{root} holds no train_qa_pairs/*.json: {CSV_STEP}")
     with ThreadPoolExecutor(READ_THREADS) as pool:
@@ -146,6 +151,7 @@ SPEC = Spec(
     images="IU X-ray's, under images_uri, PNG",
     labels="a report template filled in from the labels of IU X-ray's reports",
     tables=(MAPPING,),
+    files=lambda root: [uri for _, uri in _places(root)],
     read=studies,
     images_elsewhere=True,
     patients="openi",
