@@ -95,22 +95,6 @@ class Geometry:
         scaled = _scale(xyxy, right - x, bottom - y)
         return (scaled[0] + x, scaled[1] + y, scaled[2] + x, scaled[3] + y)
 
-    def to_resized(self, xyxy: Corners) -> Corners:
-        """Canonical corners -> pixels of the resized image."""
-        return _scale(self.to_seen(xyxy), self.resized_width, self.resized_height)
-
-    def from_resized(self, xyxy: Corners) -> Corners:
-        """Pixels of the resized image -> canonical corners."""
-        return self.from_seen(_scale(xyxy, 1 / self.resized_width, 1 / self.resized_height))
-
-    def to_original(self, xyxy: Corners) -> Corners:
-        """Canonical corners -> pixels of the displayed original."""
-        return _scale(xyxy, self.original_width, self.original_height)
-
-    def from_original(self, xyxy: Corners) -> Corners:
-        """Pixels of the displayed original -> canonical corners."""
-        return _scale(xyxy, 1 / self.original_width, 1 / self.original_height)
-
 
 def encode(boxes: Iterable[Box], codec: Codec = "percent", geometry: Geometry | None = None) -> str:
     """Boxes as text, sorted by (x1, y1). Reversed corners are swapped and the rest clipped to what

@@ -10,7 +10,7 @@ import importlib
 import logging
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from chexone_ray import __version__, loader, setting_texts
@@ -52,6 +52,7 @@ CHECKS = {
     "serve": "chexone_ray.serving.openai:check",
 }
 """Functions of the settings; a number ends the command with that exit code."""
+HELP = ("-h", "--help", "help")
 FLAGS = "[--config A.toml B.toml ...] [--KEY VALUE ...] [--print-config]"
 
 
@@ -62,8 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(words: list[str]) -> int:
-    if not words or words[0] in ("-h", "--help", "help"):
-        sys.stdout.write(_overview())
+    if words[1:] and words[0] in HELP and not words[1].startswith("-"):
+        words = [*words[1:], "--help"]  # `help sft`
+    if not words or words[0] in HELP:
+        sys.stdout.write(_overview(STAGES))
         return 0
     stage, *rest = words
     if rest and f"{stage} {rest[0]}" in STAGES:
@@ -76,7 +79,10 @@ def _command(words: list[str]) -> int:
 
         return doctor.run(rest)
     if stage not in STAGES:
-        of_it = [name for name in STAGES if name.startswith(f"{stage} ")]
+        of_it = {name: STAGES[name] for name in STAGES if name.startswith(f"{stage} ")}
+        if of_it and rest and rest[0] in HELP:
+            sys.stdout.write(_overview(of_it))
+            return 0
         names = ", ".join(of_it or [*STAGES, "doctor"])
         raise ChexoneError(f"{stage}: no such command; choose from {names}")
     config = load(stage, STAGES[stage], rest)
@@ -164,9 +170,12 @@ def _summary(model: type[Settings]) -> str:
     return (model.__doc__ or "").strip().splitlines()[0]
 
 
-def _overview() -> str:
-    lines = [f"  {name:<16} {_summary(model)}" for name, model in STAGES.items()]
-    lines.append("  doctor           Check this machine: versions, devices, disk, ports, S3, vLLM.")
+def _overview(stages: Mapping[str, type[Settings]]) -> str:
+    lines = [f"  {name:<16} {_summary(model)}" for name, model in stages.items()]
+    if stages is STAGES:
+        lines.append(
+            "  doctor           Check this machine: versions, devices, disk, ports, S3, vLLM."
+        )
     return (
         f"usage: chexone COMMAND {FLAGS}\n\n"
         + "\n".join(lines)

@@ -33,6 +33,7 @@ from chexone_ray.setting_tree import (
     inside_free_table,
     nearest,
     optional,
+    or_uri,
     plain,
     table_entry,
     table_of,
@@ -71,6 +72,10 @@ def load(model: type[S], arguments: Arguments) -> S:
         _merge(values, _without_none_texts(model, layer))
         given.update(layer)
     for key, text in arguments.flags:
+        if arguments.words and full_name(model, key) == model.positional:
+            raise ChexoneError(
+                f"{arguments.words[0]} and --{key}: both give {model.positional}; keep one of them"
+            )
         _set_flag(model, values, key, text)
         given.add(full_name(model, key).partition(".")[0])
     if arguments.words:
@@ -145,7 +150,9 @@ def _check_keys(model: type[Settings], layer: Table, source: str) -> None:
             raise ChexoneError(f"{source}: unknown key {key}{nearest(key, known)}")
         table = table_of(plain(field_of(model, key)))
         if table is not None and not isinstance(value, dict):
-            raise ChexoneError(f"{source}: {key} is a table, not {value!r}: write [{key}]")
+            raise ChexoneError(
+                f"{source}: {key} is a table, not {value!r}: write [{key}]{or_uri(key, known)}"
+            )
 
 
 def _walk(model: type[Settings], layer: Table, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -191,7 +198,9 @@ def _set_flag(
     field = field_of(model, key)
     if table_of(plain(field)) is not None:
         name = f"--{under}{key}"
-        raise ChexoneError(f"{name} is a table: set one of its keys, such as {name}.KEY VALUE")
+        raise ChexoneError(
+            f"{name} is a table: set one of its keys, such as {name}.KEY VALUE{or_uri(key, known)}"
+        )
     *parents, last = key.split(".")
     target = values
     for name in parents:

@@ -30,6 +30,7 @@ from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.parts import PartFolder, ahead, digest, numbered
 from chexone_ray.records import ImageRef, Mode, Sample, sample_schema
 from chexone_ray.systems.choice import settled
+from chexone_ray.systems.table import ADAPTERS
 
 if TYPE_CHECKING:
     from chexone_ray.engine.pool import EnginePool
@@ -278,6 +279,7 @@ def _summary(config: PredictConfig, total: int, tally: Tally, num_parts: int) ->
         "notice": RESEARCH_USE_ONLY,
         "model_uri": config.model_uri or _digest(config),
         "adapter": config.adapter,
+        "parser": ADAPTERS[config.adapter].parser,
         "mode": config.mode,
         "samples": total,
         "rows": sum(tally.rows.values()),

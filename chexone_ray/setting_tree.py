@@ -25,6 +25,7 @@ def fields(model: type[Settings], prefix: str = "") -> Iterator[tuple[str, Field
 
 
 def field_of(model: type[Settings], key: str) -> FieldInfo:
+    """The field at a dotted key."""
     head, _, rest = key.partition(".")
     field = model.model_fields[head]
     table = table_of(plain(field))
@@ -42,11 +43,12 @@ def plain(field: FieldInfo) -> Any:
 
 
 def optional(field: FieldInfo) -> bool:
+    """True where the field may be None."""
     return type(None) in get_args(field.annotation)
 
 
 def table_of(kind: Any) -> type[Settings] | None:
-    """True where the field may be None."""
+    """The table that a plain annotation is, None for others."""
     return kind if isinstance(kind, type) and issubclass(kind, Settings) else None
 
 
@@ -71,11 +73,16 @@ def entries(field: FieldInfo) -> type[Settings] | None:
 
 
 def nearest(key: str, known: list[str]) -> str:
-    """The field at a dotted key."""
+    """The end of an error about an unknown key: the known one most like it, else where all are."""
     near = difflib.get_close_matches(key, known, 1, 0.75)
     near += [k for k in known if k.rpartition(".")[2] == key.rpartition(".")[2]]
     near += difflib.get_close_matches(key, known, 1, 0.5)
     return f"; did you mean {near[0]}?" if near else "; see --help for all settings"
+
+
+def or_uri(key: str, known: list[str]) -> str:
+    """The end of an error about a table that was given a text: the URI that may have been meant."""
+    return f"; did you mean {key}_uri?" if f"{key}_uri" in known else ""
 
 
 def defaults_of(model: type[Settings]) -> Table:

@@ -31,7 +31,7 @@ def train(config: SftConfig, warm: Fit | None = None) -> str:
     """
     runtime.join(config.ray)
     uri = checkpoint.model_uri(config.output_uri)
-    own = identity(config)
+    own = checkpoint.identity(config)
     if checkpoint.finished(config.output_uri, own):
         logger.info("%s is complete already", uri)
         if warm:
@@ -47,11 +47,6 @@ def train(config: SftConfig, warm: Fit | None = None) -> str:
 def start_workers(config: SftConfig) -> Fit:
     """Bring the workers of a later `train` up while the stage before still works."""
     return fit(loop, config.trainer, STAGE)
-
-
-def identity(config: SftConfig) -> dict[str, Any]:
-    """What decides the result of a run."""
-    return checkpoint.identity(config)
 
 
 def _show(row: Row) -> None:

@@ -26,7 +26,7 @@ from chexone_ray.demo.outcome import Check, Direction
 from chexone_ray.demo.recipe import Configs, load
 from chexone_ray.demo.stages import AMOUNTS, STAGES, told
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.constant import SIDES_TOLD
+from chexone_ray.evaluation.blind import SIDES_TOLD
 from chexone_ray.evaluation.statistics import Interval
 from chexone_ray.figures.answered import Answer, Asked
 from chexone_ray.figures.page import Said

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from chexone_ray.demo import report
-from chexone_ray.evaluation.constant import SIDES_TOLD
+from chexone_ray.evaluation.blind import SIDES_TOLD
 from chexone_ray.figures import charts
 from chexone_ray.figures.page import Card, Film, Said, readable
 from chexone_ray.images import to_png

@@ -131,8 +131,6 @@ def test_geometry_of_a_decoded_image() -> None:
     geometry = image.geometry
     assert (geometry.original_width, geometry.original_height) == (2500, 3000)
     assert (geometry.resized_height, geometry.resized_width) == image.pixels.shape[:2] == (560, 448)
-    there = geometry.to_resized(geometry.from_original((250, 300, 1250, 3000)))
-    assert there == pytest.approx((44.8, 56.0, 224.0, 560.0))
 
 
 def test_16_bit_grey_is_rescaled_not_clipped() -> None:

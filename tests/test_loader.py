@@ -14,6 +14,7 @@ from chexone_ray.config import (
     EvaluateConfig,
     FiguresConfig,
     FilterConfig,
+    PredictConfig,
     PrepareConfig,
     RayConfig,
     SamplingConfig,
@@ -127,6 +128,8 @@ def test_words_before_the_flags_are_the_positional_list(tmp_path: Path) -> None:
     assert "runs_uri is required" in refused(FiguresConfig, "--out", "o")
     assert "stray: not expected here" in refused(FiguresConfig, "a", "--out=o", "stray")
     assert "a: not expected here" in refused(SftConfig, "a", *NEEDED.split())
+    both = refused(FiguresConfig, "a", "b", "--runs", "c", "--out", "o")
+    assert both == "a and --runs: both give runs_uri; keep one of them"
 
 
 def test_an_optional_table_is_filled_by_its_keys() -> None:
@@ -165,6 +168,16 @@ def test_an_optional_table_is_filled_by_its_keys() -> None:
 def test_refusals_name_the_key(words: str, message: str) -> None:
     answer = refused(SftConfig, *NEEDED.split(), *words.split())
     assert message in answer and "\n" not in answer
+
+
+def test_a_text_for_a_table_names_the_uri_that_may_be_meant(tmp_path: Path) -> None:
+    assert refused(PredictConfig, "--images", "X") == (
+        "--images is a table: set one of its keys, such as --images.KEY VALUE; "
+        "did you mean images_uri?"
+    )
+    path = write(tmp_path, "p.toml", "images = 'X'\n")
+    told = refused(PredictConfig, "--config", path)
+    assert told.endswith("images is a table, not 'X': write [images]; did you mean images_uri?")
 
 
 def test_missing_values_are_one_line_each() -> None:

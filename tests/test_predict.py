@@ -24,23 +24,18 @@ from chexone_ray.errors import ChexoneError, StorageError
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.predict import Tally, folder_samples, predict, result_schema
 from chexone_ray.records import Completion, ImageRef, Sample, sample_from_row
+from tests import samples
 
 SCRIPT = Path(__file__).parent / "engine" / "fake_predict.py"
 NUM_FILMS, ROWS_PER_PART = 26, 4
 
 
 def sample(mode: Any = "reasoning") -> Sample:
-    return Sample(
-        id="s1",
-        dataset="d",
-        task="Close-Ended VQA",
-        kind="presence",
-        split="test",
-        patient="p1",
-        study="s1",
-        images=(ImageRef("a.png"),),
+    return samples.sample(
+        "presence",
+        "yes",
         question="Is there an effusion?",
-        answer="yes",
+        images=(ImageRef("a.png"),),
         reasoning="The angle is blunt.",
         mode=mode,
     )

@@ -10,6 +10,7 @@ from chexone_ray.answers import Answer, choice_of, chosen_options
 from chexone_ray.evaluation.kinds import is_correct
 from chexone_ray.records import Sample
 from chexone_ray.rewards.options import reward
+from tests.samples import sample
 
 OPTIONS = ("(A) pleural effusion", "(B) pneumonia", "(C) edema", "(D) a rib fracture")
 OTHER = {"yes": "no", "no": "yes", "worse": "better", "better": "worse", "same": "better"}
@@ -160,19 +161,8 @@ def test_lists_in_one_line(answer: str, keys: str) -> None:
 
 
 def _row(kind: str, answer: str, options: tuple[str, ...] = ()) -> Sample:
-    return Sample(
-        id="s",
-        dataset="d",
-        task="t",
-        kind=kind,
-        split="test",
-        patient="p",
-        study="s",
-        images=(),
-        question="Is there a pleural effusion?",
-        answer=answer,
-        options=options,
-    )
+    question = "Is there a pleural effusion?"
+    return sample(kind, answer, question=question, options=options)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_a_killed_run_goes_on_bit_equal(straight: SftConfig, s3: Any) -> None:
         dying_loop,
         config.trainer,
         "sft-killed",
-        {"config": config, "run": sft.identity(config), "marker": marker},
+        {"config": config, "run": checkpoint.identity(config), "marker": marker},
     )
     uri = run.result(timeout_s=400)
     assert storage.exists(marker)
@@ -166,7 +166,7 @@ def test_an_error_of_the_user_is_raised_without_a_restart(straight: SftConfig, s
         }
     )
     run = sft.start_workers(config)
-    run.go({"config": config, "run": sft.identity(config)})
+    run.go({"config": config, "run": checkpoint.identity(config)})
     with pytest.raises(ChexoneError, match=r"rows cannot be used.*too_long"):
         run.result(timeout_s=400)
     assert run.num_ready() == config.trainer.num_workers

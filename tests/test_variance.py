@@ -26,21 +26,11 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Completion, ImageRef, Request, Rollout, Sample
 from chexone_ray.rewards.score import Scored
 from chexone_ray.variance import Group, group_of, histogram, keep, select
+from tests import samples
 
 
 def sample(number: int, kind: str = "presence") -> Sample:
-    return Sample(
-        id=f"{kind}-{number}",
-        dataset="d",
-        task="t",
-        kind=kind,
-        split="train",
-        patient="p",
-        study="s",
-        images=(),
-        question="q",
-        answer="a",
-    )
+    return samples.sample(kind, id=f"{kind}-{number}")
 
 
 def group(number: int, kind: str, rewards: tuple[float, ...]) -> Group:
@@ -193,6 +183,57 @@ def write_manifest(folder: Path) -> str:
     return uri
 
 
+def check_result(config: FilterConfig) -> None:
+    """What `select` leaves: the manifest, its card, the groups and the report."""
+    chosen = stream.read_samples(config.output_uri, "train")
+    # presence-2 has two of four right, presence-0 one of four: the quota keeps the first only.
+    assert [s.id for s in chosen] == ["presence-2", "side-0"]
+    info = manifest.load(config.output_uri).info
+    assert info["selected_from"] == config.manifest_uri
+    assert (info["num_patients"], info["num_studies"], info["num_images"]) == (2, 2, 1)
+    assert "dropped" not in info
+    card = storage.read_bytes(storage.join(config.output_uri, manifest.CARD_FILE)).decode()
+    assert "2 questions, seed 1, 2 patients, 2 studies, 1 images" in card
+    assert "A selection of another manifest" in card and "Left out" not in card
+    groups = pq.read_table(Path(config.output_uri) / "groups.parquet").to_pylist()
+    assert {g["id"]: g["kept"] for g in groups} == {
+        name: name in ("presence-2", "side-0") for name in (*ANSWERS, "presence-9")
+    }
+    assert [g["error"] for g in groups if g["error"]]
+    parts = {g["id"]: dict(g["parts"]) for g in groups}
+    assert parts["side-0"] == {"format": 1.0, "options": 0.75} and parts["presence-9"] == {}
+    report = storage.read_json(storage.join(config.output_uri, "report.json"))
+    assert (report["prompts"], report["failed"], report["kept"]) == (6, 1, 2)
+    assert report["kinds"]["presence"]["zero"] == 1
+    # presence-0, -1 and -2 have one, four and two of four right.
+    assert report["kinds"]["presence"]["mean_parts"] == {
+        "format": 1.0,
+        "options": pytest.approx(7 / 12),
+    }
+
+
+def check_refusals(config: FilterConfig, pool: EnginePool, folder: Path) -> None:
+    """What ends a run with changed settings; other rewards do so before anything is asked."""
+
+    def changed(**update: object) -> FilterConfig:
+        return config.model_copy(update=update)
+
+    num_asked = len(ScriptedEngine.asked)
+    original = RewardConfig(rules="original", report=0)
+    with pytest.raises(ChexoneError, match=r"6 rows of the tasks \{'t': 6\}"):
+        select(changed(output_uri=str(folder / "published"), rewards=original), pool)
+    assert len(ScriptedEngine.asked) == num_asked
+    with pytest.raises(ChexoneError, match="other settings"):
+        select(changed(min_std=0.1), pool)
+    recorded = storage.read_json(storage.join(config.output_uri, "config.json"))
+    asked = checkpoints.as_trained(config)
+    assert FilterConfig(**recorded) == asked, "the refused run has not written its own"
+    with pytest.raises(ChexoneError, match="1 of 6 prompts failed"):
+        select(changed(output_uri=str(folder / "strict"), max_failure_rate=0.1), pool)
+    with pytest.raises(ChexoneError, match="none of 6 prompts"):
+        select(changed(output_uri=str(folder / "none"), min_std=0.6), pool)
+
+
 @pytest.mark.slow
 def test_select_writes_the_smaller_manifest_once(tmp_path: Path) -> None:
     from chexone_ray.tiny_model import build
@@ -214,57 +255,8 @@ def test_select_writes_the_smaller_manifest_once(tmp_path: Path) -> None:
     ) as pool:
         assert select(config, pool) == config.output_uri
         assert sorted(ScriptedEngine.asked) == sorted(ANSWERS)
-        chosen = stream.read_samples(config.output_uri, "train")
-        # presence-2 has two of four right, presence-0 one of four: the quota keeps the first only.
-        assert [s.id for s in chosen] == ["presence-2", "side-0"]
-        info = manifest.load(config.output_uri).info
-        assert info["selected_from"] == config.manifest_uri
-        assert (info["num_patients"], info["num_studies"], info["num_images"]) == (2, 2, 1)
-        assert "dropped" not in info
-        card = storage.read_bytes(storage.join(config.output_uri, manifest.CARD_FILE)).decode()
-        assert "2 questions, seed 1, 2 patients, 2 studies, 1 images" in card
-        assert "A selection of another manifest" in card and "Left out" not in card
-        groups = pq.read_table(tmp_path / "selected" / "groups.parquet").to_pylist()
-        assert {g["id"]: g["kept"] for g in groups} == {
-            name: name in ("presence-2", "side-0") for name in (*ANSWERS, "presence-9")
-        }
-        assert [g["error"] for g in groups if g["error"]]
-        report = storage.read_json(storage.join(config.output_uri, "report.json"))
-        assert (report["prompts"], report["failed"], report["kept"]) == (6, 1, 2)
-        assert report["kinds"]["presence"]["zero"] == 1
-        # presence-0, -1 and -2 have one, four and two of four right.
-        assert report["kinds"]["presence"]["mean_parts"] == {
-            "format": 1.0,
-            "options": pytest.approx(7 / 12),
-        }
-        parts = {g["id"]: dict(g["parts"]) for g in groups}
-        assert parts["side-0"] == {"format": 1.0, "options": 0.75} and parts["presence-9"] == {}
-        published = config.model_copy(
-            update={
-                "output_uri": str(tmp_path / "published"),
-                "rewards": RewardConfig(rules="original", report=0),
-            }
-        )
-        num_asked = len(ScriptedEngine.asked)
-        with pytest.raises(ChexoneError, match=r"6 rows of the tasks \{'t': 6\}"):
-            select(published, pool)
-        assert len(ScriptedEngine.asked) == num_asked
+        check_result(config)
         assert not storage.exists(storage.join(config.output_uri, "progress"))
-
         assert select(config, pool) == config.output_uri
         assert len(ScriptedEngine.asked) == len(ANSWERS)
-        with pytest.raises(ChexoneError, match="other settings"):
-            select(config.model_copy(update={"min_std": 0.1}), pool)
-        recorded = storage.read_json(storage.join(config.output_uri, "config.json"))
-        asked = checkpoints.as_trained(config)
-        assert FilterConfig(**recorded) == asked, "the refused run has not written its own"
-        strict = config.model_copy(
-            update={"output_uri": str(tmp_path / "strict"), "max_failure_rate": 0.1}
-        )
-        with pytest.raises(ChexoneError, match="1 of 6 prompts failed"):
-            select(strict, pool)
-        with pytest.raises(ChexoneError, match="none of 6 prompts"):
-            select(
-                config.model_copy(update={"output_uri": str(tmp_path / "none"), "min_std": 0.6}),
-                pool,
-            )
+        check_refusals(config, pool, tmp_path)

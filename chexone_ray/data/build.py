@@ -16,6 +16,7 @@ import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,6 +39,7 @@ from chexone_ray.parts import ahead, to_parquet
 logger = logging.getLogger(__name__)
 
 READS_AHEAD = 8
+READ_THREADS = 16
 NOT_CONTENT = {"ray", "output_uri", "check", "preview"}
 """Settings that change nothing in the manifest."""
 
@@ -174,8 +176,9 @@ def _shuffle(
 
 
 def archive_digest(config: PrepareConfig) -> str:
-    """SHA-256 of the tables of all archives; empty where an archive is not there (any more): one of
-    its tables that is needed, or all of them, or the box file of the source."""
+    """SHA-256 of the tables of all archives, and of the files that are read as tables are; empty
+    where an archive is not there (any more): one of its tables that is needed, or all of them, or
+    the box file of the source."""
     digest = hashlib.sha256()
     for source in (*config.sources, *config.held_out):
         spec = SOURCES[source.adapter]
@@ -184,10 +187,14 @@ def archive_digest(config: PrepareConfig) -> str:
             return ""
         there = [uri for uri, _ in found if uri is not None]
         boxes = box_files(source.boxes_uri) if source.boxes_uri else []
-        if (spec.tables and not there) or (source.boxes_uri and not boxes):
+        files = spec.files(source.uri) if spec.files else ()
+        if (spec.tables and not (there or files)) or (source.boxes_uri and not boxes):
             return ""
         for uri in (*there, *boxes):
             digest.update(storage.read_bytes(uri))
+        with ThreadPoolExecutor(READ_THREADS) as pool:
+            for data in pool.map(storage.read_bytes, files):
+                digest.update(data)
     return digest.hexdigest()
 
 

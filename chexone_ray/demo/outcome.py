@@ -17,7 +17,7 @@ from chexone_ray.config import DemoConfig
 from chexone_ray.demo import report
 from chexone_ray.demo.recipe import Configs, Recipe
 from chexone_ray.demo.showcase import content
-from chexone_ray.evaluation.constant import SIDES_TOLD
+from chexone_ray.evaluation.blind import SIDES_TOLD
 from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.evaluation.statistics import Interval, paired_difference, patient_totals
 from chexone_ray.kinds import spoken

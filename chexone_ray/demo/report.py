@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chexone_ray.evaluation.constant import SIDES_TOLD
+from chexone_ray.evaluation.blind import SIDES_TOLD
 from chexone_ray.figures import charts
 from chexone_ray.figures.page import Card, Film, cards, document, escape, film, interval
 from chexone_ray.kinds import spoken

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from chexone_ray import checkpoints
 from chexone_ray.config import EngineConfig, ImageConfig, SamplingConfig
-from chexone_ray.engine import lifetime, transfer
+from chexone_ray.engine import actor, lifetime, transfer
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Completion, Request, Rollout
 
@@ -38,18 +38,13 @@ DRAIN_MARGIN_S = 60.0
 
 def environment(config: EngineConfig, model_uri: str) -> dict[str, str]:
     """Variables of the engine's processes; vLLM reads part of its settings from nowhere else."""
-    threads = config.threads or max(1, int(config.num_cpus))
-    variables = {
-        "OMP_NUM_THREADS": str(threads),
-        "TOKENIZERS_PARALLELISM": "false",
+    variables = actor.environment(config, model_uri) | {
         "TQDM_DISABLE": "1",
         "PYTHONWARNINGS": "ignore",
         "VLLM_LOGGING_LEVEL": "ERROR",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
     }
-    if not checkpoints.is_hub_name(model_uri):
-        variables |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     if config.num_gpus == 0:
         # Without "nobind" every engine pins its threads to the same last core of the machine.
         variables["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
@@ -111,7 +106,7 @@ def request_seed(seed: int, request_id: str) -> int:
     return int.from_bytes(digest[:6], "big")
 
 
-class Engine:
+class Engine(actor.EngineActor):
     """One vLLM engine with one version of weights at a time; run as a Ray actor by `launch`.
 
     Consumes: requests, and weights as object references or checkpoint URIs. Produces: rollouts in
@@ -124,12 +119,9 @@ class Engine:
     def __init__(
         self, config: EngineConfig, model_uri: str, images: ImageConfig, version: int = 0
     ) -> None:
-        self._config = config
-        self._model_uri = model_uri
+        super().__init__(config, model_uri, version)
         self._images = images
-        self._version = version
         self._update_lock = asyncio.Lock()
-        self._num_in_flight = 0
         self._calls = 0
         self._llm: Any = None
 
@@ -195,15 +187,8 @@ class Engine:
 
     async def health(self) -> dict[str, Any]:
         """Weight version, process id, node and requests in flight. Raises if vLLM is dead."""
-        import ray
-
         await self._llm.check_health()
-        return {
-            "version": self._version,
-            "pid": os.getpid(),
-            "node_id": ray.get_runtime_context().get_node_id(),
-            "in_flight": self._num_in_flight,
-        }
+        return await super().health()
 
     async def shutdown(self) -> None:
         """Stop vLLM's processes and free its shared memory; the actor itself ends afterwards."""
@@ -222,7 +207,6 @@ class Engine:
     async def _ask(self, request: Request, sampling: SamplingConfig) -> Rollout:
         from vllm.exceptions import VLLMClientError
 
-        limit = self._config.request_timeout_s
         self._calls += 1
         # vLLM wants ids that are unique among running requests; a retry may overlap. It logs them,
         # and a request's own id may hold a patient's number.
@@ -234,13 +218,13 @@ class Engine:
                 pictures = await asyncio.to_thread(_pictures, request.images)
                 prompt["multi_modal_data"] = {"image": pictures}
             parameters = self._parameters(request, sampling)
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(self._config.request_timeout_s):
                 async for latest in self._llm.generate(prompt, parameters, call_id):
                     output = latest
         except TimeoutError:
-            return Rollout(request.id, (), (), f"no answer within request_timeout_s={limit:g}")
+            return self._too_late(request)
         except (ChexoneError, VLLMClientError, ValueError) as error:
-            return Rollout(request.id, (), (), _one_line(error))
+            return actor.failed(request, error)
         if output is None or not output.finished:
             return Rollout(request.id, (), (), "the engine ended the request without an answer")
         completions = sorted(output.outputs, key=lambda one: one.index)
@@ -311,19 +295,8 @@ class Engine:
 
 def launch(config: EngineConfig, model_uri: str, images: ImageConfig, version: int = 0) -> Any:
     """Create the actor (not started yet) with its resources and environment; returns its handle."""
-    import ray
-
-    return (
-        ray.remote(Engine)
-        .options(
-            num_cpus=config.num_cpus,
-            num_gpus=config.num_gpus,
-            max_restarts=0,
-            max_task_retries=0,
-            runtime_env={"env_vars": environment(config, model_uri)},
-        )
-        .remote(config, model_uri, images, version)
-    )
+    variables = environment(config, model_uri)
+    return actor.launch(Engine, config, variables, model_uri, images, version)
 
 
 def _checkpoint_folder(uri: str) -> Path:
@@ -342,7 +315,3 @@ def _pictures(pngs: Sequence[bytes]) -> list[Any]:
         return [Image.open(io.BytesIO(png)).convert("RGB") for png in pngs]
     except (OSError, SyntaxError, ValueError) as error:  # all three are what PIL raises
         raise ChexoneError("an image of the request is no readable PNG") from error
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

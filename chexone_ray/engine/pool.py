@@ -99,7 +99,7 @@ class EnginePool:
         return self._crew.counts
 
     def engine_pids(self) -> list[int]:
-        """Process ids of the engines that take work, for resource figures and tests."""
+        """Process ids of the engines that take work: what to watch, or to end, from outside."""
         members = [m for m in list(self._crew.members) if m.state == "ready"]
         return [pid for m in members if (pid := getattr(m.handle, "pid", None)) is not None]
 

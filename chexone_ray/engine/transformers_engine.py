@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from chexone_ray import checkpoints
 from chexone_ray.config import EngineConfig, ImageConfig, SamplingConfig
+from chexone_ray.engine import actor
 from chexone_ray.engine.engine import request_seed
 from chexone_ray.engine.handle import Factory, RayEngine
 from chexone_ray.engine.scaling import PoolPolicy
@@ -25,7 +25,7 @@ from chexone_ray.records import Completion, Request, Rollout
 logger = logging.getLogger(__name__)
 
 
-class TransformersEngine:
+class TransformersEngine(actor.EngineActor):
     """One model with transformers' own `generate`; run as a Ray actor by `launch`.
 
     Consumes: requests. Produces: rollouts in their order; `logprobs` are left empty, since the
@@ -38,12 +38,9 @@ class TransformersEngine:
     def __init__(
         self, config: EngineConfig, model_uri: str, protocol: Protocol, version: int = 0
     ) -> None:
-        self._config = config
-        self._model_uri = model_uri
+        super().__init__(config, model_uri, version)
         self._protocol = protocol
-        self._version = version
         self._lock = asyncio.Lock()
-        self._num_in_flight = 0
         self._speech: Speech
         self._model: Any = None
 
@@ -89,17 +86,6 @@ class TransformersEngine:
             await asyncio.to_thread(self._load, uri)
             self._version = version
 
-    async def health(self) -> dict[str, Any]:
-        """Weight version, process id, node and requests in flight."""
-        import ray
-
-        return {
-            "version": self._version,
-            "pid": os.getpid(),
-            "node_id": ray.get_runtime_context().get_node_id(),
-            "in_flight": self._num_in_flight,
-        }
-
     async def shutdown(self) -> None:
         """Nothing outlives the actor."""
         self._model = None
@@ -141,7 +127,7 @@ class TransformersEngine:
             raise
         except Exception as error:  # whatever a model's own code raises; the pool counts the rows
             if len(batch) == 1:
-                return [Rollout(batch[0].id, (), (), _one_line(error))]
+                return [actor.failed(batch[0], error)]
         return [rollout for one in batch for rollout in self._batch([one], sampling)]
 
     def _answered(self, batch: Sequence[Request], sampling: SamplingConfig) -> list[Rollout]:
@@ -180,9 +166,7 @@ class TransformersEngine:
             new = rows[number * sampling.n : (number + 1) * sampling.n]
             found = tuple(self._completion(row, sampling.max_tokens) for row in new)
             if late and any(one.finish_reason == "time" for one in found):
-                limit = self._config.request_timeout_s
-                error = f"no answer within request_timeout_s={limit:g}"
-                rollouts.append(Rollout(request.id, (), (), error))
+                rollouts.append(self._too_late(request))
             else:
                 rollouts.append(Rollout(request.id, tuple(asked.tolist()), found))
         return rollouts
@@ -214,23 +198,8 @@ class TransformersEngine:
 
 def launch(config: EngineConfig, model_uri: str, protocol: Protocol, version: int) -> Any:
     """Create the actor (not started yet) with its resources and environment; returns its handle."""
-    import ray
-
-    threads = config.threads or max(1, int(config.num_cpus))
-    variables = {"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"}
-    if not checkpoints.is_hub_name(model_uri):
-        variables |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    return (
-        ray.remote(TransformersEngine)
-        .options(
-            num_cpus=config.num_cpus,
-            num_gpus=config.num_gpus,
-            max_restarts=0,
-            max_task_retries=0,
-            runtime_env={"env_vars": variables},
-        )
-        .remote(config, model_uri, protocol, version)
-    )
+    variables = actor.environment(config, model_uri)
+    return actor.launch(TransformersEngine, config, variables, model_uri, protocol, version)
 
 
 def factory(config: EngineConfig, images: ImageConfig, protocol: Protocol) -> Factory:
@@ -243,7 +212,3 @@ def factory(config: EngineConfig, images: ImageConfig, protocol: Protocol) -> Fa
 def policy(config: EngineConfig) -> PoolPolicy:
     """A call is one batch, and no more than one waits behind it: they run one after the other."""
     return PoolPolicy(batch_size=config.max_num_seqs, depth=2.0)
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from chexone_ray import storage
+from chexone_ray import runtime, storage
 from chexone_ray.config import EvaluateConfig, Settings
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import learned, output, reasoned
-from chexone_ray.evaluation.constant import baselines_of
+from chexone_ray.evaluation.blind import baselines_of
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, corrected, measure
 from chexone_ray.evaluation.metric import Metric
-from chexone_ray.evaluation.predictions import Judged, all_answered, read_predictions
+from chexone_ray.evaluation.predictions import (
+    Judged,
+    all_answered,
+    read_predictions,
+    refuse_unfinished,
+)
 from chexone_ray.evaluation.rows import rows_table
 from chexone_ray.evaluation.same_rows import REMEDY, digests, unlike
 from chexone_ray.evaluation.table_formats import html, latex, markdown
@@ -53,16 +58,37 @@ Answers = dict[str, dict[str, Judged]]
 """Model -> kind -> rows."""
 
 
+def check(config: EvaluateConfig) -> None:
+    """What can be wrong before anything starts, of an evaluation without a suite.
+
+    Raises:
+        ChexoneError: the output folder holds something else, or predictions or the manifest are not
+            there.
+    """
+    output.refuse(config.output_uri, config)
+    for uri in config.predictions_uri.values():
+        refuse_unfinished(uri)
+    if config.manifest_uri is not None:
+        manifest.load(config.manifest_uri)
+
+
+def join_for_texts(config: EvaluateConfig) -> None:
+    """Join Ray where its tasks are to score texts."""
+    if (config.text_tasks or 1) > 1:
+        runtime.join(config.ray)
+
+
 def evaluate(config: EvaluateConfig) -> str:
     """The evaluation of one manifest, as one setting without a name; returns `output_uri`.
 
     Raises:
-        ChexoneError: the models answered different rows, a kind has no metric, or `output_uri`
-            holds something else.
+        ChexoneError: as `check` does, or the models answered different rows, or a kind has no
+            metric.
     """
     assert config.suite is None, "a suite is run by suite_run"
-    output.refuse(config.output_uri, config)  # before models of `learned` are loaded
+    check(config)  # before models of `learned` are loaded
     of_reports = learned.metrics_of(config.learned)
+    join_for_texts(config)
     runs = SettingRuns(
         config.manifest_uri or "",
         config.predictions_uri,
@@ -125,12 +151,7 @@ def evaluate_settings(
             without_train.append(runs.manifest_uri)
         for kind in kinds:
             models = {name: rows[kind] for name, rows in answers[setting].items()}
-            samples = next(iter(models.values())).samples
-            blind = {
-                name: all_answered(samples, list(map(answer, samples)))
-                for name, answer in baselines_of(kind, train.get(kind, []), seed).items()
-            }
-            _refuse_baseline_names(models, blind)
+            blind = _blind(kind, models, train.get(kind, []), seed)
             of_reasoning = reasoned.metrics_of(kind, models, reports)
             of_models = of_reports if form(kind) == "report" else ()
             metrics = in_order((*METRICS[kind], *of_models, *of_reasoning), runs.headline)
@@ -170,6 +191,22 @@ def _train_rows(manifest_uri: str, kinds: Sequence[str]) -> dict[str, list[Sampl
     return rows
 
 
+def _blind(
+    kind: str, models: Mapping[str, Judged], train: Sequence[Sample], seed: int
+) -> dict[str, Judged]:
+    """What the baselines answer to the rows of the models. Raises ChexoneError where a model has
+    the name of one."""
+    answerers = baselines_of(kind, train, seed)
+    for name in models:
+        if name in answerers:
+            raise ChexoneError(f"a model is called {name!r} like a baseline: give it another name")
+    samples = next(iter(models.values())).samples
+    return {
+        name: all_answered(samples, list(map(answer, samples)))
+        for name, answer in answerers.items()
+    }
+
+
 def _refuse_different_rows(setting: str, answers: Answers) -> None:
     rows = {
         name: digests(sample for rows in kinds.values() for sample in rows.samples)
@@ -206,12 +243,6 @@ def _of_baselines(without_train: Sequence[str]) -> list[str]:
     told = f"No baselines where the manifest has no train rows of the kinds: {places}."
     logger.warning("%s", told)
     return [told]
-
-
-def _refuse_baseline_names(models: Collection[str], baselines: Collection[str]) -> None:
-    for name in models:
-        if name in baselines:
-            raise ChexoneError(f"a model is called {name!r} like a baseline: give it another name")
 
 
 def outcomes(answers: Mapping[str, Answers]) -> list[Outcome]:

@@ -26,7 +26,6 @@ from chexone_ray.kinds import KINDS, Form
 from chexone_ray.metrics.classes import (
     asked_finding,
     class_f1_signature,
-    class_row,
     jaccard_row,
     progression_row,
     progression_signature,
@@ -46,6 +45,7 @@ from chexone_ray.metrics.detection import (
 from chexone_ray.metrics.entities import entity_f1
 from chexone_ray.metrics.label_f1 import (
     UNANSWERED,
+    counts_row,
     micro_value,
     supported_macro_value,
     value_of,
@@ -330,7 +330,7 @@ def _of_classes(classes: Sequence[str]) -> tuple[Metric, ...]:
     name = "balanced accuracy" if len(classes) == 2 else "macro accuracy"
 
     def f1_row(sample: Sample, answer: str | None) -> Sequence[float]:
-        return class_row(_chosen(sample, answer), {normalise(sample.answer)}, classes)
+        return counts_row(_chosen(sample, answer), {normalise(sample.answer)}, classes)
 
     recall = metric(
         name,

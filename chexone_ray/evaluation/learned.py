@@ -29,6 +29,26 @@ Scores = Callable[[Sequence[str], Sequence[str]], Array]
 """(predicted, reference) -> (N, S)."""
 
 
+_RADCLIQ = ("radgraph", "bertscore", "chexbert")
+_TABLES: dict[str, tuple[str, ...]] = {
+    "BERTScore": ("bertscore",),
+    "SembScore": ("chexbert",),
+    "CheXbert": ("chexbert",),
+    "RadGraph": ("radgraph",),
+    "RaTEScore": ("ratescore",),
+    "RadEval": ("radeval",),
+    "GREEN": ("green",),
+    "RadCliQ-v1": _RADCLIQ,
+    "1/RadCliQ-v1": _RADCLIQ,
+}
+"""First word of a metric's name -> the tables of `LearnedConfig` that give it."""
+
+
+def tables_of(name: str) -> tuple[str, ...]:
+    """The tables that the metric called `name` needs; none where no model gives such a metric."""
+    return _TABLES.get(name.partition(" ")[0], ())
+
+
 @dataclass(frozen=True)
 class _Figure:
     """A metric of `columns` of its part; a mean where `value` is none, over one column."""
@@ -110,7 +130,7 @@ def _radcliq(source: Source, columns: tuple[int, int], bertscore: str) -> list[M
 def _components(parts: dict[str, _Part], starts: dict[str, int]) -> tuple[int, ...]:
     """Columns of RadGraph F1, BERTScore F1 and SembScore where all three are there. BLEU-2 weighs
     4e-12 in v1 and is left at 0."""
-    if not {"radgraph", "bertscore", "chexbert"} <= set(parts):
+    if not set(_RADCLIQ) <= set(parts):
         return ()
     from chexone_ray.metrics.learned.radgraph import GraphScores
 

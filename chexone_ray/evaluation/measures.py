@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.constant import MAJORITY, RANDOM
+from chexone_ray.evaluation.blind import MAJORITY, RANDOM
 from chexone_ray.evaluation.metric import Metric, RowsStatistics
 from chexone_ray.evaluation.predictions import Judged
 from chexone_ray.evaluation.significance import holm, is_zero_one, mcnemar, randomisation_test
@@ -24,6 +24,7 @@ from chexone_ray.evaluation.statistics import (
     unseen_share,
 )
 from chexone_ray.evaluation.text_rows import Computed
+from chexone_ray.metrics.signature import extended
 from chexone_ray.metrics.summable import mean_value
 
 TESTED_BASELINES = (MAJORITY, RANDOM)
@@ -176,7 +177,10 @@ def measure(
             }
             place = replace(part, topic=topic)
             measured = _measured(place, metric, counts, baselines, draws)
-            found += [_figure(place, metric, not number, *item) for item in measured.items()]
+            found += [
+                _figure(place, metric, not number, name, systems[name].reading, one)
+                for name, one in measured.items()
+            ]
             if not topic:
                 differences += [
                     _difference(part, metric, not number or metric.tested, pair, measured, draws)
@@ -238,13 +242,20 @@ def _topics(models: Mapping[str, Judged]) -> list[str]:
     return sorted(found) if len(found) > 1 else []
 
 
-def _figure(part: Part, metric: Metric, headline: bool, name: str, measured: Measured) -> Figure:
+def _figure(
+    part: Part,
+    metric: Metric,
+    headline: bool,
+    name: str,
+    reading: Mapping[str, str],
+    measured: Measured,
+) -> Figure:
     counts = measured.counts
     unseen = unseen_share(counts.by_patient, metric.value)
     return Figure(
         **asdict(part),
         metric=metric.name,
-        signature=metric.signature,
+        signature=extended(metric.signature, reading),
         model=name,
         **_ends(interval(measured.value, measured.drawn, unseen)),
         num_rows=len(counts.rows),

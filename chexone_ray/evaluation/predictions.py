@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chexone_ray import storage
@@ -15,6 +15,7 @@ from chexone_ray.answers import parse
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.refusals import refused
+from chexone_ray.parts import PROGRESS_FILE
 from chexone_ray.records import Sample, sample_from_row
 
 Status = Literal["answered", "unparsed", "refused", "failed"]
@@ -23,6 +24,26 @@ completion, as the image or the engine failed."""
 
 
 _NEEDED = frozenset({"id", "kind", "mode", "completion", "text", "predicted_answer", "error"})
+
+
+def refuse_unfinished(uri: str) -> None:
+    """Raises ChexoneError where no committed predictions are: why not, and what makes them."""
+    if storage.committed(uri) is not None:
+        return
+    files = storage.list_files(uri)
+    start = len(storage.join(uri)) + 1
+    names = [place[start:] for place in files]
+    if PROGRESS_FILE in names or any("/" not in n and n.endswith(".parquet") for n in names):
+        raise ChexoneError(
+            f"predictions {uri} are not complete: run `chexone predict` again to finish them"
+        )
+    why = "does not exist"
+    if files or storage.exists(uri):
+        why = "holds no predictions" if files else "is empty"
+    raise ChexoneError(
+        f"predictions {uri}: the folder {why}: give the output_uri of `chexone predict`, `chexone "
+        "results import` or `chexone rexrank import`, which write predictions"
+    )
 
 
 def part_files(uri: str) -> Iterator[Any]:
@@ -35,10 +56,7 @@ def part_files(uri: str) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if storage.committed(uri) is None:
-        raise ChexoneError(
-            f"predictions {uri} are not complete: run `chexone predict` again to finish them"
-        )
+    refuse_unfinished(uri)
     parts = storage.list_files(uri, ".parquet")
     if not parts:
         raise ChexoneError(f"{uri} holds no predictions: check the URI")
@@ -78,6 +96,9 @@ class Judged:
     completions: tuple[tuple[str | None, ...], ...] = ()
     """What each completion of a row answered; the first of them is the row's answer. Empty for
     systems that are no predictions."""
+    reading: Mapping[str, str] = field(default_factory=dict)
+    """How the answers were read out of what was written, as signatures say it; empty for systems
+    that write answers alone."""
 
 
 def all_answered(samples: Sequence[Sample], answers: Sequence[str]) -> Judged:
@@ -116,11 +137,14 @@ def read_predictions(uri: str) -> dict[str, Judged]:
         raise ChexoneError(
             f"predictions {uri}: row {without} has no completion 0: import or predict it anew"
         )
-    return {kind: _judged(rows, answers) for kind, rows in found.items()}
+    parser = str((storage.committed(uri) or {}).get("parser") or "not recorded")
+    return {kind: _judged(rows, answers, parser) for kind, rows in found.items()}
 
 
 def _judged(
-    rows: Sequence[Mapping[str, Any]], answers: Mapping[str, Mapping[int, str | None]]
+    rows: Sequence[Mapping[str, Any]],
+    answers: Mapping[str, Mapping[int, str | None]],
+    parser: str,
 ) -> Judged:
     rows = sorted(rows, key=lambda row: str(row["id"]))
     statuses = tuple(map(status_of, rows))
@@ -133,7 +157,14 @@ def _judged(
         statuses,
         tuple(row["predicted_reasoning"] or "" for row in rows),
         tuple(tuple(a for _, a in sorted(answers[str(row["id"])].items())) for row in rows),
+        _reading(parser, {str(row["mode"]) for row in rows}),
     )
+
+
+def _reading(parser: str, modes: set[str]) -> dict[str, str]:
+    """The original rules read both modes alike, so the mode does not tell figures apart."""
+    found = {"parse": parser}
+    return found if parser == "original" else found | {"mode": "+".join(sorted(modes))}
 
 
 def status_of(row: Mapping[str, Any]) -> Status:

@@ -5,7 +5,7 @@ the test file that it stands for. Suites are TOML files in `suites/`, or of a us
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,9 +15,12 @@ from chexone_ray import loader
 from chexone_ray.config import Adapter, EvaluateConfig, SettingData, Settings, Uncertain
 from chexone_ray.config.tables import PositiveInt
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import learned
 from chexone_ray.evaluation.kinds import METRICS
+from chexone_ray.evaluation.metric import Metric
 from chexone_ray.evaluation.reasoned import CONSISTENCY
 from chexone_ray.evaluation.reasoned import NAMES as REASONING
+from chexone_ray.kinds import form
 from chexone_ray.records import Sample
 
 FOLDER = Path(__file__).parent / "suites"
@@ -129,11 +132,33 @@ def _check(suite: str, setting: SuiteSetting) -> None:
             f"suite {suite}, setting {setting.name}: headline {setting.headline!r} is of several "
             "answers: set num_answers and temperature"
         )
-    if setting.headline not in (*known, *REASONING):
+    is_learned = learned.tables_of(setting.headline) and any(
+        form(kind) == "report" for kind in setting.kinds
+    )
+    if not is_learned and setting.headline not in (*known, *REASONING):
         raise ChexoneError(
             f"suite {suite}, setting {setting.name}: headline {setting.headline!r} is no metric of "
             f"its kinds: use {' or '.join(known)}"
         )
+
+
+def refuse_headlines(
+    settings: Iterable[SuiteSetting], config: EvaluateConfig, found: Sequence[Metric] | None = None
+) -> None:
+    """Raises ChexoneError for a headline by a model that is not computed: a table of it is not in
+    `config.learned`, or it is not among the metrics `found`, once they are loaded."""
+    for setting in settings:
+        tables = learned.tables_of(setting.headline)
+        told = f"suite {config.suite}, setting {setting.name}: headline {setting.headline!r}"
+        missing = [f"learned.{name}" for name in tables if getattr(config.learned, name) is None]
+        if missing:
+            raise ChexoneError(
+                f"{told} is not computed without {' and '.join(missing)}: give what is missing, or "
+                "another headline"
+            )
+        names = [metric.name for metric in found or ()]
+        if tables and found is not None and setting.headline not in names:
+            raise ChexoneError(f"{told} is not computed: evaluate.learned gives {', '.join(names)}")
 
 
 def chosen(suite: Suite, config: EvaluateConfig) -> list[SuiteSetting]:

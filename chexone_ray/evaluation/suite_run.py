@@ -17,18 +17,20 @@ from chexone_ray.config import (
     EvaluateConfig,
     PredictConfig,
     SamplingConfig,
+    SettingData,
     Settings,
     SuiteModel,
 )
-from chexone_ray.data import stream
+from chexone_ray.data import manifest, stream
 from chexone_ray.engine.lease import leased_pool
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import learned, output
 from chexone_ray.evaluation import suite as suites
-from chexone_ray.evaluation.harness import SettingRuns, evaluate_settings
+from chexone_ray.evaluation.harness import SettingRuns, evaluate_settings, join_for_texts
+from chexone_ray.evaluation.predictions import refuse_unfinished
 from chexone_ray.evaluation.same_rows import digests, digests_of, unlike
 from chexone_ray.evaluation.suite import Suite, SuiteSetting
-from chexone_ray.evaluation.suite_rows import Rows, rows_of
+from chexone_ray.evaluation.suite_rows import Rows, prepare_config, rows_of
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.systems.table import ADAPTERS
 
@@ -42,13 +44,34 @@ def check(config: EvaluateConfig) -> None:
 
     Raises:
         ChexoneError: an unknown suite, setting, data set or model, or nothing is configured, or
-            the output folder holds something else.
+            data are not there, or predictions not complete, or the output folder holds something
+            else.
     """
     output.refuse(config.output_uri, config)
     configured = _configured(config, suites.load(config.suite or ""))
+    suites.refuse_headlines([setting for setting, _ in configured], config)
     for name, model in config.models.items():
         if model.answers:
             _check_model(name, model, [setting for setting, _ in configured], config)
+    for setting, data in configured:
+        _check_data(setting, data, config)
+        for model in config.models.values():
+            # None at all is no error yet: the first run writes the rows that are to be answered.
+            if not model.answers and storage.list_files(uri := _given_uri(model, setting)):
+                refuse_unfinished(uri)
+
+
+def _check_data(setting: SuiteSetting, data: SettingData, config: EvaluateConfig) -> None:
+    """Raises ChexoneError where the manifest, or the archive that is not prepared yet, is not
+    there."""
+    from chexone_ray.data.preflight import preflight
+
+    if data.manifest_uri is not None:
+        manifest.load(data.manifest_uri)
+        return
+    wanted = prepare_config(setting, data, config)
+    if storage.committed(wanted.output_uri) is None:
+        preflight(wanted)
 
 
 def _check_model(
@@ -88,9 +111,11 @@ def run(config: EvaluateConfig) -> str:
     check(config)
     of_reports = learned.metrics_of(config.learned)  # before hours of predictions
     suite = suites.load(config.suite or "")
+    configured = _configured(config, suite)
+    suites.refuse_headlines([setting for setting, _ in configured], config, of_reports)
+    join_for_texts(config)
     asked = {
-        setting.name: (setting, rows_of(setting, data, config))
-        for setting, data in _configured(config, suite)
+        setting.name: (setting, rows_of(setting, data, config)) for setting, data in configured
     }
     answers: dict[str, dict[str, str]] = {name: {} for name in asked}
     for name, model in config.models.items():
@@ -127,7 +152,7 @@ def run(config: EvaluateConfig) -> str:
     )
 
 
-def _configured(config: EvaluateConfig, suite: Suite) -> list[tuple[SuiteSetting, Any]]:
+def _configured(config: EvaluateConfig, suite: Suite) -> list[tuple[SuiteSetting, SettingData]]:
     chosen = suites.chosen(suite, config)
     places = [(setting, suites.place_of(setting, config.data)) for setting in chosen]
     found = [(setting, data) for setting, data in places if data is not None]
@@ -200,6 +225,10 @@ def _set_fields(settings: Settings) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def _given_uri(model: SuiteModel, setting: SuiteSetting) -> str:
+    return storage.join(model.predictions_uri or "", setting.name)
+
+
 def _given(
     name: str, model: SuiteModel, asked: Mapping[str, tuple[SuiteSetting, Rows]]
 ) -> dict[str, str]:
@@ -207,7 +236,7 @@ def _given(
     them."""
     found = {}
     for setting, rows in asked.values():
-        uri = storage.join(model.predictions_uri or "", setting.name)
+        uri = _given_uri(model, setting)
         if not storage.list_files(uri):
             continue
         wanted = digests(stream.iter_samples(rows.manifest_uri, setting.split))

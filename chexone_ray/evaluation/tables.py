@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chexone_ray.evaluation.constant import MAJORITY, RANDOM
+from chexone_ray.evaluation.blind import MAJORITY, RANDOM
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, family
 from chexone_ray.evaluation.significance import MCNEMAR_EXACT_BELOW
 from chexone_ray.evaluation.statistics import MIN_PATIENTS, wilson
@@ -18,6 +18,8 @@ from chexone_ray.log import RESEARCH_USE_ONLY
 
 LEVEL = 0.05
 MAX_TEST_LINES = 60
+FEW_PATIENTS = 20
+MAX_FEW_NAMED = 8
 COLUMN_BASELINES = (RANDOM, MAJORITY)
 """Those that every kind has and that have a column; the others are in a table of their own."""
 
@@ -58,7 +60,8 @@ class Grid:
 
 @dataclass(frozen=True)
 class Document:
-    """A results page. `signatures[i]` is footnote i + 1."""
+    """A results page. `signatures[i]` is footnote i + 1. A footnote at a value is of a model whose
+    answers were read otherwise than those of the first model."""
 
     title: str
     grids: tuple[Grid, ...]
@@ -74,14 +77,14 @@ def document(
     draws: Draws,
 ) -> Document:
     """The page of one evaluation. The first model is the one that others are marked against."""
-    signatures = tuple(dict.fromkeys(figure.signature for figure in figures))
+    signatures = tuple(dict.fromkeys(f.signature for f in figures if not f.baseline))
     reference = next((figure.model for figure in figures if not figure.baseline), "")
     grids = (
         _results(figures, differences, signatures, reference),
         _failures(outcomes),
         _tests(differences, reference, baseline=False),
         _tests(differences, reference, baseline=True),
-        _other_baselines(figures, signatures),
+        _other_baselines(figures),
     )
     return Document(
         "Results",
@@ -123,11 +126,15 @@ def _results(
         for system in models:
             own = cells.get(system)
             mark = "*" if not topic and (setting, kind, metric, system) in marked else ""
-            shown.append(_value(own, mark, bool(own and _shown(own.value) == best)))
+            footnote = None
+            if own and own.signature != some.signature:
+                footnote = _footnote(own, signatures)
+            is_best = bool(own and _shown(own.value) == best)
+            shown.append(_value(own, mark, is_bold=is_best, footnote=footnote))
         lines.append(
             (
                 Cell(name),
-                Cell(metric, footnote=signatures.index(some.signature) + 1),
+                Cell(metric, footnote=_footnote(some, signatures)),
                 _count(some.num_rows),
                 _count(some.num_patients),
                 *shown,
@@ -144,12 +151,21 @@ def _results(
     return Grid("Systems", head, tuple(lines))
 
 
+def _footnote(figure: Figure, signatures: Sequence[str]) -> int | None:
+    """None for a baseline in a line without a model: only those of models are listed."""
+    return signatures.index(figure.signature) + 1 if figure.signature in signatures else None
+
+
 def _best(figures: Sequence[Figure]) -> str:
-    """The best value as it is printed, so that equal looks are equal; none of a single model."""
+    """The best value as it is printed, so that equal looks are equal; none where the models do not
+    differ, or the highest is not above 0."""
     values = [figure.value for figure in figures if math.isfinite(figure.value)]
-    if len(values) < 2:
+    if len(set(map(_shown, values))) < 2:
         return ""
-    return _shown(max(values) if figures[0].higher_is_better else min(values))
+    if not figures[0].higher_is_better:
+        return _shown(min(values))
+    best = _shown(max(values))
+    return best if float(best) > 0 else ""
 
 
 def _tests(differences: Sequence[Difference], reference: str, baseline: bool) -> Grid:
@@ -180,12 +196,12 @@ def _tests(differences: Sequence[Difference], reference: str, baseline: bool) ->
     return _without_empty(title, head, lines)
 
 
-def _other_baselines(figures: Sequence[Figure], signatures: Sequence[str]) -> Grid:
+def _other_baselines(figures: Sequence[Figure]) -> Grid:
     lines = tuple(
         (
             Cell(f.setting),
             Cell(spoken(f.kind)),
-            Cell(f.metric, footnote=signatures.index(f.signature) + 1),
+            Cell(f.metric),
             Cell(f.model, is_italic=True),
             _value(f, is_italic=True),
         )
@@ -230,6 +246,7 @@ def _notes(
         "every draw is the same, as of a system that is never wrong, the interval is Wilson's, by "
         "patient."
     )
+    yield from _few(figures)
     if any(figure.undefined_draws for figure in figures):
         yield (
             "A share of undefined draws stands behind the interval of what is left: the figure has "
@@ -240,10 +257,12 @@ def _notes(
         "Wilson's, over rows."
     )
     if len({figure.model for figure in figures if not figure.baseline}) > 1:
-        yield "Bold: the best model of a line."
+        yield "Bold: the best of a line, where its models differ and do not all earn nothing."
     if any(figure.baseline for figure in figures):
         yield (
-            "Italic: baselines without the image; what one is told of the answer is in its name."
+            "Italic: baselines without the image; what one is told of the answer is in its name. "
+            "Nothing is parsed of them: their signatures are those of the models without parse and "
+            "mode."
         )
     size = family(differences, baseline=False)
     if size:
@@ -274,8 +293,28 @@ def _notes(
             )
 
 
+def _few(figures: Sequence[Figure]) -> Iterator[str]:
+    """What is told of figures that rest on few patients."""
+    found = dict.fromkeys(
+        " ".join(filter(None, (f.setting, spoken(f.kind), f.topic and f"({f.topic})")))
+        for f in figures
+        if not f.baseline and f.num_patients < FEW_PATIENTS and (not f.topic or f.headline)
+    )
+    if found:
+        more = len(found) - MAX_FEW_NAMED
+        names = [*list(found)[:MAX_FEW_NAMED], *([f"{more} more"] if more > 0 else [])]
+        yield (
+            f"Fewer than {FEW_PATIENTS} patients are behind figures of {', '.join(names)}: another "
+            "sample may well turn such a comparison."
+        )
+
+
 def _value(
-    figure: Figure | None, mark: str = "", is_bold: bool = False, is_italic: bool = False
+    figure: Figure | None,
+    mark: str = "",
+    is_bold: bool = False,
+    is_italic: bool = False,
+    footnote: int | None = None,
 ) -> Cell:
     if figure is None:
         return Cell(is_number=True)
@@ -283,6 +322,7 @@ def _value(
         _shown(figure.value),
         _spread(figure),
         mark,
+        footnote,
         is_bold=is_bold,
         is_italic=is_italic,
         is_number=True,

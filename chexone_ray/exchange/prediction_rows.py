@@ -54,11 +54,16 @@ def answered(
 
 
 def write(
-    uri: str, rows: Iterable[dict[str, Any]], source: str, settings: Settings | None = None
+    uri: str,
+    rows: Iterable[dict[str, Any]],
+    source: str,
+    settings: Settings | None = None,
+    parser: str = "given",
 ) -> int:
     """Write a committed predictions folder and return the number of its rows.
 
     Beside the rows lies what `predict` leaves: predictions.json, and `settings` as config.json.
+    `parser` says how the answers were read, in the signatures of figures.
 
     Raises:
         ChexoneError: something is there already, or there is no row.
@@ -89,7 +94,7 @@ def write(
         "notice": RESEARCH_USE_ONLY,
         "imported_from": source,
         "mode": ", ".join(sorted(modes)),
-        "rules": getattr(settings, "rules", None),
+        "parser": parser,
         "samples": len(names),
         "rows": tally.rows.total(),
         "parts": len(places),

@@ -29,8 +29,11 @@ def import_results(config: ResultsImportConfig) -> str:
     if config.kind is not None and config.kind not in KINDS:
         raise ChexoneError(f"kind {config.kind} is not known: there are {', '.join(KINDS)}")
     found = records.read_file(config.results_uri)
-    rows = _letters(found, config) if isinstance(found, dict) else _records(found, config)
-    total = prediction_rows.write(config.output_uri, rows, config.results_uri, config)
+    if isinstance(found, dict):
+        rows, parser = _letters(found, config), "letters"
+    else:
+        rows, parser = _records(found, config), config.rules
+    total = prediction_rows.write(config.output_uri, rows, config.results_uri, config, parser)
     logger.info("import: %d rows", total)
     return config.output_uri
 

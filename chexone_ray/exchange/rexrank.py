@@ -188,7 +188,7 @@ def import_board(config: RexrankImportConfig) -> str:
         logger.warning("%d of %d studies have no reference on this track", blank, len(samples))
     if config.what == "predictions":
         rows = _rows(board, samples, config)
-        prediction_rows.write(config.output_uri, rows, config.board_uri, config)
+        prediction_rows.write(config.output_uri, rows, config.board_uri, config, "sections")
         return config.output_uri
     if storage.committed(config.output_uri) is not None:
         raise ChexoneError(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chexone_ray.evaluation.constant import SIDES_TOLD
+from chexone_ray.evaluation.blind import SIDES_TOLD
 from chexone_ray.figures.plates import DOUBLE, Look, wrapped
 from chexone_ray.figures.runs import Score, in_order
 from chexone_ray.kinds import spoken

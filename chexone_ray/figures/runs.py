@@ -112,8 +112,8 @@ def _sort(uri: str) -> Sort:
     found = sort_of(uri)
     if found is None:
         raise ChexoneError(
-            f"runs_uri {uri}: no result of prepare, trace, sft, filter, grpo, predict or evaluate "
-            f"and no {RESPONSES} of a reader study is there; give the output_uri of such a run"
+            f"runs_uri {uri}: no result of prepare, trace, sft, filter, grpo, predict, evaluate "
+            f"or probe and no {RESPONSES} of a reader study; give the output_uri of such a run"
         )
     return found
 

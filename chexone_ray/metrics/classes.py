@@ -8,13 +8,12 @@ values in `label_f1`; micro F1 of single answers that are all classes is their a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 import numpy as np
 
 from chexone_ray.kinds import KINDS
-from chexone_ray.metrics.label_f1 import Average, ZeroDivision, counts_row, f1_signature, mean_known
+from chexone_ray.metrics.label_f1 import Average, ZeroDivision, f1_signature, mean_known
 from chexone_ray.metrics.report_phrases import LABELS
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import Array
@@ -30,17 +29,6 @@ def jaccard_row(said: AbstractSet[str], meant: AbstractSet[str]) -> tuple[float,
     """(shared classes over all named, 1) for `mean_value`; 0 where both name none, as neither could
     be read."""
     return len(said & meant) / max(len(said | meant), 1), 1.0
-
-
-def class_row(
-    said: AbstractSet[str], meant: AbstractSet[str], classes: Sequence[str]
-) -> tuple[float, ...]:
-    """(TP, FP, FN) of each class, flat, for the values of `label_f1`.
-
-    The default policy there counts a class that neither side ever names as 0; "skip" leaves it out,
-    as scikit-learn does where it finds the classes itself.
-    """
-    return counts_row(said, meant, classes)
 
 
 def class_f1_signature(

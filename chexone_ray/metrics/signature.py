@@ -6,6 +6,8 @@ signature were computed alike, those with different ones are not to be compared.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chexone_ray import __version__
 
 
@@ -20,3 +22,13 @@ def signature(name: str, **settings: str | int | float | bool) -> str:
         shown = ("yes" if value else "no") if isinstance(value, bool) else value
         parts.append(f"{key}:{shown}")
     return "|".join([*parts, f"v:{__version__}"])
+
+
+def extended(signed: str, settings: Mapping[str, str]) -> str:
+    """A signature with more settings before its version.
+
+    >>> extended("BLEU-4|tok:ptb|v:1", {"parse": "strict"})
+    'BLEU-4|tok:ptb|parse:strict|v:1'
+    """
+    told, bar, version = signed.rpartition("|v:")
+    return "".join([told, *(f"|{key}:{value}" for key, value in settings.items()), bar, version])

@@ -83,6 +83,13 @@ class Adapter:
     """The weights are given out after an agreement."""
 
     @property
+    def parser(self) -> str:
+        """How its answers are read, for signatures: by `rules` alone, or as `reading` does for this
+        adapter."""
+        is_plain = self.codec == "percent" and self.shape == "whole" and not self.lists_labels
+        return self.rules if is_plain else self.name
+
+    @property
     def runs_code(self) -> bool:
         """True where the checkpoint brings Python code that has to run."""
         return self.protocol != "chat"

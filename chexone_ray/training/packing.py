@@ -93,11 +93,6 @@ class Document:
         """t."""
         return len(self.input_ids)
 
-    @property
-    def num_labels(self) -> int:
-        """Tokens that are trained on."""
-        return int((self.labels != IGNORE).sum())
-
 
 @dataclass(frozen=True)
 class Pack:

@@ -160,6 +160,8 @@ def test_the_digest_is_of_all_tables_and_empty_without_the_archive(tmp_path: Pat
 @pytest.mark.parametrize(
     ("adapter", "file"),
     [
+        ("openi", "ecgen-radiology/2.xml"),
+        ("rad_restruct", "val_qa_pairs/2.json"),
         ("nih_chestxray14", "test_list.txt"),
         ("chexpert_plus", "chexbert_labels/report_fixed.json"),
         ("rsna_pneumonia", "pneumonia-challenge-dataset-mappings_2018.json"),
@@ -173,9 +175,13 @@ def test_files_that_decide_splits_and_labels_are_in_the_digest(
         "df_chexpert_plus_240401.csv",
         "stage_2_train_labels.csv",
         "stage_2_detailed_class_info.csv",
+        "ecgen-radiology/1.xml",
+        "id_to_img_mapping_frontal_reports.json",
     ):
         write(tmp_path / name)
     config = settings(SourceConfig(adapter=adapter, uri=str(tmp_path)))
     before = archive_digest(config)
     write(tmp_path / file, "[]")
-    assert before and archive_digest(config) != before
+    added = archive_digest(config)
+    write(tmp_path / file, "[1]")
+    assert len({"", before, added, archive_digest(config)}) == 4

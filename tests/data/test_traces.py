@@ -27,6 +27,7 @@ from chexone_ray.data.traces import (
 from chexone_ray.kinds import KINDS
 from chexone_ray.metrics.factuality import borne_out, entity_precision, repetition
 from chexone_ray.records import Box, ImageRef, Sample, Study
+from tests.samples import sample as row_of
 
 FILTERS = TraceFilters()
 FILM = ImageRef("film.png", "PA")
@@ -37,20 +38,8 @@ GOOD = (
 
 
 def sample(kind: str, question: str, answer: str, **changes: Any) -> Sample:
-    base = Sample(
-        id="s",
-        dataset="d",
-        task=KINDS[kind].task,
-        kind=kind,
-        split="train",
-        patient="p",
-        study="t",
-        images=(FILM,),
-        question=question,
-        answer=answer,
-        mode="instruct",
-    )
-    return replace(base, **changes)
+    given = {"task": KINDS[kind].task, "images": (FILM,), "mode": "instruct"}
+    return row_of(kind, answer, question=question, **given | changes)
 
 
 EFFUSION = sample("presence", "Is there a pleural effusion?", "yes")

@@ -9,25 +9,15 @@ import pytest
 
 from chexone_ray import boxes
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.constant import SIDES_TOLD, baselines_of, pairwise_iou
+from chexone_ray.evaluation.blind import SIDES_TOLD, baselines_of, pairwise_iou
 from chexone_ray.evaluation.kinds import METRICS, is_correct, mean_iou
 from chexone_ray.kinds import KINDS
 from chexone_ray.metrics.label_f1 import UNANSWERED
 from chexone_ray.metrics.labels import RULES
-from chexone_ray.records import Box, ImageRef, Sample
+from chexone_ray.records import Box, Sample
+from tests.samples import sample
 
-SAMPLE = Sample(
-    id="1",
-    dataset="d",
-    task="t",
-    kind="presence",
-    split="test",
-    patient="p",
-    study="s",
-    images=(ImageRef("x"),),
-    question="Is there a nodule?",
-    answer="yes",
-)
+SAMPLE = sample("presence", "yes", question="Is there a nodule?")
 LEFT = Box("nodule", (0.0, 0.0, 0.5, 0.5))
 RIGHT = Box("nodule", (0.5, 0.0, 1.0, 0.5))
 
@@ -356,7 +346,7 @@ def test_every_metric_applies_by_the_row_alone() -> None:
         if KINDS[kind].form == "boxes":
             samples = [replace(grounding(*found), kind=kind) for found in ((), (LEFT,))]
         for metric in metrics:
-            for sample in samples:
-                said = (None, "", sample.answer, "no", boxes.encode([RIGHT]))
-                assert len({metric.row(sample, answer) is None for answer in said}) == 1, metric
+            for row in samples:
+                said = (None, "", row.answer, "no", boxes.encode([RIGHT]))
+                assert len({metric.row(row, answer) is None for answer in said}) == 1, metric
             assert metric.signature.count("|v:") == 1

@@ -20,7 +20,9 @@ from chexone_ray import loader, storage
 from chexone_ray.config import EvaluateConfig, LearnedConfig, RadcliqModels, RewardConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import learned, text_rows
-from chexone_ray.evaluation.harness import evaluate
+from chexone_ray.evaluation.harness import SettingRuns, evaluate, evaluate_settings
+from chexone_ray.evaluation.kinds import METRICS
+from chexone_ray.evaluation.learned import tables_of
 from chexone_ray.exchange.prediction_rows import answered, said, write
 from chexone_ray.metrics.labels import F1_14, stated
 from chexone_ray.metrics.learned import radcliq as components
@@ -28,6 +30,7 @@ from chexone_ray.metrics.learned.bertscore import BertScore, BertScoreSettings
 from chexone_ray.metrics.learned.chexbert import CheXbert
 from chexone_ray.metrics.learned.green import ERRORS
 from chexone_ray.metrics.radcliq import radcliq
+from chexone_ray.metrics.signature import extended
 from chexone_ray.records import ImageRef, Sample
 from chexone_ray.rewards.score import refuse_unscored, score
 from tests.chat_server import ChatServer, Reply, completion
@@ -133,6 +136,10 @@ def _config(tmp_path: Path, tables: dict[str, Any]) -> EvaluateConfig:
     )
 
 
+def _names(kind: str) -> set[str]:
+    return {metric.name for metric in METRICS[kind]}
+
+
 def _table(tmp_path: Path) -> dict[str, dict[str, Any]]:
     rows = json.loads((tmp_path / "out" / "table.json").read_text())
     return {row["metric"]: row for row in rows}
@@ -146,7 +153,8 @@ def test_the_table_has_what_the_adapters_give(bert: str, weights: str, tmp_path:
     model = BertScore(BertScoreSettings(bert, 2, baseline=BASELINE))
     f1 = model.scores(texts, REFERENCES)[:, 2]
     assert found["BERTScore F1"]["value"] == pytest.approx(f1.mean())
-    assert found["BERTScore F1"]["signature"] == model.signature
+    reading = {"parse": "given", "mode": "instruct"}
+    assert found["BERTScore F1"]["signature"] == extended(model.signature, reading)
     assert found["BERTScore F1"]["num_failed"] == 1, "counts as an empty text"
     reader = CheXbert(weights, bert)
     semb = reader.semb_scores(texts, REFERENCES)
@@ -166,10 +174,19 @@ def test_the_table_has_what_the_adapters_give(bert: str, weights: str, tmp_path:
 
 @pytest.mark.usefixtures("package")
 def test_radcliq_comes_with_its_three_components(bert: str, weights: str, tmp_path: Path) -> None:
-    _predictions(tmp_path / "predictions")
+    given = {"m": _predictions(tmp_path / "predictions")}
     tables = _tables(bert, weights, radgraph={"model_type": "stand-in"})
-    evaluate(_config(tmp_path, tables))
+    evaluate_settings(
+        str(tmp_path / "out"),
+        {"": SettingRuns("", given, headline="RadCliQ-v1")},
+        bootstrap=20,
+        baselines=False,
+        randomisations=0,
+        of_reports=learned.metrics_of(LearnedConfig(**tables)),
+    )
     found = _table(tmp_path)
+    assert [name for name in found if found[name]["headline"]] == ["RadCliQ-v1"]
+    assert all(tables_of(name) for name in found if name not in _names("findings"))
     # Small and effusion of three, and the relation: (2/3 + 1) / 2. Nothing said: 0. The same: 1.
     graphs = [(2 / 3 + 1) / 2, 0.0, 1.0]
     assert found["RadGraph F1 (radcliq)"]["value"] == pytest.approx(np.mean(graphs))

@@ -11,6 +11,7 @@ from chexone_ray import storage
 from chexone_ray.config import EvaluateConfig
 from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import run
 from chexone_ray.evaluation.harness import evaluate
 from chexone_ray.exchange import prediction_rows
 from chexone_ray.records import ImageRef, Sample
@@ -75,3 +76,43 @@ def test_other_settings_are_refused_by_name(tmp_path: Path, said: str) -> None:
         with pytest.raises(ChexoneError, match=f"an evaluation of other settings .{name}.: give"):
             evaluate(config(said, out, **changes))
     assert files(out) == before
+
+
+def test_what_is_missing_is_told_before_ray_is_joined(tmp_path: Path, said: str) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    far: dict[str, Any] = {"text_tasks": 2, "ray": {"address": "127.0.0.1:1"}}
+    suite = {
+        "predictions_uri": {},
+        "suite": "phantom",
+        "models": {"a": {"predictions_uri": nowhere}},
+        "data": {"view": {"manifest_uri": said}},
+        "baselines": True,
+    }
+    archive = {"mimic_cxr_jpg": {"uri": nowhere}}
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"predictions_uri": {"a": nowhere}}, f"predictions {nowhere}: the folder does not exist"),
+        ({"manifest_uri": nowhere}, f"{nowhere} holds no complete manifest"),
+        ({"learned": {"radgraph": {"model_type": "x"}}}, "(?i)radgraph"),
+        (suite | {"data": {"view": {"manifest_uri": nowhere}}}, "holds no complete manifest"),
+        (suite | {"data": archive}, f"{nowhere}/mimic-cxr-2.0.0-metadata.csv.* is missing"),
+    ]
+    for changes, told in wrong:
+        with pytest.raises(ChexoneError, match=told):
+            run.evaluate(config(said, tmp_path / "out", **far, **changes))
+    with pytest.raises(ChexoneError, match=r"127\.0\.0\.1:1"):
+        run.evaluate(config(said, tmp_path / "out", **far))
+
+
+def test_an_unfinished_prediction_of_a_suite_is_told_of_at_once(tmp_path: Path, said: str) -> None:
+    manifest.write_samples(str(tmp_path / "rows"), [SAMPLE], {"seed": 0})
+    values: dict[str, Any] = {
+        "suite": "phantom",
+        "predictions_uri": {},
+        "models": {"a": {"predictions_uri": str(tmp_path / "none")}},
+        "data": {"view": {"manifest_uri": str(tmp_path / "rows")}},
+        "baselines": True,
+    }
+    run.check(config(said, tmp_path / "out", **values))  # the run makes the rows to be answered
+    storage.write_bytes(str(tmp_path / "none" / "view" / "part-00000.parquet"), b"")
+    with pytest.raises(ChexoneError, match="none/view are not complete"):
+        run.check(config(said, tmp_path / "out", **values))

@@ -170,6 +170,22 @@ def test_one_completion_twice_is_refused(tmp_path: Path) -> None:
         read_predictions(str(tmp_path))
 
 
+def test_what_is_no_finished_prediction_is_told_apart(tmp_path: Path) -> None:
+    uri = str(tmp_path / "a")
+
+    def refused(told: str) -> None:
+        with pytest.raises(ChexoneError, match=f"predictions {uri}:? {told}"):
+            read_predictions(uri)
+
+    refused("the folder does not exist: give the output_uri of `chexone predict`")
+    Path(uri).mkdir()
+    refused("the folder is empty")
+    storage.write_bytes(f"{uri}/setting/part-00000.parquet", b"")
+    refused("the folder holds no predictions")
+    storage.write_bytes(f"{uri}/part-00000.parquet", b"")
+    refused("are not complete: run `chexone predict` again")
+
+
 def test_a_folder_of_no_predictions_is_told_in_a_line(tmp_path: Path) -> None:
     rows, empty = str(tmp_path / "rows"), str(tmp_path / "empty")
     manifest.write_samples(rows, [SAMPLE], {"seed": 0})

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 from chexone_ray import boxes, loader, predict, storage
-from chexone_ray.config import EvaluateConfig, PredictConfig, SamplingConfig, SettingData
+from chexone_ray.config import (
+    EvaluateConfig,
+    LearnedConfig,
+    PredictConfig,
+    SamplingConfig,
+    SettingData,
+)
+from chexone_ray.config.learned import CheXbertTable
 from chexone_ray.data import manifest
 from chexone_ray.data.stream import read_samples
 from chexone_ray.errors import ChexoneError
@@ -21,7 +28,14 @@ from chexone_ray.evaluation import suite_run
 from chexone_ray.evaluation.harness import in_order
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.run import evaluate
-from chexone_ray.evaluation.suite import SuiteSetting, chosen, load, names, place_of
+from chexone_ray.evaluation.suite import (
+    SuiteSetting,
+    chosen,
+    load,
+    names,
+    place_of,
+    refuse_headlines,
+)
 from chexone_ray.evaluation.suite_rows import Rows, prepare_config, rows_of
 from chexone_ray.evaluation.suite_run import predict_config
 from chexone_ray.exchange import prediction_rows
@@ -187,6 +201,28 @@ def test_the_headline_stands_first() -> None:
     assert found[:3] == ["IoU >= 0.5", "mean IoU (matched)", "specificity"]
     assert sorted(found) == sorted(m.name for m in metrics)
     assert in_order(metrics, "") == in_order(metrics, "accuracy") == list(metrics)
+
+
+def test_a_headline_by_a_model_has_to_be_computed(tmp_path: Path) -> None:
+    changed = SUITE.replace("label F1 (micro)", "CheXbert F1-14 (macro)")
+    suite = load(suite_file(tmp_path, changed))
+    config = given(tmp_path)
+    with pytest.raises(ChexoneError) as caught:
+        refuse_headlines(suite.settings, config)
+    assert "setting elsewhere: headline 'CheXbert F1-14 (macro)' is not computed without " in str(
+        caught.value
+    )
+    assert "learned.chexbert: give what is missing" in str(caught.value)
+    tables = LearnedConfig(chexbert=CheXbertTable(weights_uri="w", bert="b"))
+    config = config.model_copy(update={"learned": tables})
+    refuse_headlines(suite.settings, config)
+    metrics = [replace(METRICS["findings"][0], name=name) for name in ("SembScore", "B")]
+    with pytest.raises(ChexoneError, match=r"not computed: evaluate\.learned gives SembScore, B"):
+        refuse_headlines(suite.settings, config, metrics)
+    metrics.append(replace(metrics[0], name="CheXbert F1-14 (macro)"))
+    refuse_headlines(suite.settings, config, metrics)
+    with pytest.raises(ChexoneError, match="'SembScore' is no metric of its kinds"):  # of no report
+        load(suite_file(tmp_path, SUITE.replace('"accuracy"', '"SembScore"')))
 
 
 def test_a_suite_on_given_predictions(tmp_path: Path) -> None:

@@ -180,6 +180,47 @@ def test_what_has_no_interval_and_what_is_undefined_is_told() -> None:
     assert "undefined" not in markdown(document([few], [], [], Draws(10, 0, 0)))
 
 
+@pytest.mark.parametrize(
+    ("values", "higher", "bold"),
+    [
+        ((0.2, 0.3), True, ["0.300"]),
+        ((0.0, 0.0), True, []),
+        ((0.3, 0.3), True, []),
+        ((0.3001, 0.3004), True, []),  # alike as they are printed
+        ((-0.2, 0.0001), True, []),
+        ((0.0, 0.3), False, ["0.000"]),
+        ((0.3, float("nan")), True, []),
+    ],
+)
+def test_only_a_best_that_differs_and_earns_something_is_bold(
+    values: tuple[float, float], higher: bool, bold: list[str]
+) -> None:
+    figures = [
+        replace(FIGURE, model=name, value=value, higher_is_better=higher)
+        for name, value in zip("ab", values, strict=True)
+    ]
+    line = line_of(markdown(document(figures, [], [], Draws(10, 0, 0))), "closed vqa")
+    assert re.findall(r"\*\*(.*?)\*\*", " ".join(line)) == bold
+
+
+def test_figures_of_few_patients_are_told() -> None:
+    few = [replace(FIGURE, setting="", kind=f"k{n}", num_patients=19) for n in range(10)]
+    enough = replace(FIGURE, num_patients=20)
+    blind = replace(FIGURE, baseline=True, num_patients=2)
+    topic = replace(enough, setting="", kind="choice", topic="side", num_patients=3)
+    hidden = replace(topic, topic="other", headline=False)
+
+    def told(*figures: Figure) -> list[str]:
+        notes = document(figures, [], [], Draws(10, 0, 0)).notes
+        return [note for note in notes if note.startswith("Fewer than 20 patients")]
+
+    assert told(enough, blind, hidden) == []
+    (note,) = told(enough, topic)
+    assert note.startswith("Fewer than 20 patients are behind figures of choice (side): ")
+    (note,) = told(*few)
+    assert "k6, k7, 2 more: another" in note
+
+
 @pytest.mark.parametrize("render", [markdown, latex, html])
 def test_an_undefined_value_is_no_number(render: object) -> None:
     nan = float("nan")

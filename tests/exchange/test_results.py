@@ -282,8 +282,8 @@ def test_an_import_leaves_what_figures_read(tmp_path: Path) -> None:
     ]
     out = imported(tmp_path, lines(*records), rules="tags")
     summary = json.loads(Path(out, "predictions.json").read_text())
-    told = {name: summary[name] for name in ("mode", "rules", "samples", "rows", "failed")}
-    assert told == {"mode": "reasoning", "rules": "tags", "samples": 2, "rows": 6, "failed": 2}
+    told = {name: summary[name] for name in ("mode", "parser", "samples", "rows", "failed")}
+    assert told == {"mode": "reasoning", "parser": "tags", "samples": 2, "rows": 6, "failed": 2}
     assert summary["kinds"] == {"closed_vqa": {"rows": 6, "unparsed": 2}}
     (run,) = find([out]).items
     assert (run.sort, run.settings()["rules"]) == ("predictions", "tags")

@@ -5,21 +5,11 @@ import pytest
 from chexone_ray.errors import ChexoneError
 from chexone_ray.grpo.batches import fill_packs, step_batches
 from chexone_ray.grpo.rollouts import Position, RolloutGroup
-from chexone_ray.records import Completion, ImageRef, Sample
+from chexone_ray.records import Completion
 from chexone_ray.rewards.score import Scored
+from tests.samples import sample
 
-SAMPLE = Sample(
-    id="s",
-    dataset="phantom",
-    task="Close-Ended VQA",
-    kind="presence",
-    split="train",
-    patient="p",
-    study="t",
-    images=(ImageRef("x.png"),),
-    question="Is there a nodule?",
-    answer="yes",
-)
+SAMPLE = sample("presence", "yes")
 
 
 def group(name: str, prompt: int, *lengths: int, first: int = 10) -> RolloutGroup:

@@ -28,8 +28,8 @@ from chexone_ray.config import (
 from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
 from chexone_ray.grpo import driver
-from chexone_ray.records import Sample
 from chexone_ray.training import checkpoint
+from tests.samples import sample
 
 PROMPTS = PromptConfig(system="", suffix="Reason step by step.")
 
@@ -84,18 +84,7 @@ def test_settings_that_cannot_work_are_refused(changes: dict[str, Any], match: s
 
 
 def test_rows_without_a_reward_are_refused_before_anything_starts(tmp_path: Path) -> None:
-    row = Sample(
-        id="s",
-        dataset="d",
-        task="View Matching",
-        kind="view_matching",
-        split="train",
-        patient="p",
-        study="s",
-        images=(),
-        question="q",
-        answer="yes",
-    )
+    row = sample("view_matching", "yes", task="View Matching")
     manifest.write_samples(str(tmp_path), [row], {"seed": 1})
     config = GrpoConfig(output_uri="o", model_uri="m", manifest_uri=str(tmp_path))
     assert list(driver._samples(config)) == [row]

@@ -7,21 +7,11 @@ import pytest
 from chexone_ray.grpo.batches import PackCounts
 from chexone_ray.grpo.progress import step_metrics
 from chexone_ray.grpo.rollouts import Haul, RolloutGroup
-from chexone_ray.records import Completion, ImageRef, Sample
+from chexone_ray.records import Completion
 from chexone_ray.rewards.score import Scored
+from tests.samples import sample
 
-SAMPLE = Sample(
-    id="s",
-    dataset="phantom",
-    task="Close-Ended VQA",
-    kind="presence",
-    split="train",
-    patient="p",
-    study="t",
-    images=(ImageRef("film"),),
-    question="Is there a nodule?",
-    answer="yes",
-)
+SAMPLE = sample("presence", "yes")
 
 
 def group(kind: str, *totals: float, version: int = 4, finish: str = "stop") -> RolloutGroup:

@@ -12,7 +12,6 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, jaccard_score
 from chexone_ray.metrics.classes import (
     FINDINGS,
     PROGRESSION,
-    class_row,
     jaccard_row,
     progression_row,
     progression_value,
@@ -66,7 +65,7 @@ def test_single_answers_agree_with_scikit_learn(seed: int) -> None:
     classes = ("pa", "ap", "lateral", "ll")
     meant = rng.choice(classes[:3], size=80).tolist()
     said = rng.choice([*classes[:3], "unparsed"], size=80).tolist()
-    rows = [class_row({s} - {"unparsed"}, {m}, classes) for s, m in zip(said, meant, strict=True)]
+    rows = [counts_row({s} - {"unparsed"}, {m}, classes) for s, m in zip(said, meant, strict=True)]
     sums = np.sum(rows, axis=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -86,7 +85,7 @@ def test_multiple_answers_agree_with_scikit_learn(seed: int) -> None:
     ]
     jaccard = mean_value(np.sum([jaccard_row(s, m) for s, m in pairs], axis=0))
     assert jaccard == pytest.approx(jaccard_score(meant, said, average="samples"))
-    sums = np.sum([class_row(s, m, list("01234")) for s, m in pairs], axis=0)
+    sums = np.sum([counts_row(s, m, list("01234")) for s, m in pairs], axis=0)
     assert macro_value(sums) == pytest.approx(f1_score(meant, said, average="macro"))
     assert micro_value(sums) == pytest.approx(f1_score(meant, said, average="micro"))
 

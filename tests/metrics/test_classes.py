@@ -10,13 +10,12 @@ from chexone_ray.metrics.classes import (
     PROGRESSION,
     asked_finding,
     class_f1_signature,
-    class_row,
     jaccard_row,
     progression_row,
     progression_signature,
     progression_value,
 )
-from chexone_ray.metrics.label_f1 import macro_value
+from chexone_ray.metrics.label_f1 import counts_row, macro_value
 
 BETTER, SAME, WORSE = PROGRESSION
 
@@ -27,8 +26,8 @@ def test_worked_answers() -> None:
 
 
 def test_an_answer_that_is_no_class_costs_the_recall_of_the_right_one() -> None:
-    rows = [class_row({"pa"}, {"pa"}, ("pa", "ap")), class_row(set(), {"pa"}, ("pa", "ap"))]
-    assert class_row({"chest"}, {"pa"}, ("pa", "ap")) == rows[1] == (0, 0, 1, 0, 0, 0)
+    rows = [counts_row({"pa"}, {"pa"}, ("pa", "ap")), counts_row(set(), {"pa"}, ("pa", "ap"))]
+    assert counts_row({"chest"}, {"pa"}, ("pa", "ap")) == rows[1] == (0, 0, 1, 0, 0, 0)
     assert macro_value(np.sum(rows, axis=0), "skip") == pytest.approx(2 / 3)
 
 

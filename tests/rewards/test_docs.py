@@ -9,24 +9,13 @@ import pytest
 
 from chexone_ray.answers import Rules, chosen_options, parse
 from chexone_ray.config import RewardConfig
-from chexone_ray.records import Sample
 from chexone_ray.rewards import format, original, report
 from chexone_ray.rewards.score import rewards_of
+from tests.samples import sample
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rewards.md").read_text()
 OPTIONS = ("(A) pleural effusion", "(B) pneumonia", "(C) edema", "(D) a rib fracture")
-ROW = Sample(
-    id="s",
-    dataset="d",
-    task="Image Classification",
-    kind="choice",
-    split="train",
-    patient="p",
-    study="s",
-    images=(),
-    question="q",
-    answer="(A)",
-)
+ROW = sample("choice", "(A)", task="Image Classification")
 ROWS = re.findall(r"^\| `(.*\\boxed.*)` \| (.*) \| (.*) \|$", PAGE, re.M)
 
 

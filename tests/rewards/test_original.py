@@ -9,23 +9,13 @@ import pytest
 from chexone_ray.answers import Answer, parse
 from chexone_ray.records import Sample
 from chexone_ray.rewards import original
+from tests import samples
 
 MEANS = (0.53792312, 0.61757256, 0.76479421)
 
 
 def sample(task: str, answer: str) -> Sample:
-    return Sample(
-        id="s",
-        dataset="d",
-        task=task,
-        kind="choice",
-        split="train",
-        patient="p",
-        study="s",
-        images=(),
-        question="q",
-        answer=answer,
-    )
+    return samples.sample("choice", answer, task=task)
 
 
 def read(text: str) -> Answer:

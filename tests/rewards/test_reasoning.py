@@ -8,22 +8,14 @@ from chexone_ray.answers import Answer
 from chexone_ray.boxes import encode, negative
 from chexone_ray.records import Box, Sample
 from chexone_ray.rewards.reasoning import agreement, factuality, length, no_repetition
+from tests import samples
 
 OPTIONS = ("(A) pleural effusion", "(B) pneumonia", "(C) edema")
 BOUNDS = (10, 20)
 
 
 def sample(kind: str, question: str, answer: str, **changes: object) -> Sample:
-    values: dict[str, object] = {
-        "id": "s",
-        "dataset": "d",
-        "task": "t",
-        "split": "train",
-        "patient": "p",
-        "study": "s",
-        "images": (),
-    }
-    return Sample(kind=kind, question=question, answer=answer, **(values | changes))  # type: ignore[arg-type]
+    return samples.sample(kind, answer, question=question, **changes)
 
 
 CHOICE = sample("choice", "Which finding is seen?", "(B)", options=OPTIONS)

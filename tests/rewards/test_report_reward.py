@@ -15,24 +15,14 @@ from chexone_ray.metrics.labeller import LABELS, Mention
 from chexone_ray.metrics.tokens import rouge_l
 from chexone_ray.records import Sample
 from chexone_ray.rewards.report import label_f1, polarity, reward
+from tests import samples
 
 REFERENCE = "There is a small left pleural effusion. The heart is enlarged. No pneumothorax."
 
 
 def sample(answer: str, kind: str = "findings", reference: str = "") -> Sample:
-    return Sample(
-        id="s",
-        dataset="d",
-        task="Findings Generation",
-        kind=kind,
-        split="train",
-        patient="p",
-        study="s",
-        images=(),
-        question="q",
-        answer=answer,
-        reference=reference,
-    )
+    task = "Findings Generation"
+    return samples.sample(kind, answer, task=task, reference=reference)
 
 
 def value(text: str | None, reference: str = REFERENCE) -> float:

@@ -11,10 +11,10 @@ from chexone_ray.data.phantom import random_history
 from chexone_ray.data.phantom_report import write_report
 from chexone_ray.metrics.factuality import stated_text
 from chexone_ray.metrics.tokens import rouge_l
-from chexone_ray.records import Sample
 from chexone_ray.rewards.reading import read
 from chexone_ray.rewards.reasoning import agreement
 from chexone_ray.rewards.report import reward
+from tests.samples import sample
 
 NORMAL = "The lungs are clear. The heart size is normal. No effusion or pneumothorax."
 SICK = (
@@ -26,23 +26,8 @@ SHORT = ("open_vqa", "text_qa")
 PROSE = ("difference", "explanation")
 
 
-def sample(answer: str, kind: str) -> Sample:
-    return Sample(
-        id="s",
-        dataset="d",
-        task="t",
-        kind=kind,
-        split="train",
-        patient="p",
-        study="s",
-        images=(),
-        question="q",
-        answer=answer,
-    )
-
-
 def value(text: str, reference: str, kind: str = "findings") -> float:
-    found = reward(Answer("trace", text, 1), sample(reference, kind))
+    found = reward(Answer("trace", text, 1), sample(kind, reference))
     assert found is not None and 0.0 <= found <= 1.0
     return found
 
@@ -180,7 +165,7 @@ def test_no_foreign_text_beats_the_reference() -> None:
 
 
 def test_a_trace_agrees_with_a_normal_report_only_by_saying_so() -> None:
-    row = sample("The lungs are clear.", "findings")
+    row = sample("findings", "The lungs are clear.")
     for trace in ("ok", "The film is of good quality.", "Is there an effusion?"):
         assert agreement(Answer(trace, row.answer, 1), row) == 0.0
     assert agreement(Answer("No effusion is seen.", row.answer, 1), row) == 1.0

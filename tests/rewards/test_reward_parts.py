@@ -6,27 +6,11 @@ import pytest
 
 from chexone_ray.answers import Answer, parse
 from chexone_ray.boxes import encode, negative
-from chexone_ray.records import Box, Sample
+from chexone_ray.records import Box
 from chexone_ray.rewards import boxes, format, options
+from tests.samples import sample
 
 LETTERS = ("(A) pleural effusion", "(B) pneumothorax", "(C) nodule", "(D) none of these")
-
-
-def sample(kind: str, answer: str, shown: tuple[str, ...] = (), mode: str = "reasoning") -> Sample:
-    return Sample(
-        id="s",
-        dataset="d",
-        task="t",
-        kind=kind,
-        split="train",
-        patient="p",
-        study="s",
-        images=(),
-        question="q",
-        answer=answer,
-        mode=mode,  # type: ignore[arg-type]
-        options=shown,
-    )
 
 
 def said(text: str | None) -> Answer:
@@ -80,7 +64,7 @@ def test_format_does_not_apply_without_a_trace() -> None:
     ],
 )
 def test_options(answer: str | None, reference: str, expected: float) -> None:
-    assert options.reward(said(answer), sample("choice", reference, LETTERS)) == expected
+    assert options.reward(said(answer), sample("choice", reference, options=LETTERS)) == expected
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from chexone_ray.boxes import encode, negative
 from chexone_ray.config import RewardConfig
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import Box, Sample
+from chexone_ray.records import Box
 from chexone_ray.rewards import score as scoring
 from chexone_ray.rewards.score import (
     Scored,
@@ -27,23 +27,7 @@ from chexone_ray.rewards.score import (
     score_group,
     score_rollouts,
 )
-
-
-def sample(kind: str, answer: str, mode: str = "reasoning") -> Sample:
-    return Sample(
-        id=kind,
-        dataset="d",
-        task="t",
-        kind=kind,
-        split="train",
-        patient="p",
-        study="s",
-        images=(),
-        question="q",
-        answer=answer,
-        mode=mode,  # type: ignore[arg-type]
-    )
-
+from tests.samples import sample
 
 PRESENCE = sample("presence", "yes")
 GROUNDING = sample("grounding", encode([Box("nodule", (0.2, 0.2, 0.4, 0.4))]))

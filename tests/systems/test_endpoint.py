@@ -106,7 +106,8 @@ def test_rows_of_an_endpoint_with_errors_retries_and_cost(tmp_path: Path) -> Non
     assert {row["mean_logprob"] for row in found} == {None}
     told = storage.committed(uri)
     assert told is not None
-    assert (told["adapter"], told["model_digest"]) == ("endpoint", "endpoint:m")
+    kept = ("adapter", "parser", "model_digest")
+    assert [told[name] for name in kept] == ["endpoint", "endpoint", "endpoint:m"]
     assert (told["failed"], told["prompt_tokens"], told["completion_tokens"]) == (2, 2800, 240)
     assert told["usd"] == pytest.approx(2800 * 2e-6 + 240 * 10e-6)
     assert pq.read_schema(storage.list_files(uri, ".parquet")[0]).names == result_schema().names

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chexone_ray import sft, storage
+from chexone_ray import storage
 from chexone_ray.config import GrpoConfig, ImageConfig, PromptConfig, SftConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.grpo import driver
@@ -28,7 +28,7 @@ def uris(tmp_path: Path) -> dict[str, str]:
 
 
 IDENTITIES: list[Callable[[dict[str, str]], dict[str, Any]]] = [
-    lambda uris: sft.identity(SftConfig(**uris)),  # type: ignore[arg-type]
+    lambda uris: checkpoint.identity(SftConfig(**uris)),  # type: ignore[arg-type]
     lambda uris: driver.identity(GrpoConfig(**uris)),  # type: ignore[arg-type]
 ]
 

@@ -14,6 +14,7 @@ from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Sample
 from chexone_ray.training.feed import Order, RowGroup, plan, read_chunk, row_groups
+from tests.samples import sample
 
 ROWS = (5, 4, 3)
 
@@ -78,18 +79,7 @@ def test_plan_by_hand() -> None:
 def about(*films: Path) -> list[Sample]:
     """One question a film."""
     return [
-        Sample(
-            id=film.name,
-            dataset="d",
-            task="View Classification",
-            kind="view",
-            split="train",
-            patient="p",
-            study="s",
-            images=(ImageRef(str(film)),),
-            question="Which view?",
-            answer="PA",
-        )
+        sample("view", "PA", id=film.name, images=(ImageRef(str(film)),), question="Which view?")
         for film in films
     ]
 

@@ -78,7 +78,6 @@ def test_labels_and_tracks_cover_the_completion_only(processor: Any) -> None:
     )
     assert item.labels[-3:].tolist() == [40, 41, 42]
     assert (item.labels[:-3] == IGNORE).all()
-    assert item.num_labels == 3
     assert item.tracks["behaviour"][-3:].tolist() == [-0.5, -0.25, -1.0]
     assert item.tracks["advantages"][-4:].tolist() == [0.0, 2.0, 2.0, 2.0]
 
@@ -104,7 +103,7 @@ def test_refuses_what_cannot_be_trained_on(processor: Any, films: list[np.ndarra
 
 def test_a_document_of_weight_zero_has_no_labels(processor: Any) -> None:
     item = document(processor, chat("Which side?", 0), target_text="left", weight=0.0)
-    assert item.num_labels == 0
+    assert (item.labels == IGNORE).all()
 
 
 def test_greedy_packing_keeps_the_order() -> None:

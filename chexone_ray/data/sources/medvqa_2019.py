@@ -19,7 +19,7 @@ from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, answered, text_name
 from chexone_ray.data.sources.spec import Spec, Table
-from chexone_ray.records import ImageRef, Study
+from chexone_ray.records import ImageRef
 
 DATASET = "medvqa_2019"
 
@@ -73,20 +73,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             for question, answer, place in rows:
                 row = answered(text_name(question), question, answer)
                 book.add(image, part.split if archive_splits else "", row, place)
-    found = [
-        PendingStudy(
-            Study(
-                dataset=DATASET,
-                patient=image,
-                study=image,
-                images=(ImageRef(place_of[image]),),
-                archive_split=split,
-                questions=questions,
-            )
-        )
-        for image, split, questions in book
-    ]
-    return found, losses
+    return book.studies(DATASET, lambda image: (ImageRef(place_of[image]),)), losses
 
 
 def _require(root: str, names: tuple[str, ...]) -> str | None:

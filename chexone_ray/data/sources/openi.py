@@ -42,12 +42,17 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     places = tables.files_by_name(root, ".png")
     if tables.find(root, REPORTS.names):
         found = _of_tables(root, places, losses)
-    elif files := openi_xml.report_files(root):
+    elif files := _files(root):
         found = _of_files(root, files, places, losses)
     else:
         names = f"{REPORTS.names[0]} and {openi_xml.FOLDERS[0]}/*.xml"
         raise ChexoneError(f"{root} holds neither {names}: {CSV_STEP}")
     return [found[uid] for uid in sorted(found)], losses
+
+
+def _files(root: str) -> list[str]:
+    """The reports of the original release, where they are what is read."""
+    return [] if tables.find(root, REPORTS.names) else openi_xml.report_files(root)
 
 
 def _of_tables(root: str, places: Mapping[str, str], losses: Losses) -> dict[str, PendingStudy]:
@@ -147,6 +152,7 @@ SPEC = Spec(
     uncertain=True,
     split_unit="study",
     tables=(REPORTS, PROJECTIONS),
+    files=_files,
     read=studies,
     patients="openi",
 )

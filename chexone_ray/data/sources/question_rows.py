@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from chexone_ray.config import SourceConfig
 from chexone_ray.data.sources.losses import Losses
+from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.splits import most_held_out
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import Question
+from chexone_ray.records import ImageRef, Question, Study
 
 _OPTION_LETTER = re.compile(r"^\(?([A-Z])\s*[.:)]\s*")
 
@@ -51,6 +52,18 @@ class QuestionBook:
                 else:
                     self._losses.lose("question_of_held_out_image", place)
             yield study, split, tuple(kept)
+
+    def studies(
+        self, dataset: str, images: Callable[[str], tuple[ImageRef, ...]]
+    ) -> list[PendingStudy]:
+        """A study of each, with the images of its name, for sets that tell of no patients: each is
+        its own patient."""
+        return [
+            PendingStudy(
+                Study(dataset, name, name, images(name), archive_split=split, questions=questions)
+            )
+            for name, split, questions in self
+        ]
 
 
 def answered(

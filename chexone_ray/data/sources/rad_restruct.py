@@ -21,7 +21,7 @@ from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, images_root, yes_or_no
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import ImageRef, Question, Study
+from chexone_ray.records import ImageRef, Question
 
 DATASET = "rad_restruct"
 MAPPING = Table(("id_to_img_mapping_frontal_reports.json",), ())
@@ -54,32 +54,26 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     for report in sorted(mapping.keys() - asked):
         losses.lose("film_without_question", place_in(mapping_uri, report))
     places = tables.files_by_name(films_root, ".png")
-    found = [
-        PendingStudy(
-            Study(
-                dataset=DATASET,
-                patient=report,
-                study=report,
-                images=tuple(
-                    ImageRef(_place(films_root, places, str(name)), "frontal")
-                    for name in dict.fromkeys(mapping[report])
-                ),
-                archive_split=split,
-                questions=questions,
-            )
-        )
-        for report, split, questions in book
-    ]
-    return found, losses
+
+    def images(report: str) -> tuple[ImageRef, ...]:
+        names = dict.fromkeys(mapping[report])
+        return tuple(ImageRef(_place(films_root, places, str(name)), "frontal") for name in names)
+
+    return book.studies(DATASET, images), losses
 
 
-def _files(root: str) -> Iterator[tuple[str, str, str]]:
-    """(part, uri, text) of every question file; there are thousands of small ones."""
-    uris = [
+def _places(root: str) -> list[tuple[str, str]]:
+    """(part, uri) of every question file."""
+    return [
         (part, uri)
         for part in PARTS
         for uri in storage.list_files(storage.join(root, f"{part}_qa_pairs"), ".json")
     ]
+
+
+def _files(root: str) -> Iterator[tuple[str, str, str]]:
+    """(part, uri, text) of every question file; there are thousands of small ones."""
+    uris = _places(root)
     if not uris:
         raise ChexoneError(f"{root} holds no train_qa_pairs/*.json: {CSV_STEP}")
     with ThreadPoolExecutor(READ_THREADS) as pool:
@@ -157,6 +151,7 @@ SPEC = Spec(
     images="IU X-ray's, under images_uri, PNG",
     labels="a report template filled in from the labels of IU X-ray's reports",
     tables=(MAPPING,),
+    files=lambda root: [uri for _, uri in _places(root)],
     read=studies,
     images_elsewhere=True,
     patients="openi",

@@ -18,7 +18,7 @@ from chexone_ray.data.sources.losses import Losses, Row
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, text_name
 from chexone_ray.data.sources.spec import Spec, Table
-from chexone_ray.records import Question, Study
+from chexone_ray.records import Question
 
 DATASET = "radqa"
 PARTS = ("train", "dev", "test")
@@ -44,20 +44,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 split = part if archive_splits else ""
                 question = _question(name, row, passage)
                 book.add(text_name(passage), split, question, row.place)
-    found = [
-        PendingStudy(
-            Study(
-                dataset=DATASET,
-                patient=study,
-                study=study,
-                images=(),
-                archive_split=split,
-                questions=questions,
-            )
-        )
-        for study, split, questions in book
-    ]
-    return found, losses
+    return book.studies(DATASET, lambda passage: ()), losses
 
 
 def _rows(data: Any, uri: str, losses: Losses) -> Iterator[tuple[str, Row[Any]]]:

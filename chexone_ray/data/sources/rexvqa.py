@@ -25,7 +25,7 @@ from chexone_ray.data.sources.question_rows import QuestionBook, chosen, images_
 from chexone_ray.data.sources.rexgradient import films_of
 from chexone_ray.data.sources.spec import Spec, Table
 from chexone_ray.errors import ChexoneError
-from chexone_ray.records import ImageRef, Study
+from chexone_ray.records import ImageRef, Question, Study
 
 DATASET = "rexvqa"
 _LETTER = re.compile(
@@ -65,46 +65,56 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
             for path, view in listed:
                 known.views.setdefault(path, view)
             shown[study, name] = [path for path, _ in listed]
-            question = chosen(
-                name,
-                text_of(entry, "question"),
-                _options(entry),
-                text_of(entry, "correct_answer"),
-                losses,
-                place,
-            )
+            question = _question(name, entry, losses, place)
             if question:
-                told = text_of(entry, "correct_answer_explanation")
-                if told and not _is_trace(told):
-                    losses.lose("explanation_not_from_film", place)
-                    told = ""
-                question = replace(question, reasoning=told, topic=_skill(entry))
                 book.add(study, part if archive_splits else "", question, place)
     if not films:
         uri = storage.join(source.uri, FILES["train"])
         raise ChexoneError(f"{uri} is missing or empty: {CSV_STEP}")
-    found = []
-    for name, split, asked in book:
-        places = {path: number for number, path in enumerate(films[name].views)}
-        found.append(
-            PendingStudy(
-                Study(
-                    dataset=DATASET,
-                    patient=films[name].patient,
-                    study=name,
-                    images=tuple(
-                        ImageRef(storage.join(root, path), view)
-                        for path, view in films[name].views.items()
-                    ),
-                    archive_split=split,
-                    questions=tuple(
-                        replace(question, images=_numbers(places, shown[name, question.name]))
-                        for question in asked
-                    ),
-                )
-            )
-        )
+    found = [
+        _study(films[name], root, shown, name, split, questions) for name, split, questions in book
+    ]
     return found, losses
+
+
+def _question(name: str, entry: Mapping[str, Any], losses: Losses, place: str) -> Question | None:
+    """The question of an entry with its explanation where that may be a trace."""
+    answer = text_of(entry, "correct_answer")
+    found = chosen(name, text_of(entry, "question"), _options(entry), answer, losses, place)
+    if found is None:
+        return None
+    told = text_of(entry, "correct_answer_explanation")
+    if told and not _is_trace(told):
+        losses.lose("explanation_not_from_film", place)
+        told = ""
+    return replace(found, reasoning=told, topic=_skill(entry))
+
+
+def _study(
+    films: _Films,
+    root: str,
+    shown: Mapping[tuple[str, str], list[str]],
+    name: str,
+    split: str,
+    questions: tuple[Question, ...],
+) -> PendingStudy:
+    """The study `name` with its questions; `shown` has the paths that each of them is about."""
+    places = {path: number for number, path in enumerate(films.views)}
+    return PendingStudy(
+        Study(
+            dataset=DATASET,
+            patient=films.patient,
+            study=name,
+            images=tuple(
+                ImageRef(storage.join(root, path), view) for path, view in films.views.items()
+            ),
+            archive_split=split,
+            questions=tuple(
+                replace(question, images=_numbers(places, shown[name, question.name]))
+                for question in questions
+            ),
+        )
+    )
 
 
 def _is_trace(told: str) -> bool:

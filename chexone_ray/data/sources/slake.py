@@ -18,7 +18,7 @@ from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, answered
 from chexone_ray.data.sources.spec import Spec, Table
-from chexone_ray.records import ImageRef, Study
+from chexone_ray.records import ImageRef
 
 DATASET = "slake"
 PARTS = ("train", "validate", "test")
@@ -54,20 +54,11 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                     text_of(row, "content_type"),
                 )
                 book.add(study, part if archive_splits else "", question, row.place)
-    found = [
-        PendingStudy(
-            Study(
-                dataset=DATASET,
-                patient=study,
-                study=study,
-                images=(ImageRef(storage.join(source.uri, "imgs", image_of[study])),),
-                archive_split=split,
-                questions=questions,
-            )
-        )
-        for study, split, questions in book
-    ]
-    return found, losses
+
+    def images(study: str) -> tuple[ImageRef, ...]:
+        return (ImageRef(storage.join(source.uri, "imgs", image_of[study])),)
+
+    return book.studies(DATASET, images), losses
 
 
 def _is_chest_film(row: Mapping[str, Any]) -> bool:

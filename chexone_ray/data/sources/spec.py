@@ -43,6 +43,8 @@ class Spec:
     """Who labelled what, in a few words."""
     tables: tuple[Table, ...]
     read: Reader
+    files: Callable[[str], Sequence[str]] | None = None
+    """root -> the many small files that are read as a table is, in order; None without any."""
     split_unit: str = "patient"
     """What stays in one split: where the archive does not tell whose the films are, the study or
     the film, and a patient may be in two splits."""

@@ -15,7 +15,7 @@ from chexone_ray.data.sources.losses import Losses
 from chexone_ray.data.sources.pending import CSV_STEP, PendingStudy
 from chexone_ray.data.sources.question_rows import QuestionBook, answered
 from chexone_ray.data.sources.spec import Spec, Table
-from chexone_ray.records import ImageRef, Study
+from chexone_ray.records import ImageRef
 
 DATASET = "vqa_rad"
 TABLE = Table(("VQA_RAD Dataset Public.json",), ())
@@ -29,6 +29,7 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
     """
     losses = Losses()
     book = QuestionBook(losses)
+    image_of: dict[str, str] = {}
     uri = tables.require(source.uri, TABLE.names, CSV_STEP)
     for row in json_files.read_list(uri, losses):
         image, name = text_of(row, "image_name"), text_of(row, "qid")
@@ -46,21 +47,14 @@ def studies(source: SourceConfig, archive_splits: bool) -> tuple[list[PendingStu
                 closed,
                 text_of(row, "question_type"),
             )
-            book.add(image, part if archive_splits else "", question, row.place)
-    found = [
-        PendingStudy(
-            Study(
-                dataset=DATASET,
-                patient=image.partition(".")[0],
-                study=image.partition(".")[0],
-                images=(ImageRef(storage.join(source.uri, FOLDER, image)),),
-                archive_split=split,
-                questions=questions,
-            )
-        )
-        for image, split, questions in book
-    ]
-    return found, losses
+            study = image.partition(".")[0]
+            image_of.setdefault(study, image)
+            book.add(study, part if archive_splits else "", question, row.place)
+
+    def images(study: str) -> tuple[ImageRef, ...]:
+        return (ImageRef(storage.join(source.uri, FOLDER, image_of[study])),)
+
+    return book.studies(DATASET, images), losses
 
 
 SPEC = Spec(

@@ -1,4 +1,4 @@
-"""Baselines: answers that a system could give without looking at the picture.
+"""The baselines of an evaluation: answers that could be given without looking at the picture.
 
 One of them, `SIDES_TOLD`, is told a part of the answer instead; its name says so.
 
