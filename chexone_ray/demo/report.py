@@ -42,9 +42,10 @@ class Content:
 _EXAMPLES = (
     "Of every kind, questions on which the two models differ, both wrong and both right in turn, "
     "so these are no sample: the table has the shares. Correct is the option of the reference, or "
-    "boxes of a mean IoU of 0.5 or more (none where there are none); reports are right by degrees, "
-    "so their score is told. Boxes are the upper left and the lower right corner in % of width and "
-    "height; drawn are the reference in solid blue and the answer after GRPO in dashed orange."
+    "boxes of a mean IoU of 0.5 or more (none where there are none). Reports are right by degrees: "
+    "the label F1 counts their findings, neither sides nor sizes. Boxes are the upper left and the "
+    "lower right corner in % of width and height; drawn are the reference in solid blue and the "
+    "answer after GRPO in dashed orange."
 )
 
 
