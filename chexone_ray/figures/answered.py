@@ -186,7 +186,7 @@ def _of_evaluation(run: Run, per_kind: int, systems: Sequence[str]) -> list[Aske
         key = (row["setting"], row["dataset"], row["id"])
         by_kind[row["setting"], row["kind"]].setdefault(key, []).append(row)
     chosen = [
-        key for where, asked in by_kind.items() for key in _pick(asked, metrics, where, per_kind)
+        key for where, asked in by_kind.items() for key in pick(asked, metrics, where, per_kind)
     ]
     found: dict[Key, list[dict[str, Any]]] = {key: [] for key in chosen}
     of_chosen = pc.field("id").isin([key[2] for key in chosen])
@@ -197,12 +197,13 @@ def _of_evaluation(run: Run, per_kind: int, systems: Sequence[str]) -> list[Aske
     return [_asked(of, metrics) for of in found.values()]
 
 
-def _pick(
+def pick(
     asked: Mapping[Key, Sequence[Mapping[str, Any]]],
     metrics: Mapping[tuple[str, str], str],
     where: tuple[str, str],
     per_kind: int,
 ) -> list[Key]:
+    """Which of the questions of one setting and kind are shown, in their order; see `choose`."""
     groups: dict[str, list[Key]] = {"differ": [], "wrong": [], "right": [], "": []}
     for key in sorted(asked, key=lambda key: hashlib.sha256("/".join(key).encode()).digest()):
         judged = {
@@ -292,7 +293,7 @@ def _of_predictions(given: Sequence[Run], per_kind: int) -> list[Asked]:
         plain = {
             key: [dict(of[0], status="answered", scores=None)] for key, of in asked[kind].items()
         }
-        chosen += _pick(plain, {}, ("", kind), per_kind)
+        chosen += pick(plain, {}, ("", kind), per_kind)
     return [
         _from_predictions({m: rows_[key[1:]] for m, rows_ in by_model.items()}) for key in chosen
     ]
