@@ -73,7 +73,8 @@ def run(config: DemoConfig) -> int:
     """`chexone demo`: exit code 0 where every check passed, else 1. Research use only.
 
     Raises:
-        ChexoneError: the run folder holds something else, or another demo is using it.
+        ChexoneError: a stage would refuse the recipe, the run folder holds something else, or
+            another demo is using it.
     """
     folder = Path(config.output).absolute()
     recipe = load(config.quick, config.recipe)

@@ -41,6 +41,7 @@ TRAINED = ("SFT", "GRPO")
 """Whose answers are shown: the base model has not learned to answer."""
 DRAWN = "GRPO"
 """Whose boxes are on the films."""
+
 logger = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
@@ -108,8 +109,7 @@ def card(item: Asked) -> Card:
 
 
 def _sample_film(item: Asked) -> Film:
-    (film,) = _films(item, f"{item.boxes[0].label}: {item.answers[DRAWN].verdict}")
-    return film
+    return _films(item, f"{item.boxes[0].label}: {item.answers[DRAWN].verdict}")[0]
 
 
 def _films(item: Asked, caption: str = "") -> tuple[Film, ...]:
@@ -144,19 +144,19 @@ def real(rows: Sequence[Row]) -> tuple[list[Card], str]:
         if not row["error"]:
             path = PurePosixPath(row["id"])
             groups.setdefault((path.parts[0], path.suffix.lower()), []).append(row)
-    answered = list(_in_turn(groups.values()))
+    found = list(_in_turn(groups.values()))
     reasons: dict[str, list[Row]] = {}
     for row in rows:
         if row["error"]:
             reasons.setdefault(row["error"], []).append(row)
     refused = list(_in_turn(reasons.values()))
-    chosen = [*answered[:NUM_REAL], *refused[:NUM_REFUSED]]
-    told = f"Shown: {min(NUM_REAL, len(answered))} of {len(answered)} films that were answered"
-    if len(answered) > NUM_REAL:
+    shown = [*found[:NUM_REAL], *refused[:NUM_REFUSED]]
+    told = f"Shown: {min(NUM_REAL, len(found))} of {len(found)} films that were answered"
+    if len(found) > NUM_REAL:
         told += ", the first of each folder and file type, then the second, and so on"
     if refused:
         told += f"; {min(NUM_REFUSED, len(refused))} of {len(refused)} files that were not"
-    return [_real_card(row) for row in chosen], f"{told}."
+    return [_real_card(row) for row in shown], f"{told}."
 
 
 def _real_card(row: Row) -> Card:
