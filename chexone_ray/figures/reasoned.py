@@ -28,9 +28,9 @@ from chexone_ray.kinds import spoken
 
 PREFIX = "reasoning:"
 MODES = {"reasoning": "with reasoning", "instruct": "without reasoning", "": "all rows"}
-COLUMNS, LETTERS, FRAME = 3, 20, 0.6
-"""Panels beside each other, letters in a line of a row's name, inches of a panel besides its
-rows."""
+COLUMNS, LETTERS, TITLE, FRAME = 3, 20, 16, 0.72
+"""Panels beside each other, letters in a line of a row's name and of a title, inches of a panel
+besides its rows."""
 ALONE, PLAIN, WHOLE = "trace and answer", "as asked", "all rows"
 """Panel of the metrics with one row each; row of a metric without probe, of one without kind."""
 
@@ -94,16 +94,18 @@ def draw(runs: Runs) -> Drawn:
 
 
 def panels(found: Sequence[Quality], most: int = 1000) -> list[Panel]:
-    """A panel for "accuracy", "accuracy, blank image", ... or "factuality (side)", ...; first one
-    for the metrics that are alone. Longer ones go on in a further panel after `most` rows."""
+    """A panel for "accuracy", "accuracy, blank image", ... or "factuality (side)", ...; one for
+    the metrics that are alone, the last. Longer ones go on in a further panel after `most` rows."""
     parts = {metric: _parts(metric) for metric in in_order(item.metric for item in found)}
     of_name = Counter(name for name, _ in parts.values())
     probed = {metric.partition(", ")[0] for metric in parts if "(" not in metric and "," in metric}
-    rows: dict[str, dict[str, list[Quality]]] = {ALONE: {}}
+    rows: dict[str, dict[str, list[Quality]]] = {}
     for metric, (name, probe) in parts.items():
         row = probe or (PLAIN if name in probed else WHOLE)
         title, row = (name, row) if of_name[name] > 1 else (ALONE, metric)
         rows.setdefault(title, {})[row] = [item for item in found if item.metric == metric]
+    if ALONE in rows:
+        rows[ALONE] = rows.pop(ALONE)
     return [
         Panel(title, dict(list(of.items())[at : at + most]))
         for title, of in rows.items()
@@ -178,7 +180,7 @@ def _panel(axis: Any, part: Panel, look: Mapping[str, Look], longest: int) -> No
     axis.vlines(ticks, -0.6, number - 0.4, color="#e0e0e0", linewidth=0.5, zorder=0)
     axis.hlines([n - 0.5 for n in range(1, number)], low, high, color="#cccccc", linewidth=0.5)
     axis.set_xlim(low, high)
-    axis.set_title(part.title)
+    axis.set_title(wrapped(part.title, TITLE))
 
 
 def _dot(axis: Any, item: Quality, y: float, look: Look) -> None:
