@@ -27,7 +27,6 @@ from chexone_ray.figures.runs import REASONING, TABLE, Run, Runs, in_order, scor
 from chexone_ray.kinds import spoken
 
 PREFIX = "reasoning:"
-MODES = {"reasoning": "with reasoning", "instruct": "without reasoning", "": "all rows"}
 COLUMNS, LETTERS, TITLE, FRAME = 3, 20, 16, 0.72
 """Panels beside each other, letters in a line of a row's name and of a title, inches of a panel
 besides its rows."""
@@ -197,8 +196,8 @@ def _mode_handles(modes: Sequence[str]) -> list[Any]:
     """What filled and hollow dots are, where there are both."""
     if "instruct" not in modes or len(modes) == 1:
         return []
-    found = {
-        MODES[mode]: Look("#000000", "", "o", "-", hollow=mode == "instruct")
-        for mode in ("reasoning", "instruct")
-    }
+    black = Look("#000000", "", "o", "-")
+    # The numbers of an evaluation's table have no mode of their own.
+    filled = "with reasoning, or as evaluated" if "" in modes else "with reasoning"
+    found = {filled: black, "without reasoning": replace(black, hollow=True)}
     return line_handles(found, line=False)

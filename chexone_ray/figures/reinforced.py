@@ -193,7 +193,7 @@ def _lines(axis: Any, series: Mapping[str, Sequence[tuple[float, float]]], ylabe
         axis.legend(
             handles=line_handles(found),
             loc="upper center",
-            bbox_to_anchor=(0.5, -0.2),
+            bbox_to_anchor=(0.5, -0.24),
             ncols=min(3, len(series)),
             columnspacing=1.0,
         )
