@@ -18,7 +18,7 @@ LETTER = 0.062
 """Inches a letter of 7 points, about."""
 BASELINE = "best baseline without the image"
 NOT_JUDGED = "n/a: no row could be scored"
-NO_INTERVAL = "without a line: too few patients for an interval"
+NO_INTERVAL = "some values have none, as there are too few patients"
 ENDS = (0.1, 0.2, 0.5, 1.0)
 """Where an axis of shares may end: at the first that everything on it is below."""
 
