@@ -195,11 +195,8 @@ def test_films_are_chosen_from_best_to_worst_of_different_patients() -> None:
 
 
 def test_the_curve_of_the_iou_is_the_share_at_or_above_each_value() -> None:
-    from matplotlib.figure import Figure
-
-    axis = Figure().subplots()
-    grounded._shares(axis, {"A": [0.0, 0.0, 0.5, 1.0]}, {"A": plates.Look("k", "", "o", "-")})
-    shares = dict(zip(*(line.tolist() for line in axis.lines[0].get_data()), strict=True))
+    found = grounded.shares([0.0, 0.0, 0.5, 1.0])
+    shares = dict(zip(grounded.THRESHOLDS.tolist(), found.tolist(), strict=True))
     assert [shares[at] for at in (0.0, 0.01, 0.5, 0.51, 1.0)] == [1, 0.5, 0.5, 0.25, 0.25]
 
 
@@ -270,10 +267,10 @@ def test_axes_of_shares_begin_at_zero_and_what_has_no_value_is_told() -> None:
 def test_kinds_are_curves_of_their_own_where_there_are_several() -> None:
     key = reinforced.KIND
     rows = [{"step": s, "grpo/reward": 0.5, key + "side": 0.4} for s in (1, 2)]
-    assert list(reinforced._with_kinds(rows)) == ["all"]
+    assert list(reinforced.with_kinds(rows)) == ["all"]
     rows[1][key + "heart_size"] = 0.7
     rows[0]["grpo/reward"] = float("nan")
-    found = reinforced._with_kinds(rows)
+    found = reinforced.with_kinds(rows)
     assert found == {
         "all": [(2, 0.5)],
         "heart size": [(2, 0.7)],
