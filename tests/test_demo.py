@@ -12,24 +12,26 @@ import subprocess
 import sys
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from chexone_ray import boxes, images
+from chexone_ray import images
 from chexone_ray.config import DemoConfig
 from chexone_ray.demo import outcome, runner, showcase
 from chexone_ray.demo.outcome import Check, Direction
 from chexone_ray.demo.recipe import Configs, load
-from chexone_ray.demo.stages import AMOUNTS, STAGES
-from chexone_ray.demo.verdict import verdict
+from chexone_ray.demo.stages import AMOUNTS, STAGES, told
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.blind import SIDES_TOLD
 from chexone_ray.evaluation.statistics import Interval
+from chexone_ray.figures.answered import Answer, Asked
+from chexone_ray.figures.page import Said
 from chexone_ray.log import RESEARCH_USE_ONLY
-from chexone_ray.records import Box, sample_to_row
+from chexone_ray.records import Box, ImageRef, sample_to_row
 from tests.figures.test_preview import sample
 
 SMOKE = str(Path(__file__).with_name("smoke.toml"))
@@ -45,16 +47,41 @@ def test_recipes_make_valid_configs(quick: bool, own: str | None) -> None:
     for make in (configs.tiny_model, configs.prepare, configs.sft, configs.filter, configs.grpo):
         assert make().seed == 3
     assert configs.evaluate().predictions_uri["GRPO"] == configs.predict("GRPO").output_uri
+    assert configs.responses_uri in configs.figures("out", responses=True).runs_uri
+    assert configs.responses_uri not in configs.figures("out", responses=False).runs_uri
     assert configs.sampled("SFT").sampling.n == configs.grpo().sampling.n
     # What is optimised is what is filtered and what is sampled on held-out patients.
     assert configs.sampled("SFT").kinds == configs.filter().kinds
 
 
-def test_own_recipe_errors_name_file_and_key(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("max_tokenz = 3", "unknown key max_tokenz; did you mean max_tokens?"),
+        ("sft = 3", "sft=3: input should be a valid dictionary"),
+        ("[grpo]\nstepss = 3", "[grpo] unknown key stepss; did you mean steps?"),
+        ("[sft]\nseed = 3", "[sft] seed is set by the demo itself: leave it out"),
+        ("[prepare]\nkinds = ['sidee']", "[prepare] sidee is not a kind of question; did you mean"),
+        ("[filter]\nkinds = ['cap']", "[filter] cap is not one of prepare.kinds: use presence, "),
+        (
+            "[thresholds]\nprogresion = 0",
+            "[thresholds] progresion is not one of prepare.kinds; did",
+        ),
+        ("[", "Invalid initial character"),
+    ],
+)
+def test_a_bad_recipe_is_told_by_file_table_and_key_before_anything_runs(
+    tmp_path: Path, text: str, told: str
+) -> None:
     bad = tmp_path / "bad.toml"
-    bad.write_text("max_tokenz = 3\n")
-    with pytest.raises(ChexoneError, match="max_tokenz"):
-        load(False, str(bad))
+    bad.write_text(text)
+    with pytest.raises(ChexoneError) as caught:
+        runner.run(DemoConfig(output=str(tmp_path / "run"), recipe=str(bad)))
+    assert str(caught.value).startswith(f"demo.recipe={bad}: {told}")
+    assert "\n" not in str(caught.value) and not (tmp_path / "run").exists()
+
+
+def test_a_recipe_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ChexoneError, match="absent"):
         load(False, str(tmp_path / "absent.toml"))
 
@@ -77,44 +104,53 @@ def test_a_check_has_a_direction() -> None:
 
 
 def test_the_bar_leaves_out_the_baseline_that_is_told_the_sides() -> None:
-    row = {"kind": "heart_size", "metric": "accuracy", "low": 0.6, "high": 0.8, "baseline": True}
+    row = {"kind": "heart_size", "metric": "accuracy", "low": 0.6, "high": 0.8, "headline": True}
     figures = [
-        {**row, "model": "majority", "value": 0.4},
-        {**row, "model": SIDES_TOLD, "value": 0.7},
+        # Another metric, though it stands first, and a baseline without a value are no bar.
+        {**row, "model": "SFT", "value": 0.1, "baseline": False, "metric": "F1", "headline": False},
+        {**row, "model": "none", "value": math.nan, "baseline": True},
+        {**row, "model": "majority", "value": 0.4, "baseline": True},
+        {**row, "model": SIDES_TOLD, "value": 0.7, "baseline": True},
         {**row, "model": "SFT", "value": 0.7, "baseline": False},
     ]
     recipe = load(False).model_copy(update={"thresholds": {"heart_size": 0.65}})
-    after, blind = outcome._learned(recipe, figures)
+    after, blind = outcome.learned(recipe, figures)
     assert after.name == "heart size: accuracy after SFT" and after.passed
     assert (blind.threshold, blind.reached, blind.direction) == (0.4, 0.6, "above")
+    assert [check.passed for check in outcome.learned(recipe, [])] == [False, False]
 
 
 def test_a_rise_needs_its_interval_only_where_it_is_asked_for() -> None:
-    falls = [{"first": "SFT", "second": "GRPO", "kind": "side", "value": 0.0}]
+    falls = [changed("side", 0.0)]
     few = Interval(0.05, math.nan, math.nan)
     rise = load(False)
-    assert [c.passed for c in outcome._reinforced(rise, falls, few)] == [True, False, True]
-    found = outcome._reinforced(rise, falls, Interval(0.05, 0.01, 0.09))
+    assert [c.passed for c in outcome.reinforced(rise, falls, few)] == [True, False, True]
+    found = outcome.reinforced(rise, falls, Interval(0.05, 0.01, 0.09))
     assert [(c.threshold, c.reached) for c in found[:2]] == [(0.04, 0.05), (0.0, 0.01)]
     # A chain of a few steps only has to run: nobody asks it for a rise.
     runs = rise.model_copy(update={"grpo_gain": -1.0})
-    assert [c.passed for c in outcome._reinforced(runs, falls, few)] == [True, True]
+    assert [c.passed for c in outcome.reinforced(runs, falls, few)] == [True, True]
 
 
-def test_verdicts_by_kind() -> None:
-    box = Box("nodule", (0.1, 0.1, 0.5, 0.5))
-    near = Box("nodule", (0.1, 0.1, 0.5, 0.4))
-    side = sample("side", "s", "film.png", answer="right")
-    boxed = sample("grounding", "s", "film.png", boxes=(box,))
-    empty = sample("grounding", "s", "film.png")
-    findings = sample("findings", "s", "film.png", answer="There is a nodule and pneumothorax.")
-    assert verdict(side, "right") == (True, "correct")
-    assert verdict(side, None) == verdict(empty, boxes.encode([box])) == (False, "wrong")
-    assert verdict(boxed, boxes.encode([near])) == (True, "correct, IoU 0.75")
-    assert verdict(boxed, None) == (False, "wrong, IoU 0.00")
-    assert verdict(empty, "No nodule detected.") == (True, "correct")
-    assert verdict(findings, "There is a pneumothorax.") == (False, "label F1 0.67")
-    assert verdict(findings, findings.answer) == (True, "label F1 1.00")
+def changed(kind: str, value: float, headline: bool = True, first: str = "SFT") -> dict[str, Any]:
+    return {"first": first, "second": "GRPO", "kind": kind, "value": value, "headline": headline}
+
+
+def test_the_smallest_change_is_of_a_headline_and_fails_without_a_value() -> None:
+    rows = [
+        changed("side", -0.9, headline=False),
+        changed("side", 0.1),
+        changed("view", -0.02),
+        changed("view", -0.9, first="base"),
+    ]
+    gain = Interval(0.05, 0.01, 0.09)
+    for given in (rows, rows[::-1]):
+        check = outcome.reinforced(load(False), given, gain)[-1]
+        assert (check.name[-6:], check.reached, check.passed) == ("(view)", -0.02, True)
+    rows.append(changed("choice", math.nan))
+    for given in (rows, rows[::-1], []):
+        check = outcome.reinforced(load(False), given, gain)[-1]
+        assert math.isnan(check.reached) and not check.passed
 
 
 def test_no_line_of_waiting_beside_other_lines(
@@ -123,11 +159,11 @@ def test_no_line_of_waiting_beside_other_lines(
     monkeypatch.setattr(runner, "HEARTBEAT_S", 0.4)
     caplog.set_level(logging.INFO)
     busy = logging.getLogger("busy")
-    with runner._heartbeat("loud", runner.Clock(tmp_path)):
+    with runner.heartbeat("loud", runner.Clock(tmp_path)):
         for _ in range(10):
             busy.info("step")
             time.sleep(0.1)
-    with runner._heartbeat("quiet", runner.Clock(tmp_path)):
+    with runner.heartbeat("quiet", runner.Clock(tmp_path)):
         time.sleep(1.0)
     assert "loud: working" not in caplog.text and "quiet: working" in caplog.text
     assert (tmp_path / "spent.json").exists()
@@ -136,20 +172,43 @@ def test_no_line_of_waiting_beside_other_lines(
 def test_a_stage_line_says_how_much_there_is() -> None:
     recipe = load(False)
     assert set(AMOUNTS) <= set(STAGES)
-    assert runner._told("sft", STAGES["sft"], recipe).endswith("(3400 steps).")
-    assert runner._told("serve", STAGES["serve"], recipe).endswith("text.")
+    assert told("sft", recipe).endswith("(3400 steps).")
+    assert told("serve", recipe).endswith("text.")
 
 
-def test_every_card_is_of_another_patient() -> None:
-    rows = [
-        {"kind": kind, "patient": patient, "id": f"{kind}/{patient}"}
-        for kind in ("side", "view")
-        for patient in ("a", "b", "c", "d", "e")
+def asked(kind: str, number: int, label: str = "", uri: str = "gone.png") -> Asked:
+    drawn = (Box(label, (0.1, 0.1, 0.5, 0.5)),) if label else ()
+    said = Answer("left", "Because.", drawn, None, "label F1 0.67")
+    answers = {"SFT": replace(said, right=False, verdict="wrong", boxes=()), "GRPO": said}
+    films = (ImageRef(uri, view="PA"), ImageRef("gone.png", role="prior", view="AP"))
+    return Asked("", kind, label, str(number), "Where?", (), "right", drawn, films, answers)
+
+
+def test_the_page_has_questions_of_each_kind_and_other_films_of_each_label() -> None:
+    labels = "aaaaabbc"
+    given = [asked("view", n) for n in range(4)]
+    given += [asked("grounding", n, label) for n, label in enumerate(labels)]
+    given += [asked("grounding", 8)]
+    examples, boxed = showcase.chosen(given)
+    assert [(item.kind, item.id) for item in examples] == [
+        *(("view", n) for n in "012"),
+        *(("grounding", n) for n in "012"),
     ]
-    chosen = showcase.choose({row["id"]: row for row in rows}, {"a"})
-    assert [row["id"] for row in chosen] == ["side/b", "side/c", "view/d", "view/e"]
-    few = showcase.choose({row["id"]: row for row in rows[:2]}, {"a", "b"})
-    assert [row["id"] for row in few] == ["side/a", "side/b"]
+    assert [item.id for item in boxed] == ["3", "5", "7", "4", "6"], "a, b, c, a, b"
+
+
+def test_a_card_has_each_systems_answer_and_boxes_on_their_film(tmp_path: Path) -> None:
+    film = tmp_path / "film.png"
+    film.write_bytes(images.to_png(np.full((56, 56, 3), 90, dtype=np.uint8)))
+    item = asked("grounding", 1, "nodule", str(film))
+    card = showcase.card(item)
+    assert card.answers == {
+        "SFT": Said("Because.", "left", False, "wrong"),
+        "GRPO": Said("Because.", "left", None, "label F1 0.67"),
+    }
+    first, second = card.films
+    assert first.png and first.caption == "PA" and first.reference == first.predicted == item.boxes
+    assert second.caption == "prior, AP: the film is not there any more" and not second.reference
 
 
 def test_real_films_are_of_every_folder_and_refusals_have_a_reason(tmp_path: Path) -> None:
@@ -169,7 +228,7 @@ def test_real_films_are_of_every_folder_and_refusals_have_a_reason(tmp_path: Pat
         row("b/text.dcm", text, "image: not_an_image"),
         row("c/gone.png", tmp_path / "gone.png", "image: truncated"),
     ]
-    cards, told = showcase._real(rows)
+    cards, told = showcase.real(rows)
     assert [card.name for card in cards[:3]] == [
         "0.png, from a/x",
         "one.dcm, from b",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -15,12 +14,12 @@ import numpy as np
 
 from chexone_ray import storage
 from chexone_ray.config import DemoConfig
+from chexone_ray.demo import report
 from chexone_ray.demo.recipe import Configs, Recipe
 from chexone_ray.demo.showcase import content
 from chexone_ray.evaluation.blind import SIDES_TOLD
 from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.evaluation.statistics import Interval, paired_difference, patient_totals
-from chexone_ray.figures import report
 from chexone_ray.kinds import spoken
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.metrics.summable import mean_value
@@ -43,7 +42,8 @@ def write(
 ) -> dict[str, Any]:
     """Write summary.json and report.html into the run folder; returns the summary.
 
-    `total_s` is the wall time of this call and of the interrupted ones before it.
+    `total_s` is the wall time of this call and of the interrupted ones before it. What has no
+    value is NaN in the returned summary and null in the file.
     """
     evaluation_uri = configs.evaluate().output_uri
     table, differences = (
@@ -60,8 +60,8 @@ def write(
     }
     gain = sampled_gain(configs)
     checks = [
-        *_learned(recipe, figures),
-        *_reinforced(recipe, differences, gain),
+        *learned(recipe, figures),
+        *reinforced(recipe, differences, gain),
         *_served(results["serve"]["served"]),
         Check("figures drawn of the run's own files", NUM_FIGURES, _num_drawn(results["figures"])),
         Check("minutes, all links", recipe.max_minutes, total_s / 60, direction="at most"),
@@ -86,9 +86,7 @@ def write(
         "versions": {name: version(name) for name in PACKAGES},
     }
     (folder / "report.html").write_text(report.render(content(configs, recipe, results, summary)))
-    draft = folder / "summary.tmp"
-    draft.write_text(json.dumps(summary, indent=1) + "\n")
-    draft.replace(folder / "summary.json")
+    storage.write_json(str(folder / "summary.json"), summary)
     return summary
 
 
@@ -140,44 +138,50 @@ class Check:
         }
 
 
-def _learned(recipe: Recipe, figures: Sequence[Mapping[str, Any]]) -> list[Check]:
+def learned(recipe: Recipe, figures: Sequence[Mapping[str, Any]]) -> list[Check]:
     """The headline of each kind after SFT against its threshold and against the best baseline.
 
-    The baseline that is told the sides of the boxes is no bar: the models are not told them.
+    `figures` are rows of table.json without those of topics. The baseline that is told the sides of
+    the boxes is no bar, as the models are not told them, nor is one without a value. A kind that
+    was not asked reaches no value, so it fails.
     """
+    nothing = {"metric": "headline", "value": math.nan, "low": math.nan, "high": math.nan}
     checks = []
     for kind, threshold in recipe.thresholds.items():
-        rows = [figure for figure in figures if figure["kind"] == kind]
-        metric = rows[0]["metric"]
-        rows = [row for row in rows if row["metric"] == metric]
-        row = next(r for r in rows if r["model"] == "SFT")
+        rows = {row["model"]: row for row in figures if row["headline"] and row["kind"] == kind}
+        row = rows.get("SFT", nothing)
         interval = Interval(row["value"], row["low"], row["high"])
-        name = f"{spoken(kind)}: {metric} after SFT"
+        name = f"{spoken(kind)}: {row['metric']} after SFT"
         checks.append(Check(name, threshold, row["value"], interval))
-        blind = [r["value"] for r in rows if r["baseline"] and r["model"] != SIDES_TOLD]
-        best = max(blind, default=0.0)
+        blind = [r["value"] for model, r in rows.items() if r["baseline"] and model != SIDES_TOLD]
+        best = max((value for value in blind if not math.isnan(value)), default=0.0)
         if threshold > 0:
             name = f"{spoken(kind)}: lower end of that above the best baseline that is told nothing"
             checks.append(Check(name, best, row["low"], direction="above"))
     return checks
 
 
-def _reinforced(
+def reinforced(
     recipe: Recipe, differences: Sequence[Mapping[str, Any]], gain: Interval
 ) -> list[Check]:
-    falls = {
+    """The rise of the optimised reward, and the smallest change of any kind's headline.
+
+    `differences` are rows of differences.json. A change without a value counts as the smallest, so
+    that it fails.
+    """
+    changes = {
         row["kind"]: row["value"]
-        for row in reversed(differences)
-        if (row["first"], row["second"]) == ("SFT", "GRPO")
-    }
-    worst = min(falls, key=lambda kind: falls[kind])
+        for row in differences
+        if row["headline"] and (row["first"], row["second"]) == ("SFT", "GRPO")
+    } or {"none": math.nan}
+    worst = min(changes, key=lambda kind: (not math.isnan(changes[kind]), changes[kind]))
     # The interval has to exclude 0 where a rise is asked for; of few patients there is none.
     bar = Check("GRPO: lower end of that rise's interval", 0.0, gain.low, direction="above")
     return [
         Check("GRPO: rise of the sampled held-out reward", recipe.grpo_gain, gain.value, gain),
         *([bar] if recipe.grpo_gain >= 0 else []),
         Check(
-            f"GRPO: smallest change of any kind ({spoken(worst)})", -recipe.max_fall, falls[worst]
+            f"GRPO: smallest change of any kind ({spoken(worst)})", -recipe.max_fall, changes[worst]
         ),
     ]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from chexone_ray.config import (
     EngineConfig,
@@ -30,8 +31,11 @@ from chexone_ray.config import (
     TinyModelConfig,
 )
 from chexone_ray.errors import ChexoneError
+from chexone_ray.kinds import KINDS
+from chexone_ray.setting_texts import lines
 from chexone_ray.storage import join
 
+S = TypeVar("S", bound=Settings)
 BUCKET = "s3://chexone-demo"
 RESPONSES = "responses.jsonl"
 RAY = RayConfig(address="local", num_cpus=8, object_store_gb=1.0)
@@ -72,7 +76,8 @@ def load(quick: bool, own: str | None = None) -> Recipe:
     """The shipped recipe; the quick one, then the caller's own file, override single values.
 
     Raises:
-        ChexoneError: the own file cannot be read, or a value in it is not known.
+        ChexoneError: the own file cannot be read, or a stage would refuse a value in it; one line
+            for each thing that is wrong, up to the first table that has one.
     """
     folder = resources.files("chexone_ray.demo")
     values = tomllib.loads((folder / "recipe.toml").read_text())
@@ -81,9 +86,25 @@ def load(quick: bool, own: str | None = None) -> Recipe:
     try:
         if own is not None:
             values = _merged(values, tomllib.loads(Path(own).read_text()))
-        return Recipe(**values)
+        recipe = _made(Recipe, values)
+        Configs(recipe, seed=0).check()
     except (OSError, ValueError) as error:
-        raise ChexoneError(f"demo.recipe={own}: {error}") from error
+        told = [f"demo.recipe={own}: {line}" for line in str(error).splitlines()]
+        raise ChexoneError("\n".join(told)) from None
+    return recipe
+
+
+def _made(model: type[S], values: Mapping[str, Any], table: str = "") -> S:
+    """The settings of these values, of the recipe's `table` or of the whole of it.
+
+    Raises:
+        ChexoneError: a line for each value that is refused.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        where = f"[{table}] " if table else ""
+        raise ChexoneError("\n".join(where + line for line in lines(model, error))) from None
 
 
 def _merged(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,6 +121,11 @@ def _merged(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _meant(kind: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(kind, known, 1, 0.6)
+    return f"; did you mean {near[0]}?" if near else f": use {', '.join(known)}"
+
+
 class Configs:
     """The stage configs of one demo run, all under one bucket."""
 
@@ -114,16 +140,55 @@ class Configs:
         }
         self.manifest_uri = join(BUCKET, "manifest")
 
+    def check(self) -> None:
+        """Make every stage's settings, and look whether the kinds that are asked for are prepared.
+
+        Raises:
+            ChexoneError: a stage would refuse its settings, or would find no row.
+        """
+        for made in (self.tiny_model, self.sft, self.grpo, self.evaluate):
+            made()
+        for model in ("SFT", "GRPO"):
+            self.predict(model)
+            self.sampled(model)
+            self.probe(model)
+        self.real(".")
+        self.serve(0)
+        prepared = self.prepare().kinds or tuple(KINDS)
+        for table, kinds in (
+            ("prepare", self.prepare().kinds),
+            ("thresholds", tuple(self.recipe.thresholds)),
+            ("filter", self.filter().kinds),
+            ("probe", self.probe("SFT").kinds),
+        ):
+            known = list(KINDS) if table == "prepare" else list(prepared)
+            for kind in kinds:
+                if kind not in known:
+                    what = "a kind of question" if table == "prepare" else "one of prepare.kinds"
+                    raise ChexoneError(f"[{table}] {kind} is not {what}{_meant(kind, known)}")
+
     def _stage(self, name: str) -> dict[str, Any]:
         return {"output_uri": join(BUCKET, name), "seed": self.seed, "ray": RAY}
+
+    def _made(self, model: type[S], table: str, **own: Any) -> S:
+        """A stage's settings: the demo's own, and what the recipe's table of the stage says.
+
+        Raises:
+            ChexoneError: the stage refuses them, or the table sets what is the demo's own.
+        """
+        given = getattr(self.recipe, table)
+        for name in own:
+            if name in given:
+                raise ChexoneError(f"[{table}] {name} is set by the demo itself: leave it out")
+        return _made(model, {**own, **given}, table)
 
     @property
     def _asking(self) -> dict[str, Any]:
         return {"images": self.recipe.images, "prompts": self.recipe.prompts}
 
     def tiny_model(self) -> TinyModelConfig:
-        return TinyModelConfig(
-            output_uri=self.model_uri["base"], seed=self.seed, **self.recipe.tiny_model
+        return self._made(
+            TinyModelConfig, "tiny_model", output_uri=self.model_uri["base"], seed=self.seed
         )
 
     def prepare(self) -> PrepareConfig:
@@ -132,38 +197,46 @@ class Configs:
             "uri": join(self.archive_uri, "mimic-cxr-jpg"),
             "boxes_uri": join(self.archive_uri, "vindr-cxr"),
         }
-        values = {"sources": (source,), "images": self.recipe.images, **self.recipe.prepare}
-        return PrepareConfig(**self._stage("manifest"), **values)
+        return self._made(
+            PrepareConfig,
+            "prepare",
+            **self._stage("manifest"),
+            sources=(source,),
+            images=self.recipe.images,
+        )
 
     def sft(self) -> SftConfig:
-        return SftConfig(
+        return self._made(
+            SftConfig,
+            "sft",
             **self._stage("sft"),
             **self._asking,
             model_uri=self.model_uri["base"],
             manifest_uri=self.manifest_uri,
-            **self.recipe.sft,
         )
 
     def filter(self) -> FilterConfig:
-        return FilterConfig(
+        return self._made(
+            FilterConfig,
+            "filter",
             **self._stage("selected"),
             **self._asking,
             model_uri=self.model_uri["SFT"],
             manifest_uri=self.manifest_uri,
             engine=self.recipe.engine,
             rewards=self.recipe.rewards,
-            **self.recipe.filter,
         )
 
     def grpo(self) -> GrpoConfig:
-        return GrpoConfig(
+        return self._made(
+            GrpoConfig,
+            "grpo",
             **self._stage("grpo"),
             **self._asking,
             model_uri=self.model_uri["SFT"],
             manifest_uri=join(BUCKET, "selected"),
             engine=self.recipe.engine,
             rewards=self.recipe.rewards,
-            **self.recipe.grpo,
         )
 
     def predict(self, model: str, mode: str = "reasoning") -> PredictConfig:
@@ -218,7 +291,9 @@ class Configs:
 
     def probe(self, model: str) -> ProbeConfig:
         """What the reasoning of a model is worth, on held-out questions."""
-        return ProbeConfig(
+        return self._made(
+            ProbeConfig,
+            "probe",
             **self._stage(f"probes/{model.lower()}"),
             **self._asking,
             model_uri=self.model_uri[model],
@@ -226,7 +301,6 @@ class Configs:
             manifest_uri=self.manifest_uri,
             engine=self.recipe.engine,
             answer_tokens=self.recipe.max_tokens,
-            **self.recipe.probe,
         )
 
     @property
@@ -234,13 +308,14 @@ class Configs:
         """Where the answers of the simulated readers lie."""
         return join(BUCKET, "readers", RESPONSES)
 
-    def figures(self, output_uri: str) -> FiguresConfig:
-        """The ten figures, of every result of the run."""
+    def figures(self, output_uri: str, responses: bool) -> FiguresConfig:
+        """The ten figures, of every result of the run; `responses` where readers answered."""
         stages = (self.prepare(), self.sft(), self.filter(), self.grpo(), self.evaluate())
         predictions = (self.predict("SFT"), self.predict("GRPO"))
         probes = (self.probe("SFT"), self.probe("GRPO"))
         uris = [config.output_uri for config in (*stages, *predictions, *probes)]
-        return FiguresConfig(output_uri=output_uri, runs_uri=(*uris, self.responses_uri))
+        read = (self.responses_uri,) if responses else ()
+        return FiguresConfig(output_uri=output_uri, runs_uri=(*uris, *read))
 
     def serve(self, port: int) -> ServeConfig:
         return ServeConfig(

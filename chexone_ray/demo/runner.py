@@ -73,7 +73,8 @@ def run(config: DemoConfig) -> int:
     """`chexone demo`: exit code 0 where every check passed, else 1. Research use only.
 
     Raises:
-        ChexoneError: the run folder holds something else, or another demo is using it.
+        ChexoneError: a stage would refuse the recipe, the run folder holds something else, or
+            another demo is using it.
     """
     folder = Path(config.output).absolute()
     recipe = load(config.quick, config.recipe)
@@ -100,23 +101,16 @@ def _all_stages(run: Run, clock: Clock) -> None:
         if run.is_done(name):
             logger.info("%s: complete already", title)
             continue
-        logger.info("%s: %s", title, _told(name, function, run.recipe))
+        logger.info("%s: %s", title, stages.told(name, run.recipe))
         start = clock.total_s()
         run.starting_s = 0.0
-        with _heartbeat(title, clock):
+        with heartbeat(title, clock):
             result = function(run) or {}
         seconds = clock.total_s() - start
         done = {**result, "start": start, "seconds": seconds, "starting": run.starting_s}
         run.results[name] = done
         _write(run.folder / "stages" / f"{name}.json", done)
         logger.info("%s: done in %.0f s", title, seconds)
-
-
-def _told(name: str, function: StageFunction, recipe: Recipe) -> str:
-    """What a stage does, and how much of it where the recipe says so."""
-    line = (function.__doc__ or "").strip().splitlines()[0]
-    amount = stages.AMOUNTS.get(name)
-    return f"{line.removesuffix('.')} ({amount(recipe)})." if amount else line
 
 
 class _LastLine(logging.Handler):
@@ -131,7 +125,7 @@ class _LastLine(logging.Handler):
 
 
 @contextmanager
-def _heartbeat(title: str, clock: Clock) -> Iterator[None]:
+def heartbeat(title: str, clock: Clock) -> Iterator[None]:
     """A line where nothing was logged for half a minute, so that nobody wonders whether it hangs;
     the time spent is saved as often."""
     ended = threading.Event()

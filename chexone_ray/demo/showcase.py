@@ -5,25 +5,28 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import zip_longest
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
-from chexone_ray import boxes, images, storage
+from chexone_ray import images, storage
 from chexone_ray.config import ImageConfig
 from chexone_ray.demo.recipe import Configs, Recipe
-from chexone_ray.demo.verdict import verdict
+from chexone_ray.demo.report import Content
 from chexone_ray.errors import ChexoneError, ImageError
 from chexone_ray.evaluation.predictions import read_rows
+from chexone_ray.figures import answered
+from chexone_ray.figures.answered import STATUS, Asked
 from chexone_ray.figures.charts import Spread
-from chexone_ray.figures.page import Card, Film, Said, readable
-from chexone_ray.figures.report import Content
+from chexone_ray.figures.page import Card, Film, Said
+from chexone_ray.figures.runs import find
 from chexone_ray.kinds import spoken
-from chexone_ray.records import Sample, sample_from_row
+from chexone_ray.records import Box, Sample, sample_from_row
 
+CARDS_PER_KIND = 3
 NUM_FILMS = 8
-CARDS_PER_KIND = 2
+FILMS_FROM = 24
+"""Questions for boxes that the sample films are chosen from, so that all labels occur."""
 NUM_REAL = 12
 NUM_REFUSED = 6
 REFUSED = {
@@ -34,40 +37,41 @@ REFUSED = {
     "not_an_image": "no image",
 }
 """Reason code of an image -> what the page says; others are shown as they are."""
-SHOWN = ImageConfig(max_pixels=512 * 512, min_pixels=300 * 300)
-"""Films are shown larger than the model sees them."""
+TRAINED = ("SFT", "GRPO")
+"""Whose answers are shown: the base model has not learned to answer."""
+DRAWN = "GRPO"
+"""Whose boxes are on the films."""
 
 logger = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 
 def content(
     configs: Configs, recipe: Recipe, results: Mapping[str, Mapping[str, Any]], summary: Row
 ) -> Content:
-    """Everything of one run for `figures.report.render`."""
-    greedy = {
-        model: {row["id"]: row for row in read_rows(configs.predict(model).output_uri)}
-        for model in ("SFT", "GRPO")
-    }
+    """Everything of one run for `demo.report.render`."""
+    evaluation = find([configs.evaluate().output_uri])
+    examples, boxed = chosen(answered.choose(evaluation, FILMS_FROM, TRAINED)[0])
     report = storage.read_json(storage.join(configs.filter().output_uri, "report.json"))
-    real = read_rows(configs.real(".").output_uri) if results["predict-grpo"]["real"] else []
-    real_cards, selection = _real(real)
-    seen: set[str] = set()
+    rows = read_rows(configs.real(".").output_uri) if results["predict-grpo"]["real"] else []
+    real_cards, selection = real(rows)
     return Content(
         title="chexone-ray demo" + (" (quick)" if summary["quick"] else ""),
         summary=summary,
-        films=_films(greedy["GRPO"], seen),
+        films=[_sample_film(item) for item in boxed],
         sft=_metric_rows(configs.sft().output_uri),
         grpo=_metric_rows(configs.grpo().output_uri),
         histograms={
             kind: _spread(table, report["bin_width"]) for kind, table in report["kinds"].items()
         },
         cut=float(recipe.filter.get("min_std", 0.0)),
-        cards=_held_out(greedy, seen),
+        cards=[card(item) for item in examples],
         real_cards=real_cards,
         real_selection=selection,
         drawn=summary["figures"],
+        skipped=results["figures"]["skipped"],
     )
 
 
@@ -81,92 +85,58 @@ def _metric_rows(output_uri: str) -> list[dict[str, float]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def _film(uri: str, caption: str, **drawn: Any) -> Film:
-    try:
-        picture = images.decode(storage.read_bytes(uri), SHOWN)
-    except ImageError as error:
-        said = f"cannot be shown: {_reason(error.reason)}"
-        return Film(b"", 1, 1, ": ".join(filter(None, (caption, said))))
-    height, width = picture.pixels.shape[:2]
-    return Film(images.to_png(picture.pixels), width, height, caption, **drawn)
+def chosen(asked: Sequence[Asked]) -> tuple[list[Asked], list[Asked]]:
+    """The first questions of each kind, and others whose boxes the sample films show, each label in
+    turn."""
+    by_kind: dict[str, list[Asked]] = {}
+    for item in asked:
+        by_kind.setdefault(item.kind, []).append(item)
+    examples = [item for of_kind in by_kind.values() for item in of_kind[:CARDS_PER_KIND]]
+    by_label: dict[str, list[Asked]] = {}
+    for item in by_kind.get("grounding", [])[CARDS_PER_KIND:]:
+        if item.boxes:
+            by_label.setdefault(item.boxes[0].label, []).append(item)
+    return examples, list(_in_turn(by_label.values()))[:NUM_FILMS]
 
 
-def _sample_films(sample: Sample, row: Row) -> tuple[Film, ...]:
-    predicted = tuple(boxes.decode(row["predicted_answer"] or ""))
-    films = []
-    for at, image in enumerate(sample.images):
+def card(item: Asked) -> Card:
+    """A question with its films, the reference and what each system answered."""
+    said = {
+        model: Said(answer.reasoning, answer.text, answer.right, answer.verdict)
+        for model, answer in item.answers.items()
+    }
+    return Card(_films(item), item.question, item.reference, said, spoken(item.kind))
+
+
+def _sample_film(item: Asked) -> Film:
+    return _films(item, f"{item.boxes[0].label}: {item.answers[DRAWN].verdict}")[0]
+
+
+def _films(item: Asked, caption: str = "") -> tuple[Film, ...]:
+    said = item.answers[DRAWN].boxes
+    found = []
+    for at, (image, read) in enumerate(zip(item.images, answered.films(item.images), strict=True)):
         role = "prior, " if image.role == "prior" else ""
-        drawn = (
-            {"reference": tuple(b for b in sample.boxes if b.image == at), "predicted": predicted}
-            if len(sample.images) == 1
-            else {}
+        reference, predicted = (
+            tuple(box for box in boxes if box.image == at) for boxes in (item.boxes, said)
         )
-        films.append(_film(image.uri, f"{role}{image.view}", **drawn))
-    return tuple(films)
+        found.append(_film(read, caption or f"{role}{image.view}", reference, predicted))
+    return tuple(found)
 
 
-def _films(rows: Mapping[str, Row], seen: set[str]) -> list[Film]:
-    """Grounding films, each label in turn, of other patients than those in `seen`; adds theirs."""
-    by_label: dict[str, list[Row]] = {}
-    for row in rows.values():
-        if row["kind"] == "grounding" and row["boxes"]:
-            by_label.setdefault(row["boxes"][0]["label"], []).append(row)
-    chosen: list[Row] = []
-    for row in _in_turn(by_label.values()):
-        if row["patient"] not in seen and len(chosen) < NUM_FILMS:
-            seen.add(row["patient"])
-            chosen.append(row)
-    films = []
-    for row in chosen:
-        sample = sample_from_row(row)
-        (film,) = _sample_films(sample, row)
-        _, word = verdict(sample, row["predicted_answer"])
-        films.append(replace(film, caption=f"{sample.boxes[0].label}: {word}"))
-    return films
+def _film(read: answered.Film, caption: str, *boxes: tuple[Box, ...]) -> Film:
+    if read.pixels is None:
+        return Film(b"", 1, 1, ": ".join(filter(None, (caption, read.problem))))
+    height, width = read.pixels.shape[:2]
+    return Film(images.to_png(read.pixels), width, height, caption, *boxes)
 
 
-def _in_turn(groups: Iterable[Sequence[Row]]) -> Iterator[Row]:
+def _in_turn(groups: Iterable[Sequence[T]]) -> Iterator[T]:
     for turn in zip_longest(*groups):
-        yield from (row for row in turn if row is not None)
+        yield from (item for item in turn if item is not None)
 
 
-def choose(rows: Mapping[str, Row], seen: set[str]) -> list[Row]:
-    """The first questions of each kind, each of a patient not in `seen` while there are any."""
-    by_kind: dict[str, list[Row]] = {}
-    for row in rows.values():
-        by_kind.setdefault(row["kind"], []).append(row)
-    seen = set(seen)
-    chosen: list[Row] = []
-    for kind in sorted(by_kind):
-        of_kind = by_kind[kind]
-        for _ in range(min(CARDS_PER_KIND, len(of_kind))):
-            left = [row for row in of_kind if row not in chosen]
-            row = next((row for row in left if row["patient"] not in seen), left[0])
-            seen.add(row["patient"])
-            chosen.append(row)
-    return chosen
-
-
-def _held_out(greedy: Mapping[str, Mapping[str, Row]], seen: set[str]) -> list[Card]:
-    cards = []
-    for row in choose(greedy["GRPO"], seen):
-        sample = sample_from_row(row)
-        said = {model: _said(rows[sample.id], sample) for model, rows in greedy.items()}
-        films = _sample_films(sample, row)
-        answer = readable(sample.answer)
-        cards.append(Card(films, readable(sample.question), answer, said, spoken(sample.kind)))
-    return cards
-
-
-def _said(row: Row, sample: Sample | None = None) -> Said:
-    """`sample` where the answer can be judged."""
-    answer = row["predicted_answer"]
-    right, word = verdict(sample, answer) if sample else (None, "")
-    shown = readable(answer) if answer else "(no answer could be read)"
-    return Said(readable(row["predicted_reasoning"]), shown, right, word)
-
-
-def _real(rows: Sequence[Row]) -> tuple[list[Card], str]:
+def real(rows: Sequence[Row]) -> tuple[list[Card], str]:
     """Cards of real films, all folders and file types in turn, then of those without an answer, all
     reasons in turn; and a sentence that says which these are."""
     groups: dict[tuple[str, str], list[Row]] = {}
@@ -174,19 +144,19 @@ def _real(rows: Sequence[Row]) -> tuple[list[Card], str]:
         if not row["error"]:
             path = PurePosixPath(row["id"])
             groups.setdefault((path.parts[0], path.suffix.lower()), []).append(row)
-    answered = list(_in_turn(groups.values()))
+    found = list(_in_turn(groups.values()))
     reasons: dict[str, list[Row]] = {}
     for row in rows:
         if row["error"]:
             reasons.setdefault(row["error"], []).append(row)
     refused = list(_in_turn(reasons.values()))
-    chosen = [*answered[:NUM_REAL], *refused[:NUM_REFUSED]]
-    told = f"Shown: {min(NUM_REAL, len(answered))} of {len(answered)} films that were answered"
-    if len(answered) > NUM_REAL:
+    shown = [*found[:NUM_REAL], *refused[:NUM_REFUSED]]
+    told = f"Shown: {min(NUM_REAL, len(found))} of {len(found)} films that were answered"
+    if len(found) > NUM_REAL:
         told += ", the first of each folder and file type, then the second, and so on"
     if refused:
         told += f"; {min(NUM_REFUSED, len(refused))} of {len(refused)} files that were not"
-    return [_real_card(row) for row in chosen], f"{told}."
+    return [_real_card(row) for row in shown], f"{told}."
 
 
 def _real_card(row: Row) -> Card:
@@ -197,8 +167,14 @@ def _real_card(row: Row) -> Card:
         word = "refused" if row["error"].startswith("image: ") else "failed"
         why = Said("", _refusal(sample, row["error"]))
         return Card((), sample.question, "", {word: why}, name=name)
-    said = {"untrained on real images": _said(row)}
-    return Card(_sample_films(sample, row), sample.question, "", said, name=name)
+    text = row["predicted_answer"]
+    shown = answered.shown(text) if text else f"({STATUS['unparsed']})"
+    said = Said(answered.shown(row["predicted_reasoning"]), shown)
+    films = [
+        _film(read, image.view)
+        for image, read in zip(sample.images, answered.films(sample.images), strict=True)
+    ]
+    return Card(tuple(films), sample.question, "", {"untrained on real images": said}, name=name)
 
 
 def _reason(code: str) -> str:
@@ -213,7 +189,7 @@ def _refusal(sample: Sample, error: str) -> str:
         return error
     try:
         for image in sample.images:
-            images.decode(storage.read_bytes(image.uri), SHOWN)
+            images.decode(storage.read_bytes(image.uri), ImageConfig())
     except ImageError as found:
         return f"{said} ({found.message})" if found.reason == code else said
     except ChexoneError:

@@ -183,8 +183,12 @@ def figures(run: Run) -> dict[str, Any]:
     from chexone_ray.figures.draw import LIST_FILE, draw
 
     rows = read_rows(run.configs.predict("GRPO").output_uri)
-    storage.write_bytes(run.configs.responses_uri, readers.responses(rows, run.config.seed))
-    uri = draw(run.configs.figures(str(run.folder / "figures")))
+    responses = readers.responses(rows, run.config.seed)
+    if responses:
+        storage.write_bytes(run.configs.responses_uri, responses)
+    else:
+        logger.info("no held-out findings were written: the simulated readers have none to read")
+    uri = draw(run.configs.figures(str(run.folder / "figures"), responses=bool(responses)))
     listed = storage.read_json(storage.join(uri, LIST_FILE))
     table = storage.join(run.configs.evaluate().output_uri, "table.html")
     (run.folder / "table.html").write_bytes(storage.read_bytes(table))
@@ -235,3 +239,10 @@ AMOUNTS: dict[str, Callable[[Recipe], str]] = {
     "grpo": lambda recipe: f"{recipe.grpo['steps']} steps",
 }
 """Stage -> how much it has to do, where the recipe says so."""
+
+
+def told(name: str, recipe: Recipe) -> str:
+    """What a stage does, and how much of it where the recipe says so."""
+    line = (STAGES[name].__doc__ or "").strip().splitlines()[0]
+    amount = AMOUNTS.get(name)
+    return f"{line.removesuffix('.')} ({amount(recipe)})." if amount else line

@@ -81,15 +81,18 @@ class Film:
     problem: str = ""
 
 
-def choose(runs: Runs, per_kind: int) -> tuple[list[Asked], tuple[str, ...]]:
+def choose(
+    runs: Runs, per_kind: int, systems: Sequence[str] = ()
+) -> tuple[list[Asked], tuple[str, ...]]:
     """Up to `per_kind` questions of every setting and kind, and the files that they are from.
 
     Those whose answers differ in being right, those all wrong and those all right come in turn, in
-    an order that the ids alone fix, each of another patient while there are any.
+    an order that the ids alone fix, each of another patient while there are any. Of an evaluation
+    the answers of `systems` alone count, where any are named.
     """
     evaluations = runs.of("evaluation")
     if evaluations:
-        asked = [item for run in evaluations for item in _of_evaluation(run, per_kind)]
+        asked = [item for run in evaluations for item in _of_evaluation(run, per_kind, systems)]
         return asked, tuple(run.file(name) for run in evaluations for name in (TABLE, ROWS))
     given = runs.need("no evaluation and no predictions are given", "predictions")
     parts = [part for run in given for part in storage.list_files(run.uri, ".parquet")]
@@ -187,32 +190,35 @@ def shown(text: str | None) -> str:
 # --- out of an evaluation ------------------------------------------------------------------------
 
 
-def _of_evaluation(run: Run, per_kind: int) -> list[Asked]:
+def _of_evaluation(run: Run, per_kind: int, systems: Sequence[str]) -> list[Asked]:
     import pyarrow.compute as pc
 
     metrics = headlines(run)
-    light = rows(run, _LIGHT)
+    of_systems = pc.field("model").isin(list(systems)) if systems else pc.scalar(True)
+    light = rows(run, _LIGHT, of_systems)
     by_kind: dict[tuple[str, str], dict[Key, list[dict[str, Any]]]] = defaultdict(dict)
     for row in light:
         key = (row["setting"], row["dataset"], row["id"])
         by_kind[row["setting"], row["kind"]].setdefault(key, []).append(row)
     chosen = [
-        key for where, asked in by_kind.items() for key in _pick(asked, metrics, where, per_kind)
+        key for where, asked in by_kind.items() for key in pick(asked, metrics, where, per_kind)
     ]
     found: dict[Key, list[dict[str, Any]]] = {key: [] for key in chosen}
-    for row in rows(run, _FULL, pc.field("id").isin([key[2] for key in chosen])):
+    of_chosen = pc.field("id").isin([key[2] for key in chosen])
+    for row in rows(run, _FULL, of_systems & of_chosen):
         key = (row["setting"], row["dataset"], row["id"])
         if key in found:
             found[key].append(row)
     return [_asked(of, metrics) for of in found.values()]
 
 
-def _pick(
+def pick(
     asked: Mapping[Key, Sequence[Mapping[str, Any]]],
     metrics: Mapping[tuple[str, str], str],
     where: tuple[str, str],
     per_kind: int,
 ) -> list[Key]:
+    """Which of the questions of one setting and kind are shown, in their order; see `choose`."""
     groups: dict[str, list[Key]] = {"differ": [], "wrong": [], "right": [], "": []}
     for key in sorted(asked, key=lambda key: hashlib.sha256("/".join(key).encode()).digest()):
         judged = {
@@ -302,7 +308,7 @@ def _of_predictions(given: Sequence[Run], per_kind: int) -> list[Asked]:
         plain = {
             key: [dict(of[0], status="answered", scores=None)] for key, of in asked[kind].items()
         }
-        chosen += _pick(plain, {}, ("", kind), per_kind)
+        chosen += pick(plain, {}, ("", kind), per_kind)
     return [
         _from_predictions({m: rows_[key[1:]] for m, rows_ in by_model.items()}) for key in chosen
     ]

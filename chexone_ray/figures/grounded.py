@@ -53,7 +53,7 @@ def draw(runs: Runs) -> Drawn:
         heights = [panel, FILM_HEIGHT] if strip else [panel]
         top, *below = made.figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
         left, right = top[0].subplots(1, 2)
-        _shares(left, by_model, look)
+        _curves(left, by_model, look)
         bars.interval_dots(right, found, look, in_order(s.metric for s in table)[0], letters=24)
         right.set_title("mean IoU")
         for row in below:
@@ -97,13 +97,17 @@ def _overlaps(run: Run) -> list[dict[str, Any]]:
     return found
 
 
-def _shares(axis: Any, by_model: Mapping[str, Sequence[float]], look: Mapping[str, Look]) -> None:
+def shares(overlaps: Sequence[float]) -> np.ndarray[Any, Any]:
+    """Share of the overlaps at or above each of THRESHOLDS."""
+    values = np.sort(np.array(overlaps))
+    return 1 - np.searchsorted(values, THRESHOLDS, side="left") / len(values)
+
+
+def _curves(axis: Any, by_model: Mapping[str, Sequence[float]], look: Mapping[str, Look]) -> None:
     for name, drawn in look.items():
-        values = np.sort(np.array(by_model[name]))
-        share = 1 - np.searchsorted(values, THRESHOLDS, side="left") / len(values)
         axis.plot(
             THRESHOLDS,
-            share,
+            shares(by_model[name]),
             linestyle=drawn.line,
             **drawn.dot,
             markevery=(0.1, 0.2),

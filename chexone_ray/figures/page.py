@@ -31,6 +31,7 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .film p{font-size:13px;margin:4px 0}
 .card{display:grid;grid-template-columns:250px 1fr;gap:16px;border:1px solid var(--line);
 border-radius:8px;padding:12px;margin:12px 0;background:var(--back)}
+.card dl{min-width:0;margin:0;overflow-wrap:anywhere}
 .card dt{font-size:12px;color:var(--soft);margin-top:6px}.card dd{margin:0;white-space:pre-line}
 .chart{overflow-x:auto}.chart svg{width:100%;height:auto}
 .range{white-space:nowrap}.correct{color:#1a7f37;font-weight:600}
@@ -53,7 +54,7 @@ class Film:
 
 @dataclass(frozen=True)
 class Said:
-    """What a model said, and where it can be told whether that is right."""
+    """What a model said, and where it can be told whether that is right or how good it is."""
 
     trace: str
     answer: str
@@ -117,9 +118,8 @@ def cards(title: str, items: Sequence[Card], note: str) -> str:
 
 
 def _verdict(said: Said) -> str:
-    if said.right is None:
-        return ""
-    return f" <span class='{'correct' if said.right else 'wrong'}'>{escape(said.verdict)}</span>"
+    colour = {True: "correct", False: "wrong", None: "soft"}[said.right]
+    return f" <span class='{colour}'>{escape(said.verdict)}</span>" if said.verdict else ""
 
 
 def interval(low: float, high: float) -> str:

@@ -29,19 +29,17 @@ def draw(runs: Runs) -> Drawn:
     """The schematic; stages without a run are drawn empty."""
     if not runs.of("manifest", "sft", "filter", "grpo"):
         raise Skip("no manifest and no training run is given")
-    stages = (
-        _archives(runs),
-        _manifest(runs),
-        _sft(runs),
-        _filter(runs),
-        _grpo(runs),
-        _test(runs),
-    )
     with page(DOUBLE, HEIGHT, "Pipeline of these runs") as made:
         axis = made.figure.subplots()
-        _boxes(axis, stages)
+        _boxes(axis, stages(runs))
         made.note = "Numbers are from the runs' files; a dashed box is a stage that was not given."
     return Drawn((made.formats,), _files(runs))
+
+
+def stages(runs: Runs) -> tuple[Stage, ...]:
+    """The stages in their order, each with what its run's files say of it."""
+    makers = (_archives, _manifest, _sft, _filter, _grpo, _test)
+    return tuple(make(runs) for make in makers)
 
 
 def _files(runs: Runs) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ def _frame(made: Page, width: float, height: float, title: str, banner: str) -> 
     figure = made.figure
     title = "\n".join(wrapped(line, int(width / 0.082)) for line in title.splitlines())
     foot = wrapped(f"{FOOT} {made.note}".strip(), int(width / 0.047))
-    columns = _columns(made.handles, width)
+    columns = legend_columns(made.handles, width)
     legend_rows = -(-len(made.handles) // columns)
     parts = [
         0.34 if banner else 0.05,
@@ -177,7 +177,7 @@ def _label(handle: Any) -> str:
     return str(first.get_label())
 
 
-def _columns(handles: Sequence[Any], width: float) -> int:
+def legend_columns(handles: Sequence[Any], width: float) -> int:
     """The fewest columns of the fewest rows that their names leave room for."""
     names = [sum(_inches(letter, False) for letter in _label(handle)) for handle in handles]
     sign = 0.65 if handles and isinstance(handles[0], tuple) else 0.45

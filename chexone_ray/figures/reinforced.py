@@ -141,7 +141,7 @@ def _curves(reward: Any, kl: Any, trained: Sequence[Run]) -> None:
     rows = {run.name: run.metrics() for run in trained}
     series = {name: _points(found, "grpo/reward") for name, found in rows.items()}
     if len(trained) == 1:
-        series = _with_kinds(next(iter(rows.values())))
+        series = with_kinds(next(iter(rows.values())))
     _lines(reward, series, "mean reward of a step")
     divergences = {name: _points(found, "grpo/kl") for name, found in rows.items()}
     divergences = {name: points for name, points in divergences.items() if points}
@@ -152,7 +152,7 @@ def _curves(reward: Any, kl: Any, trained: Sequence[Run]) -> None:
         kl.text(0.5, 0.5, "no KL was measured (beta = 0)", ha="center", va="center")
 
 
-def _with_kinds(rows: Sequence[Mapping[str, float]]) -> dict[str, list[tuple[float, float]]]:
+def with_kinds(rows: Sequence[Mapping[str, float]]) -> dict[str, list[tuple[float, float]]]:
     """All kinds together, then each of the commonest, where there are several."""
     keys = [key for row in rows for key in row if key.startswith(KIND)]
     common = sorted(set(keys), key=lambda key: (-keys.count(key), key))

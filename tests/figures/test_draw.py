@@ -274,8 +274,8 @@ def _items(figure: Any) -> list[Any]:
 
 def test_lines_are_measured() -> None:
     handles = plates.bar_handles(plates.looks(["m" * 20, "a", "b", "c", "d", "e"]))
-    assert [plates._columns(handles, width) for width in (7.2, 3.5, 3.0, 0.5)] == [6, 3, 2, 1]
-    assert plates._columns([], 7.2) == 1
+    assert [plates.legend_columns(handles, width) for width in (7.2, 3.5, 3.0, 0.5)] == [6, 3, 2, 1]
+    assert plates.legend_columns([], 7.2) == 1
     lines = plates.fitted("mmmmmmmmmmmmmmmmmmmm iiiiiiiiiiiiiiiiiiii ii", 1.0)
     assert lines == ["m" * 10, "m" * 10, "i" * 20 + " ii"]
     assert plates.fitted("", 1.0) == []

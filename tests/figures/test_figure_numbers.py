@@ -94,17 +94,7 @@ def test_rows_of_a_manifest_are_counted_by_task_and_mode(tmp_path: Path) -> None
 
 def test_the_pipeline_counts_rows_of_its_own_files(tmp_path: Path) -> None:
     uris = made_up.write_all(tmp_path, made_up.Size(films=1, rows=10, kinds=("side",)))
-    found = runs.find(uris)
-    by_title = {
-        stage.title: stage.lines
-        for stage in (
-            pipeline._manifest(found),
-            pipeline._sft(found),
-            pipeline._filter(found),
-            pipeline._grpo(found),
-            pipeline._test(found),
-        )
-    }
+    by_title = {stage.title: stage.lines for stage in pipeline.stages(runs.find(uris))}
     assert by_title["Prepared manifest"] == ("10 rows, 1 tasks", "train 6", "validate 2", "test 2")
     assert by_title["Stage 1: supervised fine-tuning"][0] == "in: 6 train rows"
     assert by_title["Stage 1: supervised fine-tuning"][2] == "290 optimizer steps"
@@ -153,13 +143,15 @@ def test_questions_of_all_kinds_of_verdict_are_chosen_in_turn(tmp_path: Path) ->
     assert len(asked) == 3 and len({item.id for item in asked}) == 3
     assert files == (f"{uri}/table.json", f"{uri}/rows.parquet")
     assert set(asked[0].answers) == set(made_up.MODELS[:2])
+    alone, _ = answered.choose(runs.find([uri]), 3, made_up.MODELS[1:2])
+    assert [list(item.answers) for item in alone] == 3 * [[made_up.MODELS[1]]]
     order = {key: [{"status": "answered", "scores": [("accuracy", s)], "patient": p} for s in of]
              for key, p, of in (
                  (("", "d", "1"), "p1", (1.0, 1.0)),
                  (("", "d", "2"), "p1", (0.0, 1.0)),
                  (("", "d", "3"), "p2", (0.0, 0.0)),
              )}  # fmt: skip
-    chosen = answered._pick(order, {("", "side"): "accuracy"}, ("", "side"), 3)
+    chosen = answered.pick(order, {("", "side"): "accuracy"}, ("", "side"), 3)
     assert chosen == [("", "d", "2"), ("", "d", "3"), ("", "d", "1")]
 
 
@@ -203,11 +195,8 @@ def test_films_are_chosen_from_best_to_worst_of_different_patients() -> None:
 
 
 def test_the_curve_of_the_iou_is_the_share_at_or_above_each_value() -> None:
-    from matplotlib.figure import Figure
-
-    axis = Figure().subplots()
-    grounded._shares(axis, {"A": [0.0, 0.0, 0.5, 1.0]}, {"A": plates.Look("k", "", "o", "-")})
-    shares = dict(zip(*(line.tolist() for line in axis.lines[0].get_data()), strict=True))
+    found = grounded.shares([0.0, 0.0, 0.5, 1.0])
+    shares = dict(zip(grounded.THRESHOLDS.tolist(), found.tolist(), strict=True))
     assert [shares[at] for at in (0.0, 0.01, 0.5, 0.51, 1.0)] == [1, 0.5, 0.5, 0.25, 0.25]
 
 
@@ -278,10 +267,10 @@ def test_axes_of_shares_begin_at_zero_and_what_has_no_value_is_told() -> None:
 def test_kinds_are_curves_of_their_own_where_there_are_several() -> None:
     key = reinforced.KIND
     rows = [{"step": s, "grpo/reward": 0.5, key + "side": 0.4} for s in (1, 2)]
-    assert list(reinforced._with_kinds(rows)) == ["all"]
+    assert list(reinforced.with_kinds(rows)) == ["all"]
     rows[1][key + "heart_size"] = 0.7
     rows[0]["grpo/reward"] = float("nan")
-    found = reinforced._with_kinds(rows)
+    found = reinforced.with_kinds(rows)
     assert found == {
         "all": [(2, 0.5)],
         "heart size": [(2, 0.7)],

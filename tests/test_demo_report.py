@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from chexone_ray.demo import report
 from chexone_ray.evaluation.blind import SIDES_TOLD
-from chexone_ray.figures import charts, report
+from chexone_ray.figures import charts
 from chexone_ray.figures.page import Card, Film, Said, readable
 from chexone_ray.images import to_png
 from chexone_ray.log import RESEARCH_USE_ONLY
@@ -26,6 +27,7 @@ def content(png: bytes) -> report.Content:
         "num_rows": 100,
         "num_unparsed": 2,
         "baseline": False,
+        "headline": True,
     }
     check = {"name": "presence", "direction": "at least", "threshold": 0.95, "reached": 0.97}
     served = {"name": "served", "direction": "at least", "threshold": 4, "reached": 4}
@@ -74,6 +76,17 @@ def test_page() -> None:
     assert page == report.render(content(png))
 
 
+def test_figures_that_are_missing_have_a_reason() -> None:
+    made = content(to_png(np.zeros((56, 56, 3), np.uint8)))
+    drawn = ("01-data.svg", "01-data.png", "compare.html")
+    reason = {"name": "09-reader-study", "reason": "no <response>"}
+    page = report.render(replace(made, drawn=drawn, skipped=(reason,)))
+    assert "src='figures/01-data.png'" in page and "href='figures/compare.html'" in page
+    assert "Not drawn: 09-reader-study (no &lt;response&gt;)." in page
+    assert "simulated" not in page
+    assert "simulated" in report.render(replace(made, drawn=("09-reader-study.png",)))
+
+
 def test_running_mean_is_shorter_at_the_ends() -> None:
     assert charts.smooth([0.0, 3.0, 6.0, 3.0], 3) == [1.5, 3.0, 4.0, 4.5]
 
@@ -96,8 +109,13 @@ def test_what_has_no_interval_says_so() -> None:
     made = content(to_png(np.zeros((56, 56, 3), np.uint8)))
     summary = {
         **made.summary,
-        "metrics": [{**row, "low": nan, "high": nan} for row in made.summary["metrics"]],
-        "checks": [{**row, "low": nan, "high": nan} for row in made.summary["checks"]],
+        "metrics": [
+            *({**row, "low": nan, "high": nan} for row in made.summary["metrics"]),
+            {**made.summary["metrics"][0], "kind": "view", "value": nan, "low": nan, "high": nan},
+        ],
+        "checks": [
+            {**row, "low": nan, "high": nan, "reached": nan} for row in made.summary["checks"]
+        ],
     }
     page = report.render(replace(made, summary=summary))
     assert "SFT is 0.050 above it (0.650, intervals n/a)" in page
@@ -107,9 +125,10 @@ def test_what_has_no_interval_says_so() -> None:
 
 def test_one_trained_kind_is_one_curve() -> None:
     rows = [{"step": at, "grpo/reward": 0.1, "grpo/reward/kind/side": 0.1} for at in (1, 2)]
-    assert "one kind is trained: side" in report._grpo(rows)
-    assert ">all<" not in report._grpo(rows)
-    assert ">all<" in report._grpo([row | {"grpo/reward/kind/view": 0.2} for row in rows])
+    page = report.render(report.Content("", {}, grpo=rows))
+    assert "one kind is trained: side" in page and ">all<" not in page
+    rows = [row | {"grpo/reward/kind/view": 0.2} for row in rows]
+    assert ">all<" in report.render(report.Content("", {}, grpo=rows))
 
 
 def test_prompts_are_dropped_from_the_left() -> None:

@@ -35,13 +35,17 @@ class Content:
     """Which of the real films are shown."""
     drawn: Sequence[str] = ()
     """Files of `chexone figures` in the folder "figures" beside the page."""
+    skipped: Sequence[Mapping[str, str]] = ()
+    """Name and reason of the figures that could not be drawn."""
 
 
 _EXAMPLES = (
-    "The first questions of each kind, every card of another patient. Correct is the option of the "
-    "reference, or boxes that overlap those of the reference by a mean IoU of 0.5 or more (none "
-    "where there are none). The label F1 of a report counts its findings, neither sides nor sizes. "
-    "Boxes are the upper left and the lower right corner in % of width and height."
+    "Of every kind, questions on which the two models differ, both wrong and both right in turn, "
+    "so these are no sample: the table has the shares. Correct is the option of the reference, or "
+    "boxes of a mean IoU of 0.5 or more (none where there are none). Reports are right by degrees: "
+    "the label F1 counts their findings, neither sides nor sizes. Boxes are the upper left and the "
+    "lower right corner in % of width and height; drawn are the reference in solid blue and the "
+    "answer after GRPO in dashed orange."
 )
 
 
@@ -64,7 +68,7 @@ def render(content: Content) -> str:
             "nothing beyond showing that real PNG and DICOM files pass through the whole chain. "
             + content.real_selection,
         ),
-        _drawn(content.drawn),
+        _drawn(content),
         _timings(content.summary),
     ]
     body = "\n".join(part for part in parts if part)
@@ -107,6 +111,8 @@ def _word(check: Mapping[str, Any]) -> str:
 
 def _number(value: float) -> str:
     """Counts and whole minutes as such, rates with three digits."""
+    if not math.isfinite(value):
+        return "n/a"
     if isinstance(value, int) or (value > 1 and float(value).is_integer()):
         return f"{value:.0f}"
     return f"{value:.1f}" if value > 1 else f"{value:.3f}"
@@ -120,10 +126,9 @@ def _interval(row: Mapping[str, Any]) -> str:
 def _headline(summary: Mapping[str, Any]) -> str:
     groups: dict[str, list[tuple[str, float, float, float, str]]] = {}
     bars: dict[str, float] = {}
-    first: dict[str, str] = {}
     for row in summary.get("metrics", []):
         kind = row["kind"]
-        if first.setdefault(kind, row["metric"]) == row["metric"]:
+        if row["headline"]:
             name = f"{spoken(kind)}\n{row['metric']}"
             told = "sides told" if row["model"] == SIDES_TOLD else "told nothing"
             sort = f"baseline, {told}" if row["baseline"] else ""
@@ -141,8 +146,8 @@ def _films(films: Sequence[Film]) -> str:
     if not films:
         return ""
     return (
-        "<h2>Sample films</h2><p class='soft'>Held-out films. Boxes: reference solid blue, "
-        "answer after GRPO dashed orange.</p>"
+        "<h2>Sample films</h2><p class='soft'>Held-out films, chosen like the examples below. "
+        "Boxes: reference solid blue, answer after GRPO dashed orange.</p>"
         f"<div class='films'>{''.join(map(film, films))}</div>"
     )
 
@@ -221,7 +226,8 @@ def _table(figures: Sequence[Mapping[str, Any]]) -> str:
         line = lines.setdefault(
             (row["kind"], row["metric"]), {"baselines": [], "rows": row["num_rows"]}
         )
-        text = f"{row['value']:.3f} <span class='soft'>{interval(row['low'], row['high'])}</span>"
+        value = f"{row['value']:.3f} " if math.isfinite(row["value"]) else ""
+        text = f"{value}<span class='soft'>{interval(row['low'], row['high'])}</span>"
         if row["baseline"]:
             line["baselines"].append(f"{_baseline(row['model'])} {text}")
         else:
@@ -257,21 +263,25 @@ def _first_metrics(figures: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str
             yield row
 
 
-def _drawn(files: Sequence[str]) -> str:
-    """The figures as small pictures that lead to the large ones."""
-    pictures = [name for name in files if name.endswith(".png")]
-    if not pictures:
+def _drawn(content: Content) -> str:
+    """The figures as small pictures that lead to the large ones, and why others are missing."""
+    pictures = [name for name in content.drawn if name.endswith(".png")]
+    if not pictures and not content.skipped:
         return ""
     shown = "".join(
         f"<a href='figures/{escape(name)}'><img class='figure' alt='{escape(name)}' "
         f"src='figures/{escape(name)}'></a>"
         for name in pictures
     )
-    return (
-        "<h2>Figures</h2><p class='soft'>Drawn by <code>chexone figures</code> from the files of "
-        "this run, in the folder figures as PDF, SVG and PNG. The readers of figure 9 are "
-        f"simulated. <a href='figures/compare.html'>Films and answers side by side</a>.</p>{shown}"
-    )
+    told = "Drawn by <code>chexone figures</code> from the files of this run, in the folder "
+    told += "figures as PDF, SVG and PNG."
+    if any(name.startswith("09") for name in pictures):
+        told += " The readers of figure 9 are simulated."
+    for figure in content.skipped:
+        told += f" Not drawn: {escape(figure['name'])} ({escape(figure['reason'])})."
+    if "compare.html" in content.drawn:
+        told += " <a href='figures/compare.html'>Films and answers side by side</a>."
+    return f"<h2>Figures</h2><p class='soft'>{told}</p>{shown}"
 
 
 def _baseline(name: str) -> str:
@@ -289,10 +299,7 @@ def _apart(low: float, high: float) -> str:
 def _told(figures: Sequence[Mapping[str, Any]]) -> str:
     """How far the trained models are above the baseline that is told a part of the answer."""
     said = []
-    first: dict[str, str] = {}
-    for told in (row for row in figures if row["model"] == SIDES_TOLD):
-        if first.setdefault(told["kind"], told["metric"]) != told["metric"]:
-            continue
+    for told in (row for row in figures if row["model"] == SIDES_TOLD and row["headline"]):
         rows = [
             row
             for row in figures
