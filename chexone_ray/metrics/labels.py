@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -95,35 +97,45 @@ WIDTH = 62
 def label_statistics(pairs: Sequence[tuple[str, str]]) -> Array:
     """(N, WIDTH) of N (answer, reference) pairs: all that F1 of reports need. Each text is read
     once; a blank answer is none."""
-    read = {text: _both(text) for text in dict.fromkeys(text for pair in pairs for text in pair)}
-    rows = np.empty((len(pairs), WIDTH))
-    for row, (answer, reference) in zip(rows, pairs, strict=True):
-        (positive, said), (truth, meant) = read[answer], read[reference]
-        answered = bool(answer.strip())
-        row[:] = (
-            *(_pooled(positive, truth) if answered else (0, not truth, len(truth))),
-            *_cells(said if answered else None, meant, F1_14),
-            *_cells(said if answered else None, meant, F1_5),
-            # A reference that states no label ("Low lung volumes.") could be answered only by 0/0.
-            *(samples_row(said, meant, F1_14) if meant else (np.nan, np.nan)),
-        )
-    return rows
+    told = {text: read_labels(text) for text in dict.fromkeys(chain.from_iterable(pairs))}
+    rows = [
+        labels_row(told[answer] if answer.strip() else None, told[reference])
+        for answer, reference in pairs
+    ]
+    return np.array(rows, dtype=float).reshape(-1, WIDTH)
 
 
-def _both(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The labels of a text that are stated as present, and those that count."""
+@dataclass(frozen=True)
+class Told:
+    """The labels of one text: those that count, and those that it states as present, less "no
+    finding"."""
+
+    counted: frozenset[str]
+    positive: frozenset[str]
+
+
+def read_labels(text: str) -> Told:
+    """The labels of a text by the rule labeller."""
     said = read_report(text)
-    return _positive(said), _counting(text, said, "rrg")
+    return Told(_counting(text, said, "rrg"), _positive(said))
+
+
+def labels_row(said: Told | None, meant: Told) -> tuple[float, ...]:
+    """(WIDTH,): one pair's row of `label_statistics`; None for no answer."""
+    if said is None:
+        pooled = (0, int(not meant.positive), len(meant.positive))
+        cells = [unanswered_row(meant.counted, labels) for labels in (F1_14, F1_5)]
+    else:
+        pooled = _pooled(said.positive, meant.positive)
+        cells = [counts_row(said.counted, meant.counted, labels) for labels in (F1_14, F1_5)]
+    counted = said.counted if said else frozenset[str]()
+    # A reference that states no label ("Low lung volumes.") could be answered only by 0/0.
+    sample = samples_row(counted, meant.counted, F1_14) if meant.counted else (np.nan, np.nan)
+    return (*pooled, *cells[0], *cells[1], *sample)
 
 
 def _pooled(said: AbstractSet[str], meant: AbstractSet[str]) -> tuple[int, int, int]:
     return len(said & meant), len(said - meant), len(meant - said)
-
-
-def _cells(
-    said: AbstractSet[str] | None, meant: AbstractSet[str], labels: Sequence[str]
-) -> tuple[float, ...]:
-    return unanswered_row(meant, labels) if said is None else counts_row(said, meant, labels)
 
 
 def label_signature(
