@@ -53,8 +53,6 @@ logger = logging.getLogger(__name__)
 LIMIT_S = 60.0
 GROUP = 8
 """Completions of one prompt."""
-GROUPS_A_TASK = 64
-"""The default of `score_rollouts`."""
 Pairs = Sequence[text.Pair]
 Stated = list[tuple[labels.Told, labels.Told]]
 
@@ -316,9 +314,8 @@ def scale(num: int, repeat: int) -> Iterator[dict[str, Any]]:
 
     def rewards(seed: int, tasks: int) -> float:
         groups = rollouts(num // GROUP, seed)
-        a_task = GROUPS_A_TASK if tasks > 1 else len(groups)
-        scored = seconds(lambda: score_rollouts(groups, weights, groups_per_task=a_task))
-        return len(groups) * GROUP / scored
+        here = {} if tasks > 1 else {"groups_per_task": len(groups)}
+        return len(groups) * GROUP / seconds(lambda: score_rollouts(groups, weights, **here))
 
     with small_ray():
         score_rollouts(rollouts(4, 0), weights, groups_per_task=1)  # the workers' imports

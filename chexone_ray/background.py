@@ -39,6 +39,7 @@ def on_tasks(
     waiting = Waiting(logger, f"{what}, {len(refs)} tasks")
     deadline = time.monotonic() + timeout_s
     left = refs
+    found: dict[Any, Result] = {}
     try:
         while left:
             rest = deadline - time.monotonic()
@@ -50,9 +51,9 @@ def on_tasks(
                 )
             done, left = ray.wait(left, num_returns=len(left), timeout=min(POLL_S, rest))
             with own_errors():
-                ray.get(done, timeout=timeout_s)  # an error ends it all at once
+                found |= zip(done, ray.get(done, timeout=timeout_s), strict=True)
             waiting.remind()
-        return list(ray.get(refs, timeout=timeout_s))
+        return [found[ref] for ref in refs]
     finally:
         for ref in left:
             ray.cancel(ref, force=True)

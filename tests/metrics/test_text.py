@@ -11,6 +11,7 @@ from chexone_ray import __version__
 from chexone_ray.errors import ChexoneError
 from chexone_ray.metrics import text, tokenise
 from chexone_ray.metrics.bleu import bleu_counts, bleu_value
+from chexone_ray.metrics.labels import label_statistics
 from chexone_ray.metrics.text import FIGURES, Pair, figures, score_pairs, text_statistics
 from tests.metrics.made_up import pairs
 
@@ -112,4 +113,6 @@ def test_a_number_of_tasks_below_one_is_refused() -> None:
 @pytest.mark.slow
 def test_tasks_keep_the_order(ray_local: None) -> None:
     made = pairs(61, 50)
-    assert np.array_equal(score_pairs(made, num_tasks=3, timeout_s=120), text_statistics(made))
+    for statistics in (text_statistics, label_statistics):
+        found = score_pairs(made, num_tasks=3, statistics=statistics, timeout_s=120)
+        assert np.array_equal(found, statistics(made), equal_nan=True)
