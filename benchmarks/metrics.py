@@ -1,7 +1,9 @@
 """Scoring reports: the offline core in a minute, against loops over other packages, and on cores.
 
-Core: 10,000 made-up pairs of reports of 40-80 words through all text metrics and the 14 labels of
-the rule labeller, on 2 Ray tasks; the other side is the limit of 60 s.
+Core: 10,000 made-up pairs of reports of 40-80 words through all that `chexone evaluate` makes of
+rows of report kinds (text metrics, the 14 labels of the rule labeller), on 2 Ray tasks in workers
+that have seen none of them; the other side is the limit of 60 s. On a busy machine look at `cpu_s`,
+the CPU seconds of all processes: half of it is what two free cores need at best.
 
 Race: pairs a second of the same text figures (less the labels' reading, which has no counterpart)
 by `metrics.text` and by what one writes without it: sacrebleu for BLEU (one call a pair and one for
@@ -9,7 +11,8 @@ the corpus, lower orders from the same counts), rouge-score with and without ste
 for token and label F1. Both in this process, in turn, on the same pairs, new ones every round; the
 figures that both define alike must agree to 1e-9.
 
-Scale: pairs a second through the whole core in this process, and on 2 Ray tasks.
+Scale: pairs a second through the core, and completions a second through the rewards of rollouts, in
+this process and on 2 Ray tasks at a time.
 
 The last lines are JSON, medians of `--repeat`; a ratio above 1 is in our favour.
 
@@ -21,121 +24,79 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import random
+import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import reports
 
-from chexone_ray import log, runtime
-from chexone_ray.config import RayConfig
-from chexone_ray.metrics import label_f1, labels, text, tokenise
-from chexone_ray.metrics.summable import mean_value
+from chexone_ray import log, processes, runtime
+from chexone_ray.config import RayConfig, RewardConfig
+from chexone_ray.evaluation import kinds
+from chexone_ray.evaluation.metric import LABELS
+from chexone_ray.evaluation.predictions import all_answered
+from chexone_ray.evaluation.text_rows import computed
+from chexone_ray.metrics import labeller, labels, text, tokenise
+from chexone_ray.records import ImageRef, Sample
+from chexone_ray.rewards.score import score_rollouts
 
 logger = logging.getLogger(__name__)
 
 LIMIT_S = 60.0
-AVERAGES: tuple[Literal["macro", "micro"], ...] = ("macro", "micro")
-EXTRAS = (
-    "The mediastinal contours are within normal limits.",
-    "The hila are unremarkable.",
-    "No acute osseous abnormality is identified.",
-    "The osseous structures are intact.",
-    "Mild degenerative changes are noted in the thoracic spine.",
-    "The pulmonary vasculature is within normal limits.",
-    "There is mild pulmonary vascular congestion, without overt edema.",
-    "Low lung volumes accentuate the bronchovascular markings.",
-    "Bibasilar atelectasis is again noted, unchanged.",
-    "Streaky left basilar opacity may reflect atelectasis or early pneumonia.",
-    "The aorta is tortuous and calcified.",
-    "Median sternotomy wires are intact.",
-    "Surgical clips project over the right upper quadrant.",
-    "There is no free air under the diaphragm.",
-    "A 1.5 cm calcified granuloma is seen in the left lung.",
-    "Old healed right rib fractures are again seen.",
-    "The left costophrenic angle is excluded from the field of view.",
-    "Lungs are hyperinflated, compatible with emphysema.",
+GROUP = 8
+"""Completions of one prompt."""
+Pairs = Sequence[text.Pair]
+Stated = list[tuple[labels.Told, labels.Told]]
+
+METRICS = kinds.METRICS["findings"]
+SAMPLE = Sample(
+    *("0", "made up", "Findings Generation", "findings", "test", "p0", "s0"),
+    (ImageRef("x"),),
+    "Write the findings.",
+    "",
 )
 
-Pairs = Sequence[text.Pair]
-Stated = list[tuple[frozenset[str], frozenset[str]]]
+
+def evaluated(pairs: Pairs, num_tasks: int) -> None:
+    """All that `chexone evaluate` makes of the rows of one system."""
+    samples = [replace(SAMPLE, id=str(at), answer=meant) for at, (_, meant) in enumerate(pairs)]
+    judged = all_answered(samples, [said for said, _ in pairs])
+    computed(METRICS, {"made up": judged}, num_tasks)
 
 
-def made_up(num: int) -> list[text.Pair]:
-    """Reports of drawn studies with common sentences beside, 40 to 80 words, all different; the
-    prediction keeps most sentences of its reference and has some of another study."""
-    from chexone_ray.data.phantom import random_study
-    from chexone_ray.data.phantom_report import write_report
-
-    draw = random.Random(0)
-    reports = [write_report(random_study(seed)) for seed in range(2000)]
-
-    def sentences() -> list[str]:
-        told = draw.choice(reports)
-        found = f"{told.findings} {told.impression}".replace(". ", ".\n").splitlines()
-        wanted = draw.randint(40, 72)
-        extras = draw.sample(EXTRAS, len(EXTRAS))
-        while sum(len(one.split()) for one in found) < wanted:
-            found.insert(draw.randint(0, len(found)), extras.pop())
-        return found
-
-    def pair() -> text.Pair:
-        while True:
-            reference, others = sentences(), sentences()
-            kept = [one if draw.random() < 0.7 else draw.choice(others) for one in reference]
-            both = " ".join(kept), " ".join(reference)
-            if all(40 <= len(one.split()) <= 80 for one in both):
-                return both
-
-    return [pair() for _ in range(num)]
+def distinct(texts: Iterable[str]) -> str:
+    """How varied texts are, each text once."""
+    found = [sentence for one in set(texts) for sentence in labeller.sentences(one)]
+    words = statistics.fmean(len(one.split()) for one in found)
+    return f"{len(set(found))} distinct of {len(found)} sentences, {words:.1f} words each"
 
 
 # --- ours ----------------------------------------------------------------------------------------
 
 
 def stated(pairs: Pairs) -> Stated:
-    """The labels of both texts of every pair; present and uncertain count."""
-    return [(labels.report_labels(said), labels.report_labels(meant)) for said, meant in pairs]
-
-
-def label_counts(found: Stated) -> np.ndarray:
-    """(N, 3 x 14 + 2): statistics of `label_f1` for the 14 labels, and the F1 of the pair."""
-    return np.array(
-        [
-            [
-                *label_f1.counts_row(said, meant, labels.F1_14),
-                *label_f1.samples_row(said, meant, labels.F1_14),
-            ]
-            for said, meant in found
-        ]
-    )
-
-
-def core(pairs: Pairs) -> np.ndarray:
-    """Everything offline: text and labels."""
-    return np.hstack([text.text_statistics(pairs), label_counts(stated(pairs))])
-
-
-def label_figures(sums: np.ndarray) -> dict[str, float]:
-    """F1-14 and F1-5 of summed counts."""
-    cells = sums[:-2].reshape(-1, 3)
-    found = {"labels, samples": float(mean_value(sums[-2:]))}
-    for chosen in (labels.F1_14, labels.F1_5):
-        part = cells[[labels.F1_14.index(name) for name in chosen]].ravel()
-        for average in AVERAGES:
-            value = label_f1.value_of(average)(part)
-            found[f"labels, F1-{len(chosen)} {average}"] = float(value)
-    return found
+    """The labels of both texts of every pair."""
+    return [(labels.read_labels(said), labels.read_labels(meant)) for said, meant in pairs]
 
 
 def ours(pairs: Pairs, labelled: Stated) -> dict[str, float]:
     """Every figure of the pairs, labels given."""
     found = text.figures(text.text_statistics(pairs).sum(axis=0))
-    named = {name: float(value) for name, value in found.items()}
-    return named | label_figures(label_counts(labelled).sum(axis=0))
+    sums = np.nansum([labels.labels_row(*pair) for pair in labelled], axis=0)
+    found |= {
+        metric.name: metric.value(sums[list(metric.columns)])
+        for metric in METRICS
+        if metric.source is LABELS
+    }
+    return {name: float(value) for name, value in found.items()}
 
 
 # --- loops over other packages -------------------------------------------------------------------
@@ -224,24 +185,52 @@ def other_tokens(pairs: Pairs) -> dict[str, float]:
 
 
 def other_labels(labelled: Stated) -> dict[str, float]:
-    """F1 of scikit-learn."""
+    """F1 of scikit-learn: of labels that the reference has, and of rows with a label."""
     from sklearn.metrics import f1_score
 
-    said, meant = (
-        np.array([[name in pair[side] for name in labels.F1_14] for pair in labelled], dtype=int)
-        for side in (0, 1)
-    )
-    found = {"labels, samples": f1_score(meant, said, average="samples", zero_division=0)}
+    def table(sets: Iterable[frozenset[str]]) -> np.ndarray:
+        return np.array([[name in one for name in labels.F1_14] for one in sets], dtype=int)
+
+    said, meant = (table(pair[side].counted for pair in labelled) for side in (0, 1))
+    positive = [table(pair[side].positive for pair in labelled) for side in (0, 1)]
+    rows = meant.any(axis=1)
+    found = {
+        "label F1 (micro)": f1_score(positive[1], positive[0], average="micro", zero_division=0),
+        "F1-14 (samples)": f1_score(meant[rows], said[rows], average="samples", zero_division=0),
+    }
     for chosen in (labels.F1_14, labels.F1_5):
         columns = [labels.F1_14.index(name) for name in chosen]
-        for average in AVERAGES:
-            found[f"labels, F1-{len(chosen)} {average}"] = f1_score(
-                meant[:, columns], said[:, columns], average=average, zero_division=0
+        held = [column for column in columns if meant[:, column].any()]
+        for average, kept in (("macro", held), ("micro", columns)):
+            found[f"F1-{len(chosen)} ({average})"] = f1_score(
+                meant[:, kept], said[:, kept], average=average, zero_division=0
             )
     return {name: float(value) for name, value in found.items()}
 
 
 # --- the three parts -----------------------------------------------------------------------------
+
+
+@contextmanager
+def small_ray() -> Iterator[None]:
+    """A new Ray with two workers, which have read the labeller's patterns and no report."""
+    runtime.join(RayConfig(address="local", num_cpus=2, object_store_gb=0.5))
+    try:
+        warm = [("No edema.", "No edema.")] * 2
+        for statistics_of in (text.text_statistics, labels.label_statistics):
+            text.score_pairs(warm, num_tasks=2, statistics=statistics_of)
+        yield
+    finally:
+        runtime.leave()
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process and its Ray workers so far."""
+    ticks = 0
+    for worker in processes.ray_workers():
+        fields = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def seconds(run: Callable[[], Any]) -> float:
@@ -251,28 +240,34 @@ def seconds(run: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def whole(pairs: Pairs, repeat: int) -> dict[str, Any]:
-    """The core on 2 tasks against the limit."""
+def whole(num: int, repeat: int) -> dict[str, Any]:
+    """The core on 2 tasks against the limit, in workers that start anew every round."""
     times = []
-    for _ in range(repeat):
-        times.append(seconds(lambda: text.score_pairs(pairs, num_tasks=2, statistics=core)))
-        logger.info("%d pairs in %.1f s", len(pairs), times[-1])
-    took = statistics.median(times)
+    for seed in range(repeat):
+        pairs = reports.made_up(num, seed)
+        logger.info("%d pairs: %s", num, distinct(chain.from_iterable(pairs)))
+        with small_ray():
+            before = cpu_s()
+            wall = seconds(lambda: evaluated(pairs, 2))  # noqa: B023 - called in this round only
+            times.append((wall, cpu_s() - before))
+        logger.info("%d pairs in %.1f s, of CPU time %.1f s", num, *times[-1])
+    took = statistics.median(wall for wall, _ in times)
     return {
-        "benchmark": f"metrics: {len(pairs)} pairs of reports through the offline core",
+        "benchmark": f"metrics: {num} pairs of reports through the offline core, cold",
         "ours": round(took, 1),
         "other": LIMIT_S,
         "ratio": round(LIMIT_S / took, 2),
         "unit": "s on 2 cores; the other is the limit",
+        "cpu_s": round(statistics.median(cpu for _, cpu in times), 1),
+        "distinct": distinct(chain.from_iterable(pairs)),
     }
 
 
-def race(pairs: Pairs, repeat: int) -> dict[str, Any]:
+def race(num: int, repeat: int) -> dict[str, Any]:
     """Pairs a second, ours and the loops in turn, new pairs every round."""
-    size = len(pairs) // (repeat + 1)
     rates: list[tuple[float, float]] = []
     for number in range(repeat + 1):
-        part = pairs[number * size : (number + 1) * size]
+        part = reports.made_up(num, number)
         labelled = stated(part)
         results: list[dict[str, float]] = []
 
@@ -291,7 +286,7 @@ def race(pairs: Pairs, repeat: int) -> dict[str, Any]:
         "ours": round(statistics.median(a for a, _ in rates), 1),
         "other": round(statistics.median(b for _, b in rates), 1),
         "ratio": round(statistics.median(a / b for a, b in rates), 2),
-        "unit": f"pairs/s, one process, {size} pairs a round",
+        "unit": f"pairs/s, one process, {num} pairs a round",
     }
 
 
@@ -308,23 +303,46 @@ def check(found: dict[str, float], expected: dict[str, float]) -> None:
         raise SystemExit(f"figures that differ: {apart}")
 
 
-def scale(pairs: Pairs, repeat: int) -> dict[str, Any]:
-    """The core here and on 2 tasks, in turn, new pairs every round."""
-    size = len(pairs) // repeat
-    rates: list[tuple[float, float]] = []
-    for number in range(repeat):
-        part = pairs[number * size : (number + 1) * size]
-        two = seconds(lambda: text.score_pairs(part, num_tasks=2, statistics=core))  # noqa: B023
-        one = seconds(lambda: text.score_pairs(part, statistics=core))  # noqa: B023
-        rates.append((size / two, size / one))
-        logger.info("2 tasks %.0f, here %.0f pairs/s", *rates[-1])
-    return {
-        "benchmark": "metrics: the offline core on 2 Ray tasks against one process",
-        "ours": round(statistics.median(a for a, _ in rates), 1),
-        "other": round(statistics.median(b for _, b in rates), 1),
-        "ratio": round(statistics.median(a / b for a, b in rates), 2),
-        "unit": f"pairs/s, {size} pairs a round",
-    }
+def scale(num: int, repeat: int) -> Iterator[dict[str, Any]]:
+    """The core on 2 tasks against this process, and so the rewards of rollouts; in turn, on new
+    texts every round, with a Ray that goes on as the one of a run does."""
+    weights = RewardConfig()
+
+    def core(seed: int, tasks: int) -> float:
+        pairs = reports.made_up(num, seed)
+        return num / seconds(lambda: evaluated(pairs, tasks))
+
+    def rewards(seed: int, tasks: int) -> float:
+        groups = rollouts(num // GROUP, seed)
+        here = {} if tasks > 1 else {"groups_per_task": len(groups)}
+        return len(groups) * GROUP / seconds(lambda: score_rollouts(groups, weights, **here))
+
+    with small_ray():
+        score_rollouts(rollouts(4, 0), weights, groups_per_task=1)  # the workers' imports
+        for what, unit, rate in (
+            ("the offline core", "pairs/s", core),
+            ("rewards.score.score_rollouts", "completions/s", rewards),
+        ):
+            rates = [(rate(2 * n + 1, 2), rate(2 * n + 2, 1)) for n in range(repeat)]
+            logger.info("%s, 2 tasks and here: %s", what, rates)
+            yield {
+                "benchmark": f"metrics: {what} on 2 Ray tasks at a time against one process",
+                "ours": round(statistics.median(two for two, _ in rates), 1),
+                "other": round(statistics.median(one for _, one in rates), 1),
+                "ratio": round(statistics.median(two / one for two, one in rates), 2),
+                "unit": f"{unit}, {num} a round",
+            }
+
+
+def rollouts(num: int, seed: int) -> list[tuple[Sample, list[str]]]:
+    """Groups of completions of a step of reinforcement learning on reports."""
+    return [
+        (
+            replace(SAMPLE, id=str(at), answer=meant, reference=meant),
+            [f"The film is read by region. \\boxed{{{one}}}" for one in said],
+        )
+        for at, (said, meant) in enumerate(reports.groups(num, GROUP, seed))
+    ]
 
 
 def main() -> None:
@@ -338,21 +356,13 @@ def main() -> None:
     log.configure()
     for name in ("absl", "sacrebleu"):  # a line for every pair would be timed as well
         logging.getLogger(name).setLevel(logging.ERROR)
-    pairs = made_up(max(options.pairs, options.race_pairs * 4, options.scale_pairs * 3))
-    lengths = [len(one.split()) for pair in pairs for one in pair]
-    logger.info("%d to %d words, mean %.0f", min(lengths), max(lengths), statistics.fmean(lengths))
     lines = []
     if options.part in (None, "race"):
-        lines.append(race(pairs[: options.race_pairs * (options.repeat + 1)], options.repeat))
-    if options.part != "race":
-        runtime.join(RayConfig(address="local", num_cpus=2, object_store_gb=0.5))
-        # Both workers start and read the labeller's patterns before the clock runs.
-        text.score_pairs(pairs[-200:], num_tasks=4, statistics=core)
-        if options.part != "whole":
-            lines.append(scale(pairs[: options.scale_pairs * options.repeat], options.repeat))
-        if options.part != "scale":
-            lines.append(whole(pairs[: options.pairs], options.repeat))
-        runtime.leave()
+        lines.append(race(options.race_pairs, options.repeat))
+    if options.part in (None, "scale"):
+        lines += scale(options.scale_pairs, options.repeat)
+    if options.part in (None, "whole"):
+        lines.append(whole(options.pairs, options.repeat))
     for line in lines:
         sys.stdout.write(json.dumps(line) + "\n")
 

@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 from chexone_ray.config import DemoConfig
 from chexone_ray.demo import outcome, stages
 from chexone_ray.demo.recipe import Configs, Recipe, load
-from chexone_ray.demo.session import Background, Session
+from chexone_ray.demo.session import Session
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY
 
@@ -57,7 +58,7 @@ class Run:
     folder: Path
     session: Session
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
-    ahead: dict[str, Background] = field(default_factory=dict)
+    ahead: dict[str, Future[None]] = field(default_factory=dict)
     starting_s: float = 0.0
 
     def is_done(self, name: str) -> bool:

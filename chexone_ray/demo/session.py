@@ -1,15 +1,14 @@
-"""The live things of one demo run: S3 server, Ray, background starts and the engine pool."""
+"""The live things of one demo run: S3 server, Ray and the engine pool."""
 
 from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chexone_ray import runtime
 from chexone_ray.demo.recipe import BUCKET, RAY, Configs
@@ -20,37 +19,6 @@ if TYPE_CHECKING:
     from chexone_ray.training.launch import Fit
 
 logger = logging.getLogger(__name__)
-
-
-class Background:
-    """A function in a thread; `result()` waits for it and raises what it raised."""
-
-    def __init__(self, name: str, function: Callable[[], Any]) -> None:
-        self.name = name
-        self._value: Any = None
-        self._error: BaseException | None = None
-        self._function = function
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self._value = self._function()
-        except BaseException as error:
-            self._error = error
-
-    def result(self, timeout_s: float) -> Any:
-        """The function's value.
-
-        Raises:
-            TimeoutError: still running after `timeout_s`.
-        """
-        self._thread.join(timeout_s)
-        if self._thread.is_alive():
-            raise TimeoutError(f"{self.name} did not finish within {timeout_s:.0f} s")
-        if self._error is not None:
-            raise self._error
-        return self._value
 
 
 class Session:

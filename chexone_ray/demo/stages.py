@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chexone_ray import storage
-from chexone_ray.demo.session import Background
+from chexone_ray.background import in_background
 from chexone_ray.errors import ChexoneError
 from chexone_ray.processes import with_parent
 
@@ -66,7 +66,7 @@ def tiny_model(run: Run) -> None:
 def _start_tiny_model(run: Run) -> None:
     """In the background: it takes one core for minutes and needs no other stage."""
     if not run.is_done("tiny-model") and "tiny-model" not in run.ahead:
-        run.ahead["tiny-model"] = Background("tiny-model", lambda: _build_tiny_model(run))
+        run.ahead["tiny-model"] = in_background("tiny-model", lambda: _build_tiny_model(run))
 
 
 def _build_tiny_model(run: Run) -> None:

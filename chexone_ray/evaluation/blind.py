@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from chexone_ray import boxes
 from chexone_ray.data.facts import side_of
-from chexone_ray.evaluation.kinds import positive_labels
 from chexone_ray.kinds import form
+from chexone_ray.metrics.labels import positive_labels
 from chexone_ray.records import Box, Sample
 
 Answerer = Callable[[Sample], str]

@@ -15,11 +15,12 @@ from chexone_ray import boxes
 from chexone_ray.answers import choice_of, chosen_options, normalise
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.metric import (
+    LABELS,
     Metric,
     RowStatistics,
     metric,
     over_reference,
-    reference_of,
+    source_metric,
     text_metric,
 )
 from chexone_ray.kinds import KINDS, Form
@@ -50,16 +51,7 @@ from chexone_ray.metrics.label_f1 import (
     supported_macro_value,
     value_of,
 )
-from chexone_ray.metrics.labeller import read_report
-from chexone_ray.metrics.labels import (
-    F1_5,
-    F1_14,
-    RULES,
-    label_row,
-    label_samples_row,
-    label_signature,
-    report_labels,
-)
+from chexone_ray.metrics.labels import COLUMNS, F1_5, F1_14, RULES, label_signature
 from chexone_ray.metrics.overlap import (
     accuracy_row,
     iou_row,
@@ -67,6 +59,7 @@ from chexone_ray.metrics.overlap import (
     overlap_signature,
     without_labels,
 )
+from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import mean_recall_value, mean_value, micro_f1_value
 from chexone_ray.metrics.tokens import exact_match, rouge_l, token_f1, token_recall
 from chexone_ray.records import Box, Sample
@@ -105,23 +98,6 @@ def _recalls(classes: Sequence[str]) -> RowStatistics:
         return statistics
 
     return row
-
-
-def positive_labels(report: str) -> frozenset[str]:
-    """Labels that a report states as present, by the rule labeller; "No Finding" is left out."""
-    return frozenset(
-        label
-        for label, mention in read_report(report).items()
-        if mention.state == 1 and label.lower() != "no finding"
-    )
-
-
-def _label_counts(sample: Sample, answer: str | None) -> Sequence[float]:
-    truth = positive_labels(sample.answer)
-    if not (answer and answer.strip()):
-        return (0.0, float(not truth), float(len(truth)))
-    said = positive_labels(answer)
-    return (float(len(truth & said)), float(len(said - truth)), float(len(truth - said)))
 
 
 def _decoded(answer: str | None) -> list[Box]:
@@ -177,22 +153,11 @@ _REFERENCE = "reference text or answer"
 """`reference_of`, as signatures say it."""
 
 
-def _of_labels(labels: Sequence[str]) -> RowStatistics:
-    return lambda sample, answer: label_row(answer or "", reference_of(sample), labels)
-
-
-def _samples_f1(sample: Sample, answer: str | None) -> Sequence[float] | None:
-    # A reference that states no label ("Low lung volumes.") could be answered only by 0/0.
-    if not report_labels(reference_of(sample)):
-        return None
-    return label_samples_row(answer or "", reference_of(sample))
-
-
 def _label_f1(name: str, labels: Sequence[str], average: Literal["macro", "micro"]) -> Metric:
     by_label = average == "macro"
     signed = label_signature(average, labels, supported=by_label, reference=_REFERENCE)
     value = supported_macro_value if by_label else micro_value
-    return Metric(f"{name} ({average})", _of_labels(labels), value, signed)
+    return source_metric(LABELS, f"{name} ({average})", COLUMNS[name], value, signed)
 
 
 _ROWS = {"average": "mean of rows", "unparsed": "wrong"}
@@ -211,6 +176,29 @@ _SPECIFICITY = replace(
         "specificity", _specificity, rows="without a box", right="a denial", codec=_CODEC, **_ROWS
     ),
     tested=True,  # a system that draws a box everywhere loses nothing in the headline
+)
+_POSITIVE_F1 = source_metric(
+    LABELS,
+    "label F1 (micro)",
+    COLUMNS["positive"],
+    micro_f1_value,
+    signature(
+        "label F1 (micro)",
+        labels="CheXpert 14 without No Finding",
+        reference=_REFERENCE,
+        labeller=RULES,
+        uncertain="absent",
+        no_answer=UNANSWERED,
+        average="micro",
+        zero_division=0,
+    ),
+)
+_SAMPLES_F1 = source_metric(
+    LABELS,
+    "F1-14 (samples)",
+    COLUMNS["samples"],
+    mean_value,
+    label_signature("samples", reference=_REFERENCE, rows="with a label"),
 )
 _ROUGE_L = metric("ROUGE-L F1 (no stemming)", over_reference(rouge_l), **_WORDS, stem=False, beta=1)
 _TEXT_OVERLAP = tuple(
@@ -259,27 +247,11 @@ _OF_FORM: dict[Form, tuple[Metric, ...]] = {
         *_detection(named=True),
     ),
     "report": (
-        metric(
-            "label F1 (micro)",
-            _label_counts,
-            micro_f1_value,
-            labels="CheXpert 14 without No Finding",
-            reference="answer",
-            labeller=RULES,
-            uncertain="absent",
-            no_answer=UNANSWERED,
-            average="micro",
-            zero_division=0,
-        ),
+        _POSITIVE_F1,
         _ROUGE_L,
         _label_f1("F1-14", F1_14, "macro"),
         _label_f1("F1-14", F1_14, "micro"),
-        Metric(
-            "F1-14 (samples)",
-            _samples_f1,
-            mean_value,
-            label_signature("samples", reference=_REFERENCE, rows="with a label"),
-        ),
+        _SAMPLES_F1,
         _label_f1("F1-5", F1_5, "macro"),
         _label_f1("F1-5", F1_5, "micro"),
         *_TEXT_OVERLAP,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from chexone_ray.evaluation.statistics import Array, Value
+from chexone_ray.metrics.labels import label_statistics
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import mean_value
 from chexone_ray.metrics.text import FIGURES, Statistics, text_statistics
@@ -32,11 +33,14 @@ class Source:
     `text_rows.py`. No answer is an empty one."""
 
     statistics: Statistics
+    """A row whose columns of a metric are all NaN is one that the metric does not apply to."""
     on_tasks: bool = False
     """True where Ray tasks may do it: pure, without a model to load."""
 
 
 TEXTS = Source(text_statistics, on_tasks=True)
+LABELS = Source(label_statistics, on_tasks=True)
+"""The 14 labels of reports by the rule labeller."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,15 @@ def text_metric(name: str) -> Metric:
     return source_metric(TEXTS, *told, has_row_values="corpus" not in name)
 
 
+def read_columns(matrix: Array, columns: Sequence[int]) -> RowsStatistics:
+    """What a metric reads of a source's matrix (N, S); None for rows that are all NaN there."""
+    rows = matrix[:, list(columns)]
+    without = np.isnan(rows).all(axis=1)
+    if not without.any():
+        return rows
+    return [None if lacks else row for row, lacks in zip(rows, without, strict=True)]
+
+
 def source_metric(
     source: Source,
     name: str,
@@ -115,9 +128,10 @@ def source_metric(
 ) -> Metric:
     """A metric of `columns` of what `source` makes of the pairs, signed `signed`."""
 
-    def row(sample: Sample, answer: str | None) -> Sequence[float]:
-        found: list[float] = source.statistics([(answer or "", reference_of(sample))])[0].tolist()
-        return [found[column] for column in columns]
+    def row(sample: Sample, answer: str | None) -> Sequence[float] | None:
+        pairs = [(answer or "", reference_of(sample))]
+        found = read_columns(source.statistics(pairs), columns)[0]
+        return None if found is None else [float(value) for value in found]
 
     return Metric(
         name,

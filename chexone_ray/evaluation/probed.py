@@ -12,13 +12,14 @@ from typing import Any
 
 from chexone_ray.answers import Answer, chosen_options, normalise, parse
 from chexone_ray.boxes import decode
-from chexone_ray.evaluation.kinds import METRICS, is_correct, mean_iou, positive_labels
+from chexone_ray.evaluation.kinds import METRICS, is_correct, mean_iou
 from chexone_ray.evaluation.predictions import Status, status_of
 from chexone_ray.evaluation.probes import PLAIN, Case
 from chexone_ray.kinds import form
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.metrics.consistency import flipped, self_consistency
 from chexone_ray.metrics.factuality import entity_counts
+from chexone_ray.metrics.labels import positive_labels
 from chexone_ray.records import Completion, Mode, Sample
 from chexone_ray.rewards.reasoning import agreement
 

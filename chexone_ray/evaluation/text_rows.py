@@ -1,7 +1,7 @@
 """The statistics of every row of every system, made once for tables and rows alike.
 
 Metrics of texts read one matrix of (answer, reference) pairs a kind: each text is cut into words
-once, and an answer that several systems gave to a row is scored once.
+once and its labels are read once, and an answer that several systems gave to a row is scored once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.metric import Metric, RowsStatistics, Source, reference_of
+from chexone_ray.evaluation.metric import (
+    Metric,
+    RowsStatistics,
+    Source,
+    read_columns,
+    reference_of,
+)
 from chexone_ray.evaluation.predictions import Judged
 from chexone_ray.evaluation.statistics import Array
 from chexone_ray.metrics.text import Pair, score_pairs
@@ -47,7 +53,7 @@ def computed(
     rows = {
         name: {
             metric.name: (
-                matrices[sources.index(metric.source)][name][:, list(metric.columns)]
+                read_columns(matrices[sources.index(metric.source)][name], metric.columns)
                 if metric.source
                 else row_statistics(metric, judged)
             )
@@ -63,7 +69,7 @@ def row_statistics(metric: Metric, judged: Judged) -> RowsStatistics:
     if metric.of_rows is not None:
         return metric.of_rows(judged)
     if metric.source is not None:
-        return _matrices(metric.source, {"": judged}, 1)[""][:, list(metric.columns)]
+        return read_columns(_matrices(metric.source, {"": judged}, 1)[""], metric.columns)
     return [metric.row(*pair) for pair in zip(judged.samples, judged.answers, strict=True)]
 
 

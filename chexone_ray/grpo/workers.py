@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from types import TracebackType
 from typing import Any
 
+from chexone_ray.background import in_background
 from chexone_ray.config import GrpoConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.grpo import ledger
@@ -23,23 +22,6 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 5.0
 CALL_S = 60.0
-
-
-def in_background(work: Callable[[], str]) -> Future[str]:
-    """The outcome of `work`, in a thread that does not keep the process alive.
-
-    The workers of a hung collective may never end, and neither would the driver.
-    """
-    future: Future[str] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="grpo-fit", daemon=True).start()
-    return future
 
 
 class Workers:
@@ -56,7 +38,7 @@ class Workers:
         self._config = config
         self._ledger = ledger.start()
         fit.go({"config": config, "run": run, "ledger": self._ledger})
-        self._result = in_background(lambda: fit.result(quiet=True))
+        self._result = in_background("grpo-fit", lambda: fit.result(quiet=True))
 
     def __enter__(self) -> Workers:
         return self

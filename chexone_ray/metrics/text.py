@@ -13,31 +13,26 @@ its idf changes with the test subset.
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
+from chexone_ray.background import on_tasks
 from chexone_ray.errors import ChexoneError
-from chexone_ray.log import Waiting
 from chexone_ray.metrics import bleu, tokenise
 from chexone_ray.metrics.rouge import COCO_BETA, rouge_l, rouge_n
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import Array, mean_value
 from chexone_ray.metrics.tokens import exact_match, token_f1, token_recall
 
-logger = logging.getLogger(__name__)
-
 Pair: TypeAlias = tuple[str, str]
 """Prediction and reference; an empty prediction counts as wrong."""
 Statistics: TypeAlias = Callable[[Sequence[Pair]], Array]
 """Pairs -> (N, S) summable numbers."""
-POLL_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -183,40 +178,5 @@ def score_pairs(
     if num_tasks == 1:
         return statistics(pairs)
     edges = [len(pairs) * number // num_tasks for number in range(num_tasks + 1)]
-    task = _task()
-    refs = [task.remote(statistics, list(pairs[low:high])) for low, high in pairwise(edges)]
-    return np.concatenate(_results(refs, timeout_s))
-
-
-@cache
-def _task() -> Any:
-    """Made once: Ray keeps a copy of every remote function that is made."""
-    import ray
-
-    return ray.remote(num_cpus=1)(_apply)
-
-
-def _apply(statistics: Statistics, pairs: Sequence[Pair]) -> Array:
-    return statistics(pairs)
-
-
-def _results(refs: list[Any], timeout_s: float) -> list[Array]:
-    """What the tasks return, in order."""
-    import ray
-
-    waiting = Waiting(logger, f"{len(refs)} tasks that score pairs")
-    deadline = time.monotonic() + timeout_s
-    left = refs
-    try:
-        while left:
-            if time.monotonic() > deadline:
-                raise ChexoneError(
-                    f"timeout_s={timeout_s}: {len(left)} of {len(refs)} scoring tasks are not "
-                    "done: give more time, or look whether the cluster has free CPUs"
-                )
-            _, left = ray.wait(left, num_returns=len(left), timeout=POLL_S)
-            waiting.remind()
-        return list(ray.get(refs))
-    finally:
-        for ref in left:
-            ray.cancel(ref, force=True)
+    chunks = [pairs[low:high] for low, high in pairwise(edges)]
+    return np.concatenate(on_tasks(statistics, chunks, timeout_s=timeout_s, what="scores of pairs"))

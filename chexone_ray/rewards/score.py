@@ -7,17 +7,15 @@ up to 1.617, as published.)
 
 from __future__ import annotations
 
-import logging
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from importlib import import_module
 from statistics import fmean
-from typing import Any
 
 from chexone_ray.answers import Answer, parse
+from chexone_ray.background import on_tasks
 from chexone_ray.config import RewardConfig
 from chexone_ray.config.tables import SHIPPED_SCORER
 from chexone_ray.errors import ChexoneError
@@ -25,11 +23,8 @@ from chexone_ray.kinds import form
 from chexone_ray.records import Sample
 from chexone_ray.rewards import boxes, format, options, original, reasoning, report
 
-logger = logging.getLogger(__name__)
-
 Reward = Callable[[Answer, Sample], "float | None"]
 
-LOG_EVERY_S = 30.0
 _NO_ANSWER = Answer("", None, 0)
 
 
@@ -172,47 +167,14 @@ def score_rollouts(
     """
     if len(groups) <= groups_per_task:
         return _score_batch(groups, weights)
-    task = _task()
     starts = range(0, len(groups), groups_per_task)
-    refs = [task.remote(list(groups[at : at + groups_per_task]), weights) for at in starts]
-    return [scored for batch in _wait(refs, timeout_s) for scored in batch]
-
-
-def _wait(refs: Sequence[Any], timeout_s: float) -> list[list[tuple[Scored, ...]]]:
-    import ray
-
-    start = time.monotonic()
-    left = list(refs)
-    while left:
-        waited = time.monotonic() - start
-        if waited >= timeout_s:
-            for ref in left:
-                ray.cancel(ref)
-            raise ChexoneError(
-                f"rewards: {len(left)} of {len(refs)} scoring tasks are not done after "
-                f"{timeout_s:g} s: each needs one CPU, so leave some that engines and trainers do "
-                "not hold (`ray status` shows them)"
-            )
-        _, left = ray.wait(
-            left, num_returns=len(left), timeout=min(LOG_EVERY_S, timeout_s - waited)
-        )
-        if left:
-            logger.info(
-                "scoring: waiting for %d of %d tasks, %.0f s so far",
-                len(left),
-                len(refs),
-                time.monotonic() - start,
-            )
-    batches: list[list[tuple[Scored, ...]]] = ray.get(list(refs))
-    return batches
-
-
-@cache
-def _task() -> Any:
-    """Made once: Ray keeps a copy of every remote function that is made."""
-    import ray
-
-    return ray.remote(num_cpus=1)(_score_batch)
+    batches = on_tasks(
+        partial(_score_batch, weights=weights),
+        [groups[at : at + groups_per_task] for at in starts],
+        timeout_s=timeout_s,
+        what="rewards of completions",
+    )
+    return [scored for batch in batches for scored in batch]
 
 
 def _score_batch(

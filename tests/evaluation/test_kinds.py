@@ -313,7 +313,8 @@ def test_progression_is_also_a_mean_over_findings() -> None:
 
 def test_signatures_say_what_report_labels_are_read_from() -> None:
     by_name = {metric.name: metric.signature for metric in METRICS["findings"]}
-    assert f"|reference:answer|labeller:{RULES}|uncertain:absent|" in by_name["label F1 (micro)"]
+    assert f"|labeller:{RULES}|uncertain:absent|" in by_name["label F1 (micro)"]
+    assert "|reference:reference text or answer|" in by_name["label F1 (micro)"]
     assert f"|uncertain:present|no_answer:{UNANSWERED}|" in by_name["F1-14 (micro)"]
     assert "|reference:reference text or answer|" in by_name["F1-14 (macro)"]
     assert "|labels:with support|" in by_name["F1-14 (macro)"]

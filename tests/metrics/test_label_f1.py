@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -16,16 +17,18 @@ from chexone_ray.metrics.label_f1 import (
     supported_macro_value,
     unanswered_row,
 )
+from chexone_ray.metrics.labeller import Mention, read_report
 from chexone_ray.metrics.labels import (
+    COLUMNS,
     F1_5,
     F1_14,
     RULES,
-    label_row,
-    label_samples_row,
     label_signature,
+    label_statistics,
     report_labels,
     stated,
 )
+from chexone_ray.metrics.summable import Array
 from chexone_ray.rewards.reading import read
 
 A, B, C = "a", "b", "c"
@@ -69,6 +72,11 @@ def test_values_take_many_sums_at_once() -> None:
         assert whole[3, 2] == pytest.approx(float(value(sums[3, 2])))
 
 
+def row(predicted: str, reference: str, name: str = "F1-14") -> Array:
+    """What a metric reads of one pair."""
+    return label_statistics([(predicted, reference)])[0, list(COLUMNS[name])]
+
+
 REPORT = "Possible pneumonia. No pleural effusion. Mild cardiomegaly."
 
 
@@ -91,12 +99,12 @@ JUNK = (
 def test_junk_is_no_normal_film(junk: str) -> None:
     assert report_labels(junk) == frozenset()
     # One label, "no finding", missed.
-    row = np.array(label_row(junk, NORMAL))
-    assert row.tolist() == [0, 0, 1, *[0] * 39]
-    assert micro_value(row) == supported_macro_value(row) == 0
-    assert label_samples_row(junk, NORMAL) == (0, 1)
+    missed = row(junk, NORMAL)
+    assert missed.tolist() == [0, 0, 1, *[0] * 39]
+    assert micro_value(missed) == supported_macro_value(missed) == 0
+    assert row(junk, NORMAL, "samples").tolist() == [0, 1]
     # As a reference it calls nothing normal either: one false positive.
-    assert label_row(NORMAL, junk) == (0, 1, 0, *[0] * 39)
+    assert row(NORMAL, junk).tolist() == [0, 1, 0, *[0] * 39]
 
 
 def test_no_finding_is_counted_where_the_reward_counts_it() -> None:
@@ -116,15 +124,16 @@ def test_no_finding_is_counted_where_the_reward_counts_it() -> None:
 def test_f1_of_reports() -> None:
     assert len(F1_14) == 14 and F1_14[0] == "no finding" and set(F1_5) < set(F1_14)
     predicted = "Cardiomegaly. Small left pleural effusion."
-    fourteen = np.array(label_row(predicted, REPORT))
+    fourteen = row(predicted, REPORT)
     # cardiomegaly right, effusion false, pneumonia missed.
     assert micro_value(fourteen) == pytest.approx(2 / 4)
     assert macro_value(fourteen) == pytest.approx(1 / 14)
     assert macro_value(fourteen, "skip") == pytest.approx(1 / 3)
-    five = np.array(label_row(predicted, REPORT, F1_5))
+    five = row(predicted, REPORT, "F1-5")
     assert micro_value(five) == pytest.approx(2 / 3)
-    assert label_samples_row(predicted, REPORT, F1_5) == (pytest.approx(2 / 3), 1)
-    assert micro_value(np.array(label_row("", REPORT, F1_5, "positive"))) == 0
+    assert row(predicted, REPORT, "samples").tolist() == pytest.approx([1 / 2, 1])
+    # Possible pneumonia is not stated as present: cardiomegaly right, effusion false.
+    assert row(predicted, REPORT, "positive").tolist() == [1, 1, 0]
 
 
 def test_the_signature_says_what_the_number_depends_on() -> None:
@@ -158,11 +167,25 @@ def test_no_answer_is_never_free() -> None:
     assert unanswered_row({A, C}, (A, B)) == (0, 0, 1, 0, 0, 0)
     assert unanswered_row({C}, (A, B)) == (0, 0.5, 0, 0, 0.5, 0)
     normal = "The lungs are clear."
-    right = np.array(label_row(REPORT, REPORT, F1_5))
+    right = row(REPORT, REPORT, "F1-5")
     assert micro_value(right) == 1
     # One false positive: 2 / (2 + 1). An answer that is right there costs nothing.
-    assert micro_value(right + label_row("", normal, F1_5)) == pytest.approx(2 / 3)
-    assert micro_value(right + label_row(normal, normal, F1_5)) == 1
+    assert micro_value(right + row("", normal, "F1-5")) == pytest.approx(2 / 3)
+    assert micro_value(right + row(normal, normal, "F1-5")) == 1
     # With "no finding" among the labels it is a miss like any other.
-    assert label_row(" ", normal) == (0, 0, 1, *(0,) * 39)
-    assert label_samples_row("", normal, F1_5, zero_division=1) == (0, 1)
+    assert row(" ", normal).tolist() == [0, 0, 1, *[0] * 39]
+    assert row("", normal, "samples").tolist() == [0, 1]
+    assert np.isnan(row(REPORT, "Low lung volumes.", "samples")).all()
+
+
+def test_each_text_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def counting(text: str) -> Mapping[str, Mention]:
+        asked.append(text)
+        return read_report(text)
+
+    monkeypatch.setattr("chexone_ray.metrics.labels.read_report", counting)
+    rows = label_statistics([(REPORT, NORMAL), (NORMAL, NORMAL), (REPORT, REPORT), ("", NORMAL)])
+    assert sorted(asked) == sorted([REPORT, NORMAL, ""])
+    assert rows[:, list(COLUMNS["samples"])].tolist() == [[0, 1], [1, 1], [1, 1], [0, 1]]

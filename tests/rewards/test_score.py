@@ -16,7 +16,6 @@ from chexone_ray.boxes import encode, negative
 from chexone_ray.config import RewardConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import Box
-from chexone_ray.rewards import score as scoring
 from chexone_ray.rewards.score import (
     Scored,
     applicable,
@@ -209,32 +208,6 @@ def test_means_of_the_parts() -> None:
     scored = [Scored(0.5, {"format": 1.0, "options": 0.0}), Scored(1.0, {"format": 0.5})]
     assert part_means(scored) == {"format": 0.75, "options": 0.0}
     assert part_means([]) == {}
-
-
-@pytest.mark.slow
-def test_a_wait_for_ray_says_what_it_waits_for_and_ends(
-    ray_local: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import ray
-
-    monkeypatch.setattr(scoring, "LOG_EVERY_S", 0.5)
-
-    def hold_all(seconds: float) -> None:
-        time.sleep(seconds)
-
-    # What engines of other tests hold is never free: the tasks that hold the rest start at once.
-    free = int(ray.available_resources()["CPU"])
-    held = ray.remote(num_cpus=free)(hold_all).remote(6)
-    ray.wait([held], timeout=2)
-    groups = [(PRESENCE, [r"a \boxed{yes}"])] * 30
-    with (
-        caplog.at_level("INFO", "chexone_ray.rewards.score"),
-        pytest.raises(ChexoneError, match=r"3 of 3 scoring tasks are not done after 1\.2 s"),
-    ):
-        score_rollouts(groups, EQUAL, groups_per_task=10, timeout_s=1.2)
-    assert "waiting for 3 of 3 tasks" in caplog.text
-    assert len(score_rollouts(groups, EQUAL, groups_per_task=10, timeout_s=60)) == 30
-    ray.get(held, timeout=60)
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ import pytest
 from chexone_ray import boxes
 from chexone_ray.answers import chosen_options
 from chexone_ray.boxes import Geometry
-from chexone_ray.evaluation.kinds import METRICS, positive_labels
+from chexone_ray.evaluation.kinds import METRICS
+from chexone_ray.metrics.labels import positive_labels
 from chexone_ray.records import Box, ImageRef, Sample
 from chexone_ray.systems.adapter import Posed
 from chexone_ray.systems.reading import read
