@@ -4,7 +4,6 @@ against its words in any order. Pure and deterministic.
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
 
@@ -16,10 +15,10 @@ REPEATED = 0.75
 SALAD = 0.7
 """What words of the reference in no order of it lose."""
 FEW = 8
-"""Fewer shared words than that are no salad: "Cardiomegaly. Left effusion."."""
+"""Fewer shared different words than that are no salad: "Cardiomegaly. Left effusion."."""
 _BORROWED = (0.5, 0.8)
 """Shares of the answer's words that the reference holds, between which the loss grows to all."""
-_PAIRED = (0.15, 0.4)
+_PAIRED = (0.12, 0.3)
 """Shares of the borrowed words that follow each other as in the reference, between which it ends.
 Sentences that change places keep nearly all, a shuffled report has below 0.1."""
 
@@ -34,19 +33,20 @@ def said_once(answer: str, reference: str) -> float:
 def in_order(answer: str, reference: str) -> float:
     """1 - `SALAD` for the words of the reference in another order; 1 for other words, or where
     pairs of them follow each other as in the reference."""
-    said, meant = _bags(answer), _bags(reference)
-    shared = (said[0] & meant[0]).total()
+    (said, said_pairs), (meant, meant_pairs) = _sets(answer), _sets(reference)
+    shared = len(said & meant)
     if shared < FEW:
         return 1.0
-    borrowed = shared / said[0].total()
-    paired = (said[1] & meant[1]).total() / (shared - 1)
+    borrowed = shared / len(said)
+    paired = len(said_pairs & meant_pairs) / (shared - 1)
     return 1.0 - SALAD * _ramp(borrowed, *_BORROWED) * (1.0 - _ramp(paired, *_PAIRED))
 
 
 @lru_cache(maxsize=4_096)
-def _bags(text: str) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+def _sets(text: str) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """Different words, and different pairs of words that follow each other."""
     said = words(text)
-    return Counter(said), Counter(pairwise(said))
+    return frozenset(said), frozenset(pairwise(said))
 
 
 @lru_cache(maxsize=4_096)
