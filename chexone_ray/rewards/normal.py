@@ -21,7 +21,7 @@ ASPECTS = (
     (frozenset({"fracture"}), 0.5),
     (frozenset({"support devices"}), 0.5),
 )
-"""(labels, weight): a denial of any of the labels speaks of lungs, heart, both halves of the pleura,
+"""(labels, weight): a denial of any of the labels speaks of lungs, heart, pleura (twice),
 mediastinum, bones and devices."""
 CHEST = ASPECTS[:4]
 """What "normal chest" speaks of."""
@@ -35,12 +35,11 @@ def covered(said: Reading, meant: Reading) -> float:
     """Share in 0-1 of the aspects that the reference calls normal and the answer too, in full from
     `ENOUGH` on. 1 where the reference calls none normal."""
     wanted = _aspects(meant.labels)
-    if not wanted and not meant.all_normal:
-        return 1.0
-    if not wanted and said.all_normal:
-        return 1.0
+    if not wanted:
+        if said.all_normal or not meant.all_normal:
+            return 1.0
+        wanted = CHEST
     spoken = _aspects(said.labels)
-    wanted = wanted or CHEST
     share = _weight(aspect for aspect in wanted if aspect in spoken) / _weight(wanted)
     return max(min(share / ENOUGH, 1.0), WHOLE if said.all_normal else 0.0)
 

@@ -1,10 +1,12 @@
 """Report reward: what is stated, how closely and in which words, under a guard.
 
-`guard x (1/2 label F1 + 1/4 finding F1 + 1/4 token overlap)`, in 0-1. None of them is used alone:
-word overlap hardly notices a lost "no", a label score can be had by keywords and knows neither
-size nor place, and the findings know nothing of how a normal film is described. Half is for the
-labels because a finding that is missed or made up is the worst error. The guard takes from all of
-it for contradictions, findings made up and bare lists of names.
+`guard x wording x (1/2 label F1 + 1/4 finding F1 + 1/4 token overlap)`, in 0-1. None of the three
+is used alone: word overlap hardly notices a lost "no", a label score can be had by keywords and knows
+neither size nor place, and the findings know nothing of how a normal film is described. Half is for
+the labels because a finding that is missed or made up is the worst error. The guard takes from all
+of it for contradictions, another course, findings made up and bare lists of names, the wording for
+repetition and for words in no order. On a normal film the label counts by how much is called
+normal.
 
 Free answers count by their words, and by what they state where the reference names a finding. Lists
 of entities are no prose: of them the exact ones count.

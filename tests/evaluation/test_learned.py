@@ -217,6 +217,16 @@ def test_reports_are_rewarded_by_the_shipped_scorer(bert: str, weights: str) -> 
     assert said_so.total == pytest.approx(expected)
 
 
+def _counted(whole: Any, sizes: list[int]) -> Any:
+    """A method of a network that notes how many pairs it is given."""
+
+    def counted(self: Any, *pair: Sequence[str]) -> Any:
+        sizes.append(len(pair[0]))
+        return whole(self, *pair)
+
+    return counted
+
+
 @pytest.mark.usefixtures("package")
 def test_the_completions_of_a_prompt_go_through_each_network_at_once(
     bert: str, weights: str, monkeypatch: pytest.MonkeyPatch
@@ -232,10 +242,7 @@ def test_the_completions_of_a_prompt_go_through_each_network_at_once(
     named = {"radcliq_scorer": components.__name__ + ":scorer", "radcliq": models}
     sizes: list[int] = []
     for network, name in ((RadGraph, "scores"), (BertScore, "scores"), (CheXbert, "semb_scores")):
-        whole = getattr(network, name)
-        monkeypatch.setattr(
-            network, name, lambda self, *pair, f=whole: sizes.append(len(pair[0])) or f(self, *pair)
-        )
+        monkeypatch.setattr(network, name, _counted(getattr(network, name), sizes))
     row = replace(SAMPLE, answer=REFERENCES[0], reference="")
     texts = [rf"Seen. \boxed{{{told}}}" for told in ("Left edema.", "A mass.", "A mass.")]
     for rules in ("original", "strict"):
