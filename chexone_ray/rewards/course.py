@@ -4,11 +4,11 @@ tells? By the labeller's words of change. Pure and deterministic.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from chexone_ray.metrics.labeller import Phrase
+    from chexone_ray.metrics.labeller import Mention, Phrase
 
 UNSAID = 0.75
 """What is left of a change that the answer does not tell."""
@@ -36,10 +36,14 @@ def courses(said: Sequence[Phrase]) -> Courses:
     return found
 
 
-def same_course(said: Courses, meant: Courses, there: Iterable[str]) -> float:
-    """Mean over the changes of the reference, of labels that the answer states (`there`): 1 for the
-    same, 0 for the opposite. A change of which the reference tells nothing costs nothing here."""
-    known = {*there, *(label for label, _ in said)}
+def same_course(said: Courses, meant: Courses, labels: Mapping[str, Mention]) -> float:
+    """Mean over the changes of the reference, of labels that the answer (`said`, `labels`) does not
+    deny: 1 for the same, 0 for the opposite. A change of which the reference tells nothing costs
+    nothing here."""
+    if not meant:
+        return 1.0
+    known = {label for label, mention in labels.items() if mention.state != 0}
+    known |= {label for label, _ in said}
     values = [
         _agree(_of(said, *finding), change)
         for finding, change in meant.items()

@@ -1,12 +1,12 @@
 """Report reward: what is stated, how closely and in which words, under a guard.
 
 `guard x wording x (1/2 label F1 + 1/4 finding F1 + 1/4 token overlap)`, in 0-1. None of the three
-is used alone: word overlap hardly notices a lost "no", a label score can be had by keywords and knows
-neither size nor place, and the findings know nothing of how a normal film is described. Half is for
-the labels because a finding that is missed or made up is the worst error. The guard takes from all
-of it for contradictions, another course, findings made up and bare lists of names, the wording for
-repetition and for words in no order. On a normal film the label counts by how much is called
-normal.
+is used alone: word overlap hardly notices a lost "no", a label score can be had by keywords and
+knows neither size nor place, and the findings know nothing of how a normal film is described. Half
+is for the labels because a finding that is missed or made up is the worst error. The guard takes
+from all of it for contradictions, another course, findings made up and bare lists of names, the
+wording for repetition and for words in no order. On a normal film the label counts by how much is
+called normal.
 
 Free answers count by their words, and by what they state where the reference names a finding. Lists
 of entities are no prose: of them the exact ones count.
@@ -84,7 +84,9 @@ def reward(answer: Answer, sample: Sample, scorer: Scorer | None = None) -> floa
 
 def _report(answer: str, reference: str) -> float:
     said, meant = read(answer), read(reference)
-    labels = label_f1(said.labels, meant.labels, covered(said, meant))
+    both_normal = NORMAL in said.labels and NORMAL in meant.labels
+    told = covered(said, meant) if both_normal else 1.0
+    labels = label_f1(said.labels, meant.labels, told)
     found = finding_f1(said.findings, meant.findings)
     overlap = rouge_l(answer, reference)
     if labels is None:
@@ -147,8 +149,7 @@ def guard(said: Reading, meant: Reading) -> float:
     """What contradictions, another course, findings made up and bare names leave of the reward, in
     0-1; 1 for a text against itself."""
     kept = polarity(said.labels, meant.labels, said.conflicts - meant.conflicts)
-    stated = [label for label, mention in said.labels.items() if mention.state != 0]
-    kept *= same_course(said.courses, meant.courses, stated)
+    kept *= same_course(said.courses, meant.courses, said.labels)
     return kept * _borne_out(said.labels, meant.labels) * _prose(said, meant)
 
 
