@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _TOKEN = re.compile(r"\\boxed\s*\{|\\[{}]|[{}]")
+_ESCAPED = re.compile(r"\\[{}]")
 _TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mathsf)\s*\{([^{}]*)\}")
 _ORIGINAL_OPENING = "\\boxed{"
 
@@ -79,15 +80,16 @@ def parse(text: str, mode: Mode, rules: Rules = "strict") -> Answer:
 
 
 def boxed(answer: str) -> str:
-    r"""`answer` as `\boxed{answer}`; braces that do not balance become round brackets, because
-    a box around them could not be read back."""
+    r"""`answer` as `\boxed{answer}`; braces that do not balance or hold nothing become round
+    brackets, because a box around them could not be read back."""
     depth = 0
-    for character in answer:
+    for character in _ESCAPED.sub("", answer):
         depth += (character == "{") - (character == "}")
         if depth < 0:
             break
-    if depth:
+    if depth or not _unwrap(answer):
         answer = answer.replace("{", "(").replace("}", ")")
+    answer += " " if answer.endswith("\\") else ""  # which would escape the brace
     return f"\\boxed{{{answer}}}"
 
 

@@ -329,9 +329,10 @@ def test_free_answers_are_normalised() -> None:
 
 
 def test_boxed_can_always_be_read_back() -> None:
-    for answer in ("yes", "a {b} c", "<|box|>(1,2),(3,4)<|/box|>"):
+    for answer in ("yes", "a {b} c", "<|box|>(1,2),(3,4)<|/box|>", "x\\", "x\\\\", r"a \} {b}"):
         assert parse("r " + boxed(answer), "reasoning") == Answer("r", answer, 1)
-    assert boxed("a } {") == r"\boxed{a ) (}"
+    for answer, read in (("a } {", "a ) ("), ("{}", "()"), (r"\{ a }", r"\( a )"), ("{", "(")):
+        assert parse("r " + boxed(answer), "reasoning") == Answer("r", read, 1)
 
 
 @pytest.mark.parametrize(

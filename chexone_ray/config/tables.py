@@ -280,8 +280,10 @@ class RadcliqModels(Settings):
     radgraph_model: str = Field(description="Model type of the package radgraph.")
     bertscore_model: Uri = Field(description="Published: distilbert/distilbert-base-uncased.")
     bertscore_layer: int = Field(5, ge=0, description="Hidden layer.")
-    bertscore_baseline: tuple[float, float, float] | None = Field(
-        None, description="Precision, recall, F1 of random pairs; published code rescales."
+    bertscore_baseline: tuple[float, float, float] | Literal["none"] | None = Field(
+        None,
+        description="Precision, recall, F1 of random pairs, to rescale by as the published code "
+        'does; under the original rules these or "none".',
     )
     chexbert_uri: Uri = Field(description="The published chexbert.pth.")
     chexbert_bert: Uri = Field(description="google-bert/bert-base-uncased.")
@@ -342,6 +344,11 @@ class RewardConfig(Settings):
             raise ValueError(
                 "rewards.radcliq_scorer is not set, but reports are scored by RadCliQ: name a "
                 'function of three installed models, or set rewards.report=0 or report_by="rules"'
+            )
+        if self.rules == "original" and self.radcliq and self.radcliq.bertscore_baseline is None:
+            raise ValueError(
+                "rewards.radcliq.bertscore_baseline is not set, but the published reward rescales: "
+                'give precision, recall and F1 of random pairs, or "none" to leave that out'
             )
         if self.radcliq_scorer is not None and not self.uses_radcliq:
             raise ValueError(

@@ -45,7 +45,7 @@ CHANGE = re.compile(
     r"|\bpersist\w*|\bunaltered\b|\bequal\b)"
     r"|(?P<better>\bimprov\w+|\bdecreas\w+|\bsmaller\b|\breduc\w+|\bresol\w+|\bclear(?:ed|ing)\b"
     r"|\bless\b|\bregress\w+|\bno longer\b|\bshrunk\b|\bshrinking\b|\bdiminish\w*|\blessen\w*"
-    r"|\bdisappeared\b)"
+    r"|\bdisappeared\b|\bbetter\b(?= (?:now|today|than (?:before|on|in)\b)|\W*$))"
     r"|(?P<worse>\bworse\w*|\bincreas\w+|\blarger\b|\bbigger\b|(?<!no )\bnew\b|\bnewly\b"
     r"|\bprogress\w+|\bdeveloped\b|\bgrown\b|\bgrowing\b"
     r"|\bmore (?:extensive|pronounced|prominent|marked|conspicuous|dense|severe)\b|\bdenser\b"

@@ -17,6 +17,7 @@ from chexone_ray.metrics.factuality import IMPLIED, stated_text
 from chexone_ray.metrics.findings import Finding, findings
 from chexone_ray.metrics.normality import NORMAL, states_normal
 from chexone_ray.metrics.tokens import words
+from chexone_ray.rewards.course import Courses, courses
 
 if TYPE_CHECKING:
     from chexone_ray.metrics.labeller import Mention, Phrase
@@ -53,13 +54,18 @@ class Reading:
     conflicts: frozenset[str]
     """Labels that the text both states and denies, of the same side or of any."""
     plain_words: float
-    """Words beside the names of findings, over the number of those names; sides, sizes and places
-    count half. 1 for fewer than two names, which make no list."""
+    """Words beside the names of findings, over the number of those names; sides, sizes, places and
+    names of what is denied count half. 1 for fewer than two names, which make no list."""
+    courses: Courses
+    """Changes against the earlier film."""
+    all_normal: bool
+    """The text denies all of it together: "Normal chest.", "No acute process."."""
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
 def read(text: str) -> Reading:
     """What the text says. A blank one says nothing."""
+    from chexone_ray.metrics.denials import denials
     from chexone_ray.metrics.labeller import phrases, read_report, sentences
 
     told = stated_text(text)
@@ -70,11 +76,22 @@ def read(text: str) -> Reading:
         del labels[NORMAL]
     named = [phrase for phrase in said if not phrase.implied]
     conflicts = _conflicts(told, said, lines, labels)
-    return Reading(labels, findings(told), conflicts, _plain_words(named, lines))
+    return Reading(
+        labels,
+        findings(told),
+        conflicts,
+        _plain_words(named, lines),
+        courses(said),
+        denials(told)("pneumonia"),
+    )
 
 
 def _plain_words(named: Sequence[Phrase], lines: Sequence[str]) -> float:
-    if len(named) < 2:
+    from chexone_ray.metrics.labeller import ABSENT
+
+    # "No effusion, pneumothorax or consolidation." is how denials are written.
+    number = sum(0.5 if phrase.state == ABSENT else 1.0 for phrase in named)
+    if number < 2:
         return 1.0
     rest = list(lines)
     for phrase in named:
@@ -82,7 +99,7 @@ def _plain_words(named: Sequence[Phrase], lines: Sequence[str]) -> float:
         rest[phrase.sentence] = line[: phrase.start] + blank + line[phrase.end :]
     spare = words(" ".join(rest))
     halved = sum(word in _MODIFIERS for word in spare)
-    return (len(spare) - halved / 2) / len(named)
+    return (len(spare) - halved / 2) / number
 
 
 def _conflicts(

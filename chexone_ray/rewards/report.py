@@ -1,10 +1,12 @@
 """Report reward: what is stated, how closely and in which words, under a guard.
 
-`guard x (1/2 label F1 + 1/4 finding F1 + 1/4 token overlap)`, in 0-1. None of them is used alone:
-word overlap hardly notices a lost "no", a label score can be had by keywords and knows neither
-size nor place, and the findings know nothing of how a normal film is described. Half is for the
-labels because a finding that is missed or made up is the worst error. The guard takes from all of
-it for contradictions, findings made up and bare lists of names.
+`guard x wording x (1/2 label F1 + 1/4 finding F1 + 1/4 token overlap)`, in 0-1. None of the three
+is used alone: word overlap hardly notices a lost "no", a label score can be had by keywords and
+knows neither size nor place, and the findings know nothing of how a normal film is described. Half
+is for the labels because a finding that is missed or made up is the worst error. The guard takes
+from all of it for contradictions, another course, findings made up and bare lists of names, the
+wording for repetition and for words in no order. On a normal film the label counts by how much is
+called normal.
 
 Free answers count by their words, and by what they state where the reference names a finding. Lists
 of entities are no prose: of them the exact ones count.
@@ -23,15 +25,20 @@ from chexone_ray.metrics.findings import finding_f1, opposite
 from chexone_ray.metrics.normality import NORMAL
 from chexone_ray.metrics.tokens import rouge_l, token_f1, words
 from chexone_ray.records import Sample
+from chexone_ray.rewards.course import same_course
+from chexone_ray.rewards.normal import covered
 from chexone_ray.rewards.original import Scorer, radcliq_reward
 from chexone_ray.rewards.reading import Reading, read
+from chexone_ray.rewards.wording import in_order, said_once
 
 if TYPE_CHECKING:
     from chexone_ray.metrics.labeller import Mention
 
 LABEL_SHARE, FINDING_SHARE, WORD_SHARE = 0.5, 0.25, 0.25
-"""Weights of label F1, finding F1 and token overlap; what does not apply leaves its share to the
-others."""
+"""Weights of label F1, finding F1 and token overlap."""
+NORMAL_WORDS = 0.2
+"""Weight of the words where neither text states a finding; the labels have the rest, because a
+normal film is described in many words and what counts is how much of it is called normal."""
 BARE = 0.5
 """Factor of a list of names without any other word, where the reference is prose."""
 FLIPPED = 0.5
@@ -47,7 +54,10 @@ _OPPOSITES = (
     frozenset({"upper", "lower"}),
     frozenset({"increased", "decreased"}),
     frozenset({"improved", "worsened"}),
+    frozenset({"improvement", "worsening"}),
     frozenset({"better", "worse"}),
+    frozenset({"larger", "smaller"}),
+    frozenset({"high", "low"}),
 )
 _NEGATIONS = frozenset({"no", "not", "without", "never", "none", "nor", "neither", "cannot"})
 
@@ -74,14 +84,19 @@ def reward(answer: Answer, sample: Sample, scorer: Scorer | None = None) -> floa
 
 def _report(answer: str, reference: str) -> float:
     said, meant = read(answer), read(reference)
-    parts = (
-        (LABEL_SHARE, label_f1(said.labels, meant.labels)),
-        (FINDING_SHARE, finding_f1(said.findings, meant.findings)),
-        (WORD_SHARE, rouge_l(answer, reference)),
-    )
-    known = [(share, value) for share, value in parts if value is not None]
-    agreement = sum(share * value for share, value in known) / sum(share for share, _ in known)
-    return _same_sense(answer, reference, meant) * guard(said, meant) * agreement
+    both_normal = NORMAL in said.labels and NORMAL in meant.labels
+    told = covered(said, meant) if both_normal else 1.0
+    labels = label_f1(said.labels, meant.labels, told)
+    found = finding_f1(said.findings, meant.findings)
+    overlap = rouge_l(answer, reference)
+    if labels is None:
+        agreement = overlap
+    elif found is None:
+        agreement = (1.0 - NORMAL_WORDS) * labels + NORMAL_WORDS * overlap
+    else:
+        agreement = LABEL_SHARE * labels + FINDING_SHARE * found + WORD_SHARE * overlap
+    worded = said_once(answer, reference) * in_order(answer, reference)
+    return _same_sense(answer, reference, meant) * guard(said, meant) * worded * agreement
 
 
 def _free_answer(answer: str, reference: str, short: bool) -> float:
@@ -89,23 +104,32 @@ def _free_answer(answer: str, reference: str, short: bool) -> float:
     reference names a finding or says that there is none."""
     overlap = token_f1(answer, reference) if short else rouge_l(answer, reference)
     said, meant = read(answer), read(reference)
+    kept = guard(said, meant)
+    if not short:
+        kept *= said_once(answer, reference) * in_order(answer, reference)
     if not meant.labels:
-        return _same_sense(answer, reference, meant) * guard(said, meant) * overlap
+        return _same_sense(answer, reference, meant) * kept * overlap
     named = bool(set(meant.labels) - {NORMAL})
     stated = (
         statement_f1(said.labels, meant.labels) if named else label_f1(said.labels, meant.labels)
     )
-    return guard(said, meant) * ((stated or 0.0) + overlap) / 2
+    return kept * ((stated or 0.0) + overlap) / 2
 
 
-def label_f1(predicted: Mapping[str, Mention], reference: Mapping[str, Mention]) -> float | None:
-    """F1 of the labels stated as present, "no finding" included. A label on the opposite side only
-    counts as missed and as made up. None where neither report states one."""
+def label_f1(
+    predicted: Mapping[str, Mention], reference: Mapping[str, Mention], normal: float = 1.0
+) -> float | None:
+    """F1 of the labels stated as present, "no finding" included, which counts `normal` where both
+    state it. A label on the opposite side only counts as missed and as made up. None where neither
+    report states one."""
     said = {label for label, mention in predicted.items() if mention.state == 1}
     meant = {label for label, mention in reference.items() if mention.state == 1}
     if not said and not meant:
         return None
-    shared = sum(not opposite(predicted[label], reference[label]) for label in said & meant)
+    shared = sum(
+        normal if label == NORMAL else not opposite(predicted[label], reference[label])
+        for label in said & meant
+    )
     return 2 * shared / (len(said) + len(meant))
 
 
@@ -122,9 +146,10 @@ def statement_f1(predicted: Mapping[str, Mention], reference: Mapping[str, Menti
 
 
 def guard(said: Reading, meant: Reading) -> float:
-    """What contradictions, findings made up and bare names leave of the reward, in 0-1; 1 for a
-    text against itself."""
+    """What contradictions, another course, findings made up and bare names leave of the reward, in
+    0-1; 1 for a text against itself."""
     kept = polarity(said.labels, meant.labels, said.conflicts - meant.conflicts)
+    kept *= same_course(said.courses, meant.courses, said.labels)
     return kept * _borne_out(said.labels, meant.labels) * _prose(said, meant)
 
 

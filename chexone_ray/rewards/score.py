@@ -150,7 +150,23 @@ def part_means(scored: Iterable[Scored]) -> dict[str, float]:
 
 def score_group(texts: Sequence[str], sample: Sample, weights: RewardConfig) -> tuple[Scored, ...]:
     """Score all completions of one prompt, in order."""
+    _score_together(texts, sample, weights)
     return tuple(score(text, sample, weights) for text in texts)
+
+
+def _score_together(texts: Sequence[str], sample: Sample, weights: RewardConfig) -> None:
+    """Has the shipped scorer keep the components of all completions, so that its networks run once
+    a group. Nothing for other scorers and rows."""
+    if weights.radcliq_scorer != SHIPPED_SCORER or weights.radcliq is None:
+        return
+    by_task = weights.rules == "original"
+    if not (original.is_report(sample.task) if by_task else form(sample.kind) == "report"):
+        return
+    from chexone_ray.metrics.learned import radcliq
+
+    answers = (parse(text, sample.mode, weights.rules).answer for text in texts)
+    reference = sample.answer if by_task else sample.reference or sample.answer
+    radcliq.score_together([answer for answer in answers if answer], reference, weights.radcliq)
 
 
 def score_rollouts(

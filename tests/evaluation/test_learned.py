@@ -29,10 +29,11 @@ from chexone_ray.metrics.learned import radcliq as components
 from chexone_ray.metrics.learned.bertscore import BertScore, BertScoreSettings
 from chexone_ray.metrics.learned.chexbert import CheXbert
 from chexone_ray.metrics.learned.green import ERRORS
+from chexone_ray.metrics.learned.radgraph import RadGraph
 from chexone_ray.metrics.radcliq import radcliq
 from chexone_ray.metrics.signature import extended
 from chexone_ray.records import ImageRef, Sample
-from chexone_ray.rewards.score import refuse_unscored, score
+from chexone_ray.rewards.score import refuse_unscored, score, score_group
 from tests.chat_server import ChatServer, Reply, completion
 from tests.metrics.learned import tiny_bert
 
@@ -233,6 +234,43 @@ def test_reports_are_rewarded_by_the_shipped_scorer(bert: str, weights: str) -> 
     assert said_so.total == pytest.approx(expected)
 
 
+def _counted(whole: Any, sizes: list[int]) -> Any:
+    """A method of a network that notes how many pairs it is given."""
+
+    def counted(self: Any, *pair: Sequence[str]) -> Any:
+        sizes.append(len(pair[0]))
+        return whole(self, *pair)
+
+    return counted
+
+
+@pytest.mark.usefixtures("package")
+def test_the_completions_of_a_prompt_go_through_each_network_at_once(
+    bert: str, weights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = RadcliqModels(
+        radgraph_model="stand-in",
+        bertscore_model=bert,
+        bertscore_layer=2,
+        bertscore_baseline="none",
+        chexbert_uri=weights,
+        chexbert_bert=bert,
+    )
+    named = {"radcliq_scorer": components.__name__ + ":scorer", "radcliq": models}
+    sizes: list[int] = []
+    for network, name in ((RadGraph, "scores"), (BertScore, "scores"), (CheXbert, "semb_scores")):
+        monkeypatch.setattr(network, name, _counted(getattr(network, name), sizes))
+    row = replace(SAMPLE, answer=REFERENCES[0], reference="")
+    texts = [rf"Seen. \boxed{{{told}}}" for told in ("Left edema.", "A mass.", "A mass.")]
+    for rules in ("original", "strict"):
+        by_rules: dict[str, Any] = {"rules": rules} if rules == "original" else {}
+        rewards = RewardConfig(format=0, report_by="radcliq", **by_rules, **named)
+        values = [scored.total for scored in score_group([*texts, "No box."], row, rewards)]
+        assert sizes == [2, 2, 2] and values[1] == values[2] != values[0] and values[3] == 0
+    alone = components.scorer("A mass.", f"{REFERENCES[0]} ", models)
+    assert alone == pytest.approx(components.scorer("A mass.", REFERENCES[0], models), abs=1e-5)
+
+
 @pytest.mark.usefixtures("package")
 def test_scores_of_packages_and_judges_become_figures(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -299,6 +337,9 @@ def test_what_is_missing_ends_in_one_line_before_anything_is_computed(
         ({"report_by": "radcliq", "radcliq_scorer": components.__name__ + ":scorer"}, "needs its"),
         ({"radcliq": {"radgraph_model": "x", "bertscore_model": "x", "chexbert_uri": "x",
                       "chexbert_bert": "x"}}, "no effect without rewards.radcliq_scorer"),
+        ({"rules": "original", "radcliq_scorer": components.__name__ + ":scorer",
+          "radcliq": {"radgraph_model": "x", "bertscore_model": "x", "chexbert_uri": "x",
+                      "chexbert_bert": "x"}}, "bertscore_baseline is not set"),
     ],
 )  # fmt: skip
 def test_rewards_name_the_models_of_the_shipped_scorer(values: dict[str, Any], words: str) -> None:

@@ -178,6 +178,8 @@ def test_heart_size(text: str, size: str | None) -> None:
         ("Improved edema and worsening effusion.", {EDEMA: "better", EFFUSION: "worse"}),
         ("Effusion and edema have improved.", {EDEMA: "better", EFFUSION: "better"}),
         ("A small effusion.", {}),
+        ("The effusion is better.", {EFFUSION: "better"}),
+        ("The effusion is better seen on the lateral view.", {}),
     ],
 )
 def test_changes(text: str, expected: dict[str, str]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from chexone_ray.answers import Rules, chosen_options, parse
+from chexone_ray.answers import Answer, Rules, chosen_options, parse
 from chexone_ray.config import RewardConfig
 from chexone_ray.rewards import format, original, report
 from chexone_ray.rewards.score import rewards_of
@@ -53,3 +54,12 @@ def test_the_numbers_of_the_page() -> None:
         assert f"`{text}`" in PAGE
         assert original.format_reward(parse(text, "reasoning", "original"), ROW) == 1.0
         assert format.reward(parse(text, "reasoning"), ROW) == 0.0
+
+
+def test_short_answers_on_a_normal_film_as_stated() -> None:
+    heading, table = PAGE.split('| reference "')[1].split('" | report |\n')
+    rows = re.findall(r'^\| "(.+)" \| ([\d.]+) \|$', table.split("\n\n")[0], re.M)
+    assert len(rows) == 5
+    for text, stated in rows:
+        row = replace(ROW, kind="findings", answer=heading)
+        assert report.reward(Answer("", text, 1), row) == pytest.approx(float(stated), abs=0.005)

@@ -41,9 +41,20 @@ def test_junk_earns_nothing_on_a_normal_film(kind: str) -> None:
 
 
 def test_what_says_that_a_film_is_normal_earns_the_label() -> None:
-    for text in ("Normal chest.", "No acute cardiopulmonary process.", "The lungs are clear."):
-        # Both say "no finding": labels and words alone, 2 to 1.
-        assert value(text, NORMAL) == pytest.approx((2 + rouge_l(text, NORMAL)) / 3)
+    # Lungs 1, heart 1, effusion 1/2 and pneumothorax 1/2 are called normal: the whole of it in one
+    # word is half of that, clear lungs a third, and 4/5 of the four would be enough.
+    for text, told in (
+        ("Normal chest.", 1 / 2),
+        ("No acute cardiopulmonary process.", 1 / 2),
+        ("The lungs are clear.", 1 / 3 / 0.8),
+        ("No pneumothorax.", 1 / 6 / 0.8),
+        ("No pneumothorax. Clear lungs. Normal heart size.", 1.0),
+    ):
+        assert value(text, NORMAL) == pytest.approx(0.8 * told + 0.2 * rouge_l(text, NORMAL))
+    # A reference that says it in one word is answered by another, or by heart, lungs and pleura.
+    whole = "No acute cardiopulmonary process."
+    assert value("Normal chest.", whole) == pytest.approx(0.8)
+    assert value("No pneumothorax.", whole) < 0.3 < 0.8 <= value(NORMAL, whole)
     assert "no finding" not in read("No pacemaker or tube.").labels
     assert "no finding" not in read("Is there a pneumothorax? No film was given.").labels
     assert "no finding" in read("A pacemaker. The heart size is normal.").labels
