@@ -15,6 +15,8 @@ from chexone_ray import boxes
 from chexone_ray.answers import choice_of, chosen_options, normalise
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.metric import (
+    OF_TEXTS,
+    REFERENCE,
     Metric,
     RowStatistics,
     metric,
@@ -128,7 +130,8 @@ def _decoded(answer: str | None) -> list[Box]:
     return boxes.decode(answer) if answer else []
 
 
-def _denied(sample: Sample, answer: str | None) -> bool:
+def is_denial(sample: Sample, answer: str | None) -> bool:
+    """True where an answer says that there is nothing to draw, or what the reference says."""
     return bool(answer) and (denies(answer or "") or _same_text(answer or "", sample.answer))
 
 
@@ -150,7 +153,7 @@ def _over_boxes(
 
     def row(sample: Sample, answer: str | None) -> Sequence[float] | None:
         meant = sample.boxes
-        said = charged(_decoded(answer), meant, _denied(sample, answer))
+        said = charged(_decoded(answer), meant, is_denial(sample, answer))
         return score(said, meant) if named else score(without_labels(said), without_labels(meant))
 
     return row
@@ -166,15 +169,11 @@ def _over_half(predicted: Sequence[Box], reference: Sequence[Box]) -> Sequence[f
 
 def _specificity(sample: Sample, answer: str | None) -> Sequence[float] | None:
     drawn = _decoded(answer)
-    return negative_row(drawn if drawn or _denied(sample, answer) else None, sample.boxes)
+    return negative_row(drawn if drawn or is_denial(sample, answer) else None, sample.boxes)
 
 
 def _jaccard(sample: Sample, answer: str | None) -> Sequence[float]:
     return jaccard_row(_chosen(sample, answer), chosen_options(sample.answer, sample.options))
-
-
-_REFERENCE = "reference text or answer"
-"""`reference_of`, as signatures say it."""
 
 
 def _of_labels(labels: Sequence[str]) -> RowStatistics:
@@ -190,7 +189,7 @@ def _samples_f1(sample: Sample, answer: str | None) -> Sequence[float] | None:
 
 def _label_f1(name: str, labels: Sequence[str], average: Literal["macro", "micro"]) -> Metric:
     by_label = average == "macro"
-    signed = label_signature(average, labels, supported=by_label, reference=_REFERENCE)
+    signed = label_signature(average, labels, supported=by_label, reference=REFERENCE)
     value = supported_macro_value if by_label else micro_value
     return Metric(f"{name} ({average})", _of_labels(labels), value, signed)
 
@@ -204,7 +203,9 @@ _MATCHED = {
     "empty_reference": "left out",
     "codec": _CODEC,
 }
-_WORDS = {"tok": "letters and digits", "case": "lower", "level": "mean of rows"}
+_WORDS = {"tok": "letters and digits", "case": "lower", "level": "mean of rows", **OF_TEXTS}
+_PAIRED = {**_ROWS, "reference": REFERENCE}
+_EDGES = "case, space, edges"
 _ACCURACY = metric("accuracy", _accuracy, match="exact set of options", **_ROWS)
 _SPECIFICITY = replace(
     metric(
@@ -278,7 +279,7 @@ _OF_FORM: dict[Form, tuple[Metric, ...]] = {
             "F1-14 (samples)",
             _samples_f1,
             mean_value,
-            label_signature("samples", reference=_REFERENCE, rows="with a label"),
+            label_signature("samples", reference=REFERENCE, rows="with a label"),
         ),
         _label_f1("F1-5", F1_5, "macro"),
         _label_f1("F1-5", F1_5, "micro"),
@@ -287,7 +288,7 @@ _OF_FORM: dict[Form, tuple[Metric, ...]] = {
     "text": (
         metric("token F1", over_reference(token_f1), **_WORDS, articles="kept"),
         metric("token recall", over_reference(token_recall), **_WORDS, articles="kept"),
-        metric("exact match", over_reference(exact_match), normalise="case, space, edges"),
+        metric("exact match", over_reference(exact_match), normalise=_EDGES, **OF_TEXTS),
     ),
 }
 _OF_KIND: dict[str, tuple[Metric, ...]] = {
@@ -315,7 +316,13 @@ _OF_KIND: dict[str, tuple[Metric, ...]] = {
     "grounded_caption": (_ROUGE_L, *_TEXT_OVERLAP),
     "difference": (*_OF_FORM["text"], *_TEXT_OVERLAP),
     "entities": (
-        metric("entity F1 (exact)", over_reference(entity_f1), pair="words and type", **_ROWS),
+        metric(
+            "entity F1 (exact)",
+            over_reference(entity_f1),
+            pair="words and type",
+            reference=REFERENCE,
+            **_ROWS,
+        ),
     ),
 }
 
