@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -161,6 +162,20 @@ def _film(ref: ImageRef) -> Film:
         return Film(images.decode(data, SHOWN).pixels, digest)
     except ImageError as error:
         return Film(None, digest, f"the film cannot be shown: {error.reason}")
+
+
+def parted(question: str, options: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The question without the options that most carry in their text, and the options.
+
+    The question as it is and no options where its text has them in a sentence.
+    """
+    if not options or options[0] not in question:
+        return question, tuple(options)
+    listed = re.search(r"[\s;,]*".join(map(re.escape, options)), question)
+    if listed is None:
+        return question, ()
+    rest = (question[: listed.start()].strip(), question[listed.end() :].strip())
+    return "\n".join(part for part in rest if part), tuple(options)
 
 
 def shown(text: str | None) -> str:

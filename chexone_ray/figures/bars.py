@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,10 @@ AXIS_ROOM, BAR_WIDTH, GROUP_GAP = 0.7, 0.085, 0.2
 LETTER = 0.062
 """Inches a letter of 7 points, about."""
 BASELINE = "best baseline without the image"
+NOT_JUDGED = "n/a: no row could be scored"
+NO_INTERVAL = "some values have none, as there are too few patients"
+ENDS = (0.1, 0.2, 0.5, 1.0)
+"""Where an axis of shares may end: at the first that everything on it is below."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ def groups(scores: Sequence[Score], label: Mapping[tuple[str, str, str], str]) -
         here = [score for score in scores if (score.setting, score.kind, score.topic) == key]
         constants = [s for s in here if s.baseline and s.model != SIDES_TOLD]
         models = {score.model: score for score in here if not score.baseline}
+        constants = [s for s in constants if math.isfinite(s.value)]
         best = max(
             constants, key=lambda s: s.value if s.higher_is_better else -s.value, default=None
         )
@@ -102,11 +107,17 @@ def grouped_bars(
         shown = [(i, group.scores[name]) for i, name in enumerate(look) if name in group.scores]
         for i, score in shown:
             x = at - 0.42 + (i + 0.5) * bar
+            if not math.isfinite(score.value):
+                axis.text(x, 0.015, "n/a", fontsize=6, rotation=90, ha="center", va="bottom")
+                continue
             axis.bar(x, score.value, bar * 0.94, **look[score.model].bar)
             if math.isfinite(score.low) and math.isfinite(score.high):
                 axis.plot([x, x], [score.low, score.high], color="black", linewidth=0.7)
             if score.value == 0:  # A bar of no height is there and is told from a missing one.
-                axis.plot(x, 0, "_", color=look[score.model].colour, markersize=5, clip_on=False)
+                edge = {"color": look[score.model].colour, "linewidth": 2.0, "clip_on": False}
+                axis.plot([x - 0.4 * bar, x + 0.4 * bar], [0, 0], solid_capstyle="butt", **edge)
+                above = score.high if math.isfinite(score.high) else 0.0
+                axis.text(x, above + 0.015, "0", fontsize=6, ha="center", va="bottom")
         if group.baseline is not None:
             axis.plot([at - 0.46, at + 0.46], [group.baseline] * 2, "k:", linewidth=1.0)
     letters = max(8, int((width - AXIS_ROOM) / places / LETTER) - 1)
@@ -137,6 +148,9 @@ def interval_dots(
                 continue
             y = at - 0.4 + (i + 0.5) * step
             drawn = look[name]
+            if not math.isfinite(score.value):
+                not_judged(axis, y, drawn)
+                continue
             axis.plot([score.low, score.high], [y, y], color=drawn.colour, linewidth=1.0)
             axis.plot(score.value, y, linestyle="none", markersize=3.5, **drawn.dot)
         if group.baseline is not None:
@@ -149,7 +163,42 @@ def interval_dots(
     axis.set_ylim(len(found) - 0.5, -0.5)
     axis.set_xlabel(xlabel)
     axis.grid(False, axis="y")
-    axis.margins(x=0.06)
+    baselines = [group.baseline for group in found if group.baseline is not None]
+    drawn_ = [score for group in found for score in group.scores.values()]
+    from_zero(axis, [v for s in drawn_ for v in (s.value, s.low, s.high)] + baselines)
+
+
+def from_zero(axis: Any, values: Sequence[float]) -> None:
+    """An x axis from 0 to where shares end, so that equal dots look equal in all panels of a scale
+    and a small difference does not look large; longer where a value is beyond."""
+    known = [value for value in values if math.isfinite(value)]
+    highest, lowest = max(known, default=1.0), min(0.0, *known, 0.0)
+    end = next((end for end in ENDS if highest <= end), 1.05 * highest)
+    axis.set_xlim(lowest * 1.05 - 0.03 * end, end * 1.03)
+    axis.xaxis.get_major_locator().set_params(nbins=5)
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
+
+
+def not_judged(axis: Any, y: float, look: Look) -> None:
+    """ "n/a" in place of a dot, in the system's colour."""
+    axis.text(0, y, "n/a", fontsize=6, color=look.colour, ha="left", va="center")
+
+
+def told(scores: Iterable[Any], interval: str, *, baseline: bool = False) -> str:
+    """What lines, dotted lines and what is not drawn mean, for the foot of a figure.
+
+    `scores` have a value, a low and a high.
+    """
+    parts = [f"Lines: {interval}"]
+    drawn = [score for score in scores if not getattr(score, "baseline", False)]
+    judged = [score for score in drawn if math.isfinite(score.value)]
+    if any(not math.isfinite(score.low) for score in judged):
+        parts.append(NO_INTERVAL)
+    if len(judged) < len(drawn):
+        parts.append(NOT_JUDGED)
+    if baseline:
+        parts.append(f"dotted: {BASELINE}")
+    return "; ".join(parts) + "."
 
 
 def radar(axis: Any, found: Sequence[Group], look: Mapping[str, Look]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chexone_ray import images
-from chexone_ray.figures.answered import Answer, Asked, Film, choose, films
+from chexone_ray.figures.answered import Answer, Asked, Film, choose, films, parted
 from chexone_ray.figures.grounded import PREDICTED, REFERENCE
 from chexone_ray.figures.page import document, escape
 from chexone_ray.figures.plates import Drawn, Skip
@@ -83,14 +83,13 @@ def _card(number: int, item: Asked, pictures: Sequence[Film]) -> str:
         for model, answer in item.answers.items()
     )
     topic = f" \u00b7 {escape(item.topic)}" if item.topic else ""
-    # Most questions have their options in the text.
-    told = not item.options or item.options[0] in item.question
-    options = "" if told else f"<p>{'<br>'.join(map(escape, item.options))}</p>"
+    question, told = parted(item.question, item.options)
+    options = f"<p>{'<br>'.join(map(escape, told))}</p>" if told else ""
     return (
         f"<article class='asked' data-kind='{escape(_kind(item))}'>{_definitions(number, pictures)}"
         f"<div><div class='films'>{shown}</div><p class='soft'>{escape(_kind(item))}{topic}</p>"
-        f"<h3>{escape(item.question)}</h3>{options}<p><span class='soft'>reference</span> "
-        f"{escape(item.reference or '(none)')}</p></div>"
+        f"<h3>{escape(question)}</h3>{options}<p class='reference'>"
+        f"<span class='soft'>reference</span> {escape(item.reference or '(none)')}</p></div>"
         f"<div class='systems'>{systems}</div></article>"
     )
 

@@ -27,7 +27,7 @@ from chexone_ray.figures import (
     scored,
 )
 from chexone_ray.figures.plates import Drawn, Skip
-from chexone_ray.figures.runs import Runs, find, sort_of
+from chexone_ray.figures.runs import Runs, check, find, plain, sort_of
 from chexone_ray.log import RESEARCH_USE_ONLY
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,13 @@ def draw(config: FiguresConfig) -> str:
             result of another stage.
     """
     runs = find(config.runs_uri)
-    out = config.output_uri
+    out = plain(config.output_uri)
+    check(runs)
+    for run in runs.items:
+        if run.sort == "responses":
+            readers.read(run)
+        elif run.sort in ("evaluation", "reasoning"):
+            reasoned.of_run(run)
     other = sort_of(out)
     if other:
         raise ChexoneError(f"output_uri {out} holds {other} results: give a folder of its own")

@@ -55,13 +55,14 @@ def draw(runs: Runs) -> Drawn:
         left, right = top[0].subplots(1, 2)
         _shares(left, by_model, look)
         bars.interval_dots(right, found, look, in_order(s.metric for s in table)[0], letters=24)
-        right.set_title("mean IoU, 95 % interval over patients")
+        right.set_title("mean IoU")
         for row in below:
             _strip(row[0], strip, best)
         made.handles = line_handles(look)
-        made.note = "Solid blue: reference; dashed orange: predicted." if strip else ""
-        if any(group.baseline is not None for group in found):
-            made.note += f" Dotted: {bars.BASELINE}."
+        shown = [score for group in found for score in group.scores.values()]
+        baseline = any(group.baseline is not None for group in found)
+        made.note = bars.told(shown, "95 % interval over patients", baseline=baseline)
+        made.note += " Boxes: reference solid blue, predicted dashed orange." if strip else ""
     return Drawn(
         (made.formats,),
         tuple(run.file(name) for run in overlaps for name in (TABLE, ROWS)),
@@ -168,7 +169,7 @@ def _strip(panel: Any, strip: Sequence[Shown], model: str) -> None:
             outline(axis, _boxes(full["boxes"]), size, REFERENCE, "-")
             outline(axis, _boxes(full["predicted_boxes"]), size, PREDICTED, "--")
         label = ", ".join(in_order(box["label"] for box in full["boxes"] or ())) or "no box"
-        axis.set_xlabel(wrapped(f"{label}: IoU {row['overlap']:.2f}", 28))
+        axis.set_xlabel(f"{wrapped(label, 28)}\nIoU {row['overlap']:.2f}")
 
 
 def _boxes(found: Sequence[Mapping[str, Any]] | None) -> list[Box]:

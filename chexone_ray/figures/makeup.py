@@ -14,6 +14,7 @@ from chexone_ray.figures.plates import (
     Drawn,
     Page,
     bar_handles,
+    end_axis,
     looks,
     page,
     wrapped,
@@ -114,7 +115,7 @@ def _bars(axis: Any, found: Mapping[str, tuple[int, int]], longest: int, xlabel:
     axis.xaxis.set_major_formatter(lambda value, _: short(value))
     axis.xaxis.get_major_locator().set_params(nbins=4)
     axis.set_xlabel(xlabel)
-    axis.grid(False, axis="y")
+    end_axis(axis, len(order))
 
 
 def short(value: float) -> str:

@@ -281,6 +281,13 @@ def fitted(text: str, inches: float, *, bold: bool = False) -> list[str]:
     return [*lines, line] if line else lines
 
 
+def end_axis(axis: Any, rows: int) -> None:
+    """Let the axes of `rows` horizontal bars end under the last, where a neighbour has more."""
+    axis.spines["bottom"].set_position(("data", rows - 0.4))
+    axis.spines["left"].set_bounds(-0.6, rows - 0.4)
+    axis.grid(False)
+
+
 def wrapped(text: str, width: int) -> str:
     """Each line of `text` in lines of at most `width` letters, broken at spaces where it can be."""
     import textwrap

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from chexone_ray.figures.answered import Asked, Film, choose, films
+from chexone_ray.figures.answered import Asked, Film, choose, films, parted
 from chexone_ray.figures.grounded import PREDICTED, REFERENCE, outline, show
 from chexone_ray.figures.plates import DOUBLE, TALLEST, Drawn, Skip, fitted, page
 from chexone_ray.figures.runs import Runs
@@ -73,9 +73,10 @@ def lines(item: Asked) -> list[Line]:
     """The text of a card, cut to what a card has room for."""
     where = ", ".join(part for part in (item.setting, spoken(item.kind), item.topic) if part)
     found = [Line(where, italic=True)]
-    found += [Line(text, bold=True) for text in _cut(item.question, MOST_LINES["question"], True)]
-    if item.options and item.options[0] not in item.question:
-        found += [Line(text) for text in _cut("; ".join(item.options), MOST_LINES["options"])]
+    question, options = parted(item.question, item.options)
+    found += [Line(text, bold=True) for text in _cut(question, MOST_LINES["question"], True)]
+    if options:
+        found += [Line(text) for text in _cut("; ".join(options), MOST_LINES["options"])]
     reference = f"Reference: {item.reference or '(none)'}"
     found += [Line(text) for text in _cut(reference, MOST_LINES["reference"])]
     most = max(2, ANSWER_LINES // max(len(item.answers), 1) // 2)

@@ -15,6 +15,7 @@ from chexone_ray.figures.plates import (
     Drawn,
     Look,
     bar_handles,
+    end_axis,
     looks,
     page,
     wrapped,
@@ -41,8 +42,8 @@ REASONS = {
     "both": "content and style",
 }
 NOTE = (
-    "Numbers in bars: responses. Boxes: quartiles and median; thin lines join the same reader and "
-    "case, solid where the right one is faster, dotted where it is slower."
+    "Numbers in bars, where they fit: responses. Boxes: quartiles and median; thin lines join the "
+    "same reader and case, solid where the right one is faster, dotted where it is slower."
 )
 Stacked = Mapping[str, Mapping[str, int]]
 """Row -> part -> count."""
@@ -51,7 +52,7 @@ Stacked = Mapping[str, Mapping[str, int]]
 def draw(runs: Runs) -> Drawn:
     """Preferences, edit reasons, durations and ratings of all responses together."""
     given = runs.need("no responses.jsonl of a reader study is given", "responses")
-    responses = [response for run in given for response in _read(run)]
+    responses = [response for run in given for response in read(run)]
     banner = SIMULATED if reader_study.any_simulated(responses) else ""
     choices, reasons = preferences(responses), edit_reasons(responses)
     rated = ratings(responses)
@@ -107,7 +108,8 @@ def _place(run: Run) -> str:
     return run.uri if run.uri.endswith(".jsonl") else run.file(RESPONSES)
 
 
-def _read(run: Run) -> list[Response]:
+def read(run: Run) -> list[Response]:
+    """The responses of a run. ChexoneError where a line is none."""
     return reader_study.read(storage.read_bytes(_place(run)), _place(run))
 
 
@@ -172,7 +174,7 @@ def _stack(panel: Any, found: Stacked, look: Mapping[str, Look], title: str, num
     axis.set_xlim(0, 100)
     axis.set_xlabel("% of responses")
     axis.tick_params(axis="y", length=0)
-    axis.grid(False, axis="y")
+    end_axis(axis, len(found))
     columns = len(look) if sum(map(len, look)) < 34 else 2
     panel.legend(handles=bar_handles(look), loc="outside lower center", ncols=columns)
 

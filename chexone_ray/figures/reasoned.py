@@ -1,20 +1,24 @@
-"""Figure 7: quality of the reasoning by metric, system and mode."""
+"""Figure 7: quality of the reasoning and what its probes change, by metric, system and mode."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chexone_ray.errors import ChexoneError
+from chexone_ray.figures import bars
 from chexone_ray.figures.plates import (
     DOUBLE,
     SINGLE,
     TALLEST,
     Drawn,
+    Look,
     Skip,
-    bar_handles,
+    end_axis,
+    line_handles,
     looks,
     page,
     wrapped,
@@ -23,9 +27,11 @@ from chexone_ray.figures.runs import REASONING, TABLE, Run, Runs, in_order, scor
 from chexone_ray.kinds import spoken
 
 PREFIX = "reasoning:"
-MODES = {"reasoning": "with reasoning", "instruct": "without reasoning", "": "all rows"}
-PANEL_HEIGHT, LINE = 1.5, 0.125
-"""Inches: of a panel without the names under it, and of a line of those."""
+COLUMNS, LETTERS, TITLE, FRAME = 3, 20, 16, 0.72
+"""Panels beside each other, letters in a line of a row's name and of a title, inches of a panel
+besides its rows."""
+ALONE, PLAIN, WHOLE = "trace and answer", "as asked", "all rows"
+"""Panel of the metrics with one row each; row of a metric without probe, of one without kind."""
 
 
 @dataclass(frozen=True)
@@ -41,39 +47,41 @@ class Quality:
     signature: str = ""
 
 
+@dataclass(frozen=True)
+class Panel:
+    """Rows by name: the numbers of one metric each."""
+
+    title: str
+    rows: Mapping[str, Sequence[Quality]]
+
+
 def draw(runs: Runs) -> Drawn:
-    """A panel a metric; systems side by side, a bar a mode."""
+    """A panel a metric with its probes as rows; a dot a system, hollow without reasoning."""
     given = runs.need("no evaluation is given", "evaluation", "reasoning")
     found = [item for run in given for item in of_run(run)]
     if not found:
         raise Skip(f"no evaluation has a {REASONING} or a metric named {PREFIX}...")
-    metrics = in_order(item.metric for item in found)
     modes = in_order(item.mode for item in found)
-    systems = in_order(item.model for item in found)
-    look = looks([MODES.get(mode, mode) for mode in modes])
-    wide = len(systems) * (0.12 * len(modes) + 0.25) + 0.7 > SINGLE
-    columns = 1 if wide or len(metrics) == 1 else 2
-    width = SINGLE if columns == 1 and not wide else DOUBLE
-    names = _names(systems, width / columns)
-    height = PANEL_HEIGHT + LINE * max(len(name.splitlines()) for name in names)
-    size = columns * int(TALLEST / height)
+    look = looks(in_order(item.model for item in found))
+    lines = max(len(_name(name).splitlines()) for part in panels(found) for name in part.rows)
+    each = max(0.12 * lines + 0.05, 0.085 * len(look) + 0.08)
+    shown = panels(found, int((TALLEST - FRAME) / each))
+    columns = min(COLUMNS, len(shown))
+    rows = [shown[at : at + columns] for at in range(0, len(shown), columns)]
     pages = []
-    for start in range(0, len(metrics), size):
-        part = metrics[start : start + size]
-        num_rows = -(-len(part) // columns)
-        with page(width, num_rows * height, "Reasoning") as made:
-            axes = made.figure.subplots(num_rows, columns, squeeze=False).ravel()
-            for axis, metric in zip(axes, part, strict=False):
-                here = [item for item in found if item.metric == metric]
-                _panel(axis, here, systems, modes)
-                axis.set_xticks(range(len(systems)), names)
-                axis.set_title(wrapped(metric, int(width / columns / 0.075)))
-            for axis in axes[len(part) :]:
-                axis.set_axis_off()
-            if modes != [""]:
-                made.handles = bar_handles(look)
-            made.note = "Lines: 95 % interval."
+    while rows:
+        heights = [FRAME + each * max(len(part.rows) for part in row) for row in rows]
+        here = max(1, sum(sum(heights[: at + 1]) <= TALLEST for at in range(len(rows))))
+        with page(SINGLE if columns == 1 else DOUBLE, sum(heights[:here]), "Reasoning") as made:
+            grid = made.figure.add_gridspec(here, columns, height_ratios=heights[:here])
+            for at, row in enumerate(rows[:here]):
+                longest = max(len(part.rows) for part in row)
+                for column, part in enumerate(row):
+                    _panel(made.figure.add_subplot(grid[at, column]), part, look, longest)
+            made.handles = [*line_handles(look, line=False), *_mode_handles(modes)]
+            made.note = bars.told(found, "95 % interval")
         pages.append(made.formats)
+        rows = rows[here:]
     files = tuple(
         run.file(name)
         for run in given
@@ -82,6 +90,35 @@ def draw(runs: Runs) -> Drawn:
     )
     signatures = tuple(in_order(item.signature for item in found if item.signature))
     return Drawn(tuple(pages), files, (), signatures)
+
+
+def panels(found: Sequence[Quality], most: int = 1000) -> list[Panel]:
+    """A panel for "accuracy", "accuracy, blank image", ... or "factuality (side)", ...; one for
+    the metrics that are alone, the last. Longer ones go on in a further panel after `most` rows."""
+    parts = {metric: _parts(metric) for metric in in_order(item.metric for item in found)}
+    of_name = Counter(name for name, _ in parts.values())
+    probed = {metric.partition(", ")[0] for metric in parts if "(" not in metric and "," in metric}
+    rows: dict[str, dict[str, list[Quality]]] = {}
+    for metric, (name, probe) in parts.items():
+        row = probe or (PLAIN if name in probed else WHOLE)
+        title, row = (name, row) if of_name[name] > 1 else (ALONE, metric)
+        rows.setdefault(title, {})[row] = [item for item in found if item.metric == metric]
+    if ALONE in rows:
+        rows[ALONE] = rows.pop(ALONE)
+    return [
+        Panel(title, dict(list(of.items())[at : at + most]))
+        for title, of in rows.items()
+        for at in range(0, len(of), most)
+    ]
+
+
+def _parts(metric: str) -> tuple[str, str]:
+    """Metric and probe of "accuracy, blank image", metric and kind of "factuality (side)"."""
+    name, _, kind = metric.partition(" (")
+    if kind:
+        return name, kind.removesuffix(")")
+    name, _, probe = metric.partition(", ")
+    return name, probe
 
 
 def of_run(run: Run) -> list[Quality]:
@@ -117,27 +154,50 @@ def _quality(row: Mapping[str, Any], place: str) -> Quality:
         raise ChexoneError(f"{place}: a row lacks {error}: evaluate again") from None
 
 
-def _names(systems: Sequence[str], width: float) -> list[str]:
-    letters = max(6, int((width - 0.7) / len(systems) / 0.062) - 1)
-    return [wrapped(name, letters) for name in systems]
+def _name(row: str) -> str:
+    return wrapped(row, LETTERS)
 
 
-def _panel(
-    axis: Any, found: Sequence[Quality], systems: Sequence[str], modes: Sequence[str]
-) -> None:
-    look = looks([MODES.get(mode, mode) for mode in modes])
-    present = [mode for mode in modes if any(item.mode == mode for item in found)]
-    bar = 0.8 / len(modes)
-    for at, system in enumerate(systems):
-        for i, mode in enumerate(present):
-            for item in found:
-                if (item.model, item.mode) != (system, mode):
-                    continue
-                x = at + (i - (len(present) - 1) / 2) * bar
-                axis.bar(x, item.value, bar * 0.94, **look[MODES.get(mode, mode)].bar)
-                axis.plot([x, x], [item.low, item.high], color="black", linewidth=0.8)
-    axis.set_xlim(-0.6, len(systems) - 0.4)
-    highs = [item.high for item in found if math.isfinite(item.high)]
-    axis.set_ylim(0, max([1.0, *highs]) * 1.02)
-    axis.tick_params(axis="x", length=0)
-    axis.grid(False, axis="x")
+def _panel(axis: Any, part: Panel, look: Mapping[str, Look], longest: int) -> None:
+    """Dots with intervals, a row a name; the axes end under the last, above that of a neighbour."""
+    step = 0.84 / len(look)
+    for at, row in enumerate(part.rows.values()):
+        for i, (system, drawn) in enumerate(look.items()):
+            of = [item for item in row if item.model == system]
+            for j, item in enumerate(of):
+                # Side by side with the other mode, so that equal values do not hide each other.
+                y = at - 0.42 + (i + 0.5 + 0.44 * (j - (len(of) - 1) / 2)) * step
+                _dot(axis, item, y, drawn)
+    bars.from_zero(axis, [v for row in part.rows.values() for i in row for v in (i.value, i.high)])
+    number = len(part.rows)
+    axis.set_yticks(range(number), [_name(name) for name in part.rows])
+    axis.tick_params(axis="y", length=0)
+    axis.set_ylim(longest - 0.4, -0.6)
+    end_axis(axis, number)
+    low, high = axis.get_xlim()
+    ticks = [tick for tick in axis.get_xticks() if low <= tick <= high]
+    axis.vlines(ticks, -0.6, number - 0.4, color="#e0e0e0", linewidth=0.5, zorder=0)
+    axis.hlines([n - 0.5 for n in range(1, number)], low, high, color="#cccccc", linewidth=0.5)
+    axis.set_xlim(low, high)
+    axis.set_title(wrapped(part.title, TITLE))
+
+
+def _dot(axis: Any, item: Quality, y: float, look: Look) -> None:
+    if not math.isfinite(item.value):
+        bars.not_judged(axis, y, look)
+        return
+    drawn = replace(look, hollow=True) if item.mode == "instruct" else look
+    line = ":" if item.mode == "instruct" else "-"
+    axis.plot([item.low, item.high], [y, y], line, color=drawn.colour, linewidth=1.0)
+    axis.plot(item.value, y, linestyle="none", markersize=3.5, **drawn.dot)
+
+
+def _mode_handles(modes: Sequence[str]) -> list[Any]:
+    """What filled and hollow dots are, where there are both."""
+    if "instruct" not in modes or len(modes) == 1:
+        return []
+    black = Look("#000000", "", "o", "-")
+    # The numbers of an evaluation's table have no mode of their own.
+    filled = "with reasoning, or as evaluated" if "" in modes else "with reasoning"
+    found = {filled: black, "without reasoning": replace(black, hollow=True)}
+    return line_handles(found, line=False)

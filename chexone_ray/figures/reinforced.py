@@ -28,7 +28,8 @@ FIRST_PAGE, LATER_PAGE = 12, 24
 REPORT = "report.json"
 KIND = "grpo/reward/kind/"
 MOST_KINDS = 7
-BAR_0 = "Bar 0: all samples of a prompt got one reward. Curves: running mean over the raw line."
+BAR_0 = "Bar 0: all samples of a prompt got one reward."
+RAW = " Curves: running mean over the raw line."
 Panel = tuple[str, Spread, float]
 """Title, histogram, cut."""
 
@@ -65,8 +66,8 @@ def _page(panels: Sequence[Panel], trained: Sequence[Run]) -> Mapping[str, bytes
     title = title if panels else "GRPO"
     if len(panels) == 1:
         return _one_row(panels[0], trained, title)
-    columns = min(COLUMNS, max(len(panels), 1))
-    num_rows = -(-len(panels) // columns)
+    num_rows = -(-len(panels) // COLUMNS)
+    columns = -(-len(panels) // max(num_rows, 1))
     heights = [ROW_HEIGHT * num_rows] * bool(panels) + [CURVE_HEIGHT] * bool(trained)
     with page(DOUBLE, sum(heights), title) as made:
         parts = made.figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
@@ -79,6 +80,7 @@ def _page(panels: Sequence[Panel], trained: Sequence[Run]) -> Mapping[str, bytes
                     axis.set_axis_off()
             made.handles, made.note = _histogram_handles(), BAR_0
         if trained:
+            made.note = (made.note + RAW).strip()
             reward, kl = parts[-1].subplots(1, 2)
             _curves(reward, kl, trained)
     return made.formats
@@ -91,7 +93,7 @@ def _one_row(panel: Panel, trained: Sequence[Run], title: str) -> Mapping[str, b
         _histogram(axes[0], panel, True, True)
         if trained:
             _curves(axes[1], axes[2], trained)
-        made.handles, made.note = _histogram_handles(), BAR_0
+        made.handles, made.note = _histogram_handles(), BAR_0 + RAW * bool(trained)
     return made.formats
 
 
@@ -191,8 +193,7 @@ def _lines(axis: Any, series: Mapping[str, Sequence[tuple[float, float]]], ylabe
         axis.legend(
             handles=line_handles(found),
             loc="upper center",
-            bbox_to_anchor=(0.5, -0.32),
+            bbox_to_anchor=(0.5, -0.24),
             ncols=min(3, len(series)),
-            fontsize=6.5,
             columnspacing=1.0,
         )

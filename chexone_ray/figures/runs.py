@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,14 @@ _MARKS: tuple[tuple[Sort, tuple[str, ...]], ...] = (
     ("responses", (RESPONSES,)),
 )
 """A folder is the first of these whose files it has."""
+_NEEDED: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "manifest": (
+        ("manifest.json", ("counts.rows", "counts.split", "counts.dataset", "counts.task")),
+    ),
+    "filter": (("report.json", ("prompts", "kept", "bin_width", "kinds")),),
+    "predictions": (("predictions.json", ("samples",)),),
+}
+"""What the figures take from a run's files."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +64,11 @@ class Run:
     def metrics(self) -> list[dict[str, float]]:
         """The lines of metrics.jsonl, in order of their steps; the last of a step counts."""
         place = self.file(METRICS)
-        lines = storage.read_bytes(place).decode().splitlines()
-        by_step = {row["step"]: row for row in (_parsed(line.encode(), place) for line in lines)}
+        lines = storage.read_bytes(place).splitlines()
+        rows_ = [_parsed(line, place) for line in lines]
+        if not all(isinstance(row, dict) and "step" in row for row in rows_):
+            raise ChexoneError(f"{place}: a line has no step: run its stage again")
+        by_step = {row["step"]: row for row in rows_}
         return [by_step[step] for step in sorted(by_step)]
 
 
@@ -99,9 +111,38 @@ class Runs:
 
 def find(uris: Sequence[str]) -> Runs:
     """What each URI is. Raises ChexoneError for one that is no result of any stage."""
-    uris = tuple(dict.fromkeys(storage.join(uri) for uri in uris))
+    uris = tuple(dict.fromkeys(storage.join(plain(uri)) for uri in uris))
     named = _names(uris)
     return Runs(tuple(Run(uri, _sort(uri), named[uri]) for uri in uris))
+
+
+def plain(uri: str) -> str:
+    """A local path with "." or ".." in it as the path that it is: a run is named by its end."""
+    dotted = {".", ".."} & set(uri.split("/"))
+    return storage.split(uri)[1] if dotted and storage.is_local(uri) else uri
+
+
+def check(runs: Runs) -> None:
+    """Read what the figures rest on, so that a bad file is told before anything is drawn.
+
+    Raises:
+        ChexoneError: a file cannot be read or lacks what is drawn of it; names both.
+    """
+    scores(runs.of("evaluation"))
+    for run in runs.items:
+        for name, keys in _NEEDED.get(run.sort, ()):
+            body = run.json(name)
+            for key in keys:
+                part = body
+                for word in key.split("."):
+                    part = part.get(word) if isinstance(part, dict) else None
+                if part is None:
+                    raise ChexoneError(f"{run.file(name)} has no {key}: run its stage again")
+        if run.sort in ("sft", "grpo"):
+            run.metrics()
+        if run.sort == "evaluation":
+            with contextlib.suppress(Skip):
+                row_table(run, ())
 
 
 def _sort(uri: str) -> Sort:
@@ -207,14 +248,18 @@ def row_table(run: Run, columns: Sequence[str], where: Any = None) -> Any:
 
     Skip where the file has not all of the columns.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     place = run.file(ROWS)
     if not storage.exists(place):
         raise Skip(f"{run.uri} has no {ROWS}: evaluate again")
     system, path = storage.filesystem(place)
-    with system.open_input_file(path) as file:
-        known = pq.ParquetFile(file).schema_arrow.names
+    try:
+        with system.open_input_file(path) as file:
+            known = pq.ParquetFile(file).schema_arrow.names
+    except pa.ArrowInvalid:
+        raise ChexoneError(f"{place} is no Parquet file: evaluate again") from None
     lacking = [name for name in columns if name not in known]
     if lacking:
         raise Skip(f"{ROWS} of {run.uri} has no column {', '.join(lacking)}: evaluate again")

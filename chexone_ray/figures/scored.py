@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from chexone_ray import kinds
-from chexone_ray.figures import bars
+from chexone_ray.figures import bars, reasoned
 from chexone_ray.figures.plates import (
     DOUBLE,
     SINGLE,
@@ -83,7 +83,8 @@ def skills(runs: Runs) -> Drawn:
 def reports(runs: Runs) -> Drawn:
     """A panel a metric: dots with intervals by setting and system."""
     chosen = [score for score in _table(runs) if kinds.form(score.kind) == "report"]
-    chosen = [score for score in chosen if not score.topic]
+    # Figure 7 has what is told of the reasoning.
+    chosen = [s for s in chosen if not s.topic and not s.metric.startswith(reasoned.PREFIX)]
     if not chosen:
         raise Skip("the evaluations hold no kind that is answered by a report")
     names = bars.labels(chosen, metric=False)
@@ -138,7 +139,7 @@ def _report_page(
             first = number % columns == 0
             bars.interval_dots(axis, found, look, xlabel, names=first, letters=24)
         made.handles = line_handles(look, line=False)
-        _note(made, any(g.baseline is not None for _, found in panels for g in found))
+        _note(made, [group for _, found in panels for group in found])
     return made
 
 
@@ -187,7 +188,7 @@ def _bar_page(
         if spokes:
             lines = line_handles(look)
             made.handles = list(zip(made.handles, lines, strict=True)) if rows else lines
-        _note(made, any(group.baseline is not None for row in rows for group in row))
+        _note(made, [group for row in rows for group in row] or spokes)
     return made
 
 
@@ -196,6 +197,8 @@ def _label_lines(rows: Sequence[Sequence[bars.Group]], width: float, places: int
     return [max(len(wrapped(g.label, letters).splitlines()) for g in row) for row in rows]
 
 
-def _note(made: Page, baseline: bool) -> None:
-    """What the whiskers and the dotted line are."""
-    made.note = f"Lines: {INTERVAL}." + (f" Dotted: {bars.BASELINE}." if baseline else "")
+def _note(made: Page, found: Sequence[bars.Group]) -> None:
+    """What the whiskers and the dotted line are, and what is not drawn."""
+    shown = [score for group in found for score in group.scores.values()]
+    baseline = any(group.baseline is not None for group in found)
+    made.note = bars.told(shown, INTERVAL, baseline=baseline)

@@ -109,6 +109,38 @@ def test_a_folder_that_is_no_result_is_refused(given: list[str], tmp_path: Path)
         runs.find([str(tmp_path / "absent.jsonl")])
 
 
+def test_a_bad_file_is_told_before_anything_is_drawn(given: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    bad = tmp_path / "responses.jsonl"
+    bad.write_text("{}\n")
+    manifest = tmp_path / "manifest"
+    storage.write_json(f"{manifest}/manifest.json", {"counts": {"rows": 1, "split": {"test": 1}}})
+    metrics = tmp_path / "sft" / "metrics.jsonl"
+    storage.write_bytes(str(metrics), b'{"sft/loss": 1}\n')
+    table = tmp_path / "evaluation"
+    storage.write_json(f"{table}/table.json", [])
+    storage.write_bytes(f"{table}/rows.parquet", b"no Parquet")
+    for uri, message in (
+        (bad, "responses.jsonl line 1: reader is missing"),
+        (manifest, "manifest.json has no counts.dataset: run its stage again"),
+        (metrics.parent, "metrics.jsonl: a line has no step"),
+        (table, "rows.parquet is no Parquet file"),
+    ):
+        config = FiguresConfig(runs_uri=(*given[:1], str(uri)), output_uri=str(out))
+        with pytest.raises(ChexoneError, match=message):
+            draw.draw(config)
+    assert not out.exists()
+
+
+def test_a_run_in_the_working_folder_has_the_name_of_the_folder(
+    given: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(given[3])
+    (run,) = runs.find([".", "../grpo/", given[3]]).items
+    assert (run.uri, run.name, run.sort) == (given[3], "grpo", "grpo")
+    assert runs.plain("s3://b/./c") == "s3://b/./c" and runs.plain("a/b.c") == "a/b.c"
+
+
 def test_results_of_another_stage_are_not_written_over(given: list[str]) -> None:
     before = [Path(given[1], "config.json").read_bytes(), Path(given[5], "table.json").read_bytes()]
     for uri in (given[1], given[5]):

@@ -232,6 +232,49 @@ def test_reasoning_comes_from_its_file_and_from_the_table(tmp_path: Path) -> Non
         reasoned.of_run(run)
 
 
+def quality(metric: str, value: float = 0.5, mode: str = "reasoning") -> reasoned.Quality:
+    return reasoned.Quality("m", mode, metric, value, value, value)
+
+
+def test_a_metric_is_a_panel_with_its_probes_or_kinds_as_rows() -> None:
+    names = ["self-consistency (1 - H / log 8)", "accuracy", "accuracy, blank image"]
+    names += ["factuality (side)", "factuality", "accuracy, trace cut to 0 %"]
+    found = [quality(name) for name in names] + [quality("accuracy", mode="instruct")]
+    accuracy, factuality, alone = reasoned.panels(found)
+    assert (alone.title, list(alone.rows)) == (reasoned.ALONE, names[:1])
+    assert accuracy.title == "accuracy"
+    assert list(accuracy.rows) == ["as asked", "blank image", "trace cut to 0 %"]
+    assert [item.mode for item in accuracy.rows["as asked"]] == ["reasoning", "instruct"]
+    assert (factuality.title, list(factuality.rows)) == ("factuality", ["side", "all rows"])
+    parts = [list(panel.rows) for panel in reasoned.panels(found, 2)]
+    assert parts[:2] == [["as asked", "blank image"], ["trace cut to 0 %"]]
+
+
+def test_axes_of_shares_begin_at_zero_and_what_has_no_value_is_told() -> None:
+    from matplotlib.figure import Figure
+
+    def limits(*values: float) -> list[float]:
+        axis = Figure().subplots()
+        bars.from_zero(axis, values)
+        return [round(limit, 3) for limit in axis.get_xlim()]
+
+    assert limits(1.0, 1.0) == [-0.03, 1.03], "equal values do not stretch the axis"
+    assert limits(0.02, float("nan")) == [-0.003, 0.103] and limits() == [-0.03, 1.03]
+    assert limits(2.0, -1.0) == [-1.113, 2.163], "2.1 * 1.03, -1.05 - 0.03 * 2.1"
+    nan = float("nan")
+    axis = Figure().subplots()
+    empty = score("", "side", "accuracy", "m", nan, low=nan, high=nan)
+    few = score("", "side", "accuracy", "few", 1.0, low=nan, high=nan)
+    group = bars.Group("side", {"m": empty, "few": few})
+    bars.interval_dots(axis, [group], plates.looks(["m", "few"]), "accuracy")
+    assert [text.get_text() for text in axis.texts] == ["n/a"]
+    note = bars.told([empty, few], "95 % interval")
+    assert bars.NOT_JUDGED in note and bars.NO_INTERVAL in note and bars.BASELINE not in note
+    assert bars.told([score("", "side", "a", "m", 0.5)], "i", baseline=True) == (
+        f"Lines: i; dotted: {bars.BASELINE}."
+    )
+
+
 def test_kinds_are_curves_of_their_own_where_there_are_several() -> None:
     key = reinforced.KIND
     rows = [{"step": s, "grpo/reward": 0.5, key + "side": 0.4} for s in (1, 2)]
@@ -348,6 +391,9 @@ def test_the_page_has_every_film_once_and_boxes_by_system() -> None:
     assert "data-kind='VQA &amp; more: view'" in page and "not there any more" in page
     assert "Where &lt;/script&gt; is it?" in page and "Because &lt;b&gt;" in page
     assert "(A) left<br>(B) right" in page and "http" not in page
+    listed = asked(question="Which?\n(A) left\n(B) right\nOne letter.")
+    page = compare.render([listed], [[film]])
+    assert "<h3>Which?\nOne letter.</h3><p>(A) left<br>(B) right</p>" in page
 
 
 def test_a_card_has_the_question_the_reference_and_all_answers() -> None:
