@@ -13,12 +13,12 @@ from typing import Any
 from chexone_ray.answers import Answer, parse
 from chexone_ray.evaluation.kinds import METRICS, is_correct
 from chexone_ray.evaluation.predictions import Status, status_of
-from chexone_ray.evaluation.probes import PLAIN, SWAP, Case
 from chexone_ray.evaluation.same_answer import same_answer
 from chexone_ray.kinds import form
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.metrics.consistency import flipped, self_consistency
 from chexone_ray.metrics.factuality import entity_counts
+from chexone_ray.probing.probes import PLAIN, SWAP, Case
 from chexone_ray.records import Completion, Mode, Sample
 from chexone_ray.rewards.reasoning import agreement
 

@@ -28,7 +28,7 @@ from chexone_ray.config import (
 from chexone_ray.data import manifest
 from chexone_ray.engine.pool import EnginePool
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.reliance import model_name, probe
+from chexone_ray.probing.run import model_name, probe
 from chexone_ray.records import Box, Completion, ImageRef, Request, Rollout, Sample
 
 SPOT = Box("nodule", (0.25, 0.25, 0.5, 0.5))

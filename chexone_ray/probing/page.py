@@ -9,10 +9,10 @@ from typing import Any
 
 from chexone_ray import storage
 from chexone_ray.config import ProbeConfig
-from chexone_ray.evaluation.reasoning import Figure, Gap, Row, differences, figures, outcomes
 from chexone_ray.evaluation.table_formats import markdown
 from chexone_ray.evaluation.tables import Cell, Document, Grid
 from chexone_ray.kinds import spoken
+from chexone_ray.probing.figures import Figure, Gap, Row, differences, figures, outcomes
 
 STATUSES = ("answered", "unparsed", "refused", "failed")
 

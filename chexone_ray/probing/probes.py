@@ -16,12 +16,12 @@ from typing import TypeAlias
 import numpy as np
 
 from chexone_ray import images
-from chexone_ray.evaluation import perturbations
-from chexone_ray.evaluation.perturbations import Rectangle
 from chexone_ray.evaluation.same_answer import same_answer
 from chexone_ray.images import Pixels
 from chexone_ray.kinds import form
 from chexone_ray.metrics.tokens import holds
+from chexone_ray.probing import perturbations
+from chexone_ray.probing.perturbations import Rectangle
 from chexone_ray.records import Box, ImageRef, Request, Sample
 
 PLAIN, SAMPLE, INSTRUCT, BLANK, SWAP, LESION, CONTROL = (

@@ -10,8 +10,10 @@ import pytest
 
 from chexone_ray import images
 from chexone_ray.boxes import encode, negative
-from chexone_ray.evaluation.probed import Said, correct, failure, plain_row, probe_row
-from chexone_ray.evaluation.probes import (
+from chexone_ray.evaluation.same_answer import same_answer
+from chexone_ray.metrics.consistency import self_consistency
+from chexone_ray.probing.answers import Said, correct, failure, plain_row, probe_row
+from chexone_ray.probing.probes import (
     BLANK,
     SWAP,
     Case,
@@ -21,8 +23,6 @@ from chexone_ray.evaluation.probes import (
     cut_requests,
     occluded,
 )
-from chexone_ray.evaluation.same_answer import same_answer
-from chexone_ray.metrics.consistency import self_consistency
 from chexone_ray.records import Box, ImageRef, Request, Sample
 
 EFFUSION = Box("pleural effusion", (0.1, 0.6, 0.3, 0.9))

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from chexone_ray.config import ProbeConfig
-from chexone_ray.evaluation import probes
 from chexone_ray.evaluation.same_answer import SAME_RULE
 from chexone_ray.evaluation.statistics import (
     Array,
@@ -26,6 +25,7 @@ from chexone_ray.evaluation.statistics import (
 from chexone_ray.metrics.labels import RULES
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import mean_value
+from chexone_ray.probing import probes
 
 Row = Mapping[str, Any]
 Statistic = Callable[[Row], "float | None"]
