@@ -37,7 +37,7 @@ FUNCTIONS = {
     "rexvqa export": "chexone_ray.exchange.rexvqa:export",
     "results import": "chexone_ray.exchange.results:import_results",
     "figures": "chexone_ray.figures.draw:draw",
-    "probe": "chexone_ray.evaluation.reliance:probe",
+    "probe": "chexone_ray.probing.run:probe",
     "serve": "chexone_ray.serving.openai:serve",
     "demo": "chexone_ray.demo:run",
 }

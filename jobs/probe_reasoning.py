@@ -14,7 +14,7 @@ def main() -> int:
     if config is None:
         return 0
     runtime.join(config.ray)
-    from chexone_ray.evaluation.reliance import probe
+    from chexone_ray.probing.run import probe
 
     print(probe(config))
     return 0

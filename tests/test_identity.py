@@ -24,9 +24,9 @@ from chexone_ray.config import (
 )
 from chexone_ray.data.build import NOT_CONTENT, config_digest
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation import reliance
 from chexone_ray.identity import content, differing, is_complete
 from chexone_ray.parts import PartFolder, digest
+from chexone_ray.probing import run as probe_run
 from chexone_ray.trace import trace
 from chexone_ray.training import checkpoint
 from tests.chat_server import ChatServer, completion
@@ -49,7 +49,7 @@ def filtered(place: str) -> Any:
 
 
 def probed(place: str) -> Any:
-    return reliance._settings(ProbeConfig(output_uri="o", model_uri=HUB, manifest_uri=place))
+    return probe_run._settings(ProbeConfig(output_uri="o", model_uri=HUB, manifest_uri=place))
 
 
 def trained(place: str) -> Any:

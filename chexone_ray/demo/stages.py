@@ -103,8 +103,8 @@ def sft(run: Run) -> dict[str, Any]:
 def predict_base(run: Run) -> dict[str, Any]:
     """Held-out answers of the base and the supervised model, by one running engine pool; probes of
     the supervised one's reasoning."""
-    from chexone_ray.evaluation.reliance import probe
     from chexone_ray.predict import predict
+    from chexone_ray.probing.run import probe
 
     run.started(run.session.start_ray())
     pool, waited = run.session.pool("SFT")
@@ -144,8 +144,8 @@ def grpo(run: Run) -> dict[str, Any]:
 def predict_grpo(run: Run) -> dict[str, Any]:
     """Held-out answers of the reinforced model and probes of its reasoning; answers to real films
     where there are any."""
-    from chexone_ray.evaluation.reliance import probe
     from chexone_ray.predict import predict
+    from chexone_ray.probing.run import probe
 
     run.started(run.session.start_ray())
     pool, waited = run.session.pool("GRPO")

@@ -16,6 +16,8 @@ from chexone_ray.answers import choice_of, chosen_options, normalise
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.metric import (
     LABELS,
+    OF_TEXTS,
+    REFERENCE,
     Metric,
     RowStatistics,
     metric,
@@ -104,7 +106,8 @@ def _decoded(answer: str | None) -> list[Box]:
     return boxes.decode(answer) if answer else []
 
 
-def _denied(sample: Sample, answer: str | None) -> bool:
+def is_denial(sample: Sample, answer: str | None) -> bool:
+    """True where an answer says that there is nothing to draw, or what the reference says."""
     return bool(answer) and (denies(answer or "") or _same_text(answer or "", sample.answer))
 
 
@@ -126,7 +129,7 @@ def _over_boxes(
 
     def row(sample: Sample, answer: str | None) -> Sequence[float] | None:
         meant = sample.boxes
-        said = charged(_decoded(answer), meant, _denied(sample, answer))
+        said = charged(_decoded(answer), meant, is_denial(sample, answer))
         return score(said, meant) if named else score(without_labels(said), without_labels(meant))
 
     return row
@@ -142,20 +145,16 @@ def _over_half(predicted: Sequence[Box], reference: Sequence[Box]) -> Sequence[f
 
 def _specificity(sample: Sample, answer: str | None) -> Sequence[float] | None:
     drawn = _decoded(answer)
-    return negative_row(drawn if drawn or _denied(sample, answer) else None, sample.boxes)
+    return negative_row(drawn if drawn or is_denial(sample, answer) else None, sample.boxes)
 
 
 def _jaccard(sample: Sample, answer: str | None) -> Sequence[float]:
     return jaccard_row(_chosen(sample, answer), chosen_options(sample.answer, sample.options))
 
 
-_REFERENCE = "reference text or answer"
-"""`reference_of`, as signatures say it."""
-
-
 def _label_f1(name: str, labels: Sequence[str], average: Literal["macro", "micro"]) -> Metric:
     by_label = average == "macro"
-    signed = label_signature(average, labels, supported=by_label, reference=_REFERENCE)
+    signed = label_signature(average, labels, supported=by_label, reference=REFERENCE)
     value = supported_macro_value if by_label else micro_value
     return source_metric(LABELS, f"{name} ({average})", COLUMNS[name], value, signed)
 
@@ -169,7 +168,9 @@ _MATCHED = {
     "empty_reference": "left out",
     "codec": _CODEC,
 }
-_WORDS = {"tok": "letters and digits", "case": "lower", "level": "mean of rows"}
+_WORDS = {"tok": "letters and digits", "case": "lower", "level": "mean of rows", **OF_TEXTS}
+_PAIRED = {**_ROWS, "reference": REFERENCE}
+_EDGES = "case, space, edges"
 _ACCURACY = metric("accuracy", _accuracy, match="exact set of options", **_ROWS)
 _SPECIFICITY = replace(
     metric(
@@ -185,7 +186,7 @@ _POSITIVE_F1 = source_metric(
     signature(
         "label F1 (micro)",
         labels="CheXpert 14 without No Finding",
-        reference=_REFERENCE,
+        reference=REFERENCE,
         labeller=RULES,
         uncertain="absent",
         no_answer=UNANSWERED,
@@ -198,7 +199,7 @@ _SAMPLES_F1 = source_metric(
     "F1-14 (samples)",
     COLUMNS["samples"],
     mean_value,
-    label_signature("samples", reference=_REFERENCE, rows="with a label"),
+    label_signature("samples", reference=REFERENCE, rows="with a label"),
 )
 _ROUGE_L = metric("ROUGE-L F1 (no stemming)", over_reference(rouge_l), **_WORDS, stem=False, beta=1)
 _TEXT_OVERLAP = tuple(
@@ -259,7 +260,7 @@ _OF_FORM: dict[Form, tuple[Metric, ...]] = {
     "text": (
         metric("token F1", over_reference(token_f1), **_WORDS, articles="kept"),
         metric("token recall", over_reference(token_recall), **_WORDS, articles="kept"),
-        metric("exact match", over_reference(exact_match), normalise="case, space, edges"),
+        metric("exact match", over_reference(exact_match), normalise=_EDGES, **OF_TEXTS),
     ),
 }
 _OF_KIND: dict[str, tuple[Metric, ...]] = {
@@ -287,7 +288,13 @@ _OF_KIND: dict[str, tuple[Metric, ...]] = {
     "grounded_caption": (_ROUGE_L, *_TEXT_OVERLAP),
     "difference": (*_OF_FORM["text"], *_TEXT_OVERLAP),
     "entities": (
-        metric("entity F1 (exact)", over_reference(entity_f1), pair="words and type", **_ROWS),
+        metric(
+            "entity F1 (exact)",
+            over_reference(entity_f1),
+            pair="words and type",
+            reference=REFERENCE,
+            **_ROWS,
+        ),
     ),
 }
 

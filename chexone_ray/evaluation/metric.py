@@ -11,7 +11,7 @@ import numpy as np
 
 from chexone_ray.evaluation.statistics import Array, Value
 from chexone_ray.metrics.labels import label_statistics
-from chexone_ray.metrics.signature import signature
+from chexone_ray.metrics.signature import extended, signature
 from chexone_ray.metrics.summable import mean_value
 from chexone_ray.metrics.text import FIGURES, Statistics, text_statistics
 from chexone_ray.records import Sample
@@ -24,6 +24,10 @@ RowStatistics = Callable[[Sample, "str | None"], Sequence[float] | None]
 never by what was answered, so that it applies to the same rows of every system."""
 RowsStatistics: TypeAlias = "Sequence[Sequence[float] | None] | Array"
 """What a metric makes of each row, None where it does not apply."""
+REFERENCE = "reference text or answer"
+"""`reference_of`, as signatures say it."""
+OF_TEXTS = {"reference": REFERENCE, "no_answer": "an empty text"}
+"""What scores of (answer, reference text) are of, as their signatures say it."""
 _TEXT = {figure.name: figure for figure in FIGURES}
 
 
@@ -103,7 +107,7 @@ def reference_of(sample: Sample) -> str:
 def text_metric(name: str) -> Metric:
     """A figure of `metrics.text` by its name; that of one report is no part of a corpus score."""
     figure = _TEXT[name]
-    told = (figure.name, figure.columns, figure.value, figure.signature)
+    told = (figure.name, figure.columns, figure.value, extended(figure.signature, OF_TEXTS))
     return source_metric(TEXTS, *told, has_row_values="corpus" not in name)
 
 

@@ -13,10 +13,11 @@ from functools import partial
 
 from chexone_ray.evaluation.metric import Metric, RowsStatistics
 from chexone_ray.evaluation.predictions import Judged
-from chexone_ray.evaluation.probed import same_answer
+from chexone_ray.evaluation.same_answer import SAME_RULE, same_answer
 from chexone_ray.kinds import form
 from chexone_ray.metrics.consistency import self_consistency
 from chexone_ray.metrics.factuality import entity_counts
+from chexone_ray.metrics.labels import RULES
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import mean_value
 from chexone_ray.records import Sample
@@ -78,7 +79,7 @@ def _factuality(reports: Reports) -> Metric:
         FACTUALITY,
         entities="CheXpert 14 stated as present",
         reference="answer, reference trace, reports of the study in the setting",
-        labeller="rules",
+        labeller=RULES,
         silent_trace="adds nothing",
         average="pooled over findings",
     )
@@ -105,7 +106,7 @@ def _stating() -> Metric:
             return [None] * len(judged.samples)
         return [(float(entity_counts(t, ())[1] > 0), 1.0) for t in judged.reasonings]
 
-    told = signature(STATING, entities="CheXpert 14 stated as present", labeller="rules")
+    told = signature(STATING, entities="CheXpert 14 stated as present", labeller=RULES)
     return Metric(STATING, _of_no_answer, mean_value, told, of_rows=of_rows)
 
 
@@ -125,10 +126,7 @@ def _consistency(drawn: Sequence[int]) -> Metric:
         CONSISTENCY,
         formula="1 - H / log k",
         k="/".join(map(str, drawn)),
-        options="set",
-        text="normalised",
-        reports="labels",
-        boxes="matched IoU >= 0.5",
+        **SAME_RULE,
         unparsed="like no other",
         failed="like no other",
         average="mean of rows",

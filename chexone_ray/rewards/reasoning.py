@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from chexone_ray.answers import Answer, chosen_options, normalise
+from chexone_ray.answers import Answer, choice_of, chosen_options, normalise
 from chexone_ray.boxes import decode, negative_label
 from chexone_ray.kinds import form
 from chexone_ray.metrics.factuality import (
@@ -48,13 +48,18 @@ def agreement(answer: Answer, sample: Sample) -> float | None:
     if not answer.answer or not answer.reasoning:
         return 0.0
     if yes_no:
-        return _yes_no(answer, asked)
+        return _yes_no(choice_of(answer.answer, sample), answer.reasoning, asked)
     if which == "report":
         return _same_labels(answer)
     if which == "options" and sample.options:
         return _same_options(answer, sample)
-    named = {normalise(box.label) for box in decode(answer.answer)} if which == "boxes" else set()
-    named = named or {normalise(negative_label(answer.answer) or answer.answer)}
+    if which == "options":
+        named = choice_of(answer.answer, sample)
+    else:
+        drawn = frozenset(normalise(box.label) for box in decode(answer.answer))
+        named = drawn or frozenset({normalise(negative_label(answer.answer) or answer.answer)})
+    if not named:
+        return 0.0
     return sum(holds(answer.reasoning, name) for name in named) / len(named)
 
 
@@ -94,15 +99,14 @@ def length(answer: Answer, sample: Sample, bounds: tuple[int, int]) -> float | N
     return max(0.0, 1.0 - max(0, count - high) / high)
 
 
-def _yes_no(answer: Answer, asked: Collection[str]) -> float:
+def _yes_no(said: Collection[str], trace: str, asked: Collection[str]) -> float:
     from chexone_ray.metrics.labeller import ABSENT, PRESENT, read_report
 
-    said = normalise(answer.answer or "")
-    if said not in _YES_NO:
+    if len(said) != 1 or not _YES_NO.issuperset(said):
         return 0.0
-    read = read_report(stated_text(answer.reasoning))
-    states = [read[label].state for label in asked if label in read]
-    wanted = PRESENT if said == "yes" else ABSENT
+    told = read_report(stated_text(trace))
+    states = [told[label].state for label in asked if label in told]
+    wanted = PRESENT if "yes" in said else ABSENT
     return float(bool(states) and all(state == wanted for state in states))
 
 
@@ -112,7 +116,7 @@ def _same_labels(answer: Answer) -> float:
 
 
 def _same_options(answer: Answer, sample: Sample) -> float:
-    chosen = chosen_options(answer.answer or "", sample.options)
+    chosen = choice_of(answer.answer or "", sample)
     for sentence in reversed(_SENTENCE.split(answer.reasoning)):
         named = _named_options(sentence, sample.options)
         if named:

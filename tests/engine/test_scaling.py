@@ -18,7 +18,7 @@ from chexone_ray.engine.scaling import (
     spare,
 )
 from chexone_ray.engine.work import Member
-from chexone_ray.evaluation import reliance
+from chexone_ray.probing import run as probe_run
 
 CONFIGS = Path(__file__).parents[2] / "jobs" / "configs"
 
@@ -113,7 +113,7 @@ def test_a_stage_has_enough_under_way_to_grow_to_the_maximum(stage: str) -> None
         engine, part = asking.engine, asking.rows_per_part * asking.sampling.n
     elif stage.startswith("probe"):
         probing = loader.load(ProbeConfig, given)
-        engine, part = probing.engine, reliance.wave(probing)
+        engine, part = probing.engine, probe_run.wave(probing)
     else:
         filtering = loader.load(FilterConfig, given)
         engine, part = filtering.engine, variance.PROMPTS_PER_PART * filtering.sampling.n

@@ -24,8 +24,8 @@ from chexone_ray.config import (
 )
 from chexone_ray.data import stream
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.reliance import probe
 from chexone_ray.predict import predict
+from chexone_ray.probing.run import probe
 from chexone_ray.records import Request, Rollout
 from chexone_ray.variance import select
 

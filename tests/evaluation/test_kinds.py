@@ -320,6 +320,9 @@ def test_signatures_say_what_report_labels_are_read_from() -> None:
     assert "|labels:with support|" in by_name["F1-14 (macro)"]
     assert "|no_finding:where normality is stated|" in by_name["F1-14 (samples)"]
     assert "|rows:with a label|" in by_name["F1-14 (samples)"]
+    read_from = "|reference:reference text or answer|no_answer:an empty text|"
+    for name in ("BLEU-4 (corpus, ptb)", "ROUGE-L (stemmed)", "ROUGE-L F1 (no stemming)"):
+        assert read_from in by_name[name]
     assert all(
         "|codec:percent with fractions|" in metric.signature for metric in METRICS["grounding"]
     )

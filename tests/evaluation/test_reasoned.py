@@ -13,10 +13,11 @@ import pytest
 from chexone_ray.config import EvaluateConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.harness import SettingRuns, evaluate, evaluate_settings
-from chexone_ray.evaluation.reasoned import CONSISTENCY, FACTUALITY, STATING
+from chexone_ray.evaluation.reasoned import CONSISTENCY, FACTUALITY, NAMES, STATING
 from chexone_ray.evaluation.suite import load
 from chexone_ray.exchange.prediction_rows import answered, said, write
 from chexone_ray.figures import reasoned, runs
+from chexone_ray.metrics.labels import RULES
 from chexone_ray.records import ImageRef, Sample
 
 ASKED = Sample(
@@ -86,7 +87,8 @@ def test_reasoning_is_measured_of_who_gives_it(tmp_path: Path) -> None:
     first = 1 - entropy / math.log(4)
     consistent = found["thinks", CONSISTENCY]
     assert consistent["value"] == pytest.approx((first + 0 + 0 + 1) / 4)
-    assert "|k:4|" in consistent["signature"]
+    assert "|k:4|" in consistent["signature"] and "|says_nothing:" in consistent["signature"]
+    assert all(RULES in found["thinks", name]["signature"] for name in NAMES)
     assert {metric for model, metric in found if model == "quiet"} == {
         metric for model, metric in found if not metric.startswith("reasoning:")
     }

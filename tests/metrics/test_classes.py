@@ -55,7 +55,8 @@ def test_the_finding_is_the_end_of_the_id() -> None:
 
 def test_signatures() -> None:
     assert class_f1_signature("macro", 4) == (
-        f"class F1|average:macro|zero_division:skip|classes:4|v:{__version__}"
+        "class F1|average:macro|zero_division:skip|classes:4|unparsed:a miss, no false positive"
+        f"|v:{__version__}"
     )
     assert progression_signature().startswith(
         "progression macro accuracy|classes:better, same, worse|mean:classes then findings|"

@@ -23,6 +23,7 @@ PRESENCE = sample("presence", "Is there a pleural effusion?", "yes")
 REPORT = sample("findings", "Describe.", "Small left pleural effusion. No pneumothorax.")
 BOXES = sample("grounding", "Where is the nodule?", encode([Box("nodule", (0.2, 0.2, 0.4, 0.4))]))
 SIDE = sample("side", "On which side is the effusion?", "left")
+CHANGE = sample("progression", "How did the effusion change?", "better")
 OPEN = sample("open_vqa", "What is seen?", "an effusion")
 ALL = (CHOICE, PRESENCE, REPORT, BOXES, SIDE)
 
@@ -40,6 +41,7 @@ ALL = (CHOICE, PRESENCE, REPORT, BOXES, SIDE)
         (CHOICE, "The film is rotated.", "(B)", 0.0),
         # Yes or no: what the trace states of the finding that is asked for.
         (PRESENCE, "There is a small left effusion.", "yes", 1.0),
+        (PRESENCE, "There is a left pleural effusion.", "Yes, there is an effusion.", 1.0),
         (PRESENCE, "There is a small left effusion.", "no", 0.0),
         (PRESENCE, "No pleural effusion is seen.", "no", 1.0),
         (PRESENCE, "The heart is large.", "yes", 0.0),
@@ -56,6 +58,8 @@ ALL = (CHOICE, PRESENCE, REPORT, BOXES, SIDE)
         # Other closed answers: their words.
         (SIDE, "The left angle is blunted.", "left", 1.0),
         (SIDE, "The left angle is blunted.", "right", 0.0),
+        (CHANGE, "The effusion is better.", "Better: the effusion is smaller.", 1.0),
+        (CHANGE, "The effusion is better.", ".", 0.0),
     ],
 )
 def test_agreement(row: Sample, trace: str, answer: str, expected: float) -> None:

@@ -21,11 +21,11 @@ from chexone_ray.data import stream
 from chexone_ray.engine.lease import leased_pool
 from chexone_ray.engine.scaling import parts_in_flight
 from chexone_ray.errors import ChexoneError, ImageError
-from chexone_ray.evaluation import perturbations, probes, reasoning, reasoning_page
-from chexone_ray.evaluation.probed import Said, failure, plain_row, probe_row, read, schema
-from chexone_ray.evaluation.probes import Case
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.parts import PartFolder, ahead, numbered
+from chexone_ray.probing import figures, page, perturbations, probes
+from chexone_ray.probing.answers import Said, failure, plain_row, probe_row, read, schema
+from chexone_ray.probing.probes import Case
 from chexone_ray.records import Mode, Request
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Ask:
 def probe(config: ProbeConfig, pool: EnginePool | None = None) -> str:
     """Run the probes; returns the URI of the folder, its commit file written last.
 
-    Writes Parquet parts (a row an answer, see `probed.schema`), reasoning.json, by_kind.json,
+    Writes Parquet parts (a row an answer, see `answers.schema`), reasoning.json, by_kind.json,
     differences.json and reasoning.md. A given `pool` gets the checkpoint loaded and stays up.
 
     Raises:
@@ -72,20 +72,18 @@ def probe(config: ProbeConfig, pool: EnginePool | None = None) -> str:
     if missing:
         _fill(config, missing, folder, len(cases), pool)
     rows = [
-        row
-        for number, _ in parts
-        for row in folder.read(number, list(reasoning.COLUMNS)).to_pylist()
+        row for number, _ in parts for row in folder.read(number, list(figures.COLUMNS)).to_pylist()
     ]
     _check_failures(config, rows, len(cases))
     model = config.model_name or model_name(config.model_uri)
-    reasoning_page.write(config.output_uri, rows, model, config)
+    page.write(config.output_uri, rows, model, config)
     folder.commit(
         {
             "notice": RESEARCH_USE_ONLY,
             "model_uri": config.model_uri,
             "model_digest": settings["model_digest"],
             "rows": len(cases),
-            "answers": reasoning.outcomes(rows),
+            "answers": figures.outcomes(rows),
         }
     )
     return config.output_uri

@@ -10,21 +10,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from chexone_ray.answers import Answer, chosen_options, normalise, parse
-from chexone_ray.boxes import decode
-from chexone_ray.evaluation.kinds import METRICS, is_correct, mean_iou
+from chexone_ray.answers import Answer, parse
+from chexone_ray.evaluation.kinds import METRICS, is_correct
 from chexone_ray.evaluation.predictions import Status, status_of
-from chexone_ray.evaluation.probes import PLAIN, Case
+from chexone_ray.evaluation.same_answer import same_answer
 from chexone_ray.kinds import form
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.metrics.consistency import flipped, self_consistency
 from chexone_ray.metrics.factuality import entity_counts
-from chexone_ray.metrics.labels import positive_labels
+from chexone_ray.probing.probes import PLAIN, SWAP, Case
 from chexone_ray.records import Completion, Mode, Sample
 from chexone_ray.rewards.reasoning import agreement
 
-SAME_IOU = 0.5
-"""Matched IoU from which two answers of boxes are the same, and an answer is right."""
 _RIGHT_BOXES = ("IoU >= 0.5", "specificity")
 """Metrics of the kinds of boxes that say whether a row with, and one without, a box is right."""
 
@@ -79,21 +76,6 @@ def correct(sample: Sample, answer: str | None) -> bool | None:
     return None
 
 
-def same_answer(sample: Sample, first: str, second: str) -> bool:
-    """Whether two answers to a row say the same: its options, or normalised text; of reports the
-    labels stated as present; of boxes a matched IoU of half or more, or none on either side."""
-    which = form(sample.kind)
-    if which == "report":
-        return positive_labels(first) == positive_labels(second)
-    if which == "boxes":
-        drawn, again = decode(first), decode(second)
-        return mean_iou(drawn, again) >= SAME_IOU if drawn and again else bool(drawn) == bool(again)
-    chosen = chosen_options(first, sample.options)
-    if not chosen:  # neither names an option: it may still be another text
-        return normalise(first) == normalise(second)
-    return chosen == chosen_options(second, sample.options)
-
-
 def plain_row(case: Case, said: Said, samples: Sequence[Said] = ()) -> dict[str, Any]:
     """The row of the plain answer, which also carries what its trace and its `samples`, drawn at
     random, are worth."""
@@ -134,11 +116,12 @@ def probe_row(case: Case, probe: str, number: int, said: Said, plain: Said) -> d
         "num_tokens": said.num_tokens,
         "correct": None if failed else correct(sample, said.answer),
         "same_as_plain": None if failed or changed is None else not changed,
+        "other_truth": case.other_truth if probe == SWAP else None,
     }
 
 
 def schema() -> Any:
-    """Arrow schema of a part. The last four are of plain rows only."""
+    """Arrow schema of a part. `other_truth` is of swapped films, the last four of plain rows."""
     import pyarrow as pa
 
     return pa.schema(
@@ -150,6 +133,7 @@ def schema() -> Any:
             ("num_tokens", pa.int32()),
             ("correct", pa.bool_()),
             ("same_as_plain", pa.bool_()),
+            ("other_truth", pa.bool_()),
             ("right_findings", pa.int32()),
             ("stated_findings", pa.int32()),
             ("agreement", pa.float64()),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ from chexone_ray.config import (
 from chexone_ray.data import manifest
 from chexone_ray.engine.pool import EnginePool
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.reliance import model_name, probe
+from chexone_ray.probing.run import model_name, probe
 from chexone_ray.records import Box, Completion, ImageRef, Request, Rollout, Sample
 
 SPOT = Box("nodule", (0.25, 0.25, 0.5, 0.5))
@@ -117,7 +118,8 @@ def write_manifest(folder: Path) -> str:
     (folder / "p5.png").write_bytes(images.to_png(film)[:50])
     rows = [row(folder, "presence", patient, there) for patient, there in PATIENTS.items()]
     rows += [row(folder, "grounding", patient, True) for patient in ("p1", "p2")]
-    rows.append(row(folder, "presence", "p5", True))
+    damaged = row(folder, "presence", "p5", True)  # of another view: no row is swapped for it
+    rows.append(replace(damaged, images=(replace(damaged.images[0], view="AP"),)))
     uri = str(folder / "manifest")
     manifest.write_samples(uri, rows, {"seed": 1})
     return uri
@@ -184,7 +186,9 @@ def test_the_figures_are_those_of_an_engine_that_looks(tmp_path: Path, tiny_mode
 
 def check_rows(rows: Sequence[dict[str, Any]]) -> None:
     counts = Counter(found["probe"] for found in rows)
-    swapped = [found for found in rows if found["probe"] == "swapped image"]
+    swapped = {
+        found["id"]: found["other_truth"] for found in rows if found["probe"] == "swapped image"
+    }
     assert counts == {
         "plain": 7,
         "sample": 24,
@@ -197,10 +201,9 @@ def check_rows(rows: Sequence[dict[str, Any]]) -> None:
         "trace cut to 50 %": 6,
         "trace cut to 100 %": 6,
     }
-    assert {found["id"] for found in rows if found["status"] == "failed"} <= {
-        "presence-p5",
-        *(found["id"] for found in swapped),  # the swapped film may be the damaged one
-    }
+    assert {found["id"] for found in rows if found["status"] == "failed"} == {"presence-p5"}
+    # The places of p1 and p2 are the same.
+    assert swapped == {name: name.startswith("presence") for name in swapped}
     cut = [found for found in rows if found["probe"].startswith("trace")]
     assert all(found["status"] == "answered" and found["answer"] != "both" for found in cut)
     assert all(found["text"].endswith("}") for found in cut)
@@ -211,22 +214,21 @@ def check_figures(uri: str) -> None:
         (figure["metric"], figure["mode"]): (figure["value"], figure["num_rows"])
         for figure in storage.read_json(f"{uri}/reasoning.json")
     }
-    swap = found.pop(("accuracy, swapped image", "reasoning"))
-    assert 0 <= swap[0] <= 1
-    found.pop(("flip rate, swapped image", "reasoning"))
     expected = {
         ("factuality", "reasoning"): (1.0, 4),
         ("traces that state a finding", "reasoning"): (4 / 6, 6),
         ("answer-trace agreement", "reasoning"): (1.0, 6),
-        # Of presence classes of 2, 1 and 1: 1/4. Places: "perhaps" has no box, as a negative.
+        # Of presence classes of 2, 1 and 1: 1/4. Places: "perhaps" is no box and no denial.
         ("self-consistency", "reasoning"): (1 / 4, 6),
         ("accuracy", "reasoning"): (1.0, 6),
         ("accuracy", "instruct"): (2 / 6, 6),
         ("accuracy, blank image", "reasoning"): (2 / 6, 6),
+        ("accuracy, swapped image", "reasoning"): (2 / 6, 6),
         ("accuracy, trace cut to 0 %", "reasoning"): (2 / 6, 6),
         ("accuracy, trace cut to 50 %", "reasoning"): (2 / 6, 6),
         ("accuracy, trace cut to 100 %", "reasoning"): (1.0, 6),
         ("flip rate, blank image", "reasoning"): (4 / 6, 6),
+        ("flip rate, swapped image", "reasoning"): (4 / 6, 6),
         ("flip rate, lesion occluded", "reasoning"): (1.0, 4),
         ("flip rate, control occluded", "reasoning"): (0.0, 4),
         ("flip rate, trace cut to 0 %", "reasoning"): (4 / 6, 6),

@@ -9,10 +9,10 @@ from typing import Any
 
 from chexone_ray import storage
 from chexone_ray.config import ProbeConfig
-from chexone_ray.evaluation.reasoning import Figure, Gap, Row, differences, figures, outcomes
 from chexone_ray.evaluation.table_formats import markdown
 from chexone_ray.evaluation.tables import Cell, Document, Grid
 from chexone_ray.kinds import spoken
+from chexone_ray.probing.figures import Figure, Gap, Row, differences, figures, outcomes
 
 STATUSES = ("answered", "unparsed", "refused", "failed")
 
@@ -81,7 +81,8 @@ def document(
         f"({config.bootstrap} draws, seed {config.seed}).",
         "Failed answers are in no figure; unparsed and refused ones are wrong, and changed.",
         "Metrics are over the rows that have them; differences over the rows that have both.",
-        "A swapped film may have the same right answer, so accuracy on it does not fall to 0.",
+        "A swapped film has another right answer where the split holds one to the same question "
+        "(other_truth in the parts); elsewhere it may have the same.",
     )
     grids_shown = tuple(grid for grid in grids if grid.lines)
     return Document(f"Reasoning of {name}", grids_shown, notes, signatures)

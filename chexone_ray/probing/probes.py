@@ -11,15 +11,17 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
 from chexone_ray import images
-from chexone_ray.evaluation import perturbations
-from chexone_ray.evaluation.perturbations import Rectangle
+from chexone_ray.evaluation.same_answer import same_answer
 from chexone_ray.images import Pixels
 from chexone_ray.kinds import form
 from chexone_ray.metrics.tokens import holds
+from chexone_ray.probing import perturbations
+from chexone_ray.probing.perturbations import Rectangle
 from chexone_ray.records import Box, ImageRef, Request, Sample
 
 PLAIN, SAMPLE, INSTRUCT, BLANK, SWAP, LESION, CONTROL = (
@@ -31,10 +33,15 @@ PLAIN, SAMPLE, INSTRUCT, BLANK, SWAP, LESION, CONTROL = (
     "lesion occluded",
     "control occluded",
 )
+_Alike: TypeAlias = tuple[str, ...]
+"""Data set, kind and views."""
+_Asked: TypeAlias = tuple[_Alike, tuple[str, ...]]
+"""The same and the question with its options."""
 OCCLUDED_KINDS = ("grounding", "presence", "side")
 """Kinds whose answer a box on the film bears out."""
 MAX_PARTNERS = 64
-"""Patients kept of each data set, kind and views, among whom chance chooses the swapped film."""
+"""Patients kept of each data set, kind and views, among whom chance chooses the swapped film; as
+many of each answer to a question, and as many answers."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,9 @@ class Case:
     """All other boxes on the films."""
     reports: tuple[Sample, ...] = ()
     """Rows of the same study whose answer is a report of it."""
+    other_truth: bool = False
+    """True where the partner's films have another right answer to the question; else that is not
+    known."""
 
 
 def cut_name(share: float) -> str:
@@ -60,13 +70,14 @@ def cut_name(share: float) -> str:
 def cases(chosen: Sequence[Sample], rows: Iterable[Sample], seed: int) -> list[Case]:
     """The chosen rows, in order, with what `rows`, all of their split, tell about them.
 
-    The swapped film depends on the seed and the row alone.
+    The swapped film depends on the seed and the row alone; one with another right answer to the
+    same question comes first, as a film with the same one changes nothing.
     """
     films = {image.uri for sample in chosen for image in sample.images}
     studies = {_study(sample) for sample in chosen}
     boxes: dict[str, dict[Box, None]] = defaultdict(dict)
     reports: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
-    partners: dict[tuple[str, ...], dict[str, tuple[ImageRef, ...]]] = defaultdict(dict)
+    partners = _Partners(chosen)
     for row in rows:
         for box in row.boxes:
             uri = row.images[box.image].uri
@@ -74,39 +85,78 @@ def cases(chosen: Sequence[Sample], rows: Iterable[Sample], seed: int) -> list[C
                 boxes[uri][replace(box, image=0)] = None
         if form(row.kind) == "report" and _study(row) in studies:
             reports[_study(row)].append(row)
-        if row.images and len(found := partners[_alike(row)]) < MAX_PARTNERS:
-            found.setdefault(row.patient, row.images)
+        partners.add(row)
     made = []
     for sample in chosen:
         lesions, others = _sorted_out(sample, boxes)
+        partner, other_truth = partners.of(sample, seed)
         made.append(
             Case(
                 replace(sample, mode="reasoning"),
-                _partner(sample, partners[_alike(sample)], seed),
+                partner,
                 lesions,
                 others,
                 tuple(reports[_study(sample)]),
+                other_truth,
             )
         )
     return made
+
+
+class _Partners:
+    """The films that the chosen rows' own can be swapped for."""
+
+    def __init__(self, chosen: Iterable[Sample]) -> None:
+        self._asked = {(_alike(sample), _question(sample)) for sample in chosen}
+        self._films: dict[_Alike, dict[str, tuple[ImageRef, ...]]] = defaultdict(dict)
+        self._answers: dict[_Asked, dict[str, dict[str, tuple[ImageRef, ...]]]] = defaultdict(dict)
+
+    def add(self, row: Sample) -> None:
+        """Keep the films of a row, if there are not enough of its like."""
+        if not row.images:
+            return
+        alike = _alike(row)
+        _keep(self._films[alike], row)
+        if (asked := (alike, _question(row))) in self._asked:
+            answers = self._answers[asked]
+            if row.answer in answers or len(answers) < MAX_PARTNERS:
+                _keep(answers.setdefault(row.answer, {}), row)
+
+    def of(self, sample: Sample, seed: int) -> tuple[tuple[ImageRef, ...], bool]:
+        """Films of another patient, and whether they are known to have another right answer."""
+        if not sample.images:
+            return (), False
+        chance = random.Random(f"{seed}/{sample.id}")
+        alike = _alike(sample)
+        other = {
+            (patient, answer): films
+            for answer, found in self._answers[alike, _question(sample)].items()
+            if not same_answer(sample, sample.answer, answer)
+            for patient, films in found.items()
+            if patient != sample.patient
+        }
+        if other:
+            return other[chance.choice(sorted(other))], True
+        others = sorted(patient for patient in self._films[alike] if patient != sample.patient)
+        return (self._films[alike][chance.choice(others)], False) if others else ((), False)
+
+
+def _keep(found: dict[str, tuple[ImageRef, ...]], row: Sample) -> None:
+    if len(found) < MAX_PARTNERS:
+        found.setdefault(row.patient, row.images)
 
 
 def _study(sample: Sample) -> tuple[str, str, str]:
     return sample.dataset, sample.patient, sample.study
 
 
-def _alike(sample: Sample) -> tuple[str, ...]:
+def _alike(sample: Sample) -> _Alike:
     views = (f"{image.role} {image.view}" for image in sample.images)
     return sample.dataset, sample.kind, *views
 
 
-def _partner(
-    sample: Sample, found: dict[str, tuple[ImageRef, ...]], seed: int
-) -> tuple[ImageRef, ...]:
-    others = sorted(patient for patient in found if patient != sample.patient)
-    if not sample.images or not others:
-        return ()
-    return found[random.Random(f"{seed}/{sample.id}").choice(others)]
+def _question(sample: Sample) -> tuple[str, ...]:
+    return sample.question, *sample.options
 
 
 def _sorted_out(

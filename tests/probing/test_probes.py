@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from chexone_ray import images
 from chexone_ray.boxes import encode, negative
-from chexone_ray.evaluation.probed import Said, correct, failure, plain_row, probe_row, same_answer
-from chexone_ray.evaluation.probes import (
+from chexone_ray.evaluation.same_answer import same_answer
+from chexone_ray.metrics.consistency import self_consistency
+from chexone_ray.probing.answers import Said, correct, failure, plain_row, probe_row
+from chexone_ray.probing.probes import (
     BLANK,
+    SWAP,
     Case,
     blanked,
     cases,
@@ -75,6 +79,19 @@ def test_the_swapped_film_is_of_another_patient_and_the_same_view_and_kind() -> 
     assert cases([text], [*ALL, text, row("u", "text_qa", "p9", images=())], 0)[0].partner == ()
 
 
+def test_the_swapped_film_has_another_right_answer_where_one_is() -> None:
+    chosen = [replace(PRESENCE, id=f"a{n}") for n in range(20)]
+    absent = replace(OTHERS[0], id="h", answer="no")  # p2
+    asked_otherwise = replace(OTHERS[1], id="i", answer="no", question="Is there a mass?")  # p3
+    found = cases(chosen, [*ALL, absent, asked_otherwise], seed=0)
+    assert {(case.partner, case.other_truth) for case in found} == {(absent.images, True)}
+    assert not any(case.other_truth for case in cases(chosen, [*ALL, asked_otherwise], seed=0))
+    right = row("j", "findings", "p9", answer="Right pleural effusion.")
+    twin = row("k", "findings", "p8", answer="There is a left effusion.")
+    (case,) = cases([REPORT], [REPORT, twin, right], seed=0)
+    assert (case.partner, case.other_truth) == (right.images, True)
+
+
 def test_what_reaches_the_engine() -> None:
     film = np.random.default_rng(0).integers(0, 255, (56, 84, 3), dtype=np.uint8)
     request = Request("a", "text", (images.to_png(film),))
@@ -128,6 +145,7 @@ def test_cut_requests_go_on_in_the_assistants_turn() -> None:
 LETTERED = replace(
     PRESENCE, kind="choice", options=("(A) edema", "(B) nodule", "(C) mass"), answer="(B)"
 )
+PROGRESSION = replace(PRESENCE, kind="progression", question="How is it?", answer="better")
 NEAR = replace(EFFUSION, xyxy=(0.1, 0.6, 0.3, 0.8))  # IoU 2/3
 FAR = replace(EFFUSION, xyxy=(0.1, 0.6, 0.3, 0.7))  # IoU 1/3
 
@@ -137,6 +155,10 @@ FAR = replace(EFFUSION, xyxy=(0.1, 0.6, 0.3, 0.7))  # IoU 1/3
     [
         (PRESENCE, "yes", "Yes.", True),
         (PRESENCE, "yes", "no", False),
+        (PRESENCE, "yes", "Yes, on the left.", True),
+        (PRESENCE, "no", "I cannot see the image.", False),
+        (PRESENCE, "I am unable to view the image.", "I cannot see the image.", True),
+        (PROGRESSION, "Better.", "Better: the effusion is smaller", True),
         (LETTERED, "(B)", "nodule", True),
         (LETTERED, "(B)", "(A)", False),
         (LETTERED, "a fracture", "the film is dark", False),  # neither is an option
@@ -144,16 +166,31 @@ FAR = replace(EFFUSION, xyxy=(0.1, 0.6, 0.3, 0.7))  # IoU 1/3
         (REPORT, "Left effusion.", "There is a pleural effusion.", True),
         (REPORT, "Left effusion.", "Left effusion. Pneumothorax.", False),
         (REPORT, "The lungs are clear.", "No acute abnormality.", True),
+        (REPORT, "The lungs are clear.", "I cannot assess this image.", False),
+        (REPORT, "I cannot see the image.", "I cannot assess this image.", True),
+        (REPORT, "No pneumothorax.", "Possible pneumonia.", False),
+        (REPORT, "Pneumonia.", "Possible pneumonia.", False),
+        (REPORT, "Left effusion.", "Right effusion.", False),
+        (REPORT, "Left effusion.", "Bilateral effusions.", False),
+        (REPORT, "Left effusion.", "Left effusion. No pneumothorax.", True),
         (BOXES, encode([EFFUSION]), encode([NEAR]), True),
         (BOXES, encode([EFFUSION]), encode([FAR]), False),
         (BOXES, encode([EFFUSION]), encode([EFFUSION, NEAR]), True),  # 1 / 2
         (BOXES, encode([EFFUSION]), negative("pleural effusion"), False),
-        (BOXES, negative("pleural effusion"), "no pleural effusion detected", True),
+        (BOXES, negative("pleural effusion"), "There is no pleural effusion.", True),
+        (BOXES, negative("nodule"), "I cannot see the image.", False),
+        (BOXES, encode([EFFUSION]), "I cannot see the image.", False),
+        (BOXES, "perhaps", "I cannot see the image.", True),
     ],
 )
 def test_same_answer(sample: Sample, first: str, second: str, expected: bool) -> None:
     assert same_answer(sample, first, second) is expected
     assert same_answer(sample, second, first) is expected
+
+
+def test_answers_with_an_explanation_agree() -> None:
+    answers = ["Yes.", "Yes, there is an effusion.", "Yes, on the left.", "yes"]
+    assert self_consistency(answers, partial(same_answer, PRESENCE)) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -202,6 +239,8 @@ def test_rows_of_probes() -> None:
     lost = probe_row(case, BLANK, 0, none, yes)
     assert (lost["same_as_plain"], lost["correct"]) == (False, False)
     assert probe_row(case, BLANK, 0, no, none)["same_as_plain"] is None
+    assert kept["other_truth"] is None
+    assert probe_row(replace(case, other_truth=True), SWAP, 0, no, yes)["other_truth"] is True
     failed = probe_row(case, BLANK, 0, failure("engine: x"), yes)
     assert (failed["same_as_plain"], failed["correct"], failed["error"]) == (
         None,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from chexone_ray.answers import parse
-from chexone_ray.evaluation.perturbations import (
+from chexone_ray.images import Pixels
+from chexone_ray.probing.perturbations import (
     Rectangle,
     blank,
     control_regions,
@@ -16,7 +17,6 @@ from chexone_ray.evaluation.perturbations import (
     in_pixels,
     occlude,
 )
-from chexone_ray.images import Pixels
 
 
 def grey(values: list[list[int]]) -> Pixels:

@@ -11,8 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from chexone_ray.config import ProbeConfig
-from chexone_ray.evaluation.reasoning import differences, figures, gaps, measures, outcomes
-from chexone_ray.evaluation.reasoning_page import write
+from chexone_ray.probing.figures import differences, figures, gaps, measures, outcomes
+from chexone_ray.probing.page import write
 
 CONFIG = ProbeConfig(
     output_uri="o", model_uri="m", manifest_uri="x", bootstrap=200, cuts=(0.0, 0.5)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chexone_ray.config import ProbeConfig
-from chexone_ray.evaluation import probes
+from chexone_ray.evaluation.same_answer import SAME_RULE
 from chexone_ray.evaluation.statistics import (
     Array,
     Interval,
@@ -25,6 +25,7 @@ from chexone_ray.evaluation.statistics import (
 from chexone_ray.metrics.labels import RULES
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import mean_value
+from chexone_ray.probing import probes
 
 Row = Mapping[str, Any]
 Statistic = Callable[[Row], "float | None"]
@@ -252,22 +253,17 @@ def _consistency(config: ProbeConfig) -> Measure:
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         top_k=sampling.top_k,
-        **_SAME,
+        **SAME_RULE,
         unparsed="like no other",
         average="mean of rows",
     )
     return Measure(name, "reasoning", probes.PLAIN, lambda row: row["consistency"], told)
 
 
-_SAME = {
-    "options": "set",
-    "text": "normalised",
-    "reports": f"labels, {RULES}",
-    "boxes": "matched IoU >= 0.5",
-}
 _CHANGES = {
     probes.BLANK: "mean grey",
-    probes.SWAP: "another patient, same data set, kind and views",
+    probes.SWAP: "another patient, same data set, kind and views, "
+    "of another right answer to the same question where one is",
     probes.LESION: "boxes filled with the median around them",
     probes.CONTROL: "regions of the same size and like brightness",
 }
@@ -297,7 +293,7 @@ def _accuracy(
 
 def _flips(name: str, probe: str, longest: int | None = None) -> Measure:
     told = signature(
-        name, decoding="greedy", **_settings(probe, longest), **_SAME, unparsed="changed"
+        name, decoding="greedy", **_settings(probe, longest), **SAME_RULE, unparsed="changed"
     )
 
     def value(row: Row) -> float | None:
