@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chexone_ray import checkpoints, prompts, runtime
 from chexone_ray.boxes import Geometry
-from chexone_ray.chat_client import Asked, Chat, ChatClient
+from chexone_ray.chat_client import NOT_ASKED, Asked, Chat, ChatClient
 from chexone_ray.config import PredictConfig
 from chexone_ray.engine import transformers_engine
 from chexone_ray.engine.lease import leased_pool
@@ -29,7 +29,16 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Answerer = Callable[[Sequence[Sample]], list[Row]]
-"""Samples -> their rows in order, one a completion; several threads may call it."""
+"""Samples -> their rows in order, one a completion; several threads may call it. Raises Unfinished
+where an endpoint's answers came before the error that is its cause."""
+
+
+class Unfinished(Exception):
+    """Holds the rows of all samples asked about: what was answered is paid for."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        super().__init__("the endpoint was not asked about all rows")
+        self.rows = rows
 
 
 @dataclass(frozen=True)
@@ -146,14 +155,24 @@ def _by_endpoint(
             Chat(one.sample.id, one.turns, one.films) for one in made if isinstance(one, Prepared)
         ]
         answers: dict[int, Asked] = {}
-        client.ask(chats, lambda number, asked: answers.update({places[number]: asked}))
+        try:
+            client.ask(chats, lambda number, asked: answers.update({places[number]: asked}))
+        except Exception as error:
+            raise Unfinished(rows(samples, made, answers)) from error
+        return rows(samples, made, answers)
+
+    def rows(
+        samples: Sequence[Sample],
+        made: Sequence[Prepared | ImageError],
+        answers: Mapping[int, Asked],
+    ) -> list[Row]:
         return [
             row
             for place, (sample, one) in enumerate(zip(samples, made, strict=True))
             for row in (
                 [failed_row(sample, f"image: {one.reason}")]
                 if isinstance(one, ImageError)
-                else _asked_rows(adapter, one, answers[place])
+                else _asked_rows(adapter, one, answers.get(place, Asked((), error=NOT_ASKED)))
             )
         ]
 
@@ -173,7 +192,8 @@ def rows_of(adapter: Adapter, one: Prepared, rollout: Rollout) -> list[Row]:
 
 def _asked_rows(adapter: Adapter, one: Prepared, asked: Asked) -> list[Row]:
     if asked.error:
-        return [failed_row(one.sample, asked.error)]
+        paid = {"num_prompt_tokens": asked.prompt_tokens, "num_tokens": asked.completion_tokens}
+        return [failed_row(one.sample, asked.error) | paid]
     # The endpoint counts all texts of a request together.
     share, rest = divmod(asked.completion_tokens, len(asked.texts))
     rows = []
