@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,17 +29,14 @@ if TYPE_CHECKING:
     from chexone_ray.engine.pool import EnginePool
 
 Row = dict[str, Any]
-Answerer = Callable[[Sequence[Sample]], list[Row]]
-"""Samples -> their rows in order, one a completion; several threads may call it. Raises Unfinished
-where an endpoint's answers came before the error that is its cause."""
+Keep = Callable[[list[Row]], None]
+"""Called with the rows of all samples asked about, those without an answer yet with an error."""
+Answerer = Callable[[Sequence[Sample], Keep], list[Row]]
+"""Samples -> their rows in order, one a completion; several threads may call it. What an endpoint
+answers is paid for: it is told to keep it every now and then, and before an error is raised."""
 
-
-class Unfinished(Exception):
-    """Holds the rows of all samples asked about: what was answered is paid for."""
-
-    def __init__(self, rows: list[Row]) -> None:
-        super().__init__("the endpoint was not asked about all rows")
-        self.rows = rows
+SAVE_EVERY_S = 5.0
+"""How many seconds of an endpoint's answers a killed run may lose."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def _by_engines(
     render = _renderer(config, adapter)
     sampling = config.sampling.seeded(config.seed)
 
-    def answer(samples: Sequence[Sample]) -> list[Row]:
+    def answer(samples: Sequence[Sample], _: Keep) -> list[Row]:
         made = prepared(config, adapter, samples, stopped)
         asked = [
             Request(one.sample.id, render(one), one.films)
@@ -148,17 +146,27 @@ def _renderer(config: PredictConfig, adapter: Adapter) -> Callable[[Prepared], s
 def _by_endpoint(
     config: PredictConfig, adapter: Adapter, client: ChatClient, stopped: threading.Event
 ) -> Answerer:
-    def answer(samples: Sequence[Sample]) -> list[Row]:
+    def answer(samples: Sequence[Sample], keep: Keep) -> list[Row]:
         made = prepared(config, adapter, samples, stopped)
         places = [place for place, one in enumerate(made) if isinstance(one, Prepared)]
         chats = [
             Chat(one.sample.id, one.turns, one.films) for one in made if isinstance(one, Prepared)
         ]
         answers: dict[int, Asked] = {}
+        saved = time.monotonic()
+
+        def told(number: int, asked: Asked) -> None:
+            nonlocal saved
+            answers[places[number]] = asked
+            if time.monotonic() - saved >= SAVE_EVERY_S:
+                keep(rows(samples, made, answers))
+                saved = time.monotonic()
+
         try:
-            client.ask(chats, lambda number, asked: answers.update({places[number]: asked}))
-        except Exception as error:
-            raise Unfinished(rows(samples, made, answers)) from error
+            client.ask(chats, told)
+        finally:
+            if answers or not chats:
+                keep(rows(samples, made, answers))
         return rows(samples, made, answers)
 
     def rows(

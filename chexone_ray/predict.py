@@ -26,7 +26,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from chexone_ray import checkpoints, identity, prompts, storage
-from chexone_ray.answering import Row, Unfinished, answerer
+from chexone_ray.answering import Row, answerer
 from chexone_ray.asked_again import Missing, again, by_sample
 from chexone_ray.config import PredictConfig
 from chexone_ray.data import stream
@@ -205,16 +205,11 @@ def _fill(
         with answerer(config, pool, total) as answer:
 
             def work(part: Missing) -> tuple[int, int, Any]:
-                try:
-                    table = _table(part.filled(answer(part.asked)))
-                except Unfinished as error:
-                    rows = part.filled(error.rows)
-                    if not all(row["error"] for row in rows):
-                        folder.write(part.number, _table(rows))
-                    raise error.__cause__ or error from None
-                if keeps:
-                    folder.write(part.number, table)
-                return part.number, len(part.samples), table
+                def keep(rows: list[Row]) -> None:
+                    folder.write(part.number, _table(part.filled(rows)))
+
+                rows = answer(part.asked, keep)
+                return part.number, len(part.samples), _table(part.filled(rows))
 
             finished = 0
             start = time.monotonic()
