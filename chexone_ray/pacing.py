@@ -102,8 +102,8 @@ class Pace:
         if now - self._refused_since >= self._patience_s:
             return False
         if era == self._era:  # the first of those that were under way together
-            if pause_s is None:
-                pause_s = backoff(self._pauses, self._patience_s)
+            if pause_s is None or self._pauses:  # what it asked for before was too short
+                pause_s = max(pause_s or 0.0, backoff(self._pauses, self._patience_s))
             self._era, self._pauses = self._era + 1, self._pauses + 1
             self._answers, self._limit = 0, 1
         self._opens = max(self._opens, now + (pause_s or 0.0))

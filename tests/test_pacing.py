@@ -127,6 +127,18 @@ def test_it_gives_up_once_nobody_was_answered_for_so_long() -> None:
     assert paced(told, patience_s=10) == [*[True] * 5, False, False, False, True]
 
 
+def test_a_server_that_asks_for_no_wait_is_not_asked_on_and_on() -> None:
+    async def told(pace: Pace, clock: Clock) -> list[float]:
+        found = []
+        for _ in range(4):
+            async with pace.turn() as era:
+                found.append(clock.now)
+                pace.refused(era, 0.0)
+        return found
+
+    assert paced(told) == [0, 0, 1, 3]
+
+
 def test_a_backoff_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [backoff(tries, 300) for tries in (0, 1, 6, 7, 10_000)] == [0.5, 1, 32, 60, 60]
     assert backoff(5, 2.0) == 2.0

@@ -247,6 +247,20 @@ def test_a_rate_limit_is_waited_out_and_nothing_is_paid_twice(
     assert told and told["failed"] == 0
 
 
+@pytest.mark.parametrize("limit", [{"requests_per_minute": 300}, {"tokens_per_minute": 228_000}])
+def test_requests_keep_to_the_limits_that_are_given(tmp_path: Path, limit: dict[str, int]) -> None:
+    came: list[float] = []
+
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        came.append(time.monotonic())
+        return completion([REPORT])
+
+    with ChatServer(script) as server:
+        endpoint = {"max_in_flight": 1, **limit}
+        predict(config(tmp_path, server, films(tmp_path, 4), endpoint=endpoint))
+    assert came[-1] - came[0] > 0.4  # 0.2 s each: 60 / 300, and 60 * (700 + 60) / 228,000
+
+
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
