@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chexone_ray import checkpoints, prompts, runtime
 from chexone_ray.boxes import Geometry
-from chexone_ray.chat_client import Asked, Chat, ChatClient
+from chexone_ray.chat_client import NOT_ASKED, Asked, Chat, ChatClient
 from chexone_ray.config import PredictConfig
 from chexone_ray.engine import transformers_engine
 from chexone_ray.engine.lease import leased_pool
@@ -28,8 +29,14 @@ if TYPE_CHECKING:
     from chexone_ray.engine.pool import EnginePool
 
 Row = dict[str, Any]
-Answerer = Callable[[Sequence[Sample]], list[Row]]
-"""Samples -> their rows in order, one a completion; several threads may call it."""
+Keep = Callable[[list[Row]], None]
+"""Called with the rows of all samples asked about, those without an answer yet with an error."""
+Answerer = Callable[[Sequence[Sample], Keep], list[Row]]
+"""Samples -> their rows in order, one a completion; several threads may call it. What an endpoint
+answers is paid for: it is told to keep it every now and then, and before an error is raised."""
+
+SAVE_EVERY_S = 5.0
+"""How many seconds of an endpoint's answers a killed run may lose."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ def _by_engines(
     render = _renderer(config, adapter)
     sampling = config.sampling.seeded(config.seed)
 
-    def answer(samples: Sequence[Sample]) -> list[Row]:
+    def answer(samples: Sequence[Sample], _: Keep) -> list[Row]:
         made = prepared(config, adapter, samples, stopped)
         asked = [
             Request(one.sample.id, render(one), one.films)
@@ -139,21 +146,41 @@ def _renderer(config: PredictConfig, adapter: Adapter) -> Callable[[Prepared], s
 def _by_endpoint(
     config: PredictConfig, adapter: Adapter, client: ChatClient, stopped: threading.Event
 ) -> Answerer:
-    def answer(samples: Sequence[Sample]) -> list[Row]:
+    def answer(samples: Sequence[Sample], keep: Keep) -> list[Row]:
         made = prepared(config, adapter, samples, stopped)
         places = [place for place, one in enumerate(made) if isinstance(one, Prepared)]
         chats = [
             Chat(one.sample.id, one.turns, one.films) for one in made if isinstance(one, Prepared)
         ]
         answers: dict[int, Asked] = {}
-        client.ask(chats, lambda number, asked: answers.update({places[number]: asked}))
+        saved = time.monotonic()
+
+        def told(number: int, asked: Asked) -> None:
+            nonlocal saved
+            answers[places[number]] = asked
+            if time.monotonic() - saved >= SAVE_EVERY_S:
+                keep(rows(samples, made, answers))
+                saved = time.monotonic()
+
+        try:
+            client.ask(chats, told)
+        finally:
+            if answers or not chats:
+                keep(rows(samples, made, answers))
+        return rows(samples, made, answers)
+
+    def rows(
+        samples: Sequence[Sample],
+        made: Sequence[Prepared | ImageError],
+        answers: Mapping[int, Asked],
+    ) -> list[Row]:
         return [
             row
             for place, (sample, one) in enumerate(zip(samples, made, strict=True))
             for row in (
                 [failed_row(sample, f"image: {one.reason}")]
                 if isinstance(one, ImageError)
-                else _asked_rows(adapter, one, answers[place])
+                else _asked_rows(adapter, one, answers.get(place, Asked((), error=NOT_ASKED)))
             )
         ]
 
@@ -173,7 +200,8 @@ def rows_of(adapter: Adapter, one: Prepared, rollout: Rollout) -> list[Row]:
 
 def _asked_rows(adapter: Adapter, one: Prepared, asked: Asked) -> list[Row]:
     if asked.error:
-        return [failed_row(one.sample, asked.error)]
+        paid = {"num_prompt_tokens": asked.prompt_tokens, "num_tokens": asked.completion_tokens}
+        return [failed_row(one.sample, asked.error) | paid]
     # The endpoint counts all texts of a request together.
     share, rest = divmod(asked.completion_tokens, len(asked.texts))
     rows = []

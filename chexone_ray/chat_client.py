@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import math
 import os
 import queue
 import re
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from chexone_ray import ports
+from chexone_ray import pacing, ports
 from chexone_ray.config import EndpointConfig, SamplingConfig
 from chexone_ray.engine.engine import request_seed
 from chexone_ray.errors import ChexoneError
@@ -26,8 +29,6 @@ from chexone_ray.log import Waiting
 
 logger = logging.getLogger(__name__)
 
-BACKOFF_S = 120.0
-"""The longest that the client waits between two tries: a server may ask for that much."""
 CLOSE_S = 10.0
 WRONG_SETTINGS = {
     401: "it does not take the key: check endpoint.api_key_env",
@@ -37,6 +38,12 @@ WRONG_SETTINGS = {
 }
 """Status codes that no other row would fare better with."""
 OTHER_FORM = "did not answer in the OpenAI form"
+NOT_ASKED = "endpoint: not asked"
+"""The error of a row that a run did not get to."""
+PASSING = re.compile(r"endpoint: (?!HTTP 4(?!08|09|29)|no completion).*")
+"""Errors of the server's hour, not of what was asked: another time the row may be answered."""
+NO_MONEY = "insufficient_quota"
+"""A code of HTTP 429 that no wait helps."""
 _CODE = re.compile(r"[a-z][a-z0-9_]{2,40}")
 
 
@@ -71,16 +78,25 @@ class ChatClient:
     """A chat endpoint asked from one thread with an asyncio loop, bounded for all callers together.
 
     Consumes: chats, from any thread. Produces: what the model wrote for each, as it comes.
-    Waits for: the endpoint, at most `timeout_s` and a pause a try. Unblocked by: answers.
-    On failure: tries again `max_retries` times, then tells an error of that chat; a status that
-    says that the settings are wrong raises ChexoneError for the whole call.
+    Waits for: the endpoint, at most `timeout_s` a try, and for its turn (`pacing.Pace`).
+    Unblocked by: answers. On failure: tries again `max_retries` times, and without counting where
+    the server takes no more requests for now, then tells an error of that chat; a status that says
+    that the settings are wrong raises ChexoneError for the whole call.
     """
 
     def __init__(self, endpoint: EndpointConfig, sampling: SamplingConfig) -> None:
         self._endpoint = endpoint
         self._sampling = sampling
         self._client: Any = _client(endpoint)
+        # Looked up here: it imports, for seconds where much runs, which is no request's time.
+        self._create = self._client.chat.completions.create
         self._slots = asyncio.Semaphore(endpoint.max_in_flight)
+        self._pace = pacing.Pace(
+            endpoint.timeout_s,
+            endpoint.max_in_flight,
+            endpoint.requests_per_minute,
+            endpoint.tokens_per_minute,
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="chat-client", daemon=True
@@ -142,9 +158,7 @@ class ChatClient:
         result: Asked | ChexoneError
         try:
             async with self._slots:
-                # The client's own limit is for every piece that it reads; this one is for all.
-                limit = (self._endpoint.timeout_s + BACKOFF_S) * (self._endpoint.max_retries + 1)
-                result = await asyncio.wait_for(self._request(chat), limit)
+                result = await self._repeated(chat)
         except (TimeoutError, openai.APITimeoutError):
             result = Asked((), error="endpoint: timeout")
         except openai.APIStatusError as error:
@@ -170,13 +184,42 @@ class ChatClient:
         told = f" {code}" if _CODE.fullmatch(code) else ""
         return Asked((), error=f"endpoint: HTTP {status}{told}")
 
+    async def _repeated(self, chat: Chat) -> Asked:
+        """Ask until there is an answer, an error that stays, or no repeat left."""
+        import openai
+
+        limit, repeats = self._endpoint.timeout_s, 0
+        while True:
+            pause: float | None = None
+            async with self._pace.turn() as era:
+                try:
+                    # The client's own limit is for every piece that it reads; this one is for all.
+                    asked = await asyncio.wait_for(self._request(chat), limit)
+                    self._pace.answered(era, asked.prompt_tokens + asked.completion_tokens)
+                    return asked
+                except openai.APIStatusError as error:
+                    pause = _asked_pause(error.response.headers)
+                    if error.status_code == 429:
+                        if error.code == NO_MONEY or not self._pace.refused(era, pause):
+                            raise
+                        continue
+                    passing = error.status_code in (408, 409) or error.status_code >= 500
+                    if not passing or repeats == self._endpoint.max_retries:
+                        raise
+                except (TimeoutError, openai.APIConnectionError):  # its timeouts too
+                    if repeats == self._endpoint.max_retries:
+                        raise
+            wait = pacing.backoff(repeats, limit) if pause is None else min(pause, limit)
+            await asyncio.sleep(wait)
+            repeats += 1
+
     async def _request(self, chat: Chat) -> Asked:
         sampling = self._sampling
         more: dict[str, Any] = {}
         if sampling.seed is not None:
             # 31 bits: what every server takes.
             more["seed"] = request_seed(sampling.seed, chat.id) % 2**31
-        answer = await self._client.chat.completions.create(
+        answer = await self._create(
             model=self._endpoint.model,
             messages=wire_messages(chat),
             n=sampling.n,
@@ -201,6 +244,22 @@ class ChatClient:
         if left:
             await asyncio.wait(left, timeout=CLOSE_S)
         await self._client.close()
+
+
+def _asked_pause(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a server asks to wait; None where it does not say."""
+    for name, in_a_second in (("retry-after-ms", 1000), ("retry-after", 1)):
+        value = headers.get(name, "")
+        try:
+            seconds = float(value) / in_a_second
+        except ValueError:
+            try:
+                seconds = parsedate_to_datetime(value).timestamp() - time.time()
+            except (ValueError, TypeError, OverflowError, OSError):
+                continue
+        if math.isfinite(seconds):
+            return max(seconds, 0.0)
+    return None
 
 
 def wire_messages(chat: Chat) -> list[dict[str, Any]]:
@@ -275,7 +334,7 @@ def _client(endpoint: EndpointConfig) -> Any:
         api_key=key,
         base_url=endpoint.url,
         timeout=endpoint.timeout_s,
-        max_retries=endpoint.max_retries,
+        max_retries=0,  # ours: a refusal counts for all requests, see `_repeated`
         http_client=http,
     )
 

@@ -124,14 +124,20 @@ def numbered(items: Iterable[T], size: int) -> Iterator[tuple[int, tuple[T, ...]
         yield number, part
 
 
-def ahead(items: Iterable[T], work: Callable[[T], R], num_ahead: int = 2) -> Iterator[R]:
+def ahead(
+    items: Iterable[T],
+    work: Callable[[T], R],
+    num_ahead: int = 2,
+    threads: ThreadPoolExecutor | None = None,
+) -> Iterator[R]:
     """`work` of each item in order, with `num_ahead` of them running in threads at a time.
 
     Memory holds that many results at most. The first exception ends it, without a wait for what
-    the other threads do: the caller may have to end what they wait for.
+    the other threads do: the caller may have to end what they wait for, and gives its own
+    `threads` to wait then.
     """
     running: deque[Future[R]] = deque()
-    threads = ThreadPoolExecutor(num_ahead, thread_name_prefix="ahead")
+    threads = threads or ThreadPoolExecutor(num_ahead, thread_name_prefix="ahead")
     try:
         for item in items:
             running.append(threads.submit(work, item))

@@ -4,6 +4,10 @@ Images are read and decoded by Ray tasks ahead of the engines, so many parts at 
 largest pool can work on. A part is committed as one file, so a killed run goes on with the first
 part that is missing. An image that cannot be used is a row with an error, counted.
 
+What an endpoint answers is paid for, so its parts are written also where the run ends in an error,
+and the next run asks only about the rows that failed. In a finished folder it asks again about
+those that failed for the server's sake (`chat_client.PASSING`).
+
 Columns: those of the manifest (`reasoning` and `answer` are the reference; empty for a folder of
 images) and `completion`, `text`, `predicted_reasoning`, `predicted_answer`, `parsed`,
 `finish_reason`, `num_tokens`, `num_prompt_tokens`, `mean_logprob`, `error`. One row a completion.
@@ -15,13 +19,15 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from chexone_ray import checkpoints, identity, prompts, storage
-from chexone_ray.answering import answerer
+from chexone_ray.answering import Row, answerer
+from chexone_ray.asked_again import Missing, again, by_sample
 from chexone_ray.config import PredictConfig
 from chexone_ray.data import stream
 from chexone_ray.engine.scaling import parts_in_flight
@@ -62,14 +68,14 @@ class Tally:
             *(table.column(name).to_pylist() for name in names), strict=True
         ):
             self.rows[kind] += 1
+            self.tokens += tokens
+            self.prompt_tokens += 0 if number else prompt
             if error:
                 self.errors[error] += 1
                 self.failed_samples += 1
                 continue
             self.unparsed[kind] += not parsed
             self.finish_reasons[reason] += 1
-            self.tokens += tokens
-            self.prompt_tokens += 0 if number else prompt
 
 
 def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
@@ -83,7 +89,8 @@ def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
     config = settled(config)
     settings = _settings(config)
     folder = PartFolder(config.output_uri, "part", settings)
-    if folder.is_complete():
+    finished = folder.is_complete()
+    if finished and not _passing(config):
         logger.info("predict: %s is complete", config.output_uri)
         return config.output_uri
     start = time.monotonic()
@@ -92,18 +99,27 @@ def predict(config: PredictConfig, pool: EnginePool | None = None) -> str:
     tally = Tally()
     done = folder.open()
     storage.record_settings(config.output_uri, config)
+    whole = set()
     for number in sorted(done):
-        tally.add(folder.read(number))
-    if done:
-        logger.info("predict: %d of %d parts are there, going on", len(done), num_parts)
-    if len(done) < num_parts:
-        parts = numbered(_samples(config), config.rows_per_part)
-        missing = ((number, part) for number, part in parts if number not in done)
-        _fill(config, missing, folder, tally, total, pool)
+        table = folder.read(number)
+        if not any(again(config, table.column("error").to_pylist(), finished)):
+            whole.add(number)
+            tally.add(table)
+    if whole:
+        logger.info("predict: %d of %d parts are there, going on", len(whole), num_parts)
+    if len(whole) < num_parts:
+        missing = _missing(config, folder, done, whole, finished)
+        try:
+            _fill(config, missing, folder, tally, total, pool)
+        except ChexoneError as error:
+            if not finished:
+                raise
+            logger.warning("predict: %s keeps rows that failed: %s", config.output_uri, error)
+            tally = _kept(folder)
     summary = _summary(config, total, tally, num_parts) | {
         "model_digest": settings["model_digest"],
         "seconds": round(time.monotonic() - start, 1),
-        "resumed_parts": len(done),
+        "resumed_parts": len(whole),
     }
     storage.write_json(storage.join(config.output_uri, SUMMARY_FILE), summary)
     folder.commit(summary)
@@ -141,41 +157,105 @@ def result_schema() -> Any:
     )
 
 
+def _passing(config: PredictConfig) -> bool:
+    """Whether a finished folder has rows that an endpoint may answer now."""
+    info = storage.committed(config.output_uri) or {}
+    return any(again(config, list(info.get("errors", {})), finished=True))
+
+
+def _missing(
+    config: PredictConfig, folder: PartFolder, done: Set[int], whole: Set[int], finished: bool
+) -> Iterator[Missing]:
+    for number, samples in numbered(_samples(config), config.rows_per_part):
+        if number in whole:
+            continue
+        known: list[list[Row]] = [[] for _ in samples]
+        if number in done:
+            found = by_sample(folder.read(number).to_pylist())
+            redo = again(config, [rows[0]["error"] for rows in found], finished)
+            known = [[] if one else rows for rows, one in zip(found, redo, strict=True)]
+        yield Missing(number, samples, known)
+
+
+def _kept(folder: PartFolder) -> Tally:
+    tally = Tally()
+    for number in sorted(folder.open()):
+        tally.add(folder.read(number))
+    return tally
+
+
+def _table(rows: list[Row]) -> Any:
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(rows, result_schema())
+
+
 def _fill(
     config: PredictConfig,
-    missing: Iterable[tuple[int, Sequence[Sample]]],
+    missing: Iterable[Missing],
     folder: PartFolder,
     tally: Tally,
     total: int,
     pool: EnginePool | None,
 ) -> None:
-    import pyarrow as pa
+    """Answer and write what is missing, and count it in `tally`."""
+    keeps = config.endpoint is not None
+    in_flight = _in_flight(config)
+    threads = ThreadPoolExecutor(in_flight, thread_name_prefix="parts")
+    try:
+        with answerer(config, pool, total) as answer:
 
-    with answerer(config, pool, total) as answer:
+            def work(part: Missing) -> tuple[int, int, Any]:
+                def keep(rows: list[Row]) -> None:
+                    folder.write(part.number, _table(part.filled(rows)))
 
-        def work(item: tuple[int, Sequence[Sample]]) -> tuple[int, int, list[dict[str, Any]]]:
-            number, samples = item
-            return number, len(samples), answer(samples)
+                rows = answer(part.asked, keep)
+                return part.number, len(part.samples), _table(part.filled(rows))
 
-        in_flight = parts_in_flight(config.engine, config.rows_per_part * config.sampling.n)
-        finished = 0
-        start = time.monotonic()
-        for number, size, rows in ahead(missing, work, in_flight):
-            table = pa.Table.from_pylist(rows, result_schema())
-            tally.add(table)
-            _check_failures(
-                config, tally, total
-            )  # first: a part that is written is not asked again
-            folder.write(number, table)
-            finished += size
-            rate = finished / (time.monotonic() - start)
-            logger.info(
-                "predict: part %d written, %d samples, %.1f a second, %d failed",
-                number,
-                finished,
-                rate,
-                tally.failed_samples,
-            )
+            finished = 0
+            start = time.monotonic()
+            for number, size, table in ahead(missing, work, in_flight, threads):
+                tally.add(table)
+                _check_failures(config, tally, total)
+                if not keeps:  # after the check: a part that is written is not asked again
+                    folder.write(number, table)
+                finished += size
+                rate = finished / (time.monotonic() - start)
+                logger.info(
+                    "predict: part %d written, %d samples, %.1f a second, %d failed",
+                    number,
+                    finished,
+                    rate,
+                    tally.failed_samples,
+                )
+    except BaseException:
+        threads.shutdown(wait=keeps, cancel_futures=True)  # they write what was paid for
+        if keeps:
+            _tell_cost(config, folder)
+        raise
+
+
+def _in_flight(config: PredictConfig) -> int:
+    """Parts under way, so that there is work while the last rows of a part are waited for."""
+    if config.endpoint is not None:
+        return 1 + -(-config.endpoint.max_in_flight // config.rows_per_part)
+    return parts_in_flight(config.engine, config.rows_per_part * config.sampling.n)
+
+
+def _tell_cost(config: PredictConfig, folder: PartFolder) -> None:
+    """What a run that ends in an error leaves; the next one counts it too."""
+    assert config.endpoint is not None
+    tally = _kept(folder)
+    usd = config.endpoint.usd(tally.prompt_tokens, tally.tokens)
+    logger.warning(
+        "predict: %d answers of %s are kept, %d prompt and %d completion tokens, %s; the same "
+        "command asks only about the other rows",
+        sum(tally.rows.values()) - tally.failed_samples,
+        config.endpoint.host,
+        tally.prompt_tokens,
+        tally.tokens,
+        "no price set" if usd is None else f"US$ {usd:.4f}",
+    )
 
 
 def _check_failures(config: PredictConfig, tally: Tally, total: int) -> None:
@@ -184,6 +264,7 @@ def _check_failures(config: PredictConfig, tally: Tally, total: int) -> None:
             f"predict: {tally.failed_samples} of {total} rows failed, above "
             f"predict.max_failure_rate={config.max_failure_rate}: "
             f"{dict(tally.errors.most_common(3))}"
+            + ("; what was answered is kept" if config.endpoint is not None else "")
         )
 
 
@@ -254,6 +335,8 @@ def _settings(config: PredictConfig) -> dict[str, Any]:
     if config.endpoint is not None:
         left_out.add("model_uri")  # none
     chosen = identity.content(config, left_out)
+    if config.endpoint is not None:  # a name is one model on one server alone
+        chosen["endpoint"] = {"url": config.endpoint.place}
     if config.manifest_uri:
         given: dict[str, Any] = {"manifest": storage.committed(config.manifest_uri)}
     else:

@@ -203,7 +203,7 @@ def test_errors_of_an_endpoint_are_repeated_then_counted(
         return completion([RIGHT], usage=row != 4)
 
     uri = write_manifest(tmp_path, 7, bad=6)
-    endpoint = {"max_retries": 1, "timeout_s": 0.7}
+    endpoint = {"max_retries": 1, "timeout_s": 1.2}
     with ChatServer(script) as server:
         config = settings(tmp_path, server.url, uri, endpoint=endpoint, max_failure_rate=0.6)
         try:

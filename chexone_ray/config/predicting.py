@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -42,7 +42,9 @@ class PredictConfig(Stage):
         "", description="Checkpoint to run: hub name or URI; with an adapter, its own by default."
     )
     adapter: ModelAdapter = Field(
-        "chexone", description="How the model is asked and read; see docs/baselines.md."
+        "chexone",
+        description="How the model is asked and read; `endpoint` where one is given and no adapter "
+        "is named. See docs/baselines.md.",
     )
     endpoint: EndpointConfig | None = Field(
         None, description="An OpenAI-compatible endpoint that answers in place of engines."
@@ -71,6 +73,14 @@ class PredictConfig(Stage):
     images: ImageConfig = ImageConfig()
     prompts: PromptConfig = PromptConfig()
     engine: EngineConfig = EngineConfig(max_engines=2)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _adapter_of_an_endpoint(cls, given: Any) -> Any:
+        # Most servers are not ours: asked as ours, they would get no word on the form of an answer.
+        if isinstance(given, dict) and given.get("endpoint") is not None:
+            return {"adapter": "endpoint"} | given
+        return given
 
     @model_validator(mode="after")
     def _one_input(self) -> PredictConfig:

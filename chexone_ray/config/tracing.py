@@ -43,7 +43,16 @@ class EndpointConfig(Settings):
         300, description="Until one request is answered; counted anew for every repeat."
     )
     max_retries: int = Field(
-        4, ge=0, description="Repeats after 408, 409, 429, 5xx, timeouts and lost connections."
+        4, ge=0, description="Repeats after 408, 409, 5xx, timeouts and lost connections."
+    )
+    requests_per_minute: PositiveInt | None = Field(
+        None,
+        description="Limit of the server: requests go evenly spaced. Without it, and after HTTP "
+        "429 in any case, all wait as the server asks, or longer and longer, until it has answered "
+        "nobody for timeout_s.",
+    )
+    tokens_per_minute: PositiveInt | None = Field(
+        None, description="The same for prompt and written tokens, as the server tells them."
     )
     usd_per_million_prompt_tokens: Usd | None = Field(
         None, description="Price, for the cost in log and report; not stated by default."
@@ -56,6 +65,13 @@ class EndpointConfig(Settings):
     def host(self) -> str:
         """Host and port that are asked, for logs and errors."""
         return urlsplit(self.url).netloc
+
+    @property
+    def place(self) -> str:
+        """The URL in one form, with its port: who answers, with the model's name."""
+        parts = urlsplit(self.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return f"{parts.scheme}://{parts.hostname}:{port}{parts.path.rstrip('/')}"
 
     @property
     def is_local(self) -> bool:

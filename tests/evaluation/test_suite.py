@@ -383,7 +383,9 @@ def test_what_is_given_goes_before_an_adapters_settings() -> None:
     assert cut.sampling == SamplingConfig(n=8, temperature=0.7, max_tokens=9)
     served = settled_in_a_suite({"endpoint": ENDPOINT}, eight, engine={"max_num_seqs": 3})
     assert served.endpoint is not None and served.endpoint.model == "served"
-    assert (served.adapter, served.mode) == ("chexone", "reasoning")
+    assert (served.adapter, served.mode) == ("endpoint", "instruct")
+    ours = settled_in_a_suite({"endpoint": ENDPOINT, "adapter": "chexone"}, eight)
+    assert (ours.adapter, ours.mode, ours.prompts.suffix) == ("chexone", "reasoning", "")
     assert "engine" not in served.model_fields_set, "that of the models beside it"
 
 

@@ -359,7 +359,8 @@ def test_predict_asks_it_as_any_client_does(server: Server, tmp_path: Path, mode
     endpoint = {"url": f"http://127.0.0.1:{server.port}/v1", "model": model}
     asked = {"images_uri": str(tmp_path), "question": QUESTIONS[0], "mode": mode}
     drawn = {"sampling": {"max_tokens": MAX_TOKENS}, "images": {"max_pixels": 12_544}}
-    given = {"output_uri": f"{tmp_path}-out", "endpoint": endpoint} | asked | drawn
+    ours = {"endpoint": endpoint, "adapter": "chexone"}
+    given = {"output_uri": f"{tmp_path}-out"} | ours | asked | drawn
     rows = read_rows(predict(PredictConfig.model_validate(given)))
     for row in rows:
         message = user(QUESTIONS[0], FILMS[row["id"]])

@@ -11,7 +11,13 @@ import pytest
 
 from chexone_ray import images
 from chexone_ray.boxes import Geometry
-from chexone_ray.config import EngineConfig, ImageConfig, PredictConfig, PromptConfig
+from chexone_ray.config import (
+    EndpointConfig,
+    EngineConfig,
+    ImageConfig,
+    PredictConfig,
+    PromptConfig,
+)
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef
 from chexone_ray.systems import sight
@@ -78,13 +84,29 @@ def test_a_model_of_its_own_code_runs_alone_and_with_consent() -> None:
     assert settled(folder).kinds == ()
 
 
-def test_what_served_ours_is_asked_bare() -> None:
+def test_an_endpoint_is_asked_as_ours_only_where_that_is_said() -> None:
     found = settled(config(endpoint=ENDPOINT))
-    assert found.prompts == PromptConfig(system="", suffix="")
-    assert settled(found) == found
+    adapter = ADAPTERS["endpoint"]
+    assert (found.adapter, found.mode, found.prompts) == ("endpoint", "instruct", adapter.prompts)
+    ours = settled(config(endpoint=ENDPOINT, adapter="chexone"))
+    assert (ours.adapter, ours.mode) == ("chexone", "reasoning")
+    assert ours.prompts == PromptConfig(system="", suffix="")
+    assert settled(found) == found and settled(ours) == ours
     chat = settled(config(endpoint=ENDPOINT, adapter="qwen3_vl"))
     assert chat.prompts == PromptConfig()
     assert chat.model_uri == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("http://127.0.0.1:8000/v1/", "http://127.0.0.1:8000/v1"),
+        ("https://LOCALHOST/v1", "https://localhost:443/v1"),
+        ("http://localhost", "http://localhost:80"),
+    ],
+)
+def test_an_endpoint_is_known_by_its_address_however_it_is_written(url: str, place: str) -> None:
+    assert EndpointConfig(url=url, model="m").place == place
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +139,17 @@ def test_a_chat_is_ours_in_order_and_the_answers_are_read_by_the_adapter(tmp_pat
     assert first["seed"] != second["seed"]
 
 
-def test_a_run_goes_on_where_it_failed(tmp_path: Path) -> None:
+PRICES = {"usd_per_million_prompt_tokens": 100.0, "usd_per_million_completion_tokens": 0.0}
+"""US$ 0.07 an answer."""
+
+
+def test_a_run_goes_on_with_the_rows_that_failed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     down = [True]
 
     def script(row: int, count: int, body: dict[str, Any]) -> Reply:
-        return failure(500) if down[0] and shade(body) >= 80 else completion([REPORT])
+        return failure(500) if down[0] and shade(body) >= 100 else completion([REPORT] * 2)
 
     uri = films(tmp_path, 8)
     with ChatServer(script) as server:
@@ -151,20 +159,174 @@ def test_a_run_goes_on_where_it_failed(tmp_path: Path) -> None:
             uri,
             max_failure_rate=0.1,
             rows_per_part=4,
-            endpoint={"max_retries": 0},
+            sampling={"n": 2, "temperature": 0.5},
+            endpoint={"max_retries": 0, **PRICES},
         )
-        with pytest.raises(ChexoneError, match=r"above predict\.max_failure_rate=0\.1"):
+        with pytest.raises(ChexoneError, match=r"above predict\.max_failure_rate=0\.1.*is kept"):
             predict(settings)
+        assert "10 answers of 127.0.0.1" in caplog.text and "US$ 0.3500" in caplog.text
         assert storage.committed(settings.output_uri) is None
-        with pytest.raises(ChexoneError, match="other settings"):
+        with pytest.raises(ChexoneError, match=r"other settings \(adapter"):
             predict(settings.model_copy(update={"adapter": "qwen3_vl"}))
+        elsewhere = settings.endpoint.model_copy(update={"url": "http://127.0.0.1:9/v1"})  # type: ignore[union-attr]
+        with pytest.raises(ChexoneError, match=r"other settings \(endpoint\.url\)"):
+            predict(settings.model_copy(update={"endpoint": elsewhere}))
         down[0] = False
         before = len(server.bodies)
         told = storage.committed(predict(settings))
         again = [shade(body) for body in server.bodies[before:]]
     assert told is not None
-    assert (told["rows"], told["failed"], told["resumed_parts"]) == (8, 0, 1)
-    assert sorted(again) == [80, 100, 120, 140]
+    assert (told["rows"], told["failed"], told["resumed_parts"]) == (16, 0, 1)
+    assert told["usd"] == pytest.approx(8 * 0.07)
+    assert sorted(again) == [100, 120, 140]
+    found = rows(settings.output_uri)
+    assert [(row["id"], row["completion"]) for row in found] == [
+        (f"{n}.png", c) for n in range(8) for c in range(2)
+    ]
+
+
+def test_a_finished_run_asks_again_what_failed_for_the_servers_sake(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    down = [True]
+
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        if shade(body) == 20:
+            return failure(400, "content_filter")
+        return failure(503) if down[0] and shade(body) == 40 else completion([REPORT])
+
+    with ChatServer(script) as server:
+        settings = config(
+            tmp_path, server, films(tmp_path, 4, bad=3), endpoint={"max_retries": 0, **PRICES}
+        )
+        uri = predict(settings)
+        first = storage.committed(uri)
+    predict(settings)  # nobody listens: what is there stays
+    assert "no server answers" in caplog.text
+    assert first and storage.committed(uri) == first | {"seconds": pytest.approx(0, abs=60)}
+    down[0] = False
+    with ChatServer(script) as server:
+        # The same server come back would have its old port.
+        reached = settings.endpoint.model_copy(update={"url": server.url})  # type: ignore[union-attr]
+        moved = settings.model_copy(update={"endpoint": reached, "output_uri": str(tmp_path / "b")})
+        down[0] = True
+        predict(moved)
+        down[0] = False
+        before = len(server.bodies)
+        told = storage.committed(predict(moved))
+        assert [shade(body) for body in server.bodies[before:]] == [40]
+        predict(moved)
+        assert len(server.bodies) == before + 1
+    assert told and (told["failed"], told["usd"]) == (2, pytest.approx(0.14))
+    assert [bool(row["error"]) for row in rows(moved.output_uri)] == [False, True, False, True]
+
+
+@pytest.mark.parametrize("hint", [{}, {"retry_after_ms": "60"}])
+def test_a_rate_limit_is_waited_out_and_nothing_is_paid_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hint: dict[str, str]
+) -> None:
+    monkeypatch.setattr("chexone_ray.pacing.FIRST_PAUSE_S", 0.02)
+    lock, taken, refused = threading.Lock(), list[float](), [0]
+
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        """Two requests in 0.1 s, the others are refused."""
+        with lock:
+            now = time.monotonic()
+            if len(taken) >= 2 and (now - taken[-2] < 0.1 or not refused[0]):
+                refused[0] += 1
+                return failure(429, "rate_limit_exceeded", **hint)
+            taken.append(now)
+        return completion([REPORT])
+
+    with ChatServer(script) as server:
+        endpoint = {"max_retries": 0, "timeout_s": 20}
+        told = storage.committed(
+            predict(config(tmp_path, server, films(tmp_path, 10), endpoint=endpoint))
+        )
+        assert server.answered.total() == len(taken) == 10
+        assert server.asked.total() == 10 + refused[0] > 10
+    assert told and told["failed"] == 0
+
+
+@pytest.mark.parametrize("limit", [{"requests_per_minute": 300}, {"tokens_per_minute": 228_000}])
+def test_requests_keep_to_the_limits_that_are_given(tmp_path: Path, limit: dict[str, int]) -> None:
+    came: list[float] = []
+
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        came.append(time.monotonic())
+        return completion([REPORT])
+
+    with ChatServer(script) as server:
+        endpoint = {"max_in_flight": 1, **limit}
+        predict(config(tmp_path, server, films(tmp_path, 4), endpoint=endpoint))
+    assert came[-1] - came[0] > 0.4  # 0.2 s each: 60 / 300, and 60 * (700 + 60) / 228,000
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (failure(429, "insufficient_quota"), "endpoint: HTTP 429 insufficient_quota"),
+        (failure(429, retry_after="86400"), "endpoint: HTTP 429"),
+    ],
+)
+def test_a_limit_that_no_wait_helps_is_told_at_once(
+    tmp_path: Path, reply: Reply, error: str
+) -> None:
+    with ChatServer(lambda row, count, body: reply) as server:
+        found = rows(predict(config(tmp_path, server, films(tmp_path, 2))))
+        assert len(server.bodies) == 2
+    assert {row["error"] for row in found} == {error}
+
+
+def test_answers_are_kept_as_they_come_and_before_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chexone_ray.answering.SAVE_EVERY_S", 0.0)
+    valid, out = [False], str(tmp_path / "out")
+
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        if valid[0] or shade(body) < 60:
+            return completion([REPORT])
+        server.wait_for(lambda: sum(not row["error"] for row in rows(out)) >= 2, 10)
+        return failure(401)
+
+    with ChatServer(script) as server:
+        settings = config(tmp_path, server, films(tmp_path, 5), endpoint={"max_in_flight": 1})
+        with pytest.raises(ChexoneError, match=r"check endpoint\.api_key_env"):
+            predict(settings)
+        assert [row["error"] for row in rows(out)] == [""] * 3 + ["endpoint: not asked"] * 2
+        valid[0], before = True, len(server.bodies)
+        predict(settings)
+        assert [shade(body) for body in server.bodies[before:]] == [60, 80]
+
+
+def test_an_error_in_one_part_keeps_the_answers_of_the_others(tmp_path: Path) -> None:
+    release = threading.Event()
+
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        if shade(body) == 40:
+            return completion([REPORT])
+        if shade(body) == 60:
+            release.wait(20)
+        server.wait_for(lambda: server.answered.total() == 1, 20)
+        time.sleep(0.1)  # film 2 is answered, and first
+        return failure(500)
+
+    with ChatServer(script) as server:
+        endpoint = {"max_retries": 0}
+        settings = config(
+            *(tmp_path, server, films(tmp_path, 4)),
+            rows_per_part=2,
+            max_failure_rate=0.1,
+            endpoint=endpoint,
+        )
+        with pytest.raises(ChexoneError, match="2 of 4 rows failed"):
+            predict(settings)
+        release.set()
+        kept = rows(settings.output_uri)
+    assert [row["error"] for row in kept] == [
+        *("endpoint: HTTP 500", "endpoint: HTTP 500", "", "endpoint: not asked")
+    ]
 
 
 def test_wrong_settings_end_the_run_with_the_remedy(tmp_path: Path) -> None:
