@@ -18,6 +18,7 @@ from types import MappingProxyType
 from chexone_ray.metrics import report_modifiers as modifiers
 from chexone_ray.metrics import report_untold as other
 from chexone_ray.metrics import report_words as words
+from chexone_ray.metrics.report_elided import pointed, taken_over
 from chexone_ray.metrics.report_elsewhere import ELSEWHERE, ELSEWHERE_STEMS
 from chexone_ray.metrics.report_heart import (
     SIZE_STATES,
@@ -252,7 +253,7 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
             judged = judge(masked if not past else judged_text, span, inside)
             if past:
                 judged = [p if given(masked, p) else _untold(p, past) for p in judged]
-            result += judged
+            result += taken_over(masked, *span, judged, result)
         elif result:
             result = _answer(masked[slice(*span)], result, spans)
     result = questioned(masked, result)
@@ -276,10 +277,16 @@ def _untold(phrase: Phrase, past: Sequence[Span]) -> Phrase:
 def _answer(clause: str, result: list[Phrase], spans: Sequence[Span]) -> list[Phrase]:
     """A clause without a phrase acts on those of the clause before: "sought; none is there"."""
     last = max(low for low, _ in spans if low <= result[-1].start)
-    return [
-        answered(clause, phrase) if phrase.start >= last and phrase.label != HEART else phrase
-        for phrase in result
-    ]
+    at = next(n for n, phrase in enumerate(result) if phrase.start >= last)
+    return [*result[:at], *_answered(clause, result[at:])]
+
+
+def _answered(clause: str, said: list[Phrase]) -> list[Phrase]:
+    """The findings of a clause or sentence as the one after it leaves them."""
+    ours = [phrase for phrase in said if phrase.label != HEART and not phrase.implied]
+    told = pointed(clause, ours, answered) or [answered(clause, phrase) for phrase in ours]
+    after = dict(zip(map(id, ours), told, strict=True))
+    return [after.get(id(phrase), phrase) for phrase in said]
 
 
 def _find_mentions(text: str) -> list[Phrase]:
@@ -315,14 +322,12 @@ def _apply_back(lower: str, number: int, before: list[Phrase]) -> list[Phrase]:
     """A sentence without a phrase: "It has increased.", "Not seen.", "No change since then."."""
     match = modifiers.CHANGE.search(lower)
     kind = (match.lastgroup or "") if match else ""
-    result = []
+    points, everything = modifiers.PRONOUN.match(lower), modifiers.GENERIC_CHANGE.match(lower)
+    result, near = [], []
     for phrase in before:
-        near = phrase.sentence == number - 1
-        points = near and bool(modifiers.PRONOUN.match(lower))
-        everything = bool(modifiers.GENERIC_CHANGE.match(lower)) and not phrase.change
-        if kind and phrase.state != ABSENT and (points or everything):
+        last = phrase.sentence == number - 1
+        acts = (last and points) or (everything and not phrase.change)
+        if kind and phrase.state != ABSENT and acts:
             phrase = replace(phrase, change=kind)
-        if near and phrase.label != HEART and not phrase.implied:
-            phrase = answered(lower, phrase)
-        result.append(phrase)
-    return result
+        (near if last else result).append(phrase)
+    return [*result, *_answered(lower, near)]

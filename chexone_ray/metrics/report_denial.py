@@ -142,7 +142,7 @@ NEGATED_AFTER = grouped(
     r"|absent))\b"
     r"|(?:^|(?<=[.:;,] )|(?<=the ))\W*(?:completely |fully )?(?:resolved|cleared(?! (?:from|in"
     r"|of|on|at|with|after)\b))\b(?=\s+\w)"
-    r"|(?:^|(?<=[.;] ))\W*(?:cleared|resolved|gone|removed|disappeared|looked for(?: but"
+    r"|(?:^|(?<=[.;] ))\W*(?:(?:now |since )?(?:excluded|ruled out|denied|negated|absent|normal)|cleared|resolved|gone|removed|disappeared|looked for(?: but"
     r"|,)? (?:and )?not found"
     r"|sought(?: but|,)? (?:and )?not found)[\w ]{0,40}:"
     r"|\b(?:is|are|were) (?:absent|not seen|not present|missing|excluded|ruled out):"

@@ -10,9 +10,6 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from chexone_ray.metrics.report_denial import GONE
-from chexone_ray.metrics.report_patterns import holds
-from chexone_ray.metrics.report_turns import DENIED
 from chexone_ray.metrics.report_turns_denial import DENIAL_TURNS
 from chexone_ray.metrics.report_turns_doubt import DOUBT_TURNS
 
@@ -35,29 +32,6 @@ _MAYBE = re.compile(
     r",( (?:possibly|perhaps|probably|conceivably|maybe|presumably|quite likely)),(?= )"
 )
 """A hedge set between commas."""
-_PARALLEL_STEMS = (
-    *(
-        "as ha",
-        "as is",
-        "as are",
-        "as was",
-        "as were",
-        "as d",
-        "so ha",
-        "so is",
-        "so are",
-        "so was",
-    ),
-    *("so were", "so d", "likewise", "ditto", "similarly"),
-)
-_PARALLEL = re.compile(
-    r"(?:,|,? and| just)? (?P<cue>(?:as|so|likewise|ditto|similarly) (?:has|have|is|are|was|were"
-    r"|did"
-    r"|does|do)|likewise|ditto)(?= (?:the |an? |any |also )*\w)"
-)
-_DENIED_SO_FAR = re.compile(
-    rf"\b(?:no|not|without|absent|excluded|ruled out|{GONE}|healed|re-?expanded|nil|never)\b"
-)
 
 
 def framed(text: str) -> str:
@@ -69,10 +43,6 @@ def framed(text: str) -> str:
     for frame in FRAMES:
         if not present.isdisjoint(frame.stems):
             text = frame.pattern.sub(partial(_cue, frame.cue), text)
-    if holds(text, _PARALLEL_STEMS) and (match := _PARALLEL.search(text)):
-        low, high = match.span("cue")
-        if _DENIED_SO_FAR.search(text, 0, low):
-            text = text[:low] + DENIED.rjust(high - low) + text[high:]
     return text
 
 

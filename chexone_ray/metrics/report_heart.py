@@ -57,7 +57,7 @@ _ENLARGED = alternatives(
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
-    r"normal|unremarkable|without (?:abnormalit\w+|peculiarit\w+)|is not(?=\W*$)|slim|slender"
+    r"normal|unremarkable|without (?:abnormalit\w+|peculiarit\w+)|(?:is|heart|silhouette|shadow) not(?=\W*$)|slim|slender"
     r"|(?:ordinary"
     r"|regular|usual) (?:size|width|configuration)|wnl|nl|nad|ok|n(?=\W*$|\s*[,;/])"
     r"|no cardiomegaly|satisfactory|unexceptional|as expected"
@@ -69,7 +69,7 @@ _NORMAL = alternatives(
     r"(?:usual|normal) (?:size|width|dimensions)",
 )
 _IT = re.compile(
-    r"[\W]*(?:but |and |rather |although |though )?(?:it|they|now|is|are|has|remains|still|not"
+    r"[\W]*(?:but |and |rather |although |though )*(?:it|they|now|which|(?:(?:slight|mild|some|any|minor|early|an?|no|gross|true|real|definite|minimal|its?) )*(?:enlargement|increase|dilatation|dilation)|is|are|has|remains|still|not"
     r"|of|(?:large|enlarged|big|normal|wide|dilated)\b,?) "
 )
 _RATIO = re.compile(
@@ -157,7 +157,7 @@ def _size(text: str, span: Span) -> str:
         state = _state(text, span, match)
         return {PRESENT: "enlarged", ABSENT: "normal", UNCERTAIN: "doubtful"}.get(state, "")
     if match := _NORMAL.search(plain):
-        if match.group().startswith(("without", "is not")):
+        if match.group().endswith(" not") or match.group().startswith("without"):
             return "normal"
         if match.group().startswith("no") and "normal" not in match.group()[:6]:
             return "normal"

@@ -83,6 +83,8 @@ STRONG_BREAK = re.compile(
     r"| as (?=the (?:\w+ ){1,3}?(?:has|have|is|are)\b)| (?:now that|so that|so|until|when|once"
     r"|because|since)"
     r" (?=(?:the|there) (?:\w+ ){0,3}?(?:has|have|is|are|was)\b)| (?=there (?:is|are) now\b)"
+    r"|(?:,| and|, and) (?=(?:nor|so|neither|as) (?:is|are|was|were|has|have|can|could|may|does|do|did)\b)"
+    r"|(?<= )[-\u2013] (?=(?!(?:none|nil|no|absent|negative|neg|not|normal)\b)(?:[\w-]+ ){1,5}(?:only|alone)\b)"
     r"|, (?=(?:where|when) )|, (?=(?:with (?!or\b|no\b|regard)|plus )\w)"
     r"|, (?:and )?(?=(?:development|appearance|onset|placement|insertion|introduction"
     r"|progression|recurrence"
@@ -104,7 +106,7 @@ SOFT_BREAK = re.compile(
     r"|possible|probable|suspected|moderately|chronic|healed|early|some|known)\b)"
     rf"|, (?={_ORGAN} (?!and\b|or\b|nor\b|all\b|failure\b|\w*nodul|mass)\w)"
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b)[\w-]+ ){1,4}?(?:noted|incidental\w*|of the (?:left|right)"
-    r"|remains?|persists?|has|have|is|are) )"
+    r"|remains?|persists?|has|have|is|are|can|does|do)\b)"
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b|no\b)[\w-]+ ){1,4}?(?:unch\w*|stable|as before|the same"
     r"|still"
     r"|again|increas\w+|decreas\w+|improv\w+|wors\w+|bigger|larger|smaller|resolving|clearing|up"
@@ -118,6 +120,15 @@ SOFT_BREAK = re.compile(
     r"|lines?|ett|ngt|cardiomegaly|small|sl|pos|positive(?= for)?)\b)"
 )
 """A new clause begins, unless a list goes on to "or"."""
+MAIN_VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|shows?|remains?|appears?|lies|persists?|cannot|can)\b"
+)
+AND_CLAUSE = re.compile(
+    rf",? and (?=(?:(?!and\b|or\b|nor\b|that\b|which\b|not\b|is\b|are\b|has\b)[\w-]+ ){{1,6}}?"
+    r"(?:is|are|was|were|has|have|shows?|remains?|appears?|lies|persists?|cannot|can)\b)"
+)
+"""Before a second subject and its verb."""
+SUBORDINATE = re.compile(r"\b(?:that|whether|if|neither|nor|which|both|one of|none of)\b")
 OR = re.compile(r"\b(?:or|nor)\b")
 JOIN = re.compile(r",\s*(?:and|or|nor|with)\s|,\s|\s(?:and|or|nor|with|plus|as well as)\s")
 VERB = _words(
@@ -159,6 +170,7 @@ FORWARD_STOP = re.compile(
     r"|\b(?:may|might|could|would) (?:\w+ )?(?:explain|account for|cause|give|produce|underlie)\b"
     r"|\b(?:accompan(?:y|ies)|complicates?|surrounds?)\b"
     r"|\b(?:accounts? for|explains?|causes?|underlies)\b"
+    r"|(?<!that )(?<!think )(?<!believe )(?<!if )(?<!whether )(?<!where )(?<!say )\bthere (?:is|are|has|have|remains?)\b"
     r"|\w, (?:is|are|was|were|has|have|remains?)\b"
 )
 """A denial or doubt before it does not reach what follows it."""
@@ -192,10 +204,6 @@ FINITE = re.compile(
 """A stretch that is more than a name in a list."""
 NOUN_AHEAD = re.compile(r"\b(?!there\b|it\b|that\b|and\b|but\b)[a-z]{3,} (?:is|are|was|were) $")
 """What "is not seen" speaks of, if it is no finding."""
-ELIDED = re.compile(
-    r"\b(?:cannot|can not|could not|(?:is|are|was|were|has|have|does|do|did|may) not)(?: be)?\W*$"
-)
-"""A clause that ends before its verb."""
 BACK = re.compile(
     r"^\W*(?:(?:and|but|then|now|today|currently|since then|meanwhile|on this film|here"
     r"|there (?:is|are)"

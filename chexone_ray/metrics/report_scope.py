@@ -11,6 +11,7 @@ from chexone_ray.metrics import report_denial as denial
 from chexone_ray.metrics import report_doubt as doubt
 from chexone_ray.metrics import report_modifiers as words
 from chexone_ray.metrics import report_untold as other
+from chexone_ray.metrics.report_double import undoubled
 from chexone_ray.metrics.report_frames import framed
 from chexone_ray.metrics.report_patterns import holds
 from chexone_ray.metrics.report_phrases import (
@@ -49,7 +50,7 @@ def affirm(text: str) -> str:
         kept = match.group(match.lastgroup) if match.lastgroup else ""
         return kept.rjust(len(match.group()))
 
-    return denial.AFFIRMED.sub(spaces, framed(text))
+    return undoubled(denial.AFFIRMED.sub(spaces, framed(text)))
 
 
 def clauses(text: str, at: Sequence[int]) -> list[Span]:
@@ -70,12 +71,27 @@ def clauses(text: str, at: Sequence[int]) -> list[Span]:
         for match in words.SOFT_BREAK.finditer(text)
         if not words.OR.search(text, match.end())
     }
+    cuts |= _coordinated(text, cuts | soft)
     edges = sorted({0, *cuts, *soft, len(text)})
     kept = [0]
     for low, high in pairwise(_together(text, edges, at)):
         if low and (low in cuts or any(low <= place < high for place in at)):
             kept.append(low)
     return [(low, high) for low, high in pairwise([*kept, len(text)]) if high > low]
+
+
+def _coordinated(text: str, cuts: set[int]) -> set[int]:
+    """Where "and" joins two clauses, each with a subject and a verb: "the pleura is not thick and
+    both angles are sharp"."""
+    found: set[int] = set()
+    if " and " not in text:
+        return found
+    for match in words.AND_CLAUSE.finditer(text):
+        low = max((cut for cut in (*cuts, *found) if cut < match.start()), default=0)
+        before = text[low : match.start()]
+        if words.MAIN_VERB.search(before) and not words.SUBORDINATE.search(before):
+            found.add(match.start())
+    return found
 
 
 def _together(text: str, edges: list[int], at: Sequence[int]) -> list[int]:
@@ -151,10 +167,9 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         for end, at in signs.passive.items()
         if first <= at or words.NOUN_AHEAD.search(signs.clause, 0, at)
     }
-    elided = _elided(text[:start], signs.clause)
     result: list[Phrase] = []
     for index, phrase in enumerate(inside):
-        if given(text, phrase) or elided == PRESENT:
+        if given(text, phrase):
             result.append(phrase)
             continue
         reach = _reach(signs.clause, inside[index:], start)
@@ -167,7 +182,7 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         # Only denials from here on reach what is no member of a list.
         floor = 0 if listed or not index else inside[index - 1].end - start
         at = (phrase.start - start, phrase.end - start)
-        state = elided or _state(signs, phrase, at, reach, floor, spent)
+        state = _state(signs, phrase, at, reach, floor, spent)
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
     if holds(signs.clause, doubt.DOUBTED_STEMS) and doubt.DOUBTED.search(signs.clause):
         result = [p if given(text, p) else replace(p, state=UNCERTAIN) for p in result]
@@ -228,19 +243,6 @@ def given(text: str, phrase: Phrase) -> bool:
     low = max(0, phrase.start - 80)
     near = " the " in text[low : phrase.start]
     return near and words.GIVEN.search(text, low, phrase.start) is not None
-
-
-def _elided(before: str, clause: str) -> int:
-    """The state that a clause takes over which leaves its verb out: "effusion can be excluded;
-    pneumonia cannot". 0 where there is none."""
-    match = words.ELIDED.search(clause) if "not" in clause else None
-    if not match:
-        return 0
-    if doubt.EXCLUDED.search(before):
-        return UNCERTAIN
-    if denial.LEFT.search(before) and not match.group().startswith("can"):
-        return PRESENT
-    return 0
 
 
 def _state(

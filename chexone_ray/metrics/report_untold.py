@@ -63,7 +63,7 @@ HISTORY = grouped(
     rf"|\b(?:mother|father|brother|sister|family)\b {_TO_STOP}"
     rf"|\b(?:question|issue|concern|worry|fear|suspicion)s? (?:was|were|being) {_TO_STOP}"
     r"|\b(?:question|concern|suspicion|query) (?:of|for|about"
-    r"|regarding) [^.,;:]*?\braised by\b[^.,;:]*"
+    r"|regarding) [^.,;:]*?\b(?:raised by|on|at|from)\b (?:the )?(?:ct|us|ultrasound|mri|echo\w*|clinic\w*|exam\w*|auscultation|percussion|ward|referr\w+)\b[^.,;:]*"
     r"|^\W*(?:previous|prior|past|remote|old|known|earlier) [^.;:]*?\b(?:treated|operated|resected"
     r"|irradiated|surgery|repaired|chemotherapy|radiotherapy|lobectomy|pneumonectomy)\b"
     r"|\b(?:(?<=, )|(?<=\. )|(?<!.))(?:previous|prior|past) (?:(?!is\b|are\b|has\b|have\b|now\b"
@@ -74,7 +74,8 @@ HISTORY = grouped(
     r"|\b(?:looking|searching|sought|screened|checked)(?: \w+ly)? for(?: an?)? [^.;:]*?(?=[.;:]"
     r"|$|\b(?:i find|none"
     r"|but|shows?|and find)\b)"
-    rf"|\b(?:(?<!.)|(?<=[.;:] )|(?<=please )|(?<=kindly ))exclude {_TO_STOP}"
+    rf"|\b(?:(?<!.)|(?<=[.;:] )|(?<=please )|(?<=kindly ))(?:(?:for|requested for|sent for|done for|taken for)"
+    rf" )?(?:exclude|exclusion of|detection of|confirmation of) {_TO_STOP}"
     r"|^\W*for [^.;:]*?(?:follow-?up|evaluation|assessment|review|control|check)\b"
     r"|\b(?:accounts?(?:ing)? for|explains?|causes?|caus(?:ing)|giv(?:es?|ing)(?: rise to)?"
     r"|produc(?:es?|ing)"
@@ -179,7 +180,7 @@ PRESENT_VERB = re.compile(
     r"|remains?)\b"
 )
 NOW_TOO = re.compile(
-    r"\b(?:still|remains?|persist\w*|unchanged|again|stable|now|today|as before|same|as (?:last"
+    r"\b(?:still|remains?|persist\w*|unchanged|again|stable|now|today|as before|same(?! (?:day|morning|evening|afternoon|night|week|time|date))|as (?:last"
     r"|ever|in|on)"
     r"|has (?:\w+ly )?"
     r"(?:increased|grown|decreased|improved|worsened))\b"

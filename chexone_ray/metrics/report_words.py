@@ -130,7 +130,7 @@ MENTIONS: tuple[Row, ...] = (
             rf"|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
             rf"{_ANGLE} (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|obliterated"
             rf"|effaced){_NO_SCAR}",
-            rf"{_ANGLE} (?:blunting|effacement){_NO_SCAR}",
+            rf"{_ANGLE} +(?:blunting|effacement){_NO_SCAR}",
         ),
     ),
     Row(
@@ -392,7 +392,7 @@ MENTIONS: tuple[Row, ...] = (
         re.compile(
             r"\b(?:(?:the|an?|another)(?: (?!no\b|this\b|that\b|each\b|any\b"
             r"|every\b)[\w-]+){0,3}|has"
-            r"|have|had|shows?) (?:ones|one(?! (?:of|side|lung|lobe|film|at|view|and)\b))\b"
+            r"|have|had|shows?) (?:ones|(?<=old )one(?= of the (?:right|left|\w+th)\b)|one(?! (?:of|side|lung|lobe|film|at|view|and)\b))\b"
         ),
     ),
 )

@@ -1,0 +1,77 @@
+"""Two denials that make an assertion: "no zone lacks nodules", "nor has the heart escaped".
+
+Words of denial that stand before another one, with nothing but words of place between them, cancel
+each other; both are blanked and what stands between them stays where it is. What a whole turn of
+phrase says is in `report_turns_denial.py`. Our own, written from general knowledge of report
+language. All patterns match lower-case text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from chexone_ray.metrics.report_patterns import holds
+
+_OUTER = (
+    r"(?:not (?:one|a single|a|an|any|all|every|both|each)(?: of)?|no one|nobody|nothing|nowhere"
+    r"|no longer|no|not|never|neither|nor|none|hardly (?:a|any)|scarcely (?:a|any)|hardly|scarcely"
+    r"|barely|few|by no means|far from|anything but|in no way)"
+)
+_FINDING = (
+    r"\w*(?:opaci|effus|pneumo|lesion|nodul|fractur|edema|consolid|atelec|collaps|thicken|plaque"
+    r"|infect|infiltr|cardiomeg|enlarge|widen|drain|tube|line\b|catheter|device|pacemaker|tumou?r"
+    r"|evidence|sign|change|doubt|reason|shift|abnormal|reliab|certain|sure)"
+)
+_GAP = rf"(?:(?!(?:and|but|or|nor|no|not|with|without|although|though|because|if|{_FINDING})\b)"
+_GAP += rf"(?!{_FINDING})[\w-]+ +){{0,8}}?"
+_ESCAPED = (
+    r"(?:(?:free|clear|devoid|bare|void|empty|innocent|rid|exempt|immune|safe) (?:of|from)"
+    r"|without|lacking(?: in)?|spared(?: of| by| from| any)?|unaffected by|untouched by"
+    r"|unaccompanied by|unassociated with|uncomplicated by|unmarked by|wanting in|lacks?"
+    r"|escap(?:es|ed|e|ing)|avoid(?:s|ed)?|absent|missing|negative for|(?:that|which|where)"
+    r" (?:is|are|has|have|does|do|was|were)(?: \w+ly)? (?:not|no))"
+)
+_ABSENCE = r"(?:absence|lack|want|disappearance|resolution|clearance|clearing|removal)"
+_DOUBLE = re.compile(
+    rf"\b(?P<outer>{_OUTER}) +(?P<gap>{_GAP})(?P<inner>{_ESCAPED})\b"
+    rf"(?! (?:\w+ )?(?:exclu|the (?:use|help)))"
+)
+_OF_ABSENCE = re.compile(
+    rf"\b(?P<outer>no|without(?: any)?|not (?:an?|the|any))"
+    rf" +(?P<gap>)(?P<inner>(?:(?:evidence|signs?|hint|trace|proof|suggestion|indication|question"
+    rf"|case) of )?(?:\w+ )?{_ABSENCE} of)\b"
+)
+_ATTRIBUTE = re.compile(
+    r"\b(?:of (?:which|these|them|those),? )?(?:none|neither|not one)(?: of (?:which|them|these|those"
+    r"|the two))?,?(?: however| though| yet)?,? (?:is|are|has|have|looks?|appears?|shows?)(?= (?:\w+ly )?"
+    r"(?:cavit|calcif|spicul|displac|new|large|acute|tension|under tension|locul|heal|suspic|malig|big"
+    r"|recent|healing|grow|enlarg|chang|more than|over|above|wide|thick|active|worse|smaller|dense"
+    r"|solid|measur|significant|loculat|mass-like|round|an air|air|fluid level))"
+)
+"""Denies an attribute of findings that are there: "of which none is cavitated"."""
+_INNER_STEMS = (
+    *("free ", "clear ", "devoid", "bare ", "void ", "empty", "innocent", "rid of", "exempt"),
+    *("immune", "without", "lack", "spared", "unaff", "untou", "unacc", "unass", "uncomp", "unmark"),
+    *("wanting", "escap", "avoid", "absen", "missing", "negative for", "that ", "which ", "where "),
+    *("safe ", "want of", "disapp", "resol", "clearance", "clearing", "removal"),
+)
+
+
+def undoubled(text: str) -> str:
+    """The text with each pair of denials blanked."""
+    if "none" in text or "neither" in text or "not one" in text:
+        text = _ATTRIBUTE.sub(lambda match: " " * len(match.group()), text)
+    if not holds(text, _INNER_STEMS):
+        return text
+    for pattern in (_DOUBLE, _OF_ABSENCE):
+        text = pattern.sub(_blanked, text)
+    return text
+
+
+def _blanked(match: re.Match[str]) -> str:
+    whole, start = match.group(), match.start()
+    for name in ("outer", "inner"):
+        low, high = (at - start for at in match.span(name))
+        kept = "is" if whole[low:high].startswith(("that is", "that are")) else ""
+        whole = whole[:low] + kept.rjust(high - low) + whole[high:]
+    return whole
