@@ -197,7 +197,7 @@ def _read(text: str) -> _Reading:
     for number, lower in enumerate(split):
         told_here = other.TOLD_HEAD.search(lower)
         asked = "?" in lower and number < last_head and not told_here
-        if asked or other.HISTORY_HEAD.match(lower):
+        if asked or other.HISTORY_HEAD.match(lower) or other.ASKS.match(lower):
             asking = True
         elif number > last_head or told_here:
             asking = False

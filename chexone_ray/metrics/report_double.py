@@ -28,7 +28,10 @@ _ESCAPED = (
     r"(?:(?:free|clear|devoid|bare|void|empty|innocent|rid|exempt|immune|safe) (?:of|from)"
     r"|without|lacking(?: in)?|spared(?: of| by| from| any)?|unaffected by|untouched by"
     r"|unaccompanied by|unassociated with|uncomplicated by|unmarked by|wanting in|lacks?"
-    r"|escap(?:es|ed|e|ing)|avoid(?:s|ed)?|absent|missing|negative for|(?:that|which|where)"
+    r"|escap(?:es|ed|e|ing)|avoid(?:s|ed)?|absent|missing|negative for|overlook\w*|(?:be |to )?miss(?:ed|es)?(?= (?:the|a|an|this|that|these)\b)|den(?:y|ies|ied)"
+    r"|ignor\w+|disput\w+|(?:to )?contradict\w*|refut\w+|gainsa\w+|mistak\w+(?! (?:for|as)\b)"
+    r"|fail\w* to (?:see|notice|show|demonstrate|reveal|detect|find|spot|recogni[sz]e)|shortage of"
+    r"|scarcity of|dearth of|paucity of|(?:argue|speak|tell|militate|weigh)s? against|(?:that|which|where)"
     r" (?:is|are|has|have|does|do|was|were)(?: \w+ly)? (?:not|no))"
 )
 _ABSENCE = r"(?:absence|lack|want|disappearance|resolution|clearance|clearing|removal)"
@@ -36,14 +39,30 @@ _DOUBLE = re.compile(
     rf"\b(?P<outer>{_OUTER}) +(?P<gap>{_GAP})(?P<inner>{_ESCAPED})\b"
     rf"(?! (?:\w+ )?(?:exclu|the (?:use|help)))"
 )
+_FALSE = (
+    r"(?:(?:is|was|are|were|proves?|has been|have been)(?: \w+ly| therefore| thus)* (?:incorrect|wrong|untrue"
+    r"|false|mistaken|in error|refuted|disproved|contradicted|unfounded|untenable|inaccurate|erroneous"
+    r"|a mistake|an error|no longer true|not (?:\w+ly )?(?:true|correct|right|so|the case|borne out"
+    r"|tenable|accurate|supported|confirmed|justified))"
+    r"|(?:does|do|did) not (?:hold|stand|apply)(?: up)?"
+    r"|(?:cannot|can not|could not) be (?:upheld|maintained|sustained|supported|true|accepted|confirmed"
+    r"|right|correct|shared))"
+)
+_CLAIM = re.compile(
+    r"\b(?:(?:statement|claim|report|reading|impression|view|opinion|assertion|conclusion|idea|notion"
+    r"|verdict|remark|assurance|belief|assumption|phrase|wording)s?(?: that| of)?|that) "
+    r"(?:[\w-]+ ){0,5}?(?P<outer>no|none|not|without|free (?:of|from)|clear (?:of|from)|(?:the )?absence of)"
+    rf"\b(?P<gap>[^.;:]*?)(?P<inner>{_FALSE})\b"
+)
+"""A denial that is called false."""
 _OF_ABSENCE = re.compile(
     rf"\b(?P<outer>no|without(?: any)?|not (?:an?|the|any))"
     rf" +(?P<gap>)(?P<inner>(?:(?:evidence|signs?|hint|trace|proof|suggestion|indication|question"
     rf"|case) of )?(?:\w+ )?{_ABSENCE} of)\b"
 )
 _ATTRIBUTE = re.compile(
-    r"\b(?:of (?:which|these|them|those),? )?(?:none|neither|not one)(?: of (?:which|them|these|those"
-    r"|the two))?,?(?: however| though| yet)?,? (?:is|are|has|have|looks?|appears?|shows?)(?= (?:\w+ly )?"
+    r"\b(?:of (?:which|these|them|those)[ ,]+)?(?:none|neither|not one)(?: of (?:which|them|these|those"
+    r"|the two))?[ ,]+(?:(?:however|though|yet)[ ,]+)?(?:is|are|has|have|looks?|appears?|shows?)(?= (?:\w+ly )?"
     r"(?:cavit|calcif|spicul|displac|new|large|acute|tension|under tension|locul|heal|suspic|malig|big"
     r"|recent|healing|grow|enlarg|chang|more than|over|above|wide|thick|active|worse|smaller|dense"
     r"|solid|measur|significant|loculat|mass-like|round|an air|air|fluid level))"
@@ -53,7 +72,8 @@ _INNER_STEMS = (
     *("free ", "clear ", "devoid", "bare ", "void ", "empty", "innocent", "rid of", "exempt"),
     *("immune", "without", "lack", "spared", "unaff", "untou", "unacc", "unass", "uncomp", "unmark"),
     *("wanting", "escap", "avoid", "absen", "missing", "negative for", "that ", "which ", "where "),
-    *("safe ", "want of", "disapp", "resol", "clearance", "clearing", "removal"),
+    *("safe ", "overlook", "miss", "deny", "denie", "ignor", "disput", "contrad", "refut", "gainsa"),
+    *("mistak", "fail", "shortage", "scarcity", "dearth", "paucity", " against", "want of", "disapp", "resol", "clearance", "clearing", "removal"),
 )
 
 
@@ -63,7 +83,7 @@ def undoubled(text: str) -> str:
         text = _ATTRIBUTE.sub(lambda match: " " * len(match.group()), text)
     if not holds(text, _INNER_STEMS):
         return text
-    for pattern in (_DOUBLE, _OF_ABSENCE):
+    for pattern in (_DOUBLE, _OF_ABSENCE, *((_CLAIM,) if "that " in text or " of no " in text else ())):
         text = pattern.sub(_blanked, text)
     return text
 

@@ -148,7 +148,7 @@ UNCERTAIN_BEFORE = grouped(
     r"|\bwould (?:\w+ )?(?:fit|explain|account for|cause|produce|give|be in keeping"
     r"|be consistent)\b"
     r"|\b(?:probably|possibly|presumably|perhaps|maybe|conceivably)(?=\W*$)"
-    r"|\bor (?:an? |the )?(?:\w+ )?(?:nipples?|vessels?|crowding|artefacts?|artifacts?"
+    r"|(?<!infection )(?<!infective )(?<!edema )(?<!pneumonia )\bor (?:an? |the )?(?:\w+ )?(?:nipples?|vessels?|crowding|artefacts?|artifacts?"
     r"|skin ?folds?|shadow|rib end"
     r"|overlap"
     r"|summation|cartilage|button|scar|scarring|fat|inflammatory|inflammation|neoplastic"

@@ -29,7 +29,7 @@ _TOO = re.compile(
 )
 _NO_MORE = re.compile(
     r"^(?: (?:on|in|at|of|to|from|either|too|now|here|the|any|left|right|both|side|base|basis|apex"
-    r"|lung|lobe|upper|lower|middle|zone|spaces?|line|size|again|today|film|however))*\W*$"
+    r"|lung|lobe|upper|lower|middle|zone|spaces?|line|size|again|today|film|however))*(?:,? (?:that|which) [^,;]*)?\W*$"
 )
 """A place at most: no predicate."""
 _LIKELY = re.compile(r"\b(?:less|more|un)(?: |-)?likely\b")
@@ -71,6 +71,22 @@ def _predicate(before: str, prior: int, bare: re.Match[str]) -> int | None:
     if denied and prior != ABSENT:
         return ABSENT
     return PRESENT if not denied and prior == ABSENT else None
+
+
+_SIZE = re.compile(
+    r"\b(?:(?P<wide>enlarge(?:d|ment)|large|wide|widened|big|dilated|broad|widening)|normal|unremarkable)\b"
+)
+_SIZE_BARE = re.compile(r"^ ?(?:is|are|does|looks|appears|was)?(?P<no> ?not)?(?: so)?\W*$")
+
+
+def size_taken_over(before: str, rest: str) -> int | None:
+    """Is an organ enlarged of which only "is", "is not" or "not" is said? The size words before it
+    tell; None where there are none."""
+    bare = _SIZE_BARE.match(rest)
+    sizes = list(_SIZE.finditer(before))
+    if bare is None or not bare.group().strip(" .,;") or not sizes:
+        return None
+    return PRESENT if bool(sizes[-1].group("wide")) != bool(bare.group("no")) else ABSENT
 
 
 _ORDINAL = re.compile(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chexone_ray.metrics import report_doubt as doubt
 from chexone_ray.metrics import report_modifiers as words
+from chexone_ray.metrics.report_elided import size_taken_over
 from chexone_ray.metrics.report_patterns import alternatives, holds
 from chexone_ray.metrics.report_phrases import (
     ABSENT,
@@ -37,7 +38,7 @@ _UPPER = alternatives(
 )
 _ENLARGED = alternatives(
     r"enlarged|enlargement|cardiomeg\w*",
-    r"(?:is|appears?|remains?|stays?|looks|was|seems|has become|be)(?: \w+ly| a little| slightly"
+    r"(?:is|are|appears?|remains?|stays?|looks|was|seems|has become|be)(?: \w+ly| a little| slightly"
     r"| somewhat"
     r"| rather| far| too| quite| perhaps| possibly| again| still| not)* (?:large|big|wide"
     r"|widened|dilated"
@@ -116,7 +117,8 @@ def heart_of(text: str, spans: Sequence[Span], past: Sequence[Span]) -> HeartSiz
         spoken = bool(word) or (spoken and bool(_IT.match(text, *span)))
         at = word.start() if word else span[0]
         if spoken and not any(low <= at < high for low, high in past):
-            found.append(_size(text, span))
+            taken = size_taken_over(text[:at], text[word.end() : span[1]]) if word else None
+            found.append({None: _size(text, span), 1: "enlarged", 0: "normal"}[taken])
     name = next((name for name in SIZES if name in found), None)
     if name is None:
         return None
@@ -209,7 +211,7 @@ _SIGNS = (
         ("phrenic", "cp ", "angle", "sinus"),
         alternatives(
             rf"(?:{_ANGLE}|angles|sinuses) (?:on (?:both sides|either side|the (?:left"
-            rf"|right)) )?{_NORMAL_IS}"
+            rf"|right)) )? *{_NORMAL_IS}"
             r"(?:sharp\w*|clear|preserved|free|acute|crisp|dry|open|deep|well[- ]defined)",
             rf"(?:sharp|clear|crisp|free|preserved|acute) (?:\w+ )?(?:{_ANGLE}|angles)",
         ),
@@ -320,6 +322,8 @@ def _sign_state(text: str, spans: Sequence[Span], match: re.Match[str], named: b
     at = end - len(match.group().split()[-1])
     span = next(((low, high) for low, high in spans if low <= at < high), (0, len(text)))
     state = judge(text, span, [Phrase("sign", "sign", 0, at, end)])[0].state
+    if re.search(r" not (?:\w+ly )?$", text[:at]):
+        state = ABSENT
     if state == PRESENT:
         return ABSENT
     if not named:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from chexone_ray.metrics.report_elided import size_taken_over
 from chexone_ray.metrics.report_patterns import alternatives
 from chexone_ray.metrics.report_phrases import ABSENT, PRESENT, UNCERTAIN, Phrase
 from chexone_ray.metrics.report_scope import Span, judge
@@ -35,7 +36,7 @@ _GOES_ON = re.compile(
     r"|,? ?which (?:is|are|was)\b"
 )
 """The next clause still speaks of the mediastinum."""
-_NOR = re.compile(r"\b(?:nor|or) (?:the )?$")
+_NOR = re.compile(r"\b(?:nor|or|borderline|doubtful|questionable) (?:the )?(?:\w+ )?$")
 """Joins the mediastinum to what a denial before it reaches."""
 _UPPER = alternatives(
     r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal", r"upper normal", r"top[- ]normal"
@@ -90,6 +91,8 @@ def mediastinum_of(
             other = None
         low = span[0] if _NOR.search(text, span[0], word.start()) else word.start()
         state = _width(text, (low, other.start() if other else high))
+        if state is None:
+            state = size_taken_over(text[: word.start()], text[word.end() : high])
         if state is not None:
             return [Phrase(LABEL, LABEL, 0, *word.span(), state)]
     return []

@@ -69,7 +69,7 @@ PRONOUN = re.compile(r"^(?:it|this|these|they|both|the (?:finding|appearance|abn
 # --- how far words act ----------------------------------------------------------------------------
 
 STRONG_BREAK = re.compile(
-    r"\b(?:but|however|although|though|except(?: for)?|apart from|aside from|other than|save for"
+    r"\b(?:(?<!anything )(?<!nothing )(?<!all )(?<!none )but|however|although|though|except(?: for)?|apart from|aside from|other than|save for"
     r"|but for|excepting|excluding|with the exception of|besides|yet"
     r"|while|whereas|which|in contrast to|unlike|as opposed to|rather(?! than)|because(?! of)"
     r"|otherwise|o/w)\b"
@@ -83,6 +83,7 @@ STRONG_BREAK = re.compile(
     r"| as (?=the (?:\w+ ){1,3}?(?:has|have|is|are)\b)| (?:now that|so that|so|until|when|once"
     r"|because|since)"
     r" (?=(?:the|there) (?:\w+ ){0,3}?(?:has|have|is|are|was)\b)| (?=there (?:is|are) now\b)"
+    r"|,(?: and)? (?=(?:likewise|similarly|ditto|equally) (?:the|an?|for)\b)"
     r"|(?:,| and|, and) (?=(?:nor|so|neither|as) (?:is|are|was|were|has|have|can|could|may|does|do|did)\b)"
     r"|(?<= )[-\u2013] (?=(?!(?:none|nil|no|absent|negative|neg|not|normal)\b)(?:[\w-]+ ){1,5}(?:only|alone)\b)"
     r"|, (?=(?:where|when) )|, (?=(?:with (?!or\b|no\b|regard)|plus )\w)"

@@ -8,6 +8,17 @@ from __future__ import annotations
 from chexone_ray.metrics.report_patterns import grouped
 
 TRAPS = grouped(
+    r"\b(?:(?<=thickening )|(?<=scar )|(?<=scarring )|(?<=pleura )|(?<=adhesions )|(?<=fibrosis ))"
+    r"(?:blunt|obliterat|effac)\w*|"
+    r"\b(?:on|in|from|than|with|to|at|by) (?:the|this|that|his|her) (?:(?:current|present|new|recent|latest"
+    r"|previous|prior|earlier|last|first|second|old|erect|supine|lateral|frontal|later|other|pa|ap"
+    r"|preceding|former|initial|follow-?up|portable|outside|repeat)) one\b|"
+    r", which (?:had|was|were|used to|looked|appeared|seemed|measured) (?:[\w-]+ ){0,3}?(?:enlarged|wide"
+    r"|widened|large|dilated|broad|bulky|big|prominent|full)\b[^,;.]*,"
+    r"(?= (?:is|are|has|have|now|today|no longer|can|appears?|looks?|shows?|cannot|seems?) )|"
+    r"\b(?:enlarged|wide|widened|large|dilated|broad|bulky|big|prominent) (?:in (?:19|20)\d\d|(?:[\w-]+ ){1,3}ago|at that time|last"
+    r" (?:week|month|year|time)|in (?:january|february|march|april|may|june|july|august|september"
+    r"|october|november|december))\b|"
     r"\bpericardial (?:effusions?|fluid|thickening|calcification\w*)|\bpleural lines?\b"
     r"|\b(?:joint|knee|shoulder|hip|elbow|glenohumeral|middle ear) effusions?(?: of the \w+)?"
     r"|\beffusion (?:of|in) the (?:\w+ )?(?:shoulder|knee|hip|elbow|joint)"

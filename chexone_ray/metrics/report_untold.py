@@ -74,8 +74,8 @@ HISTORY = grouped(
     r"|\b(?:looking|searching|sought|screened|checked)(?: \w+ly)? for(?: an?)? [^.;:]*?(?=[.;:]"
     r"|$|\b(?:i find|none"
     r"|but|shows?|and find)\b)"
-    rf"|\b(?:(?<!.)|(?<=[.;:] )|(?<=please )|(?<=kindly ))(?:(?:for|requested for|sent for|done for|taken for)"
-    rf" )?(?:exclude|exclusion of|detection of|confirmation of) {_TO_STOP}"
+    rf"|\b(?:(?<!.)|(?<=[.;:] )|(?<=please )|(?<=kindly ))(?:exclude|for (?:\w+ )?(?:exclusion"
+    rf"|detection|confirmation|assessment|evaluation|clarification) of) {_TO_STOP}"
     r"|^\W*for [^.;:]*?(?:follow-?up|evaluation|assessment|review|control|check)\b"
     r"|\b(?:accounts?(?:ing)? for|explains?|causes?|caus(?:ing)|giv(?:es?|ing)(?: rise to)?"
     r"|produc(?:es?|ing)"
@@ -88,6 +88,19 @@ HISTORY = grouped(
     rf"|\b(?:previously|formerly) (?:full of|showing|with|harbouring) {_TO_STOP}"
 )
 """What is asked or was once told, up to the next stop."""
+_SYMPTOM = (
+    r"(?:dyspn\w*|cough\w*|fever\w*|febrile|pyrexi\w*|sob|shortness of breath|short of breath"
+    r"|breathless\w*|(?:\w+ )?pain|trauma|fall|fell|rta|mva|mvc|hypoxi\w*|hypoxaemi\w*|desat\w*"
+    r"|ha?emoptysis|weight loss|sepsis|septic|wheez\w*|crackles|crepitations|rales|raised \w+"
+    r"|leu[kc]ocytosis|wcc|crp|smoker|confus\w*|delirium|orthopn\w*|tachypn\w*|tachycard\w*"
+    r"|syncope|dizz\w*|palpitations|malaise|rigors|sweats|lethargy|unwell|dysphagia|vomiting"
+    r"|post-?\s?op\w*|pre-?\s?op\w*|copd|asthma|covid\w*|leg swelling|ascites|stridor|hoarse\w*)"
+)
+ASKS = re.compile(
+    rf"^\W*(?:(?!no\b|not\b|without\b)[\w/-]+ ){{0,3}}?{_SYMPTOM}\b[^.]*(?:\?|\b(?:query|r/o|rule out)\b)"
+    r"(?!.*\b(?:shows?|seen|there is)\b)"
+)
+"""A sentence with a complaint and a question: what the film was asked for."""
 HISTORY_HEAD = re.compile(
     r"^\W*(?:(?:clinical|relevant|brief|pertinent|past medical|past|medical|patient) )?(?:history"
     r"|indications?|information|details?|question|reason for (?:\w+ )?(?:\w+ )?(?:exam\w*|study"

@@ -34,7 +34,7 @@ MENTIONS: tuple[Row, ...] = (
         "",
         ("mediast",),
         alternatives(
-            r"(?:widened|wide|enlarged|broad(?:ened)?|prominent) (?:\w+ )?(?:cardio)?mediast\w+",
+            r"(?:widened|wide|enlarged|broad(?:ened)?|prominent|bulky|expanded|large) (?:\w+ )?(?:cardio)?mediast\w+",
             r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement|broadening"
             r"|expansion)",
             r"(?:widening|enlargement|broadening|fullness)(?: (?:or|and"
@@ -336,11 +336,18 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "pleural other",
         "",
-        ("pleur", "fibrothorax", "plaque", "apical", "thickening of"),
+        ("pleur", "fibrothorax", "plaque", "apical", "thick", "scar", "rind", "peel", "adhesion", "cap"),
         alternatives(
             r"(?:bi)?(?:pleural|apical|pleuroparenchymal|pleural[- ]based) (?:\w+ )?"
             r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?"
             r"|caps?)",
+            r"(?:post-?\s?)?pleuri\w+ (?:\w+ ){0,2}?(?P<pleuritic>thickening|scar\w*|fibrosis|calcification)",
+            r"(?:(?:pleural|fibrous|thick) )?(?:rinds?|peels?)|thickened (?:\w+ )?fissures?"
+            r"|fissural thickening|(?:apical )?(?:fibrous |pleural )?apical caps?|pleural capping",
+            r"(?:angles?|sulc\w+|recess\w*) [^.;,]{0,40}?(?:by|from|to|with|of) (?:\w+ ){0,3}?(?P<scar>scar\w*"
+            r"|thickening|adhesions?)",
+            r"(?P<blunts>scar\w*|thickening|adhesions?|fibrosis) (?:[\w-]+ ){0,5}?(?:blunt|obliterat|effac|clos|fill)\w*"
+            r" (?:\w+ ){0,4}?(?:angles?|sulc\w+|recess\w*)",
             r"fibrothorax|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting|fibrous change"
             r"|reaction|rim)",
             r"pleuroparenchymal (?:\w+ )?(?:scar\w*|chang\w+)|thickening of the (?:\w+ )?fissures?",
