@@ -197,7 +197,8 @@ def _read(text: str) -> _Reading:
     for number, lower in enumerate(split):
         told_here = other.TOLD_HEAD.search(lower)
         asked = "?" in lower and number < last_head and not told_here
-        if asked or other.HISTORY_HEAD.match(lower) or other.ASKS.match(lower):
+        first = number < len(split) - 1 and other.FIRST_ASKS.match(lower)
+        if asked or first or other.HISTORY_HEAD.match(lower) or other.ASKS.match(lower):
             asking = True
         elif number > last_head or told_here:
             asking = False
@@ -255,7 +256,7 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
                 judged = [p if given(masked, p) else _untold(p, past) for p in judged]
             result += taken_over(masked, *span, judged, result)
         elif result:
-            result = _answer(masked[slice(*span)], result, spans)
+            result = _answer(masked, span, result, spans)
     result = questioned(masked, result)
     result = place(whole, spans, result)
     result += normal_signs(masked, spans, past, result)
@@ -274,17 +275,22 @@ def _untold(phrase: Phrase, past: Sequence[Span]) -> Phrase:
     return phrase
 
 
-def _answer(clause: str, result: list[Phrase], spans: Sequence[Span]) -> list[Phrase]:
+def _answer(
+    text: str, span: Span, result: list[Phrase], spans: Sequence[Span]
+) -> list[Phrase]:
     """A clause without a phrase acts on those of the clause before: "sought; none is there"."""
     last = max(low for low, _ in spans if low <= result[-1].start)
     at = next(n for n, phrase in enumerate(result) if phrase.start >= last)
-    return [*result[:at], *_answered(clause, result[at:])]
+    ours = [phrase for phrase in result[at:] if not given(text, phrase)]
+    told = _answered(text[slice(*span)], ours, text[last : span[0]])
+    after = dict(zip(map(id, ours), told, strict=True))
+    return [after.get(id(phrase), phrase) for phrase in result]
 
 
-def _answered(clause: str, said: list[Phrase]) -> list[Phrase]:
+def _answered(clause: str, said: list[Phrase], text: str = "") -> list[Phrase]:
     """The findings of a clause or sentence as the one after it leaves them."""
     ours = [phrase for phrase in said if phrase.label != HEART and not phrase.implied]
-    told = pointed(clause, ours, answered) or [answered(clause, phrase) for phrase in ours]
+    told = pointed(clause, ours, answered) or [answered(clause, one, text) for one in ours]
     after = dict(zip(map(id, ours), told, strict=True))
     return [after.get(id(phrase), phrase) for phrase in said]
 

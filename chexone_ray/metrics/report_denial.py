@@ -166,7 +166,7 @@ NEGATED_BEFORE = grouped(
     r"|\b(?:has|have|had|been) (?:\w+ )?(?:closed|sealed|relieved|overcome|reversed|reinflated"
     r"|cured)\b"
     r"|\b(?:finds?|has|have|gets?|receives?|meets?) no support\b|\bfails?(?=\W*$)"
-    r"|\bno(?=\W*$|;)|\bno more(?=\W*$)|\b(?:fully |completely )?resorbed\b|\bthing of the past\b"
+    r"|\bno(?=\W*$|;)|\bno more(?=\W*$)|\b(?:fully |completely )?resorbed\b|\bthing of the past\b|(?<!ly )\b(?:drained|evacuated)(?=\W*$)"
     r"|\bdried up\b|\bwithout (?:result|success|finding)\b"
     r"|\bthere (?:is|are|was) no(?:ne| (?:\w+ )?(?:sign|trace|evidence|hint|indication"
     r"|suggestion|question))?"
@@ -179,7 +179,7 @@ NEGATED_BEFORE = grouped(
     r"|skin ?folds?"
     r"|artefacts?|artifacts?|summation|rib ends?|cartilages?|buttons?|overlap|superimposition)\b"
     r"|\b(?:is|was|are|were|proves?|proved|has been)(?: \w+ly)? (?:incorrect|wrong|untrue|false|mistaken"
-    r"|unfounded|erroneous|untenable|a mistake|an error)\b|\bin the negative\b|\bout of the question\b|\bis no more\b|\b(?:has"
+    r"|unfounded|erroneous|untenable|a mistake|an error)\b|\b(?:has|have) (?:\w+ly |now |since )?(?:normali[sz]ed|(?:returned|reverted|gone back) to normal|become normal)\b|\bin the negative\b|\bout of the question\b|\bis no more\b|\b(?:has"
     r"|have) been (?:\w+ )?(?:replaced|succeeded) by\b"
     r"|\b(?:has|have) (?:made way|yielded)\b|\b(?:completely|fully|entirely) (?:drained"
     r"|evacuated)\b"
@@ -258,6 +258,7 @@ UNMOVED = re.compile(
     r"|improved|larger|smaller|new)\b)"
 )
 """Denies a change, not the finding: "neither A nor B has grown"."""
+PRIVATIVE = re.compile(r"\b(?:clear|free|devoid|bare|void|spared|empty|rid) (?:of|from)\b")
 PREDICATE = re.compile(
     rf"(?:(?<=is )|(?<=are )|(?<=was )|(?<=were )|(?<=can )|(?<=be )|(?<=been ))not"
     rf" (?:\w+ly |yet |be |been )*{SEEN}\b"

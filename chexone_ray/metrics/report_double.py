@@ -61,11 +61,12 @@ _OF_ABSENCE = re.compile(
     rf"|case) of )?(?:\w+ )?{_ABSENCE} of)\b"
 )
 _ATTRIBUTE = re.compile(
-    r"\b(?:of (?:which|these|them|those)[ ,]+)?(?:none|neither|not one)(?: of (?:which|them|these|those"
-    r"|the two))?[ ,]+(?:(?:however|though|yet)[ ,]+)?(?:is|are|has|have|looks?|appears?|shows?)(?= (?:\w+ly )?"
+    r"\b(?:of (?:which|these|them|those)[ ,]+)?(?P<outer>(?:none|neither|not one)(?: of\b)?)(?P<gap>(?: (?:which"
+    r"|them|these|those|the two|the (?:\w+ ){0,2}\w+))?[ ,]+(?:(?:however|though|yet)[ ,]+)?)"
+    r"(?P<inner>is|are|has|have|looks?|appears?|shows?)(?= (?:\w+ly )?"
     r"(?:cavit|calcif|spicul|displac|new|large|acute|tension|under tension|locul|heal|suspic|malig|big"
     r"|recent|healing|grow|enlarg|chang|more than|over|above|wide|thick|active|worse|smaller|dense"
-    r"|solid|measur|significant|loculat|mass-like|round|an air|air|fluid level))"
+    r"|kink|malposition|misplac|blocked|coiled|fractured|broken|dislodged|out of place|solid|measur|significant|loculat|mass-like|round|an air|air|fluid level))"
 )
 """Denies an attribute of findings that are there: "of which none is cavitated"."""
 _INNER_STEMS = (
@@ -80,10 +81,12 @@ _INNER_STEMS = (
 def undoubled(text: str) -> str:
     """The text with each pair of denials blanked."""
     if "none" in text or "neither" in text or "not one" in text:
-        text = _ATTRIBUTE.sub(lambda match: " " * len(match.group()), text)
+        text = _ATTRIBUTE.sub(_blanked, text)
+    if " that " in text or " of no " in text or text.startswith("that "):
+        text = _CLAIM.sub(_blanked, text)
     if not holds(text, _INNER_STEMS):
         return text
-    for pattern in (_DOUBLE, _OF_ABSENCE, *((_CLAIM,) if "that " in text or " of no " in text else ())):
+    for pattern in (_DOUBLE, _OF_ABSENCE):
         text = pattern.sub(_blanked, text)
     return text
 

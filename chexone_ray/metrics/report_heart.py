@@ -80,6 +80,8 @@ _RATIO = re.compile(
     r"|(?P<cent>\d\d) ?(?:%"
     r"|per ?cent))"
 )
+_AND_SO_ON = re.compile(r",? and (?:the )?(?:\w+ )?mediastin\w+(?: \w+)? (?:are|have|look|appear|remain)\b")
+"""A second subject of one plural verb."""
 _LARGE_RATIO = 0.5
 _NOW_NORMAL = re.compile(
     r"\b(?:now|again|back to|returned to|reverted to) (?:\w+ )?normal\b|\bnormali[sz]ed\b"
@@ -116,6 +118,8 @@ def heart_of(text: str, spans: Sequence[Span], past: Sequence[Span]) -> HeartSiz
         word = HEART_WORD.search(text, *span)
         spoken = bool(word) or (spoken and bool(_IT.match(text, *span)))
         at = word.start() if word else span[0]
+        if word and _AND_SO_ON.match(text, word.end()):
+            span = (span[0], min((high for _, high in spans if high > span[1]), default=span[1]))
         if spoken and not any(low <= at < high for low, high in past):
             taken = size_taken_over(text[:at], text[word.end() : span[1]]) if word else None
             found.append({None: _size(text, span), 1: "enlarged", 0: "normal"}[taken])

@@ -118,7 +118,7 @@ SOFT_BREAK = re.compile(
     r"|, (?=(?:perhaps|possibly|probably|maybe|likely) )"
     r"|, (?=(?:l|r|lt|rt|[rl][ulm]l|bibasal|bibasilar|bibasal|basal|basilar|apical|retrocardiac"
     r"|angles?"
-    r"|lines?|ett|ngt|cardiomegaly|small|sl|pos|positive(?= for)?)\b)"
+    r"|lines?|ett|ngt|cardiomegaly|small|sl|pos|(?:present|positive)(?= for)?)\b)"
 )
 """A new clause begins, unless a list goes on to "or"."""
 MAIN_VERB = re.compile(
@@ -153,12 +153,16 @@ OPENING = re.compile(
 """An opening that denies: what follows its comma is a clause of its own, if it has a verb."""
 OPENED = re.compile(
     r"^\W*(?:rather than|instead of|no (?:the|that|what))\b[^,;:.]*?(?= there (?:is|are|has|have) )"
+    r"|^\W*(?:because of|owing to|given|despite|in view of|from|due to|with|in) the (?:absence|lack) of"
+    r" (?:(?!the\b|and\b|or\b)[\w-]+ ){1,4}?(?=(?:the|this|these|there|an?) )"
 )
 """An opening that denies, without a comma."""
 SUBJECT = re.compile(
     r"\s*(?:the|an?|this|these|there|it|(?:(?!and\b)[\w-]+ ){1,4}(?:is|are|was|were|shows?|has|have"
     r"|blunts?|remains?))\b"
 )
+PARTED = re.compile(r"[;?(]|\b(?:with|from|due to|caused by|owing to|because of|whether)\b")
+"""Between two findings that are no list."""
 FORWARD_STOP = re.compile(
     r"\b(?:after|following|since|despite|in spite of|status post|s/p|besides|in addition to|only"
     r"|related to|resulting from|caused by|adjacent to|in (?:the )?presence of|attributable to"
@@ -172,6 +176,7 @@ FORWARD_STOP = re.compile(
     r"|\b(?:accompan(?:y|ies)|complicates?|surrounds?)\b"
     r"|\b(?:accounts? for|explains?|causes?|underlies)\b"
     r"|(?<!that )(?<!think )(?<!believe )(?<!if )(?<!whether )(?<!where )(?<!say )\bthere (?:is|are|has|have|remains?)\b"
+    r"|\b(?:is|are|has become|have become) now (?=(?:an?|the|only|mere\w*|just|some|few|\w+ of)\b)"
     r"|\w, (?:is|are|was|were|has|have|remains?)\b"
 )
 """A denial or doubt before it does not reach what follows it."""
@@ -210,7 +215,7 @@ BACK = re.compile(
     r"|there (?:is|are)"
     r"|on today's film|though|although|while|yet|however|equally|so)"
     r",? )*(?:it|same|one(?= (?:is|are|was|can|could|may|might|cannot|has)\b)|this|these|they"
-    r"|both|those|that|each|either|neither|none|all|such|the (?:former"
+    r"|both|those|that|each|either|neither|none|all|such|(?:is|are|was|were|has|have|cannot|can not|could not|does|do)(?= (?:now |no |not |be |been |\w+ly )*\w+)|the (?:former"
     r"|finding|appearance|abnormality|same)s?|which)\b"
 )
 """Speaks of the finding before it."""
@@ -226,7 +231,7 @@ STATUS = re.compile(
     r"(?:\w+ )?(?:evidence|signs?|features?|proof|trace)(?: of (?:same|it|this|these|that|which"
     r"|such))?"
     r" (?:is|are) (?:\w+ )?(?:wanting|lacking|absent|missing|not)\b|"
-    r"(?:(?:the|this|today's|present|current) )*(?:film|radiograph|x-?ray|image|study|lungs?|chest"
+    r"(?:(?:the|this|today's|present|current) )*(?:film|radiograph|x-?ray|image|study|lungs?|chest|ribs|bones|pleura|pleural spaces?|bases|angles|apices|costophrenic angles"
     r"|examination|i|we)s?(?: itself| now| today| however|,)* (?:shows?|reveals?|demonstrates?"
     r"|has|have"
     r"|contains?|finds?|sees?|bears?) (?:none|neither|nothing of|no such|no (?:sign|trace"
@@ -261,9 +266,19 @@ NOT_SAME = re.compile(
 """What was said of one side is not so on the other."""
 OTHER_SIDE = re.compile(
     r"\b(?:the|on the|its) (?:left|right|other)\b(?!.*\b(?:not|no|none|neither|nor)\b)"
-    r".*\b(?:does|is|has|do|are|have)\W*$"
+    r".*\b(?:(?:does|is|has|do|are|have)\W*$|(?:contains?|has|shows?|holds?|harbours?|carries|bears)"
+    r" (?:two|three|four|several|some|one|many|a few|plenty|multiple|both|an? (?:\w+ )?(?:one|amount)|it|them)\b)"
 )
 """After a denial: "on the left there is"."""
+SIDE_NOT = re.compile(
+    r"\W*(?:(?:but|and|while|whereas) )*(?:(?:that )?(?:on|in) )?the (?:left|right|other|lower|upper)"
+    r"(?: (?:one|side|lung|base|lobe|zone|half))? (?:is|are|has|does) not(?: so)?\W*$"
+)
+NOT_THERE = re.compile(
+    r"\W*(?:but|though|although|yet) (?:still )?not (?:entirely |completely |yet |quite )?(?:on|in|at|from|over) "
+    r"(?:the|its) (?:left|right|other|upper|lower|middle|base|apex|\w+ (?:lobe|zone|base|side))"
+)
+"""After "has cleared": not everywhere."""
 STATUS_YES = re.compile(
     r"^\W*(?:(?:but |and |yet |though |it |they |while |also )*(?:persists?|lingers?|continues?"
     r"|(?:is|are|remains?) (?:still )?(?:there|present|seen|visible|evident|unchanged"

@@ -160,7 +160,7 @@ class _Signs:
 def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
     """The phrases of one clause with their states. Change words ("no change in") do not negate."""
     start, end = span
-    signs = _signs(text[start:end], text[end : end + 20])
+    signs = _signs(text[start:end], text[end : end + 60])
     first = inside[0].end - start
     spent = {
         end
@@ -297,7 +297,7 @@ def _reach(clause: str, following: Sequence[Phrase], start: int) -> int:
     for left, right in pairwise(following):
         gap, rest = clause[left.end - start : right.start - start], clause[left.end - start :]
         listed = "," not in gap or re.search(r"\b(?:and|or|nor|all|none|each|both)\b", rest)
-        if words.VERB.search(gap) or not listed or re.search(r"[;?(]|\bwith\b", gap):
+        if words.VERB.search(gap) or not listed or words.PARTED.search(gap):
             return right.start - start
     return len(clause)
 
@@ -342,8 +342,9 @@ def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
     return result
 
 
-def answered(clause: str, before: Phrase) -> Phrase:
-    """The phrase as a clause that only answers or points back ("none is there") leaves it."""
+def answered(clause: str, before: Phrase, said: str = "") -> Phrase:
+    """The phrase as a clause that only answers or points back ("none is there") leaves it; `said` is
+    the text before that clause."""
     if before.label in _ENLARGED and before.state == PRESENT and doubt.PROJECTED.search(clause):
         return replace(before, state=UNCERTAIN)
     if re.search(r"\bhad\b", clause):
@@ -364,9 +365,11 @@ def answered(clause: str, before: Phrase) -> Phrase:
         return replace(before, state=ABSENT)
     if before.state == ABSENT and words.HEDGED.search(clause):
         return replace(before, state=UNCERTAIN)
+    if before.state == ABSENT and words.SIDE_NOT.match(clause) and denial.PRIVATIVE.search(said):
+        return replace(before, state=PRESENT)
     if words.NOT_SAME.search(clause):
         return replace(before, state=PRESENT if before.state == ABSENT else ABSENT)
-    if before.state == ABSENT and words.OTHER_SIDE.search(clause):
+    if before.state == ABSENT and (words.OTHER_SIDE.search(clause) or words.NOT_THERE.match(clause)):
         return replace(before, state=PRESENT)
     lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", clause)
     if words.STATUS_YES.match(clause) and (lasting or before.state in (UNCERTAIN, UNTOLD)):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from chexone_ray.metrics.report_patterns import grouped
 
 TRAPS = grouped(
+    r"\b(?:explains?|accounts? for|causes?|is responsible for) (?:the )?(?:\w+ )?(?:blunt\w+|effac\w+|oblitera\w+)"
+    r"(?: of)?|"
     r"\b(?:(?<=thickening )|(?<=scar )|(?<=scarring )|(?<=pleura )|(?<=adhesions )|(?<=fibrosis ))"
     r"(?:blunt|obliterat|effac)\w*|"
     r"\b(?:on|in|from|than|with|to|at|by) (?:the|this|that|his|her) (?:(?:current|present|new|recent|latest"
@@ -89,7 +91,7 @@ TRAPS = grouped(
     r"|\bof (?:this|that) kind\b|\bx-?ray tube\b|\btube (?:voltage|current)\b|\btube shift\b"
     r"|\b(?:breast|silicone|dental|cochlear|hip|shoulder) implants?\b"
     r"|\b(?:gastric|stomach|bowel|abdominal|ascitic|spinal|amniotic|bulla\w*|cavity) fluid\b"
-    r"|\bfluid (?:\w+ )?(?:in|within) (?:the )?(?:(?!pleural)\w+ )?(?:stomach|bowel|abdomen"
+    r"|\b(?:gastric|stomach|bowel|oesoph\w+|esoph\w+) (?:[\w-]+ ){0,3}fluid|\bfluid (?:\w+ )?(?:in|within) (?:the )?(?:(?!pleural)\w+ )?(?:stomach|bowel|abdomen"
     r"|oesophagus"
     r"|esophagus|bulla\w*"
     r"|cavity|hernia|cyst|pericard\w+|soft tissues?|peritone\w+)"

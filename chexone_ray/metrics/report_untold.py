@@ -11,7 +11,7 @@ from chexone_ray.metrics.report_patterns import grouped
 
 _TO_STOP = (
     r"[^,.;:?]*?(?=[,.;:?]|\b(?:shows?|reveals?|but|is|are|which|there)\b"
-    r"|\band (?:not|found|none)\b|$)"
+    r"|\band (?:not|found|none|(?:an? )?(?:new|now|today|newly))\b|$)"
 )
 HISTORY = grouped(
     r"\b(?:after|following) (?:an? |the )?"
@@ -21,7 +21,9 @@ HISTORY = grouped(
     r"\bquery (?=[^.;:]*\b(?:patient|man|woman|male|female|child|smoker|lady|gentleman|ward"
     r"|unit)\b)"
     r"[^.;:]*|"
-    rf"\b(?:history|hx|h/o|pmh) (?:of )?{_TO_STOP}"
+    rf"\b(?:history|hx|h/o|pmh|background|known case) (?:of )?{_TO_STOP}"
+    r"|\b(?:lobectomy|pneumonectomy|resection|surgery|radiotherapy|chemotherapy|operation|treatment|thoracotomy|decortication"
+    rf"|pleurodesis|bullectomy|segmentectomy|thoracoscopy|vats|irradiation|antibiotics|diuretics) (?:of|for|because of|due to) {_TO_STOP}"
     r"|\b(?<!cannot )(?<!can not )(?<!could not )(?<!not )(?<!to )(?<!fully )(?<!completely"
     r" )(?<!entirely )"
     rf"(?:evaluate|assess|rule out|r/o|ro"
@@ -39,7 +41,7 @@ HISTORY = grouped(
     rf"{_TO_STOP}"
     r"|\b(?:before|awaiting|prior to|scheduled for|planned|candidate for) (?:\w+ ){0,3}?"
     r"(?:replacement|implant\w*|insertion|placement|surgery|transplant\w*|stent\w*)\b"
-    r"|\b(?:treated|admitted|diagnosed|presents?|presenting|hospitali[sz]ed|transferred|seen"
+    r"|\b(?:treated|admitted|diagnosed|presents|presented|presenting|hospitali[sz]ed|transferred|seen"
     rf"|operated|known|complain\w+) (?:with|for|of|to have) {_TO_STOP}"
     r"|^\W*(?:follow-?\s?up|f/u|control|re-?evaluation|surveillance|work-?up|check|evaluation"
     r"|assessment) (?:film )?(?:of|for|after)"
@@ -96,6 +98,8 @@ _SYMPTOM = (
     r"|syncope|dizz\w*|palpitations|malaise|rigors|sweats|lethargy|unwell|dysphagia|vomiting"
     r"|post-?\s?op\w*|pre-?\s?op\w*|copd|asthma|covid\w*|leg swelling|ascites|stridor|hoarse\w*)"
 )
+FIRST_ASKS = re.compile(r"^\W*(?:query|queried|\?|(?:clinical )?(?:question|query|concern|suspicion) (?:of|for|about|re))\b[^.]*\.?$")
+"""The first of several sentences, where it only asks."""
 ASKS = re.compile(
     rf"^\W*(?:(?!no\b|not\b|without\b)[\w/-]+ ){{0,3}}?{_SYMPTOM}\b[^.]*(?:\?|\b(?:query|r/o|rule out)\b)"
     r"(?!.*\b(?:shows?|seen|there is)\b)"
@@ -193,7 +197,7 @@ PRESENT_VERB = re.compile(
     r"|remains?)\b"
 )
 NOW_TOO = re.compile(
-    r"\b(?:still|remains?|persist\w*|unchanged|again|stable|now|today|as before|same(?! (?:day|morning|evening|afternoon|night|week|time|date))|as (?:last"
+    r"\b(?:still|already|remains?|persist\w*|unchanged|again|stable|now|today|as before|same(?! (?:day|morning|evening|afternoon|night|week|time|date))|as (?:last"
     r"|ever|in|on)"
     r"|has (?:\w+ly )?"
     r"(?:increased|grown|decreased|improved|worsened))\b"

@@ -13,9 +13,9 @@ from chexone_ray.metrics.report_patterns import Row, alternatives
 from chexone_ray.metrics.report_phrases import HEART, ONE
 
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
-_ANGLE = r"(?:costophrenic|cp|posterior|lateral|both|the) (?:angles?|sulc\w+|recess\w*|gutters?)"
+_ANGLE = r"(?:costophrenic|cp|posterior|lateral|both|the|left|right) (?:angles?|sulc\w+|recess\w*|gutters?)"
 _NO_SCAR = (
-    r"(?!(?: \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w*|is"
+    r"(?!(?:,? \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w*|is"
     r"|caused by) (?:\w+ ){0,3}?"
     r"(?:thicken\w*|scar\w*|adhesions?|fibrosis|fat|peel|pleurisy|hyperinflation|emphysema))"
 )
@@ -344,7 +344,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:post-?\s?)?pleuri\w+ (?:\w+ ){0,2}?(?P<pleuritic>thickening|scar\w*|fibrosis|calcification)",
             r"(?:(?:pleural|fibrous|thick) )?(?:rinds?|peels?)|thickened (?:\w+ )?fissures?"
             r"|fissural thickening|(?:apical )?(?:fibrous |pleural )?apical caps?|pleural capping",
-            r"(?:angles?|sulc\w+|recess\w*) [^.;,]{0,40}?(?:by|from|to|with|of) (?:\w+ ){0,3}?(?P<scar>scar\w*"
+            r"(?:angles?|sulc\w+|recess\w*) [^.;]{0,40}?(?:by|from|to|with|of) (?:\w+ ){0,3}?(?P<scar>scar\w*"
             r"|thickening|adhesions?)",
             r"(?P<blunts>scar\w*|thickening|adhesions?|fibrosis) (?:[\w-]+ ){0,5}?(?:blunt|obliterat|effac|clos|fill)\w*"
             r" (?:\w+ ){0,4}?(?:angles?|sulc\w+|recess\w*)",
@@ -399,7 +399,7 @@ MENTIONS: tuple[Row, ...] = (
         re.compile(
             r"\b(?:(?:the|an?|another)(?: (?!no\b|this\b|that\b|each\b|any\b"
             r"|every\b)[\w-]+){0,3}|has"
-            r"|have|had|shows?) (?:ones|(?<=old )one(?= of the (?:right|left|\w+th)\b)|one(?! (?:of|side|lung|lobe|film|at|view|and)\b))\b"
+            r"|have|had|shows?) (?:ones|(?<=[a-z]{3} )one(?= of (?:the|his|her)\b)(?<!the one)(?<!has one)|one(?! (?:of|side|lung|lobe|film|at|view|and)\b))\b"
         ),
     ),
 )
