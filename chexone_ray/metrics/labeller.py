@@ -197,8 +197,8 @@ def _read(text: str) -> _Reading:
     for number, lower in enumerate(split):
         told_here = other.TOLD_HEAD.search(lower)
         asked = "?" in lower and number < last_head and not told_here
-        first = number < len(split) - 1 and other.FIRST_ASKS.match(lower)
-        if asked or first or other.HISTORY_HEAD.match(lower) or other.ASKS.match(lower):
+        asked = asked or _requests(lower, number == len(split) - 1)
+        if asked or other.HISTORY_HEAD.match(lower):
             asking = True
         elif number > last_head or told_here:
             asking = False
@@ -212,6 +212,13 @@ def _read(text: str) -> _Reading:
     found = _without_answered(split, found)
     kept = tuple(phrase for phrase in found if phrase.state != UNTOLD)
     return _Reading(kept, tuple(hearts))
+
+
+def _requests(lower: str, last: bool) -> bool:
+    """A sentence that says what the film was asked for: "cough, ?pneumonia", "query effusion"."""
+    if not holds(lower, other.ASKS_STEMS):
+        return False
+    return bool(other.ASKS.match(lower) or (not last and other.FIRST_ASKS.match(lower)))
 
 
 def _without_answered(split: list[str], found: list[Phrase]) -> list[Phrase]:

@@ -98,6 +98,7 @@ _SYMPTOM = (
     r"|syncope|dizz\w*|palpitations|malaise|rigors|sweats|lethargy|unwell|dysphagia|vomiting"
     r"|post-?\s?op\w*|pre-?\s?op\w*|copd|asthma|covid\w*|leg swelling|ascites|stridor|hoarse\w*)"
 )
+ASKS_STEMS = ("?", "quer", "question", "concern", "suspicion", "rule out", "r/o")
 FIRST_ASKS = re.compile(r"^\W*(?:query|queried|\?|(?:clinical )?(?:question|query|concern|suspicion) (?:of|for|about|re))\b[^.]*\.?$")
 """The first of several sentences, where it only asks."""
 ASKS = re.compile(
