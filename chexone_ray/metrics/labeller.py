@@ -18,7 +18,7 @@ from types import MappingProxyType
 from chexone_ray.metrics import report_modifiers as modifiers
 from chexone_ray.metrics import report_untold as other
 from chexone_ray.metrics import report_words as words
-from chexone_ray.metrics.report_elided import pointed, taken_over
+from chexone_ray.metrics.report_elided import near_so, pointed, taken_over
 from chexone_ray.metrics.report_elsewhere import ELSEWHERE, ELSEWHERE_STEMS
 from chexone_ray.metrics.report_heart import (
     SIZE_STATES,
@@ -204,6 +204,9 @@ def _read(text: str) -> _Reading:
             asking = False
         told, heart = _sentence(lower, asking)
         here = [replace(phrase, sentence=number) if number else phrase for phrase in told]
+        if here and near_so(lower):
+            near = [old for old in found if old.sentence == number - 1 and old.label != HEART]
+            here = taken_over(lower, (0, len(lower)), "", here, near)
         lead = _LEAD.match(lower)
         if not here or (lead and here[0].start >= lead.end()):
             found = _apply_back(lead.group() if lead and here else lower, number, found)
@@ -261,7 +264,7 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
             judged = judge(masked if not past else judged_text, span, inside)
             if past:
                 judged = [p if given(masked, p) else _untold(p, past) for p in judged]
-            result += taken_over(masked, *span, judged, result)
+            result += taken_over(masked, span, whole[: span[0]], judged, result)
         elif result:
             result = _answer(masked, span, result, spans)
     result = questioned(masked, result)

@@ -142,10 +142,11 @@ NEGATED_AFTER = grouped(
     r"|absent))\b"
     r"|(?:^|(?<=[.:;,] )|(?<=the ))\W*(?:completely |fully )?(?:resolved|cleared(?! (?:from|in"
     r"|of|on|at|with|after)\b))\b(?=\s+\w)"
-    r"|(?:^|(?<=[.;] ))\W*(?:(?:now |since )?(?:excluded|ruled out|denied|negated|absent|normal)|cleared|resolved|gone|removed|disappeared|looked for(?: but"
+    r"|(?:^|(?<=[.;] ))\W*(?:(?:now |since )?(?:excluded|ruled out|denied|negated|absent|negative|normal)|cleared|resolved|gone|removed|disappeared|looked for(?: but"
     r"|,)? (?:and )?not found"
     r"|sought(?: but|,)? (?:and )?not found)[\w ]{0,40}:"
-    r"|\b(?:is|are|were) (?:absent|not seen|not present|missing|excluded|ruled out):"
+    r"|\b(?:is |are |were |findings )(?:absent|not seen|not present|missing|excluded|ruled out)"
+    r"(?: (?:on|in|from|here) ?(?:the |this |today's )?(?:\w+)?)?:|\bin vain for\b"
     r"|(?:^|(?<=[.:;] ))\W*(?:(?:excluded|ruled out|missing|lacking|wanting) (?:is|are)|absent"
     r"|gone|not seen|not present|none)\b(?!\W*$)"
 )

@@ -50,7 +50,7 @@ UNCERTAIN_AFTER = grouped(
     r"|\b(?:one or more of|one or other of|any of|either of)\b|\bwould be (?:consistent"
     r"|compatible|in keeping"
     r"|suggestive)\b|\bwhat (?:looks like|appears to be|seems|might be|may be)\b|\blooks like\b"
-    r"|\bdoubts? (?:about|as to|whether|if|that|over|remains?|persists?)\b"
+    r"|\bdoubts? (?:about|as to|whether|if|that|there|over|remains?|persists?)\b"
     r"|\b(?:nothing|no|none)(?: \w+){0,4} (?:excludes?|rules? out)\b|\btoo [\w-]+ to (?:exclude"
     r"|rule out)\b"
     r"|\b(?:shadow|vessel|artefact|artifact|fold|nipple|overlap|summation|rib end|joint"
@@ -173,7 +173,7 @@ UNCERTAIN_BEFORE = grouped(
     r"|perhaps),? (?:both|the two)\b"
     r"|\bor (?:an? (?:mixture|combination|mix) of )?(?:both|the two)\b"
     r"|\bi (?:think|believe|guess|suppose|presume)\b(?=\W*$)|\bpreferred (?:to|over)\b"
-    r"|,? if not\b|\bif (?:any|present|real|there|at all)\b|\b(?:thought|believed|felt|assumed"
+    r"|\bnot (?:an? |the )?(?:very |most |particularly )?(?:likely|probable|plausible)\b|,? if not\b|\bif (?:any|present|real|there|at all)\b|\b(?:thought|believed|felt|assumed"
     r"|guessed)"
     r"(?: to be)? (?:present|there|likely|possible)\b|\bhinted at\b|\bsuspect\b(?=\W*$)"
     r"|\bas the (?:prime|main|likely|likeliest|leading|first|top|best|chief) (?:suspect|candidate"
@@ -257,7 +257,10 @@ EXCLUDED = re.compile(
     r"\b(?:exclud\w+|rul(?:e|ed|ing) out|discounted|dismissed|ruled in|disproved)\b"
 )
 """What "pneumonia cannot" takes over."""
-NOT_EXCLUDED = re.compile(rf"\b{_CANNOT} {_EXCLUDE}")
+NOT_EXCLUDED = re.compile(
+    rf"\b{_CANNOT} {_EXCLUDE}"
+    r"|\b(?:i (?:think|believe|guess|suppose|presume)|probably|presumably|in all likelihood)(?=\W*$)"
+)
 """Doubt that a "no" before the finding does not undo."""
 DOUBTED_STEMS = (
     *("exclu", "rul", "discount", "dismiss", "elimin", "prov", "refut", "tell", "told", "disting"),

@@ -27,19 +27,27 @@ _TOO = re.compile(
     rf"|equally|the same (?:applies|goes|is true|holds|is so|can be said|is the case) (?:to|for|of"
     rf"|with))(?: {_VERB})?(?= (?:the |an? |any |also |his |her )*[\w-]+)"
 )
+_SO_TOO = ("so ", "nor ", "neither ", "likewise", "ditto", "similarly", "the same ")
 _NO_MORE = re.compile(
     r"^(?: (?:on|in|at|of|to|from|either|too|now|here|the|any|left|right|both|side|base|basis|apex"
     r"|lung|lobe|upper|lower|middle|zone|spaces?|line|size|again|today|film|however))*(?:,? (?:that|which) [^,;]*)?\W*$"
 )
 """A place at most: no predicate."""
-_LIKELY = re.compile(r"\b(?:less|more|un)(?: |-)?likely\b")
+_LIKELY = re.compile(r"(?:likely|probable|possible|suspected|plausible)\b")
+_ABSENT = re.compile(r"\b(?:is|are) (?:\w+ly )?(?:absent|missing|lacking)\b")
+
+
+def near_so(sentence: str) -> bool:
+    """Does a sentence say that its finding is as the one before it is: "So is the drain."?"""
+    return sentence.startswith(_SO_TOO) and _TOO.match(sentence) is not None
 
 
 def taken_over(
-    text: str, low: int, high: int, judged: Sequence[Phrase], before: Sequence[Phrase]
+    text: str, span: tuple[int, int], said: str, judged: Sequence[Phrase], before: Sequence[Phrase]
 ) -> list[Phrase]:
-    """The phrases of the clause text[low:high], with the predicate of `before` where they have
-    none."""
+    """The phrases of one clause of `text`, with the predicate of `before` where they have none;
+    `said` is the text in front with its double denials."""
+    low, high = span
     result = list(judged)
     if not before or not judged:
         return result
@@ -53,7 +61,7 @@ def taken_over(
     bare = _BARE.match(rest)
     if bare is None or "   " in rest or re.search(r"\b(?:no|not|without|neither|nor|none)\b", ahead):
         return result
-    state = _predicate(text[:low], prior, bare)
+    state = _predicate(said, prior, bare)
     return result if state is None else [replace(phrase, state=state) for phrase in result]
 
 
@@ -66,8 +74,10 @@ def _predicate(before: str, prior: int, bare: re.Match[str]) -> int | None:
         return UNCERTAIN if denied else ABSENT
     if denial.LEFT.search(before) and not bare.group("verb").startswith("can"):
         return PRESENT if denied else ABSENT
-    if _LIKELY.search(before):
-        return None
+    if prior == UNCERTAIN and denied and _LIKELY.search(before):
+        return UNCERTAIN
+    if _ABSENT.search(before):
+        return PRESENT if denied else ABSENT
     if denied and prior != ABSENT:
         return ABSENT
     return PRESENT if not denied and prior == ABSENT else None

@@ -280,7 +280,8 @@ NOT_THERE = re.compile(
 )
 """After "has cleared": not everywhere."""
 STATUS_YES = re.compile(
-    r"^\W*(?:(?:but |and |yet |though |it |they |while |also )*(?:persists?|lingers?|continues?"
+    r"^\W*(?:(?:(?:an? |one )?(?:small|large|moderate|tiny|mild|slight|left|right|bilateral|both sides|old|new|several)\b"
+    r"(?:[ ,]+[\w-]+){0,3}\W*$)|(?:but |and |yet |though |it |they |while |also )*(?:persists?|lingers?|continues?"
     r"|(?:is|are|remains?) (?:still )?(?:there|present|seen|visible|evident|unchanged"
     r"|on the (?:left"
     r"|right)))\b|yes|y(?=\W*$|[.,;])|present|positive|confirmed|(?:(?:but|and|yet|though|they"

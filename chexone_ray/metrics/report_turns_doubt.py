@@ -47,7 +47,7 @@ DOUBT_TURNS = (
     ),
     frame(
         "not be",
-        rf"\b(?:would|might|could|may)(?: \w+)? not (?:necessarily )?be (?:\w+ly )?{SEEN}",
+        rf"\b(?:would|might|may)(?: \w+)? not (?:necessarily )?be (?:\w+ly )?{SEEN}",
         "may hide",
     ),
     frame(
