@@ -192,7 +192,7 @@ DEVICES: tuple[Row, ...] = (
             r"iabp",
             r"lvad",
             r"(?:tavr|tavi)|(?:skin |surgical )staples|mitra-?\s?clip|mitral clip|valve rings?"
-            r"|(?:rib|spinal) plates?"
+            r"|(?:rib|spinal|fixation|metal|clavicular) plates?"
             r"|watchman|(?:spinal|harrington) rods?",
             r"ecmo",
             r"impella",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from chexone_ray.metrics.report_denial import GONE
 from chexone_ray.metrics.report_patterns import holds
 
 _OUTER = (
@@ -23,10 +24,14 @@ _FINDING = (
     r"|evidence|sign|change|doubt|reason|shift|abnormal|reliab|certain|sure)"
 )
 _GAP = rf"(?:(?!(?:and|but|or|nor|no|not|with|without|although|though|because|if|{_FINDING})\b)"
-_GAP += rf"(?!{_FINDING})[\w-]+ +){{0,8}}?"
+_GAP += rf"(?!{_FINDING})[\w'-]+ +){{0,11}}?"
+LEFT_BEHIND = (
+    rf"{GONE}|reversed|corrected|undone|abolished|dispersed|dissolved|faded|abated|settled|closed|sealed"
+    r"|re-?expanded|dried up|melted(?: away)?|overcome|relieved"
+)
 _ESCAPED = (
     r"(?:(?:free|clear|devoid|bare|void|empty|innocent|rid|exempt|immune|safe) (?:of|from)"
-    r"|without|lacking(?: in)?|spared(?: of| by| from| any)?|unaffected by|untouched by"
+    r"|(?<=no longer )not|(?<=never )not|without|lacking(?: in)?|spared(?: of| by| from| any)?|unaffected by|untouched by"
     r"|unaccompanied by|unassociated with|uncomplicated by|unmarked by|wanting in|lacks?"
     r"|escap(?:es|ed|e|ing)|avoid(?:s|ed)?|absent|missing|negative for|overlook\w*|(?:be |to )?miss(?:ed|es)?(?= (?:the|a|an|this|that|these)\b)|den(?:y|ies|ied)"
     r"|ignor\w+|disput\w+|(?:to )?contradict\w*|refut\w+|gainsa\w+|mistak\w+(?! (?:for|as)\b)"
@@ -40,7 +45,7 @@ _DOUBLE = re.compile(
     rf"(?! (?:\w+ )?(?:exclu|the (?:use|help)))"
 )
 _FALSE = (
-    r"(?:(?:is|was|are|were|proves?|has been|have been)(?: \w+ly| therefore| thus)* (?:incorrect|wrong|untrue"
+    r"(?:(?:is|was|are|were|proves?|has been|have been|would be)(?: \w+ly| therefore| thus)* (?:incorrect|wrong|untrue"
     r"|false|mistaken|in error|refuted|disproved|contradicted|unfounded|untenable|inaccurate|erroneous"
     r"|a mistake|an error|no longer true|not (?:\w+ly )?(?:true|correct|right|so|the case|borne out"
     r"|tenable|accurate|supported|confirmed|justified))"
@@ -50,11 +55,29 @@ _FALSE = (
 )
 _CLAIM = re.compile(
     r"\b(?:(?:statement|claim|report|reading|impression|view|opinion|assertion|conclusion|idea|notion"
-    r"|verdict|remark|assurance|belief|assumption|phrase|wording)s?(?: that| of)?|that) "
-    r"(?:[\w-]+ ){0,5}?(?P<outer>no|none|not|without|free (?:of|from)|clear (?:of|from)|(?:the )?absence of)"
+    r"|verdict|remark|assurance|belief|assumption|phrase|wording)s?(?: that| of)?|that|to (?:say|call|claim|report|state|declare|describe|consider"
+    r"|regard|maintain|assert)) "
+    r"(?:['\"]|(?:[\w-]+ ){0,6}?)(?P<outer>no|none|not|without|free (?:of|from)|clear (?:of|from)|(?:the )?absence of)"
     rf"\b(?P<gap>[^.;:]*?)(?P<inner>{_FALSE})\b"
 )
 """A denial that is called false."""
+_WRONG_TO = re.compile(
+    r"\b(?P<outer>(?:wrong|inaccurate|untrue|false|incorrect|a mistake|an error|misleading|unjustified|rash)"
+    r" (?:to|that))(?P<gap> (?:[\w-]+ ){0,6}?)(?P<inner>no|not|(?:the )?(?:absence|lack) of|free (?:of|from)"
+    r"|clear (?:of|from)|without|deny|exclude)\b"
+)
+_RELATIVE = re.compile(
+    r"\b(?P<outer>no|not (?:one|a|a single|any)|hardly (?:a|any)|nowhere) +(?P<gap>(?:[\w'-]+ +){0,6}?"
+    r"(?:that|which|where|whose)\b(?: [\w-]+){0,4}? )(?P<inner>(?:is|are|has|have|does|do)(?: \w+ly)? not)\b"
+)
+_LASTS = re.compile(
+    r"\b(?:(?P<outer>none of|neither of|not one of|not all(?: of)?|nor (?:has|have|is|are))"
+    r"(?P<gap> (?:(?!and\b|or\b|but\b)[\w-]+ ){1,6}?)"
+    r"(?P<inner>(?:has |have |is |are )?(?:yet |now |been |\w+ly )*"
+    rf"(?:{LEFT_BEHIND}))|(?P<outer2>(?:not|never|in no way|by no means|nowhere near|hardly|scarcely)"
+    rf"(?: yet| been| \w+ly| quite| at all)* (?:{LEFT_BEHIND})))\b"
+)
+"""What has not gone."""
 _OF_ABSENCE = re.compile(
     rf"\b(?P<outer>no|without(?: any)?|not (?:an?|the|any))"
     rf" +(?P<gap>)(?P<inner>(?:(?:evidence|signs?|hint|trace|proof|suggestion|indication|question"
@@ -69,6 +92,8 @@ _ATTRIBUTE = re.compile(
     r"|kink|malposition|misplac|blocked|coiled|fractured|broken|dislodged|out of place|solid|measur|significant|loculat|mass-like|round|an air|air|fluid level))"
 )
 """Denies an attribute of findings that are there: "of which none is cavitated"."""
+_CLAIM_STEMS = ("wrong", "false", "true", "correct", "mistake", "error", "not ", "refuted", "unfounded")
+_LASTS_STEMS = ("none of", "neither of", "not ", "nor ", "never", "no way", "no means", "hardly", "scarcely")
 _INNER_STEMS = (
     *("free ", "clear ", "devoid", "bare ", "void ", "empty", "innocent", "rid of", "exempt"),
     *("immune", "without", "lack", "spared", "unaff", "untou", "unacc", "unass", "uncomp", "unmark"),
@@ -82,19 +107,23 @@ def undoubled(text: str) -> str:
     """The text with each pair of denials blanked."""
     if "none" in text or "neither" in text or "not one" in text:
         text = _ATTRIBUTE.sub(_blanked, text)
-    if " that " in text or " of no " in text or text.startswith("that "):
-        text = _CLAIM.sub(_blanked, text)
+    if holds(text, _CLAIM_STEMS):
+        text = _WRONG_TO.sub(_blanked, _CLAIM.sub(_blanked, text))
+    if holds(text, _LASTS_STEMS):
+        text = _LASTS.sub(_blanked, text)
     if not holds(text, _INNER_STEMS):
         return text
-    for pattern in (_DOUBLE, _OF_ABSENCE):
+    for pattern in (_RELATIVE, _DOUBLE, _OF_ABSENCE):
         text = pattern.sub(_blanked, text)
     return text
 
 
 def _blanked(match: re.Match[str]) -> str:
     whole, start = match.group(), match.start()
-    for name in ("outer", "inner"):
+    for name in ("outer", "inner", "outer2"):
+        if name not in match.re.groupindex or match.group(name) is None:
+            continue
         low, high = (at - start for at in match.span(name))
-        kept = "is" if whole[low:high].startswith(("that is", "that are")) else ""
+        kept = "is" if whole[low:high].startswith(("that is", "that are", "is ", "are ")) else ""
         whole = whole[:low] + kept.rjust(high - low) + whole[high:]
     return whole

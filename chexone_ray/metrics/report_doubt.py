@@ -178,8 +178,10 @@ UNCERTAIN_BEFORE = grouped(
     r"(?: to be)? (?:present|there|likely|possible)\b|\bhinted at\b|\bsuspect\b(?=\W*$)"
     r"|\bas the (?:prime|main|likely|likeliest|leading|first|top|best|chief) (?:suspect|candidate"
     r"|suspicion|consideration|differential|diagnosis|guess|explanation)\b|\bin doubt\b|\bmoot\b"
+    r"|\b(?:seems?|appears?)(?: to be| to have been)? (?:excluded|ruled out)\b"
+    r"|\b(?:all but|practically|virtually|nearly|almost|probably|largely|as good as)(?: been)? (?:excluded|ruled out)\b"
     r"|\b(?:leads?|tops?|heads?|ranks?) (?:\w+ )?(?:in |on )?the (?:differential|list)\b"
-    r"|\b(?:is|remains?) (?:an? )?(?:open|guess|matter of \w+|moot)\b|\barguable\b"
+    r"|\b(?:is|remains?) (?:an? )?(?:open(?! again)|guess|matter of \w+|moot)\b|\barguable\b"
     r"|\b(?:suspected|questioned|favou?red|possible|likely|probable|equivocal|unproven|questionable"
     r"|not excluded|uncertain|unlikely|indeterminate)(?=\s*[.;]?$)"
     r"|\bfavou?red (?:over|above|to)\b|\bversus\b|\bvs\.?\s|\band/or\b|\bas likely as\b"
@@ -200,8 +202,8 @@ OF_NATURE = grouped(
     r"|larger|smaller"
     r"|less|more|grown|shrunk|progress|regress|better|bigger)\w*|"
     r"\b(?:cause|nature|size|origin|age|significance|extent|a?etiology|source|type|amount|volume"
-    r"|number|chronicity|acuity|position)(?: (?:of|for) [\w -]+?)? (?:is|are|remains?|was"
-    r"|cannot be|can not be)"
+    r"|number|chronicity|acuity|position)(?: (?:of|for) [\w -]+?)?(?: (?:is|are|remains?|was"
+    r"|cannot be|can not be))?"
     r"(?: \w+ly)? (?:uncertain|unclear|indeterminate|unknown|not clear|equivocal|undetermined"
     r"|assessed"
     r"|determined|told|judged|debatable|doubtful)\b"
@@ -250,7 +252,7 @@ PASSIVE = re.compile(
 ACTIVE = re.compile(r"(?:exclude|rule out|dismiss|discount|eliminate|disprove|refute)$")
 OBJECT = re.compile(
     r"\s+(?!(?:on|in|at|from|with|by|here|without|but|and|due|because|given|for|as|though"
-    r"|although|at)\b)[a-z]"
+    r"|although|at|\w+ly|altogether|outright)\b)[a-z]"
 )
 """After `ACTIVE`: doubt is of what follows alone."""
 EXCLUDED = re.compile(
@@ -271,7 +273,7 @@ DOUBTED = re.compile(
     r"\b(?:exclusion of|excluding|ruling out)\b.*\b(?:not (?:\w+ )?possible|impossible|unsafe"
     r"|unreliable|difficult|needs?"
     r"|requires?)\b"
-    rf"|\b(?:neither|nor|none|no|not one)\b.*\b(?:can|could|may|(?:is|are) to"
+    rf"|\b(?:neither|nor|none|no|not one|not all|not every|few|hardly any)\b.*\b(?:can|could|may|(?:is|are) to"
     rf"|should)(?: (?!not\b)[\w-]+){{0,5}}? be "
     rf"(?:\w+ly )?{_EXCLUDE}|\b(?:neither|none of)\b.*\b(?:is|are|was|were|has been|have been)"
     rf" (?:\w+ly )?{_EXCLUDE}"

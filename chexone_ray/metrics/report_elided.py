@@ -18,7 +18,7 @@ from chexone_ray.metrics.report_phrases import ABSENT, PRESENT, UNCERTAIN, UNTOL
 
 _VERB = r"(?:is|are|was|were|has|have|had|can|could|may|might|does|do|did|will|would)"
 _BARE = re.compile(
-    rf"^[^.;:,]{{0,30}}?\b(?P<verb>{_VERB})(?P<no> not|not)?(?: be| been| so)?"
+    rf"^[^.;:,]{{0,30}}?\b(?:(?P<verb>{_VERB})(?P<no> not|not)?|(?P<bare>not))(?: be| been| so)?"
     r"(?P<too> too| also| likewise| as well| either| equally)?\W*$"
 )
 """What follows the last finding of a clause without a predicate of its own."""
@@ -67,12 +67,12 @@ def taken_over(
 
 def _predicate(before: str, prior: int, bare: re.Match[str]) -> int | None:
     """The state that "... is", "... has not" takes over; None where there is none."""
-    denied = bool(bare.group("no"))
+    denied = bool(bare.group("no") or bare.group("bare"))
     if bare.group("too") and prior != UNTOLD and (not denied or prior != PRESENT):
         return prior
     if doubt.EXCLUDED.search(before):
         return UNCERTAIN if denied else ABSENT
-    if denial.LEFT.search(before) and not bare.group("verb").startswith("can"):
+    if denial.LEFT.search(before) and not (bare.group("verb") or "").startswith("can"):
         return PRESENT if denied else ABSENT
     if prior == UNCERTAIN and denied and _LIKELY.search(before):
         return UNCERTAIN

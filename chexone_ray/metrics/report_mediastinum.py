@@ -36,7 +36,7 @@ _GOES_ON = re.compile(
     r"|,? ?which (?:is|are|was)\b"
 )
 """The next clause still speaks of the mediastinum."""
-_NOR = re.compile(r"\b(?:nor|or|borderline|doubtful|questionable) (?:the )?(?:\w+ )?$")
+_NOR = re.compile(r"\b(?:nor|or|borderline|doubtful|questionable|abnormal|slender|slim|narrow) (?:the )?(?:\w+ )?$")
 """Joins the mediastinum to what a denial before it reaches."""
 _UPPER = alternatives(
     r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal", r"upper normal", r"top[- ]normal"
@@ -45,6 +45,7 @@ _DOUBTFUL = alternatives(r"borderline")
 _WIDE = alternatives(
     r"widen(?:ed|ing|s)?",
     r"wide[r]?",
+    r"exceeds? (?:its |the )?(?:normal|usual)(?: \w+)?",
     r"broad(?:er|ened|ening)?",
     r"enlarge(?:d|ment)",
     r"abnormal(?:ly)?(?: \w+)?",
@@ -109,7 +110,7 @@ def _width(text: str, span: Span) -> int | None:
         return ABSENT
     if wide and text[wide.start() - 1] == "?":
         return UNCERTAIN
-    if wide and not (normal and normal.end() >= wide.end()):
+    if wide and not (normal and normal.end() > wide.end()):
         return _state(text, span, wide)
     if normal is None:
         return None

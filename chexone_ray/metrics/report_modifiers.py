@@ -113,6 +113,7 @@ SOFT_BREAK = re.compile(
     r"|again|increas\w+|decreas\w+|improv\w+|wors\w+|bigger|larger|smaller|resolving|clearing|up"
     r"|down"
     r"|in situ|in place|present|removed|out|\+)(?=\W*$|[ ,;.]))"
+    r"|, (?=(?:(?!and\b|or\b|nor\b|not\b|no\b)[\w-]+ ){1,4}?not\W*$)"
     r"|, (?=(?:certainly|definitely|clearly|undoubtedly|definite) )"
     r"|, (?=(?:cleared|resolved|clearing|resolving|improving|worsening|increasing|decreasing) )"
     r"|, (?=(?:perhaps|possibly|probably|maybe|likely) )"
@@ -253,7 +254,7 @@ CONFIRMED = re.compile(
 )
 """After a doubtful finding: it is there."""
 HEDGED = re.compile(
-    r"\b(?:it|one|this|these|they|some|small ones?) (?:could|may|might|can"
+    r"\b(?:reservation|caveat|proviso)\b|\b(?:it|one|this|these|they|some|small ones?) (?:could|may|might|can"
     r"|would) (?:\w+ )?(?:be (?:\w+ly )?(?:missed|overlooked"
     r"|hidden|masked|obscured|present|there)|escape|hide|lurk|go unseen)\b"
 )

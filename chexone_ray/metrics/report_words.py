@@ -13,7 +13,7 @@ from chexone_ray.metrics.report_patterns import Row, alternatives
 from chexone_ray.metrics.report_phrases import HEART, ONE
 
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
-_ANGLE = r"(?:costophrenic|cp|posterior|lateral|both|the|left|right) (?:angles?|sulc\w+|recess\w*|gutters?)"
+_ANGLE = r"(?:costophrenic|cp|posterior|lateral|both|the|left|right) (?:angles?|sulc\w+|recess\w*|gutters?|sinus(?:es)?)"
 _NO_SCAR = (
     r"(?!(?:,? \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w*|is"
     r"|caused by) (?:\w+ ){0,3}?"
@@ -96,6 +96,7 @@ MENTIONS: tuple[Row, ...] = (
             "htx",
             "menisc",
             "costoph",
+            "sinus",
         ),
         alternatives(
             r"(?:pleural |parapneumonic |subpulmonic )?effusions?",
@@ -299,12 +300,13 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "atelectasis",
         "",
-        ("atel", "volume loss", "loss of", "lost", "collaps", "airless", "unaer", "atx"),
+        ("atel", "volume loss", "loss of", "lost", "incomplet", "collaps", "airless", "unaer", "atx"),
         alternatives(
             r"atelecta\w+",
             r"atel",
             r"atx",
             r"volume loss",
+            r"incomplete(?:ly)? (?:re-?)?(?:expan\w+|inflat\w+|aerat\w+)",
             r"loss of (?:\w+ )?volume",
             r"unaerated",
             r"lost (?:\w+ )?volume",
@@ -315,7 +317,7 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "pneumothorax",
         "",
-        ("pneumothora", "ptx", "pleural air", "pleural gas", "air in", "gas in", "pleural spa"),
+        ("pneumothora", "ptx", "pleural air", "pleural gas", "air ", "gas ", "pleural spa"),
         alternatives(
             r"(?:hemo|haemo|hydro|pyo|chylo)-?(?P<at>pneumothora\w+)",
             r"pneumothora\w+",
