@@ -10,7 +10,7 @@ import re
 from chexone_ray.metrics.report_patterns import grouped
 
 SEEN = (
-    r"(?:borne out|substantiated|supported|proven|established|documented|recorded|registered"
+    r"(?:borne out|reproduced|repeated|substantiated|supported|proven|established|documented|recorded|registered"
     r"|reported"
     r"|traceable|disclosed|uncovered|spotted|picked up|\w*(?:nis|guish|tect|cern|tifi"
     r"|strat?)[ai]ble|to be (?:had|found)"
@@ -238,7 +238,8 @@ NEGATED_BEFORE = grouped(
 )
 """Denies what stands before it."""
 NOT_FOUND = re.compile(
-    r"\b(?:cannot|can not|could not|do not|did not|unable to|fail(?:ed)? to)(?: \w+ly"
+    r"\b(?:does|do|did) not (?:\w+ly )?(?:confirm|show|reveal|demonstrate|support|bear out|contain) (?:it|this|them|any|that|one)"
+    r"(?=\W*$|[ ,;.])(?! (?:film|side|lung|level))|\b(?:cannot|can not|could not|do not|did not|unable to|fail(?:ed)? to)(?: \w+ly"
     r"| now)? (?:see|find|identify"
     r"|detect|make out|discern|confirm|recogni[sz]e|locate|trace) (?:it|them|this|these|any|one"
     r"|either|that)"

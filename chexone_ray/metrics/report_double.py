@@ -113,7 +113,7 @@ def undoubled(text: str) -> str:
         text = _LASTS.sub(_blanked, text)
     if not holds(text, _INNER_STEMS):
         return text
-    for pattern in (_RELATIVE, _DOUBLE, _OF_ABSENCE):
+    for pattern in (_DOUBLE, _RELATIVE, _OF_ABSENCE):
         text = pattern.sub(_blanked, text)
     return text
 

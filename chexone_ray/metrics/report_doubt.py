@@ -177,7 +177,7 @@ UNCERTAIN_BEFORE = grouped(
     r"|guessed)"
     r"(?: to be)? (?:present|there|likely|possible)\b|\bhinted at\b|\bsuspect\b(?=\W*$)"
     r"|\bas the (?:prime|main|likely|likeliest|leading|first|top|best|chief) (?:suspect|candidate"
-    r"|suspicion|consideration|differential|diagnosis|guess|explanation)\b|\bin doubt\b|\bmoot\b"
+    r"|suspicion|consideration|differential|diagnosis|guess|explanation)\b|\bin doubt\b|\bmoot\b|\b(?:may|might) not be (?:real|true|genuine)\b|\b(?:probably|possibly|perhaps|likely|maybe) (?:real|genuine|true)\b"
     r"|\b(?:seems?|appears?)(?: to be| to have been)? (?:excluded|ruled out)\b"
     r"|\b(?:all but|practically|virtually|nearly|almost|probably|largely|as good as)(?: been)? (?:excluded|ruled out)\b"
     r"|\b(?:leads?|tops?|heads?|ranks?) (?:\w+ )?(?:in |on )?the (?:differential|list)\b"

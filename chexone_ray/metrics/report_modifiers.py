@@ -276,7 +276,7 @@ SIDE_NOT = re.compile(
     r"(?: (?:one|side|lung|base|lobe|zone|half))? (?:is|are|has|does) not(?: so)?\W*$"
 )
 NOT_THERE = re.compile(
-    r"\W*(?:but|though|although|yet) (?:still )?not (?:entirely |completely |yet |quite )?(?:on|in|at|from|over) "
+    r"\W*(?:(?:but|and|now|today) )*there (?:is|are) (?:now |today )?(?:one|some|two|several)(?= now| today|\W*$)|\W*(?:but|though|although|yet) (?:still )?not (?:entirely |completely |yet |quite )?(?:on|in|at|from|over) "
     r"(?:the|its) (?:left|right|other|upper|lower|middle|base|apex|\w+ (?:lobe|zone|base|side))"
 )
 """After "has cleared": not everywhere."""

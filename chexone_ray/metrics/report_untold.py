@@ -22,8 +22,8 @@ HISTORY = grouped(
     r"|unit)\b)"
     r"[^.;:]*|"
     rf"\b(?:history|hx|h/o|pmh|background|known case) (?:of )?{_TO_STOP}"
-    r"|\b(?:lobectomy|pneumonectomy|resection|surgery|radiotherapy|chemotherapy|operation|treatment|thoracotomy|decortication"
-    rf"|pleurodesis|bullectomy|segmentectomy|thoracoscopy|vats|irradiation|antibiotics|diuretics) (?:of|for|because of|due to) {_TO_STOP}"
+    r"|\b(?:\w+ectomy|resection|surgery|radiotherapy|chemotherapy|operation|treatment|thoracotomy|decortication"
+    rf"|pleurodesis|thoracoscopy|vats|irradiation|antibiotics|diuretics) (?:of|for|because of|due to) {_TO_STOP}"
     r"|\b(?<!cannot )(?<!can not )(?<!could not )(?<!not )(?<!to )(?<!fully )(?<!completely"
     r" )(?<!entirely )"
     rf"(?:evaluate|assess|rule out|r/o|ro"
@@ -113,13 +113,13 @@ HISTORY_HEAD = re.compile(
     r"|request\w*|x-?ray|referral)|reason|request\w*|query|queries|pmhx?|hpi|cc|technique"
     r"|comparison|compared (?:film"
     r"|study)|hx|referral|diagnosis on admission|context|background|anamnesis|purpose"
-    r"|previous (?:film"
+    r"|(?:previous|old|earlier|last|first|outside) (?:film"
     r"|study|exam\w*)|prior (?:film|study|exam\w*|studies))\s*[:\u2013]"
 )
 TOLD_HEAD = re.compile(
     r"(?:^|(?<=[.;?] ))(?:findings?|impression|opinion|answer|report|conclusion|interpretation"
     r"|result"
-    r"|reading|chest|lungs|today|film|summary|observation|comment|now|current)s?\s*[:\u2013]"
+    r"|reading|chest|lungs|today|film|(?:new|present|current|today's|this) (?:film|study)|summary|observation|comment|now|current)s?\s*[:\u2013]"
 )
 _OTHER_FILM = (
     r"(?:\b(?:ct|mri|mr|pet|pet-ct|ultrasound|sonogra\w+|echo\w*|bronchoscopy|scan|tomogra\w+"
@@ -139,7 +139,7 @@ EARLIER = grouped(
     rf"{_OTHER_FILM}(?:(?!\b(?:no longer|now|today|still|this)\b|[;]).)*?{_TOLD_THEN}"
     rf"|{_TOLD_THEN}(?:(?!\b(?:no longer|now|today|still|resolved|cleared|this|is|are)\b|[;.]).)*?"
     rf"\b(?:on|by|in|at) (?:the |an |a )?{_OTHER_FILM}"
-    r"|\b(?:per|according to)(?: the)? (?:triage|clinic\w*|note|history|referr\w+|patient|ward"
+    r"|\b(?:per|according to)(?: the)? (?:triage|letter|gp|doctor|file|notes|family|wife|husband|request|form|clinic\w*|note|history|referr\w+|patient|ward"
     r"|emergency"
     r"|outside|record\w*|chart)\b|\bas a (?:child|boy|girl|youth|young \w+)\b|\bin (?:childhood"
     r"|infancy|youth|the past|(?:his|her|their) \w+)\b"
@@ -181,7 +181,7 @@ EARLIER = grouped(
     r"|chest wall|vertebra\w*|azygos\w*|hernia|clavicle|manubrium|sternum|diaphragm"
     r"|nipple)\b(?=\W*$|\s*[,;.])"
     r"|\bonce (?:was|were|had|there|held|showed)\b"
-    r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case)\b"
+    r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case|should|when)\b"
 )
 """Clauses that speak of another film or of the patient, not of this film."""
 THAN = re.compile(r"\b(?:than|as)(?: (?:it|they|that|those))? $")

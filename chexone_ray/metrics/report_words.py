@@ -129,7 +129,7 @@ MENTIONS: tuple[Row, ...] = (
             r"blood in (?:the )?(?:\w+ )?(?:pleura\w*|chest|hemithorax|thorax)",
             rf"(?:blunt|oblitera|efface)\w* (?:of )?(?:(?:the|both"
             rf"|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
-            rf"{_ANGLE} (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|obliterated"
+            rf"{_ANGLE} +(?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|obliterated"
             rf"|effaced){_NO_SCAR}",
             rf"{_ANGLE} +(?:blunting|effacement){_NO_SCAR}",
         ),
