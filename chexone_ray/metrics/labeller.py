@@ -285,9 +285,7 @@ def _untold(phrase: Phrase, past: Sequence[Span]) -> Phrase:
     return phrase
 
 
-def _answer(
-    text: str, span: Span, result: list[Phrase], spans: Sequence[Span]
-) -> list[Phrase]:
+def _answer(text: str, span: Span, result: list[Phrase], spans: Sequence[Span]) -> list[Phrase]:
     """A clause without a phrase acts on those of the clause before: "sought; none is there"."""
     last = max(low for low, _ in spans if low <= result[-1].start)
     at = next(n for n, phrase in enumerate(result) if phrase.start >= last)

@@ -30,7 +30,8 @@ _TOO = re.compile(
 _SO_TOO = ("so ", "nor ", "neither ", "likewise", "ditto", "similarly", "the same ")
 _NO_MORE = re.compile(
     r"^(?: (?:on|in|at|of|to|from|either|too|now|here|the|any|left|right|both|side|base|basis|apex"
-    r"|lung|lobe|upper|lower|middle|zone|spaces?|line|size|again|today|film|however))*(?:,? (?:that|which) [^,;]*)?\W*$"
+    r"|lung|lobe|upper|lower|middle|zone|spaces?|line|size|again|today|film"
+    r"|however))*(?:,? (?:that|which) [^,;]*)?\W*$"
 )
 """A place at most: no predicate."""
 _LIKELY = re.compile(r"(?:likely|probable|possible|suspected|plausible)\b")
@@ -59,7 +60,15 @@ def taken_over(
             return result
         return [replace(phrase, state=prior) for phrase in result]
     bare = _BARE.match(rest)
-    if bare is None or "   " in rest or re.search(r"\b(?:no|not|without|neither|nor|none)\b", ahead):
+    if (
+        bare is None
+        or "   " in rest
+        or re.search(
+            r"\b(?:no|not|without|neither|nor"
+            r"|none)\b",
+            ahead,
+        )
+    ):
         return result
     state = _predicate(said, prior, bare)
     return result if state is None else [replace(phrase, state=state) for phrase in result]
@@ -84,7 +93,8 @@ def _predicate(before: str, prior: int, bare: re.Match[str]) -> int | None:
 
 
 _SIZE = re.compile(
-    r"\b(?:(?P<wide>enlarge(?:d|ment)|large|wide|widened|big|dilated|broad|widening)|normal|unremarkable)\b"
+    r"\b(?:(?P<wide>enlarge(?:d|ment)|large|wide|widened|big|dilated|broad|widening)|normal"
+    r"|unremarkable)\b"
 )
 _SIZE_BARE = re.compile(r"^ ?(?:is|are|does|looks|appears|was)?(?P<no> ?not)?(?: so)?\W*$")
 

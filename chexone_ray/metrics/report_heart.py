@@ -38,7 +38,8 @@ _UPPER = alternatives(
 )
 _ENLARGED = alternatives(
     r"enlarged|enlargement|cardiomeg\w*",
-    r"(?:is|are|appears?|remains?|stays?|looks|was|seems|has become|be)(?: \w+ly| a little| slightly"
+    r"(?:is|are|appears?|remains?|stays?|looks|was|seems|has become|be)(?: \w+ly| a little"
+    r"| slightly"
     r"| somewhat"
     r"| rather| far| too| quite| perhaps| possibly| again| still| not)* (?:large|big|wide"
     r"|widened|dilated"
@@ -58,7 +59,8 @@ _ENLARGED = alternatives(
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
-    r"normal|unremarkable|without (?:abnormalit\w+|peculiarit\w+)|(?:is|heart|silhouette|shadow) not(?=\W*$)|slim|slender"
+    r"normal|unremarkable|without (?:abnormalit\w+|peculiarit\w+)|(?:is|heart|silhouette"
+    r"|shadow) not(?=\W*$)|slim|slender"
     r"|(?:ordinary"
     r"|regular|usual) (?:size|width|configuration)|wnl|nl|nad|ok|n(?=\W*$|\s*[,;/])"
     r"|no cardiomegaly|satisfactory|unexceptional|as expected"
@@ -70,7 +72,9 @@ _NORMAL = alternatives(
     r"(?:usual|normal) (?:size|width|dimensions)",
 )
 _IT = re.compile(
-    r"[\W]*(?:but |and |rather |although |though )*(?:it|they|now|which|(?:(?:slight|mild|some|any|minor|early|an?|no|gross|true|real|definite|minimal|its?) )*(?:enlargement|increase|dilatation|dilation)|is|are|has|remains|still|not"
+    r"[\W]*(?:but |and |rather |although |though )*(?:it|they|now|which|(?:(?:slight|mild|some"
+    r"|any|minor|early|an?|no|gross|true|real|definite|minimal|its?) )*(?:enlargement|increase"
+    r"|dilatation|dilation)|is|are|has|remains|still|not"
     r"|of|(?:large|enlarged|big|normal|wide|dilated)\b,?) "
 )
 _RATIO = re.compile(
@@ -80,7 +84,10 @@ _RATIO = re.compile(
     r"|(?P<cent>\d\d) ?(?:%"
     r"|per ?cent))"
 )
-_AND_SO_ON = re.compile(r",? and (?:the )?(?:\w+ )?mediastin\w+(?: \w+)? (?:are|have|look|appear|remain)\b")
+_AND_SO_ON = re.compile(
+    r",? and (?:the )?(?:\w+ )?mediastin\w+(?: \w+)? (?:are|have|look|appear"
+    r"|remain)\b"
+)
 """A second subject of one plural verb."""
 _LARGE_RATIO = 0.5
 _NOW_NORMAL = re.compile(

@@ -36,7 +36,10 @@ _GOES_ON = re.compile(
     r"|,? ?which (?:is|are|was)\b"
 )
 """The next clause still speaks of the mediastinum."""
-_NOR = re.compile(r"\b(?:nor|or|borderline|doubtful|questionable|abnormal|slender|slim|narrow) (?:the )?(?:\w+ )?$")
+_NOR = re.compile(
+    r"\b(?:nor|or|borderline|doubtful|questionable|abnormal|slender|slim"
+    r"|narrow) (?:the )?(?:\w+ )?$"
+)
 """Joins the mediastinum to what a denial before it reaches."""
 _UPPER = alternatives(
     r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal", r"upper normal", r"top[- ]normal"

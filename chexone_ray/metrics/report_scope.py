@@ -343,8 +343,8 @@ def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
 
 
 def answered(clause: str, before: Phrase, said: str = "") -> Phrase:
-    """The phrase as a clause that only answers or points back ("none is there") leaves it; `said` is
-    the text before that clause."""
+    """The phrase as a clause that only answers or points back ("none is there") leaves it; `said`
+    is the text before that clause."""
     if before.label in _ENLARGED and before.state == PRESENT and doubt.PROJECTED.search(clause):
         return replace(before, state=UNCERTAIN)
     if re.search(r"\bhad\b", clause):
@@ -369,7 +369,9 @@ def answered(clause: str, before: Phrase, said: str = "") -> Phrase:
         return replace(before, state=PRESENT)
     if words.NOT_SAME.search(clause):
         return replace(before, state=PRESENT if before.state == ABSENT else ABSENT)
-    if before.state == ABSENT and (words.OTHER_SIDE.search(clause) or words.NOT_THERE.match(clause)):
+    if before.state == ABSENT and (
+        words.OTHER_SIDE.search(clause) or words.NOT_THERE.match(clause)
+    ):
         return replace(before, state=PRESENT)
     lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", clause)
     if words.STATUS_YES.match(clause) and (lasting or before.state in (UNCERTAIN, UNTOLD)):

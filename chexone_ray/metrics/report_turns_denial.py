@@ -6,7 +6,7 @@ Our own, written from general knowledge of report language. All patterns match l
 from __future__ import annotations
 
 from chexone_ray.metrics.report_denial import SEEN
-from chexone_ray.metrics.report_turns import DENIED, FREE, LEFT, NO, PLACE, SUBJECT, frame
+from chexone_ray.metrics.report_turns import DENIED, FREE, LEFT, NO, SUBJECT, frame
 
 DENIAL_TURNS = (
     frame(
@@ -40,19 +40,6 @@ DENIAL_TURNS = (
         r"|its |this |any )?"
         r"(?:[\w-]+ ){0,4}?)(?:has |have |had |is |are |having |being )(?:been )?(?:\w+ly )?"
         rf"(?:{LEFT}|clearing|resolving|going|improving|healing|shrinking|absent)\b",
-    ),
-    frame(
-        "call,describe,consider,regard,term,deem",
-        r"\b(?:could|can|would|should|cannot)(?: not| hardly| scarcely|) (?:be )?(?:call"
-        r"|describe|consider|regard|term"
-        r"|deem)(?:ed|d)? (?P<k12>(?:[\w-]+ ){0,4}?)(?:as )?(?:wholly |entirely |completely )?"
-        rf"{FREE}(?= \w)",
-    ),
-    frame(
-        "hardly,scarcely,barely",
-        rf"\b(?:hardly|scarcely|barely) (?:an?|any) {PLACE} (?:that |which )?(?:is|are|has"
-        rf"|remains?)?"
-        rf"(?: \w+ly)? ?(?:not|{FREE})(?= \w)",
     ),
     frame(
         "film,study,radiograph,x-ray,ct ",
@@ -109,7 +96,6 @@ DENIAL_TURNS = (
         r"|cleared)"
         r"(?: there| present| seen)?\b",
     ),
-    frame("never", r"\bnever\b[^.;,]{0,40}\bwithout\b"),
     frame(
         "not yet, not ,never",
         r"\b(?:not|never)(?: yet| fully| completely| entirely| quite| been| \w+ly)* (?:come out"
@@ -149,13 +135,6 @@ DENIAL_TURNS = (
         rf"(?: (?:has|have|had|is|are))?(?: yet| fully| completely| been| \w+ly)* {LEFT}\b",
     ),
     frame(
-        "no ,not one,not a",
-        rf"\b(?:none of the|no|not one|not a single)(?: [\w-]+){{0,2}}? {PLACE}(?: (?:on|in|at"
-        rf"|of) the [\w-]+(?: [\w-]+)?)?"
-        r" (?:has been|have been|is|are|was|were|that is"
-        rf"|which is|remains?)?(?: \w+ly)? ?{FREE}(?= \w)",
-    ),
-    frame(
         "no ,not ,never,nothing,nobody,none,without,hardly",
         r"\b(?:no|little|hardly any|there can be no|without)(?: \w+)? (?:disput\w+|question\w*"
         r"|deny\w*|denial|mistak\w+|ignor\w+|doubt\w*|gainsay\w*|overlook\w+|miss(?:ing)?|escap\w+"
@@ -172,14 +151,6 @@ DENIAL_TURNS = (
         r"\b(?:nothing|no \w+)(?: here| on this film)? (?:to |that |which )?(?:suggests?|indicates?"
         r"|shows?|proves?|of|support)(?: that)? (?P<k5>(?:the |its |this |any )?(?:[\w-]+ ){0,4}?)"
         rf"(?:has |have |had |is |are )(?:been )?(?:\w+ly )?(?:{LEFT}|absent|not there)\b",
-    ),
-    frame(
-        "fail,refus,reluct,yet to,still to",
-        r"\b(?:fail(?:s|ed|ing|ure)?|refus(?:es|ed|ing)|reluct\w+|(?:is|are|has|have) (?:yet"
-        r"|still))"
-        r" to (?:\w+ly )?(?:clear|resolve|improve|respond|regress|disappear|re-?expand|decrease"
-        r"|change|heal|go|subside|shrink|settle|be removed|vanish|close|absorb|abate|budge"
-        r"|drain)\b",
     ),
     frame(
         "lack of,absence of,want of,failure of,without,no ",

@@ -18,13 +18,16 @@ DOUBT_TURNS = (
     ),
     frame(
         "allow,permit,enable,suffic,justif,let us,let me,help",
-        r"\b(?:not|cannot|hardly|scarcely|neither|nor|never)(?: \w+ly)? (?:allow|permit|enable|suffice|justify|let us"
-        r"|let me|help)s?(?: (?!exclu|rul|dismiss)[\w]+){0,3}? (?:the |an? |to )?(?:\w+ )?(?:exclusion of|exclude|excluding|rule out|ruling out|dismiss)\b",
+        r"\b(?:not|cannot|hardly|scarcely|neither|nor|never)(?: \w+ly)? (?:allow|permit|enable"
+        r"|suffice|justify|let us"
+        r"|let me|help)s?(?: (?!exclu|rul|dismiss)[\w]+){0,3}? (?:the |an? "
+        r"|to )?(?:\w+ )?(?:exclusion of|exclude|excluding|rule out|ruling out|dismiss)\b",
         DOUBTED,
     ),
     frame(
         "allow,permit,enable,let ",
-        r"\b(?:not|cannot|hardly|scarcely|neither|nor|never)(?: \w+ly)? (?:allow|permit|enable|let)s? (?P<k20>(?:[\w-]+ ){1,6}?)"
+        r"\b(?:not|cannot|hardly|scarcely|neither|nor|never)(?: \w+ly)? (?:allow|permit|enable"
+        r"|let)s? (?P<k20>(?:[\w-]+ ){1,6}?)"
         r"(?:to )?(?:be )?(?:\w+ly )?(?:excluded|ruled out|dismissed)\b",
         "<poss",
     ),

@@ -22,8 +22,10 @@ HISTORY = grouped(
     r"|unit)\b)"
     r"[^.;:]*|"
     rf"\b(?:history|hx|h/o|pmh|background|known case) (?:of )?{_TO_STOP}"
-    r"|\b(?:\w+ectomy|resection|surgery|radiotherapy|chemotherapy|operation|treatment|thoracotomy|decortication"
-    rf"|pleurodesis|thoracoscopy|vats|irradiation|antibiotics|diuretics) (?:of|for|because of|due to) {_TO_STOP}"
+    r"|\b(?:\w+ectomy|resection|surgery|radiotherapy|chemotherapy|operation|treatment|thoracotomy"
+    r"|decortication"
+    rf"|pleurodesis|thoracoscopy|vats|irradiation|antibiotics|diuretics) (?:of|for|because of"
+    rf"|due to) {_TO_STOP}"
     r"|\b(?<!cannot )(?<!can not )(?<!could not )(?<!not )(?<!to )(?<!fully )(?<!completely"
     r" )(?<!entirely )"
     rf"(?:evaluate|assess|rule out|r/o|ro"
@@ -41,7 +43,8 @@ HISTORY = grouped(
     rf"{_TO_STOP}"
     r"|\b(?:before|awaiting|prior to|scheduled for|planned|candidate for) (?:\w+ ){0,3}?"
     r"(?:replacement|implant\w*|insertion|placement|surgery|transplant\w*|stent\w*)\b"
-    r"|\b(?:treated|admitted|diagnosed|presents|presented|presenting|hospitali[sz]ed|transferred|seen"
+    r"|\b(?:treated|admitted|diagnosed|presents|presented|presenting|hospitali[sz]ed|transferred"
+    r"|seen"
     rf"|operated|known|complain\w+) (?:with|for|of|to have) {_TO_STOP}"
     r"|^\W*(?:follow-?\s?up|f/u|control|re-?evaluation|surveillance|work-?up|check|evaluation"
     r"|assessment) (?:film )?(?:of|for|after)"
@@ -65,7 +68,8 @@ HISTORY = grouped(
     rf"|\b(?:mother|father|brother|sister|family)\b {_TO_STOP}"
     rf"|\b(?:question|issue|concern|worry|fear|suspicion)s? (?:was|were|being) {_TO_STOP}"
     r"|\b(?:question|concern|suspicion|query) (?:of|for|about"
-    r"|regarding) [^.,;:]*?\b(?:raised by|on|at|from)\b (?:the )?(?:ct|us|ultrasound|mri|echo\w*|clinic\w*|exam\w*|auscultation|percussion|ward|referr\w+)\b[^.,;:]*"
+    r"|regarding) [^.,;:]*?\b(?:raised by|on|at|from)\b (?:the )?(?:ct|us|ultrasound|mri|echo\w*"
+    r"|clinic\w*|exam\w*|auscultation|percussion|ward|referr\w+)\b[^.,;:]*"
     r"|^\W*(?:previous|prior|past|remote|old|known|earlier) [^.;:]*?\b(?:treated|operated|resected"
     r"|irradiated|surgery|repaired|chemotherapy|radiotherapy|lobectomy|pneumonectomy)\b"
     r"|\b(?:(?<=, )|(?<=\. )|(?<!.))(?:previous|prior|past) (?:(?!is\b|are\b|has\b|have\b|now\b"
@@ -99,10 +103,14 @@ _SYMPTOM = (
     r"|post-?\s?op\w*|pre-?\s?op\w*|copd|asthma|covid\w*|leg swelling|ascites|stridor|hoarse\w*)"
 )
 ASKS_STEMS = ("?", "quer", "question", "concern", "suspicion", "rule out", "r/o")
-FIRST_ASKS = re.compile(r"^\W*(?:query|queried|\?|(?:clinical )?(?:question|query|concern|suspicion) (?:of|for|about|re))\b[^.]*\.?$")
+FIRST_ASKS = re.compile(
+    r"^\W*(?:query|queried|\?|(?:clinical )?(?:question|query|concern"
+    r"|suspicion) (?:of|for|about|re))\b[^.]*\.?$"
+)
 """The first of several sentences, where it only asks."""
 ASKS = re.compile(
-    rf"^\W*(?:(?!no\b|not\b|without\b)[\w/-]+ ){{0,3}}?{_SYMPTOM}\b[^.]*(?:\?|\b(?:query|r/o|rule out)\b)"
+    rf"^\W*(?:(?!no\b|not\b|without\b)[\w/-]+ ){{0,3}}?{_SYMPTOM}\b[^.]*(?:\?|\b(?:query|r/o"
+    rf"|rule out)\b)"
     r"(?!.*\b(?:shows?|seen|there is)\b)"
 )
 """A sentence with a complaint and a question: what the film was asked for."""
@@ -119,7 +127,8 @@ HISTORY_HEAD = re.compile(
 TOLD_HEAD = re.compile(
     r"(?:^|(?<=[.;?] ))(?:findings?|impression|opinion|answer|report|conclusion|interpretation"
     r"|result"
-    r"|reading|chest|lungs|today|film|(?:new|present|current|today's|this) (?:film|study)|summary|observation|comment|now|current)s?\s*[:\u2013]"
+    r"|reading|chest|lungs|today|film|(?:new|present|current|today's|this) (?:film|study)|summary"
+    r"|observation|comment|now|current)s?\s*[:\u2013]"
 )
 _OTHER_FILM = (
     r"(?:\b(?:ct|mri|mr|pet|pet-ct|ultrasound|sonogra\w+|echo\w*|bronchoscopy|scan|tomogra\w+"
@@ -139,7 +148,8 @@ EARLIER = grouped(
     rf"{_OTHER_FILM}(?:(?!\b(?:no longer|now|today|still|this)\b|[;]).)*?{_TOLD_THEN}"
     rf"|{_TOLD_THEN}(?:(?!\b(?:no longer|now|today|still|resolved|cleared|this|is|are)\b|[;.]).)*?"
     rf"\b(?:on|by|in|at) (?:the |an |a )?{_OTHER_FILM}"
-    r"|\b(?:per|according to)(?: the)? (?:triage|letter|gp|doctor|file|notes|family|wife|husband|request|form|clinic\w*|note|history|referr\w+|patient|ward"
+    r"|\b(?:per|according to)(?: the)? (?:triage|letter|gp|doctor|file|notes|family|wife|husband"
+    r"|request|form|clinic\w*|note|history|referr\w+|patient|ward"
     r"|emergency"
     r"|outside|record\w*|chart)\b|\bas a (?:child|boy|girl|youth|young \w+)\b|\bin (?:childhood"
     r"|infancy|youth|the past|(?:his|her|their) \w+)\b"
@@ -198,7 +208,8 @@ PRESENT_VERB = re.compile(
     r"|remains?)\b"
 )
 NOW_TOO = re.compile(
-    r"\b(?:still|already|remains?|persist\w*|unchanged|again|stable|now|today|as before|same(?! (?:day|morning|evening|afternoon|night|week|time|date))|as (?:last"
+    r"\b(?:still|already|remains?|persist\w*|unchanged|again|stable|now|today|as before"
+    r"|same(?! (?:day|morning|evening|afternoon|night|week|time|date))|as (?:last"
     r"|ever|in|on)"
     r"|has (?:\w+ly )?"
     r"(?:increased|grown|decreased|improved|worsened))\b"
