@@ -337,7 +337,8 @@ def _apply_back(lower: str, number: int, before: list[Phrase]) -> list[Phrase]:
     match = modifiers.CHANGE.search(lower)
     kind = (match.lastgroup or "") if match else ""
     points, everything = modifiers.PRONOUN.match(lower), modifiers.GENERIC_CHANGE.match(lower)
-    result, near = [], []
+    result: list[Phrase] = []
+    near: list[Phrase] = []
     for phrase in before:
         last = phrase.sentence == number - 1
         acts = (last and points) or (everything and not phrase.change)

@@ -74,6 +74,13 @@ DENIAL_TURNS = (
         r" look of)(?= an?\b)",
         DENIED,
     ),
+    frame(
+        "call,describe,consider,regard,term,deem",
+        r"\b(?:could|can|would|should|cannot)(?: not| hardly| scarcely|) (?:be )?(?:call"
+        r"|describe|consider|regard|term"
+        r"|deem)(?:ed|d)? (?P<k12>(?:[\w-]+ ){0,4}?)(?:as )?(?:wholly |entirely |completely )?"
+        rf"{FREE}(?= \w)",
+    ),
     frame("fail", r"\bnot (?:\w+ )?fail(?:s|ed)? to (?:show|reveal|demonstrate|see|notice|find)\b"),
     frame("-free", r"\bnot (?:\w+ly )?(?P<k0>[\w -]{0,24}?)-free\b"),
     frame(
@@ -151,6 +158,14 @@ DENIAL_TURNS = (
         r"\b(?:nothing|no \w+)(?: here| on this film)? (?:to |that |which )?(?:suggests?|indicates?"
         r"|shows?|proves?|of|support)(?: that)? (?P<k5>(?:the |its |this |any )?(?:[\w-]+ ){0,4}?)"
         rf"(?:has |have |had |is |are )(?:been )?(?:\w+ly )?(?:{LEFT}|absent|not there)\b",
+    ),
+    frame(
+        "fail,refus,reluct,yet to,still to",
+        r"\b(?:fail(?:s|ed|ing|ure)?|refus(?:es|ed|ing)|reluct\w+|(?:is|are|has|have) (?:yet"
+        r"|still))"
+        r" to (?:\w+ly )?(?:clear|resolve|improve|respond|regress|disappear|re-?expand|decrease"
+        r"|change|heal|go|subside|shrink|settle|be removed|vanish|close|absorb|abate|budge"
+        r"|drain)\b",
     ),
     frame(
         "lack of,absence of,want of,failure of,without,no ",
