@@ -18,6 +18,7 @@ from types import MappingProxyType
 from chexone_ray.metrics import report_modifiers as modifiers
 from chexone_ray.metrics import report_untold as other
 from chexone_ray.metrics import report_words as words
+from chexone_ray.metrics.report_elided import near_so, pointed, taken_over
 from chexone_ray.metrics.report_elsewhere import ELSEWHERE, ELSEWHERE_STEMS
 from chexone_ray.metrics.report_heart import (
     SIZE_STATES,
@@ -196,12 +197,16 @@ def _read(text: str) -> _Reading:
     for number, lower in enumerate(split):
         told_here = other.TOLD_HEAD.search(lower)
         asked = "?" in lower and number < last_head and not told_here
+        asked = asked or _requests(lower, number == len(split) - 1)
         if asked or other.HISTORY_HEAD.match(lower):
             asking = True
         elif number > last_head or told_here:
             asking = False
         told, heart = _sentence(lower, asking)
         here = [replace(phrase, sentence=number) if number else phrase for phrase in told]
+        if here and near_so(lower):
+            near = [old for old in found if old.sentence == number - 1 and old.label != HEART]
+            here = taken_over(lower, (0, len(lower)), "", here, near)
         lead = _LEAD.match(lower)
         if not here or (lead and here[0].start >= lead.end()):
             found = _apply_back(lead.group() if lead and here else lower, number, found)
@@ -210,6 +215,13 @@ def _read(text: str) -> _Reading:
     found = _without_answered(split, found)
     kept = tuple(phrase for phrase in found if phrase.state != UNTOLD)
     return _Reading(kept, tuple(hearts))
+
+
+def _requests(lower: str, last: bool) -> bool:
+    """A sentence that says what the film was asked for: "cough, ?pneumonia", "query effusion"."""
+    if not holds(lower, other.ASKS_STEMS):
+        return False
+    return bool(other.ASKS.match(lower) or (not last and other.FIRST_ASKS.match(lower)))
 
 
 def _without_answered(split: list[str], found: list[Phrase]) -> list[Phrase]:
@@ -252,9 +264,9 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
             judged = judge(masked if not past else judged_text, span, inside)
             if past:
                 judged = [p if given(masked, p) else _untold(p, past) for p in judged]
-            result += judged
+            result += taken_over(masked, span, whole[: span[0]], judged, result)
         elif result:
-            result = _answer(masked[slice(*span)], result, spans)
+            result = _answer(masked, span, result, spans)
     result = questioned(masked, result)
     result = place(whole, spans, result)
     result += normal_signs(masked, spans, past, result)
@@ -273,13 +285,22 @@ def _untold(phrase: Phrase, past: Sequence[Span]) -> Phrase:
     return phrase
 
 
-def _answer(clause: str, result: list[Phrase], spans: Sequence[Span]) -> list[Phrase]:
+def _answer(text: str, span: Span, result: list[Phrase], spans: Sequence[Span]) -> list[Phrase]:
     """A clause without a phrase acts on those of the clause before: "sought; none is there"."""
     last = max(low for low, _ in spans if low <= result[-1].start)
-    return [
-        answered(clause, phrase) if phrase.start >= last and phrase.label != HEART else phrase
-        for phrase in result
-    ]
+    at = next(n for n, phrase in enumerate(result) if phrase.start >= last)
+    ours = [phrase for phrase in result[at:] if not given(text, phrase)]
+    told = _answered(text[slice(*span)], ours, text[last : span[0]])
+    after = dict(zip(map(id, ours), told, strict=True))
+    return [after.get(id(phrase), phrase) for phrase in result]
+
+
+def _answered(clause: str, said: list[Phrase], text: str = "") -> list[Phrase]:
+    """The findings of a clause or sentence as the one after it leaves them."""
+    ours = [phrase for phrase in said if phrase.label != HEART and not phrase.implied]
+    told = pointed(clause, ours, answered) or [answered(clause, one, text) for one in ours]
+    after = dict(zip(map(id, ours), told, strict=True))
+    return [after.get(id(phrase), phrase) for phrase in said]
 
 
 def _find_mentions(text: str) -> list[Phrase]:
@@ -315,14 +336,13 @@ def _apply_back(lower: str, number: int, before: list[Phrase]) -> list[Phrase]:
     """A sentence without a phrase: "It has increased.", "Not seen.", "No change since then."."""
     match = modifiers.CHANGE.search(lower)
     kind = (match.lastgroup or "") if match else ""
-    result = []
+    points, everything = modifiers.PRONOUN.match(lower), modifiers.GENERIC_CHANGE.match(lower)
+    result: list[Phrase] = []
+    near: list[Phrase] = []
     for phrase in before:
-        near = phrase.sentence == number - 1
-        points = near and bool(modifiers.PRONOUN.match(lower))
-        everything = bool(modifiers.GENERIC_CHANGE.match(lower)) and not phrase.change
-        if kind and phrase.state != ABSENT and (points or everything):
+        last = phrase.sentence == number - 1
+        acts = (last and points) or (everything and not phrase.change)
+        if kind and phrase.state != ABSENT and acts:
             phrase = replace(phrase, change=kind)
-        if near and phrase.label != HEART and not phrase.implied:
-            phrase = answered(lower, phrase)
-        result.append(phrase)
-    return result
+        (near if last else result).append(phrase)
+    return [*result, *_answered(lower, near)]

@@ -97,7 +97,7 @@ DEVICES: tuple[Row, ...] = (
             r"lines and tubes|(?<=there is a )line|(?<=no )lines?(?! of)|lines?(?=\s*:)",
             r"(?:(?!(?:no|not|without|nor|or|and|any|neither|with|possible)\b)\w+ )?catheters?",
             r"guide-?wires?",
-            r"(?<=a )ports?|(?<=the )ports?|(?<=right )ports?|(?<=left )ports?",
+            r"(?<=a )ports?|(?<=sided )ports?|(?<=the )ports?|(?<=right )ports?|(?<=left )ports?",
             r"port-?\s?a-?\s?cath|(?:[rl]|lt|rt) port",
             r"portacath",
             r"mediport",
@@ -161,6 +161,7 @@ DEVICES: tuple[Row, ...] = (
             "plate",
             "watchman",
             " rod",
+            "sutur",
         ),
         alternatives(
             r"(?:life[- ])?support (?:and monitoring )?(?:devices?|apparatus)",
@@ -169,6 +170,7 @@ DEVICES: tuple[Row, ...] = (
             r"(?:(?:sternal|sternotomy|cerclage|pacing|median) )+wires?",
             r"(?<!guide )(?<!guide-)wires",
             r"hardware",
+            r"(?:sternal|sternotomy) sutures?",
             r"devices?",
             r"(?:prosthetic|mechanical|artificial|replaced|bioprosthetic|metallic) "
             r"(?:(?:heart|cardiac|aortic|mitral|tricuspid) )?valves?",
@@ -190,7 +192,7 @@ DEVICES: tuple[Row, ...] = (
             r"iabp",
             r"lvad",
             r"(?:tavr|tavi)|(?:skin |surgical )staples|mitra-?\s?clip|mitral clip|valve rings?"
-            r"|(?:rib|spinal) plates?"
+            r"|(?:rib|spinal|fixation|metal|clavicular) plates?"
             r"|watchman|(?:spinal|harrington) rods?",
             r"ecmo",
             r"impella",

@@ -54,7 +54,8 @@ ELSEWHERE_STEMS = (
 )
 """A match of `ELSEWHERE` holds one of these."""
 ELSEWHERE = grouped(
-    rf"\b{_ORGAN} (?:\w+ )?(?:{_GROWTH}|infections?|o?edema|congestion|plaques?|opacit\w+"
+    rf"\b{_ORGAN} (?:(?!lung|pulm|pleural)\w+ )?(?:{_GROWTH}|infections?|o?edema|congestion"
+    rf"|plaques?|opacit\w+"
     rf"|swelling)\b"
     rf"|\b{_GROWTH},? (?:(?:of|in|within|from|arising (?:from|in)|originating (?:from|in)"
     rf"|involving) )"

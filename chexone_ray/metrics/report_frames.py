@@ -10,16 +10,14 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from chexone_ray.metrics.report_denial import GONE
-from chexone_ray.metrics.report_patterns import holds
-from chexone_ray.metrics.report_turns import DENIED
 from chexone_ray.metrics.report_turns_denial import DENIAL_TURNS
 from chexone_ray.metrics.report_turns_doubt import DOUBT_TURNS
 
 FRAMES = (*DOUBT_TURNS, *DENIAL_TURNS)
 _STEMS = tuple({stem for frame in FRAMES for stem in frame.stems})
 _ASIDE = re.compile(
-    r", (?:however|though|therefore|moreover|then|also|fortunately|of course|for example|in fact"
+    r", for that matter,|, (?:however|though|therefore|moreover|then|also|fortunately|of course"
+    r"|for example|in fact"
     r"|indeed"
     r"|in particular|again|too|incidentally|as yet|at present|at least|if anything|on balance"
     r"|it must be"
@@ -35,29 +33,6 @@ _MAYBE = re.compile(
     r",( (?:possibly|perhaps|probably|conceivably|maybe|presumably|quite likely)),(?= )"
 )
 """A hedge set between commas."""
-_PARALLEL_STEMS = (
-    *(
-        "as ha",
-        "as is",
-        "as are",
-        "as was",
-        "as were",
-        "as d",
-        "so ha",
-        "so is",
-        "so are",
-        "so was",
-    ),
-    *("so were", "so d", "likewise", "ditto", "similarly"),
-)
-_PARALLEL = re.compile(
-    r"(?:,|,? and| just)? (?P<cue>(?:as|so|likewise|ditto|similarly) (?:has|have|is|are|was|were"
-    r"|did"
-    r"|does|do)|likewise|ditto)(?= (?:the |an? |any |also )*\w)"
-)
-_DENIED_SO_FAR = re.compile(
-    rf"\b(?:no|not|without|absent|excluded|ruled out|{GONE}|healed|re-?expanded|nil|never)\b"
-)
 
 
 def framed(text: str) -> str:
@@ -69,10 +44,6 @@ def framed(text: str) -> str:
     for frame in FRAMES:
         if not present.isdisjoint(frame.stems):
             text = frame.pattern.sub(partial(_cue, frame.cue), text)
-    if holds(text, _PARALLEL_STEMS) and (match := _PARALLEL.search(text)):
-        low, high = match.span("cue")
-        if _DENIED_SO_FAR.search(text, 0, low):
-            text = text[:low] + DENIED.rjust(high - low) + text[high:]
     return text
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chexone_ray.metrics import report_doubt as doubt
 from chexone_ray.metrics import report_modifiers as words
+from chexone_ray.metrics.report_elided import size_taken_over
 from chexone_ray.metrics.report_patterns import alternatives, holds
 from chexone_ray.metrics.report_phrases import (
     ABSENT,
@@ -37,7 +38,8 @@ _UPPER = alternatives(
 )
 _ENLARGED = alternatives(
     r"enlarged|enlargement|cardiomeg\w*",
-    r"(?:is|appears?|remains?|stays?|looks|was|seems|has become|be)(?: \w+ly| a little| slightly"
+    r"(?:is|are|appears?|remains?|stays?|looks|was|seems|has become|be)(?: \w+ly| a little"
+    r"| slightly"
     r"| somewhat"
     r"| rather| far| too| quite| perhaps| possibly| again| still| not)* (?:large|big|wide"
     r"|widened|dilated"
@@ -57,7 +59,8 @@ _ENLARGED = alternatives(
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
-    r"normal|unremarkable|without (?:abnormalit\w+|peculiarit\w+)|is not(?=\W*$)|slim|slender"
+    r"normal|unremarkable|without (?:abnormalit\w+|peculiarit\w+)|(?:is|heart|silhouette"
+    r"|shadow) not(?=\W*$)|slim|slender"
     r"|(?:ordinary"
     r"|regular|usual) (?:size|width|configuration)|wnl|nl|nad|ok|n(?=\W*$|\s*[,;/])"
     r"|no cardiomegaly|satisfactory|unexceptional|as expected"
@@ -69,7 +72,9 @@ _NORMAL = alternatives(
     r"(?:usual|normal) (?:size|width|dimensions)",
 )
 _IT = re.compile(
-    r"[\W]*(?:but |and |rather |although |though )?(?:it|they|now|is|are|has|remains|still|not"
+    r"[\W]*(?:but |and |rather |although |though )*(?:it|they|now|which|(?:(?:slight|mild|some"
+    r"|any|minor|early|an?|no|gross|true|real|definite|minimal|its?) )*(?:enlargement|increase"
+    r"|dilatation|dilation)|is|are|has|remains|still|not"
     r"|of|(?:large|enlarged|big|normal|wide|dilated)\b,?) "
 )
 _RATIO = re.compile(
@@ -79,6 +84,11 @@ _RATIO = re.compile(
     r"|(?P<cent>\d\d) ?(?:%"
     r"|per ?cent))"
 )
+_AND_SO_ON = re.compile(
+    r",? and (?:the )?(?:\w+ )?mediastin\w+(?: \w+)? (?:are|have|look|appear"
+    r"|remain)\b"
+)
+"""A second subject of one plural verb."""
 _LARGE_RATIO = 0.5
 _NOW_NORMAL = re.compile(
     r"\b(?:now|again|back to|returned to|reverted to) (?:\w+ )?normal\b|\bnormali[sz]ed\b"
@@ -115,8 +125,11 @@ def heart_of(text: str, spans: Sequence[Span], past: Sequence[Span]) -> HeartSiz
         word = HEART_WORD.search(text, *span)
         spoken = bool(word) or (spoken and bool(_IT.match(text, *span)))
         at = word.start() if word else span[0]
+        if word and _AND_SO_ON.match(text, word.end()):
+            span = (span[0], min((high for _, high in spans if high > span[1]), default=span[1]))
         if spoken and not any(low <= at < high for low, high in past):
-            found.append(_size(text, span))
+            taken = size_taken_over(text[:at], text[word.end() : span[1]]) if word else None
+            found.append({None: _size(text, span), 1: "enlarged", 0: "normal"}[taken])
     name = next((name for name in SIZES if name in found), None)
     if name is None:
         return None
@@ -157,7 +170,7 @@ def _size(text: str, span: Span) -> str:
         state = _state(text, span, match)
         return {PRESENT: "enlarged", ABSENT: "normal", UNCERTAIN: "doubtful"}.get(state, "")
     if match := _NORMAL.search(plain):
-        if match.group().startswith(("without", "is not")):
+        if match.group().endswith(" not") or match.group().startswith("without"):
             return "normal"
         if match.group().startswith("no") and "normal" not in match.group()[:6]:
             return "normal"
@@ -209,7 +222,7 @@ _SIGNS = (
         ("phrenic", "cp ", "angle", "sinus"),
         alternatives(
             rf"(?:{_ANGLE}|angles|sinuses) (?:on (?:both sides|either side|the (?:left"
-            rf"|right)) )?{_NORMAL_IS}"
+            rf"|right)) )? *{_NORMAL_IS}"
             r"(?:sharp\w*|clear|preserved|free|acute|crisp|dry|open|deep|well[- ]defined)",
             rf"(?:sharp|clear|crisp|free|preserved|acute) (?:\w+ )?(?:{_ANGLE}|angles)",
         ),
@@ -320,6 +333,8 @@ def _sign_state(text: str, spans: Sequence[Span], match: re.Match[str], named: b
     at = end - len(match.group().split()[-1])
     span = next(((low, high) for low, high in spans if low <= at < high), (0, len(text)))
     state = judge(text, span, [Phrase("sign", "sign", 0, at, end)])[0].state
+    if re.search(r" not (?:\w+ly )?$", text[:at]):
+        state = ABSENT
     if state == PRESENT:
         return ABSENT
     if not named:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from chexone_ray.metrics.report_elided import size_taken_over
 from chexone_ray.metrics.report_patterns import alternatives
 from chexone_ray.metrics.report_phrases import ABSENT, PRESENT, UNCERTAIN, Phrase
 from chexone_ray.metrics.report_scope import Span, judge
@@ -35,7 +36,10 @@ _GOES_ON = re.compile(
     r"|,? ?which (?:is|are|was)\b"
 )
 """The next clause still speaks of the mediastinum."""
-_NOR = re.compile(r"\b(?:nor|or) (?:the )?$")
+_NOR = re.compile(
+    r"\b(?:nor|or|borderline|doubtful|questionable|abnormal|slender|slim"
+    r"|narrow) (?:the )?(?:\w+ )?$"
+)
 """Joins the mediastinum to what a denial before it reaches."""
 _UPPER = alternatives(
     r"(?:upper|high) (?:limits?|end|range) of (?:the )?normal", r"upper normal", r"top[- ]normal"
@@ -44,6 +48,7 @@ _DOUBTFUL = alternatives(r"borderline")
 _WIDE = alternatives(
     r"widen(?:ed|ing|s)?",
     r"wide[r]?",
+    r"exceeds? (?:its |the )?(?:normal|usual)(?: \w+)?",
     r"broad(?:er|ened|ening)?",
     r"enlarge(?:d|ment)",
     r"abnormal(?:ly)?(?: \w+)?",
@@ -90,6 +95,8 @@ def mediastinum_of(
             other = None
         low = span[0] if _NOR.search(text, span[0], word.start()) else word.start()
         state = _width(text, (low, other.start() if other else high))
+        if state is None:
+            state = size_taken_over(text[: word.start()], text[word.end() : high])
         if state is not None:
             return [Phrase(LABEL, LABEL, 0, *word.span(), state)]
     return []
@@ -106,7 +113,7 @@ def _width(text: str, span: Span) -> int | None:
         return ABSENT
     if wide and text[wide.start() - 1] == "?":
         return UNCERTAIN
-    if wide and not (normal and normal.end() >= wide.end()):
+    if wide and not (normal and normal.end() > wide.end()):
         return _state(text, span, wide)
     if normal is None:
         return None

@@ -69,7 +69,8 @@ PRONOUN = re.compile(r"^(?:it|this|these|they|both|the (?:finding|appearance|abn
 # --- how far words act ----------------------------------------------------------------------------
 
 STRONG_BREAK = re.compile(
-    r"\b(?:but|however|although|though|except(?: for)?|apart from|aside from|other than|save for"
+    r"\b(?:(?<!anything )(?<!nothing )(?<!all )(?<!none )but|however|although|though"
+    r"|except(?: for)?|apart from|aside from|other than|save for"
     r"|but for|excepting|excluding|with the exception of|besides|yet"
     r"|while|whereas|which|in contrast to|unlike|as opposed to|rather(?! than)|because(?! of)"
     r"|otherwise|o/w)\b"
@@ -83,6 +84,11 @@ STRONG_BREAK = re.compile(
     r"| as (?=the (?:\w+ ){1,3}?(?:has|have|is|are)\b)| (?:now that|so that|so|until|when|once"
     r"|because|since)"
     r" (?=(?:the|there) (?:\w+ ){0,3}?(?:has|have|is|are|was)\b)| (?=there (?:is|are) now\b)"
+    r"|,(?: and)? (?=(?:likewise|similarly|ditto|equally) (?:the|an?|for)\b)"
+    r"|(?:,| and|, and) (?=(?:nor|so|neither|as) (?:is|are|was|were|has|have|can|could|may|does"
+    r"|do|did)\b)"
+    r"|(?<= )[-\u2013] (?=(?!(?:none|nil|no|absent|negative|neg|not"
+    r"|normal)\b)(?:[\w-]+ ){1,5}(?:only|alone)\b)"
     r"|, (?=(?:where|when) )|, (?=(?:with (?!or\b|no\b|regard)|plus )\w)"
     r"|, (?:and )?(?=(?:development|appearance|onset|placement|insertion|introduction"
     r"|progression|recurrence"
@@ -104,20 +110,30 @@ SOFT_BREAK = re.compile(
     r"|possible|probable|suspected|moderately|chronic|healed|early|some|known)\b)"
     rf"|, (?={_ORGAN} (?!and\b|or\b|nor\b|all\b|failure\b|\w*nodul|mass)\w)"
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b)[\w-]+ ){1,4}?(?:noted|incidental\w*|of the (?:left|right)"
-    r"|remains?|persists?|has|have|is|are) )"
+    r"|remains?|persists?|has|have|is|are|can|does|do)\b)"
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b|no\b)[\w-]+ ){1,4}?(?:unch\w*|stable|as before|the same"
     r"|still"
     r"|again|increas\w+|decreas\w+|improv\w+|wors\w+|bigger|larger|smaller|resolving|clearing|up"
     r"|down"
     r"|in situ|in place|present|removed|out|\+)(?=\W*$|[ ,;.]))"
+    r"|, (?=(?:(?!and\b|or\b|nor\b|not\b|no\b)[\w-]+ ){1,4}?not\W*$)"
     r"|, (?=(?:certainly|definitely|clearly|undoubtedly|definite) )"
     r"|, (?=(?:cleared|resolved|clearing|resolving|improving|worsening|increasing|decreasing) )"
     r"|, (?=(?:perhaps|possibly|probably|maybe|likely) )"
     r"|, (?=(?:l|r|lt|rt|[rl][ulm]l|bibasal|bibasilar|bibasal|basal|basilar|apical|retrocardiac"
     r"|angles?"
-    r"|lines?|ett|ngt|cardiomegaly|small|sl|pos|positive(?= for)?)\b)"
+    r"|lines?|ett|ngt|cardiomegaly|small|sl|pos|(?:present|positive)(?= for)?)\b)"
 )
 """A new clause begins, unless a list goes on to "or"."""
+MAIN_VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|shows?|remains?|appears?|lies|persists?|cannot|can)\b"
+)
+AND_CLAUSE = re.compile(
+    r",? and (?=(?:(?!and\b|or\b|nor\b|that\b|which\b|not\b|is\b|are\b|has\b)[\w-]+ ){1,6}?"
+    r"(?:is|are|was|were|has|have|shows?|remains?|appears?|lies|persists?|cannot|can)\b)"
+)
+"""Before a second subject and its verb."""
+SUBORDINATE = re.compile(r"\b(?:that|whether|if|neither|nor|which|both|one of|none of)\b")
 OR = re.compile(r"\b(?:or|nor)\b")
 JOIN = re.compile(r",\s*(?:and|or|nor|with)\s|,\s|\s(?:and|or|nor|with|plus|as well as)\s")
 VERB = _words(
@@ -141,12 +157,17 @@ OPENING = re.compile(
 """An opening that denies: what follows its comma is a clause of its own, if it has a verb."""
 OPENED = re.compile(
     r"^\W*(?:rather than|instead of|no (?:the|that|what))\b[^,;:.]*?(?= there (?:is|are|has|have) )"
+    r"|^\W*(?:because of|owing to|given|despite|in view of|from|due to|with|in) the (?:absence"
+    r"|lack) of"
+    r" (?:(?!the\b|and\b|or\b)[\w-]+ ){1,4}?(?=(?:the|this|these|there|an?) )"
 )
 """An opening that denies, without a comma."""
 SUBJECT = re.compile(
     r"\s*(?:the|an?|this|these|there|it|(?:(?!and\b)[\w-]+ ){1,4}(?:is|are|was|were|shows?|has|have"
     r"|blunts?|remains?))\b"
 )
+PARTED = re.compile(r"[;?(]|\b(?:with|from|due to|caused by|owing to|because of|whether)\b")
+"""Between two findings that are no list."""
 FORWARD_STOP = re.compile(
     r"\b(?:after|following|since|despite|in spite of|status post|s/p|besides|in addition to|only"
     r"|related to|resulting from|caused by|adjacent to|in (?:the )?presence of|attributable to"
@@ -159,6 +180,9 @@ FORWARD_STOP = re.compile(
     r"|\b(?:may|might|could|would) (?:\w+ )?(?:explain|account for|cause|give|produce|underlie)\b"
     r"|\b(?:accompan(?:y|ies)|complicates?|surrounds?)\b"
     r"|\b(?:accounts? for|explains?|causes?|underlies)\b"
+    r"|(?<!that )(?<!think )(?<!believe )(?<!if )(?<!whether )(?<!where )(?<!say )\bthere (?:is"
+    r"|are|has|have|remains?)\b"
+    r"|\b(?:is|are|has become|have become) now (?=(?:an?|the|only|mere\w*|just|some|few|\w+ of)\b)"
     r"|\w, (?:is|are|was|were|has|have|remains?)\b"
 )
 """A denial or doubt before it does not reach what follows it."""
@@ -192,16 +216,13 @@ FINITE = re.compile(
 """A stretch that is more than a name in a list."""
 NOUN_AHEAD = re.compile(r"\b(?!there\b|it\b|that\b|and\b|but\b)[a-z]{3,} (?:is|are|was|were) $")
 """What "is not seen" speaks of, if it is no finding."""
-ELIDED = re.compile(
-    r"\b(?:cannot|can not|could not|(?:is|are|was|were|has|have|does|do|did|may) not)(?: be)?\W*$"
-)
-"""A clause that ends before its verb."""
 BACK = re.compile(
     r"^\W*(?:(?:and|but|then|now|today|currently|since then|meanwhile|on this film|here"
     r"|there (?:is|are)"
     r"|on today's film|though|although|while|yet|however|equally|so)"
     r",? )*(?:it|same|one(?= (?:is|are|was|can|could|may|might|cannot|has)\b)|this|these|they"
-    r"|both|those|that|each|either|neither|none|all|such|the (?:former"
+    r"|both|those|that|each|either|neither|none|all|such|(?:is|are|was|were|has|have|cannot"
+    r"|can not|could not|does|do)(?= (?:now |no |not |be |been |\w+ly )*\w+)|the (?:former"
     r"|finding|appearance|abnormality|same)s?|which)\b"
 )
 """Speaks of the finding before it."""
@@ -217,7 +238,8 @@ STATUS = re.compile(
     r"(?:\w+ )?(?:evidence|signs?|features?|proof|trace)(?: of (?:same|it|this|these|that|which"
     r"|such))?"
     r" (?:is|are) (?:\w+ )?(?:wanting|lacking|absent|missing|not)\b|"
-    r"(?:(?:the|this|today's|present|current) )*(?:film|radiograph|x-?ray|image|study|lungs?|chest"
+    r"(?:(?:the|this|today's|present|current) )*(?:film|radiograph|x-?ray|image|study|lungs?"
+    r"|chest|ribs|bones|pleura|pleural spaces?|bases|angles|apices|costophrenic angles"
     r"|examination|i|we)s?(?: itself| now| today| however|,)* (?:shows?|reveals?|demonstrates?"
     r"|has|have"
     r"|contains?|finds?|sees?|bears?) (?:none|neither|nothing of|no such|no (?:sign|trace"
@@ -239,7 +261,8 @@ CONFIRMED = re.compile(
 )
 """After a doubtful finding: it is there."""
 HEDGED = re.compile(
-    r"\b(?:it|one|this|these|they|some|small ones?) (?:could|may|might|can"
+    r"\b(?:reservation|caveat|proviso)\b|\b(?:it|one|this|these|they|some|small ones?) (?:could"
+    r"|may|might|can"
     r"|would) (?:\w+ )?(?:be (?:\w+ly )?(?:missed|overlooked"
     r"|hidden|masked|obscured|present|there)|escape|hide|lurk|go unseen)\b"
 )
@@ -252,11 +275,29 @@ NOT_SAME = re.compile(
 """What was said of one side is not so on the other."""
 OTHER_SIDE = re.compile(
     r"\b(?:the|on the|its) (?:left|right|other)\b(?!.*\b(?:not|no|none|neither|nor)\b)"
-    r".*\b(?:does|is|has|do|are|have)\W*$"
+    r".*\b(?:(?:does|is|has|do|are|have)\W*$|(?:contains?|has|shows?|holds?|harbours?|carries"
+    r"|bears)"
+    r" (?:two|three|four|several|some|one|many|a few|plenty|multiple|both|an? (?:\w+ )?(?:one"
+    r"|amount)|it|them)\b)"
 )
 """After a denial: "on the left there is"."""
+SIDE_NOT = re.compile(
+    r"\W*(?:(?:but|and|while|whereas) )*(?:(?:that )?(?:on|in) )?the (?:left|right|other|lower"
+    r"|upper)"
+    r"(?: (?:one|side|lung|base|lobe|zone|half))? (?:is|are|has|does) not(?: so)?\W*$"
+)
+NOT_THERE = re.compile(
+    r"\W*(?:(?:but|and|now|today) )*there (?:is|are) (?:now |today )?(?:one|some|two"
+    r"|several)(?= now| today|\W*$)|\W*(?:but|though|although|yet) (?:still )?not (?:entirely "
+    r"|completely |yet |quite )?(?:on|in|at|from|over) "
+    r"(?:the|its) (?:left|right|other|upper|lower|middle|base|apex|\w+ (?:lobe|zone|base|side))"
+)
+"""After "has cleared": not everywhere."""
 STATUS_YES = re.compile(
-    r"^\W*(?:(?:but |and |yet |though |it |they |while |also )*(?:persists?|lingers?|continues?"
+    r"^\W*(?:(?:(?:an? |one )?(?:small|large|moderate|tiny|mild|slight|left|right|bilateral"
+    r"|both sides|old|new|several)\b"
+    r"(?:[ ,]+[\w-]+){0,3}\W*$)|(?:but |and |yet |though |it |they |while |also )*(?:persists?"
+    r"|lingers?|continues?"
     r"|(?:is|are|remains?) (?:still )?(?:there|present|seen|visible|evident|unchanged"
     r"|on the (?:left"
     r"|right)))\b|yes|y(?=\W*$|[.,;])|present|positive|confirmed|(?:(?:but|and|yet|though|they"

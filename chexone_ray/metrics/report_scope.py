@@ -11,6 +11,7 @@ from chexone_ray.metrics import report_denial as denial
 from chexone_ray.metrics import report_doubt as doubt
 from chexone_ray.metrics import report_modifiers as words
 from chexone_ray.metrics import report_untold as other
+from chexone_ray.metrics.report_double import undoubled
 from chexone_ray.metrics.report_frames import framed
 from chexone_ray.metrics.report_patterns import holds
 from chexone_ray.metrics.report_phrases import (
@@ -49,7 +50,7 @@ def affirm(text: str) -> str:
         kept = match.group(match.lastgroup) if match.lastgroup else ""
         return kept.rjust(len(match.group()))
 
-    return denial.AFFIRMED.sub(spaces, framed(text))
+    return undoubled(denial.AFFIRMED.sub(spaces, framed(text)))
 
 
 def clauses(text: str, at: Sequence[int]) -> list[Span]:
@@ -70,12 +71,27 @@ def clauses(text: str, at: Sequence[int]) -> list[Span]:
         for match in words.SOFT_BREAK.finditer(text)
         if not words.OR.search(text, match.end())
     }
+    cuts |= _coordinated(text, cuts | soft)
     edges = sorted({0, *cuts, *soft, len(text)})
     kept = [0]
     for low, high in pairwise(_together(text, edges, at)):
         if low and (low in cuts or any(low <= place < high for place in at)):
             kept.append(low)
     return [(low, high) for low, high in pairwise([*kept, len(text)]) if high > low]
+
+
+def _coordinated(text: str, cuts: set[int]) -> set[int]:
+    """Where "and" joins two clauses, each with a subject and a verb: "the pleura is not thick and
+    both angles are sharp"."""
+    found: set[int] = set()
+    if " and " not in text:
+        return found
+    for match in words.AND_CLAUSE.finditer(text):
+        low = max((cut for cut in (*cuts, *found) if cut < match.start()), default=0)
+        before = text[low : match.start()]
+        if words.MAIN_VERB.search(before) and not words.SUBORDINATE.search(before):
+            found.add(match.start())
+    return found
 
 
 def _together(text: str, edges: list[int], at: Sequence[int]) -> list[int]:
@@ -144,17 +160,16 @@ class _Signs:
 def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
     """The phrases of one clause with their states. Change words ("no change in") do not negate."""
     start, end = span
-    signs = _signs(text[start:end], text[end : end + 20])
+    signs = _signs(text[start:end], text[end : end + 60])
     first = inside[0].end - start
     spent = {
         end
         for end, at in signs.passive.items()
         if first <= at or words.NOUN_AHEAD.search(signs.clause, 0, at)
     }
-    elided = _elided(text[:start], signs.clause)
     result: list[Phrase] = []
     for index, phrase in enumerate(inside):
-        if given(text, phrase) or elided == PRESENT:
+        if given(text, phrase):
             result.append(phrase)
             continue
         reach = _reach(signs.clause, inside[index:], start)
@@ -167,7 +182,7 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         # Only denials from here on reach what is no member of a list.
         floor = 0 if listed or not index else inside[index - 1].end - start
         at = (phrase.start - start, phrase.end - start)
-        state = elided or _state(signs, phrase, at, reach, floor, spent)
+        state = _state(signs, phrase, at, reach, floor, spent)
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
     if holds(signs.clause, doubt.DOUBTED_STEMS) and doubt.DOUBTED.search(signs.clause):
         result = [p if given(text, p) else replace(p, state=UNCERTAIN) for p in result]
@@ -230,19 +245,6 @@ def given(text: str, phrase: Phrase) -> bool:
     return near and words.GIVEN.search(text, low, phrase.start) is not None
 
 
-def _elided(before: str, clause: str) -> int:
-    """The state that a clause takes over which leaves its verb out: "effusion can be excluded;
-    pneumonia cannot". 0 where there is none."""
-    match = words.ELIDED.search(clause) if "not" in clause else None
-    if not match:
-        return 0
-    if doubt.EXCLUDED.search(before):
-        return UNCERTAIN
-    if denial.LEFT.search(before) and not match.group().startswith("can"):
-        return PRESENT
-    return 0
-
-
 def _state(
     signs: _Signs, phrase: Phrase, at: Span, reach: int, floor: int, spent: Container[int]
 ) -> int:
@@ -295,7 +297,7 @@ def _reach(clause: str, following: Sequence[Phrase], start: int) -> int:
     for left, right in pairwise(following):
         gap, rest = clause[left.end - start : right.start - start], clause[left.end - start :]
         listed = "," not in gap or re.search(r"\b(?:and|or|nor|all|none|each|both)\b", rest)
-        if words.VERB.search(gap) or not listed or re.search(r"[;?(]|\bwith\b", gap):
+        if words.VERB.search(gap) or not listed or words.PARTED.search(gap):
             return right.start - start
     return len(clause)
 
@@ -340,8 +342,9 @@ def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
     return result
 
 
-def answered(clause: str, before: Phrase) -> Phrase:
-    """The phrase as a clause that only answers or points back ("none is there") leaves it."""
+def answered(clause: str, before: Phrase, said: str = "") -> Phrase:
+    """The phrase as a clause that only answers or points back ("none is there") leaves it; `said`
+    is the text before that clause."""
     if before.label in _ENLARGED and before.state == PRESENT and doubt.PROJECTED.search(clause):
         return replace(before, state=UNCERTAIN)
     if re.search(r"\bhad\b", clause):
@@ -362,9 +365,13 @@ def answered(clause: str, before: Phrase) -> Phrase:
         return replace(before, state=ABSENT)
     if before.state == ABSENT and words.HEDGED.search(clause):
         return replace(before, state=UNCERTAIN)
+    if before.state == ABSENT and words.SIDE_NOT.match(clause) and denial.PRIVATIVE.search(said):
+        return replace(before, state=PRESENT)
     if words.NOT_SAME.search(clause):
         return replace(before, state=PRESENT if before.state == ABSENT else ABSENT)
-    if before.state == ABSENT and words.OTHER_SIDE.search(clause):
+    if before.state == ABSENT and (
+        words.OTHER_SIDE.search(clause) or words.NOT_THERE.match(clause)
+    ):
         return replace(before, state=PRESENT)
     lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", clause)
     if words.STATUS_YES.match(clause) and (lasting or before.state in (UNCERTAIN, UNTOLD)):

@@ -16,10 +16,6 @@ FREE = (
 )
 LEFT = rf"(?:{GONE}|improved|healed|closed|re-?expanded|absorbed|come out|been taken out)"
 SUBJECT = r"(?: (?!and\b|but\b|or\b|nor\b|no\b|not\b|so\b)[\w-]+){1,6}?"
-PLACE = (
-    r"(?:lobe|lung|zone|film|rib|side|area|part|field|base|apex|region|hemithorax|angle|pleura"
-    r"|cavity|space|quadrant|segment)s?"
-)
 NOT_SURE = (
     r"(?:(?:there (?:is|can be) )?(?:no|little) (?:certainty|guarantee|assurance|proof|knowing)"
     r"|(?:(?:nobody|no one|no reader|none|who) (?:can|could|would|dares?(?: to)?)|cannot"

@@ -6,7 +6,7 @@ Our own, written from general knowledge of report language. All patterns match l
 from __future__ import annotations
 
 from chexone_ray.metrics.report_denial import SEEN
-from chexone_ray.metrics.report_turns import DENIED, FREE, LEFT, NO, PLACE, SUBJECT, frame
+from chexone_ray.metrics.report_turns import DENIED, FREE, LEFT, NO, SUBJECT, frame
 
 DENIAL_TURNS = (
     frame(
@@ -42,19 +42,6 @@ DENIAL_TURNS = (
         rf"(?:{LEFT}|clearing|resolving|going|improving|healing|shrinking|absent)\b",
     ),
     frame(
-        "call,describe,consider,regard,term,deem",
-        r"\b(?:could|can|would|should|cannot)(?: not| hardly| scarcely|) (?:be )?(?:call"
-        r"|describe|consider|regard|term"
-        r"|deem)(?:ed|d)? (?P<k12>(?:[\w-]+ ){0,4}?)(?:as )?(?:wholly |entirely |completely )?"
-        rf"{FREE}(?= \w)",
-    ),
-    frame(
-        "hardly,scarcely,barely",
-        rf"\b(?:hardly|scarcely|barely) (?:an?|any) {PLACE} (?:that |which )?(?:is|are|has"
-        rf"|remains?)?"
-        rf"(?: \w+ly)? ?(?:not|{FREE})(?= \w)",
-    ),
-    frame(
         "film,study,radiograph,x-ray,ct ",
         r"\b(?:earlier|old|prior|previous|last|first|former|outside)(?: \w+)? (?:film|study"
         r"|radiograph|x-?ray|ct)"
@@ -87,6 +74,13 @@ DENIAL_TURNS = (
         r" look of)(?= an?\b)",
         DENIED,
     ),
+    frame(
+        "call,describe,consider,regard,term,deem",
+        r"\b(?:could|can|would|should|cannot)(?: not| hardly| scarcely|) (?:be )?(?:call"
+        r"|describe|consider|regard|term"
+        r"|deem)(?:ed|d)? (?P<k12>(?:[\w-]+ ){0,4}?)(?:as )?(?:wholly |entirely |completely )?"
+        rf"{FREE}(?= \w)",
+    ),
     frame("fail", r"\bnot (?:\w+ )?fail(?:s|ed)? to (?:show|reveal|demonstrate|see|notice|find)\b"),
     frame("-free", r"\bnot (?:\w+ly )?(?P<k0>[\w -]{0,24}?)-free\b"),
     frame(
@@ -109,7 +103,6 @@ DENIAL_TURNS = (
         r"|cleared)"
         r"(?: there| present| seen)?\b",
     ),
-    frame("never", r"\bnever\b[^.;,]{0,40}\bwithout\b"),
     frame(
         "not yet, not ,never",
         r"\b(?:not|never)(?: yet| fully| completely| entirely| quite| been| \w+ly)* (?:come out"
@@ -147,13 +140,6 @@ DENIAL_TURNS = (
         "nor ,neither",
         rf"\b(?:nor|neither)(?: (?:has|have|had|is|are))?(?P<k4>{SUBJECT})"
         rf"(?: (?:has|have|had|is|are))?(?: yet| fully| completely| been| \w+ly)* {LEFT}\b",
-    ),
-    frame(
-        "no ,not one,not a",
-        rf"\b(?:none of the|no|not one|not a single)(?: [\w-]+){{0,2}}? {PLACE}(?: (?:on|in|at"
-        rf"|of) the [\w-]+(?: [\w-]+)?)?"
-        r" (?:has been|have been|is|are|was|were|that is"
-        rf"|which is|remains?)?(?: \w+ly)? ?{FREE}(?= \w)",
     ),
     frame(
         "no ,not ,never,nothing,nobody,none,without,hardly",

@@ -17,6 +17,21 @@ DOUBT_TURNS = (
         "poss",
     ),
     frame(
+        "allow,permit,enable,suffic,justif,let us,let me,help",
+        r"\b(?:not|cannot|hardly|scarcely|neither|nor|never)(?: \w+ly)? (?:allow|permit|enable"
+        r"|suffice|justify|let us"
+        r"|let me|help)s?(?: (?!exclu|rul|dismiss)[\w]+){0,3}? (?:the |an? "
+        r"|to )?(?:\w+ )?(?:exclusion of|exclude|excluding|rule out|ruling out|dismiss)\b",
+        DOUBTED,
+    ),
+    frame(
+        "allow,permit,enable,let ",
+        r"\b(?:not|cannot|hardly|scarcely|neither|nor|never)(?: \w+ly)? (?:allow|permit|enable"
+        r"|let)s? (?P<k20>(?:[\w-]+ ){1,6}?)"
+        r"(?:to )?(?:be )?(?:\w+ly )?(?:excluded|ruled out|dismissed)\b",
+        "<poss",
+    ),
+    frame(
         "if any,or no ",
         r"\b(?:little|minimal|scant|few|slight),? (?:if any,?|or no)(?= \w)",
         "poss",
@@ -35,7 +50,7 @@ DOUBT_TURNS = (
     ),
     frame(
         "not be",
-        rf"\b(?:would|might|could|may)(?: \w+)? not (?:necessarily )?be (?:\w+ly )?{SEEN}",
+        rf"\b(?:would|might|may)(?: \w+)? not (?:necessarily )?be (?:\w+ly )?{SEEN}",
         "may hide",
     ),
     frame(

@@ -11,7 +11,7 @@ from chexone_ray.metrics.report_patterns import grouped
 
 _TO_STOP = (
     r"[^,.;:?]*?(?=[,.;:?]|\b(?:shows?|reveals?|but|is|are|which|there)\b"
-    r"|\band (?:not|found|none)\b|$)"
+    r"|\band (?:not|found|none|(?:an? )?(?:new|now|today|newly))\b|$)"
 )
 HISTORY = grouped(
     r"\b(?:after|following) (?:an? |the )?"
@@ -21,7 +21,11 @@ HISTORY = grouped(
     r"\bquery (?=[^.;:]*\b(?:patient|man|woman|male|female|child|smoker|lady|gentleman|ward"
     r"|unit)\b)"
     r"[^.;:]*|"
-    rf"\b(?:history|hx|h/o|pmh) (?:of )?{_TO_STOP}"
+    rf"\b(?:history|hx|h/o|pmh|background|known case) (?:of )?{_TO_STOP}"
+    r"|\b(?:\w+ectomy|resection|surgery|radiotherapy|chemotherapy|operation|treatment|thoracotomy"
+    r"|decortication"
+    rf"|pleurodesis|thoracoscopy|vats|irradiation|antibiotics|diuretics) (?:of|for|because of"
+    rf"|due to) {_TO_STOP}"
     r"|\b(?<!cannot )(?<!can not )(?<!could not )(?<!not )(?<!to )(?<!fully )(?<!completely"
     r" )(?<!entirely )"
     rf"(?:evaluate|assess|rule out|r/o|ro"
@@ -39,7 +43,8 @@ HISTORY = grouped(
     rf"{_TO_STOP}"
     r"|\b(?:before|awaiting|prior to|scheduled for|planned|candidate for) (?:\w+ ){0,3}?"
     r"(?:replacement|implant\w*|insertion|placement|surgery|transplant\w*|stent\w*)\b"
-    r"|\b(?:treated|admitted|diagnosed|presents?|presenting|hospitali[sz]ed|transferred|seen"
+    r"|\b(?:treated|admitted|diagnosed|presents|presented|presenting|hospitali[sz]ed|transferred"
+    r"|seen"
     rf"|operated|known|complain\w+) (?:with|for|of|to have) {_TO_STOP}"
     r"|^\W*(?:follow-?\s?up|f/u|control|re-?evaluation|surveillance|work-?up|check|evaluation"
     r"|assessment) (?:film )?(?:of|for|after)"
@@ -63,7 +68,8 @@ HISTORY = grouped(
     rf"|\b(?:mother|father|brother|sister|family)\b {_TO_STOP}"
     rf"|\b(?:question|issue|concern|worry|fear|suspicion)s? (?:was|were|being) {_TO_STOP}"
     r"|\b(?:question|concern|suspicion|query) (?:of|for|about"
-    r"|regarding) [^.,;:]*?\braised by\b[^.,;:]*"
+    r"|regarding) [^.,;:]*?\b(?:raised by|on|at|from)\b (?:the )?(?:ct|us|ultrasound|mri|echo\w*"
+    r"|clinic\w*|exam\w*|auscultation|percussion|ward|referr\w+)\b[^.,;:]*"
     r"|^\W*(?:previous|prior|past|remote|old|known|earlier) [^.;:]*?\b(?:treated|operated|resected"
     r"|irradiated|surgery|repaired|chemotherapy|radiotherapy|lobectomy|pneumonectomy)\b"
     r"|\b(?:(?<=, )|(?<=\. )|(?<!.))(?:previous|prior|past) (?:(?!is\b|are\b|has\b|have\b|now\b"
@@ -74,7 +80,8 @@ HISTORY = grouped(
     r"|\b(?:looking|searching|sought|screened|checked)(?: \w+ly)? for(?: an?)? [^.;:]*?(?=[.;:]"
     r"|$|\b(?:i find|none"
     r"|but|shows?|and find)\b)"
-    rf"|\b(?:(?<!.)|(?<=[.;:] )|(?<=please )|(?<=kindly ))exclude {_TO_STOP}"
+    rf"|\b(?:(?<!.)|(?<=[.;:] )|(?<=please )|(?<=kindly ))(?:exclude|for (?:\w+ )?(?:exclusion"
+    rf"|detection|confirmation|assessment|evaluation|clarification) of) {_TO_STOP}"
     r"|^\W*for [^.;:]*?(?:follow-?up|evaluation|assessment|review|control|check)\b"
     r"|\b(?:accounts?(?:ing)? for|explains?|causes?|caus(?:ing)|giv(?:es?|ing)(?: rise to)?"
     r"|produc(?:es?|ing)"
@@ -87,6 +94,26 @@ HISTORY = grouped(
     rf"|\b(?:previously|formerly) (?:full of|showing|with|harbouring) {_TO_STOP}"
 )
 """What is asked or was once told, up to the next stop."""
+_SYMPTOM = (
+    r"(?:dyspn\w*|cough\w*|fever\w*|febrile|pyrexi\w*|sob|shortness of breath|short of breath"
+    r"|breathless\w*|(?:\w+ )?pain|trauma|fall|fell|rta|mva|mvc|hypoxi\w*|hypoxaemi\w*|desat\w*"
+    r"|ha?emoptysis|weight loss|sepsis|septic|wheez\w*|crackles|crepitations|rales|raised \w+"
+    r"|leu[kc]ocytosis|wcc|crp|smoker|confus\w*|delirium|orthopn\w*|tachypn\w*|tachycard\w*"
+    r"|syncope|dizz\w*|palpitations|malaise|rigors|sweats|lethargy|unwell|dysphagia|vomiting"
+    r"|post-?\s?op\w*|pre-?\s?op\w*|copd|asthma|covid\w*|leg swelling|ascites|stridor|hoarse\w*)"
+)
+ASKS_STEMS = ("?", "quer", "question", "concern", "suspicion", "rule out", "r/o")
+FIRST_ASKS = re.compile(
+    r"^\W*(?:query|queried|\?|(?:clinical )?(?:question|query|concern"
+    r"|suspicion) (?:of|for|about|re))\b[^.]*\.?$"
+)
+"""The first of several sentences, where it only asks."""
+ASKS = re.compile(
+    rf"^\W*(?:(?!no\b|not\b|without\b)[\w/-]+ ){{0,3}}?{_SYMPTOM}\b[^.]*(?:\?|\b(?:query|r/o"
+    rf"|rule out)\b)"
+    r"(?!.*\b(?:shows?|seen|there is)\b)"
+)
+"""A sentence with a complaint and a question: what the film was asked for."""
 HISTORY_HEAD = re.compile(
     r"^\W*(?:(?:clinical|relevant|brief|pertinent|past medical|past|medical|patient) )?(?:history"
     r"|indications?|information|details?|question|reason for (?:\w+ )?(?:\w+ )?(?:exam\w*|study"
@@ -94,13 +121,14 @@ HISTORY_HEAD = re.compile(
     r"|request\w*|x-?ray|referral)|reason|request\w*|query|queries|pmhx?|hpi|cc|technique"
     r"|comparison|compared (?:film"
     r"|study)|hx|referral|diagnosis on admission|context|background|anamnesis|purpose"
-    r"|previous (?:film"
+    r"|(?:previous|old|earlier|last|first|outside) (?:film"
     r"|study|exam\w*)|prior (?:film|study|exam\w*|studies))\s*[:\u2013]"
 )
 TOLD_HEAD = re.compile(
     r"(?:^|(?<=[.;?] ))(?:findings?|impression|opinion|answer|report|conclusion|interpretation"
     r"|result"
-    r"|reading|chest|lungs|today|film|summary|observation|comment|now|current)s?\s*[:\u2013]"
+    r"|reading|chest|lungs|today|film|(?:new|present|current|today's|this) (?:film|study)|summary"
+    r"|observation|comment|now|current)s?\s*[:\u2013]"
 )
 _OTHER_FILM = (
     r"(?:\b(?:ct|mri|mr|pet|pet-ct|ultrasound|sonogra\w+|echo\w*|bronchoscopy|scan|tomogra\w+"
@@ -120,7 +148,8 @@ EARLIER = grouped(
     rf"{_OTHER_FILM}(?:(?!\b(?:no longer|now|today|still|this)\b|[;]).)*?{_TOLD_THEN}"
     rf"|{_TOLD_THEN}(?:(?!\b(?:no longer|now|today|still|resolved|cleared|this|is|are)\b|[;.]).)*?"
     rf"\b(?:on|by|in|at) (?:the |an |a )?{_OTHER_FILM}"
-    r"|\b(?:per|according to)(?: the)? (?:triage|clinic\w*|note|history|referr\w+|patient|ward"
+    r"|\b(?:per|according to)(?: the)? (?:triage|letter|gp|doctor|file|notes|family|wife|husband"
+    r"|request|form|clinic\w*|note|history|referr\w+|patient|ward"
     r"|emergency"
     r"|outside|record\w*|chart)\b|\bas a (?:child|boy|girl|youth|young \w+)\b|\bin (?:childhood"
     r"|infancy|youth|the past|(?:his|her|their) \w+)\b"
@@ -162,7 +191,7 @@ EARLIER = grouped(
     r"|chest wall|vertebra\w*|azygos\w*|hernia|clavicle|manubrium|sternum|diaphragm"
     r"|nipple)\b(?=\W*$|\s*[,;.])"
     r"|\bonce (?:was|were|had|there|held|showed)\b"
-    r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case)\b"
+    r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case|should|when)\b"
 )
 """Clauses that speak of another film or of the patient, not of this film."""
 THAN = re.compile(r"\b(?:than|as)(?: (?:it|they|that|those))? $")
@@ -179,7 +208,8 @@ PRESENT_VERB = re.compile(
     r"|remains?)\b"
 )
 NOW_TOO = re.compile(
-    r"\b(?:still|remains?|persist\w*|unchanged|again|stable|now|today|as before|same|as (?:last"
+    r"\b(?:still|already|remains?|persist\w*|unchanged|again|stable|now|today|as before"
+    r"|same(?! (?:day|morning|evening|afternoon|night|week|time|date))|as (?:last"
     r"|ever|in|on)"
     r"|has (?:\w+ly )?"
     r"(?:increased|grown|decreased|improved|worsened))\b"

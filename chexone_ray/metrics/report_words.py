@@ -11,14 +11,9 @@ import re
 from chexone_ray.metrics.report_devices import DEVICES
 from chexone_ray.metrics.report_patterns import Row, alternatives
 from chexone_ray.metrics.report_phrases import HEART, ONE
+from chexone_ray.metrics.report_pleura import EFFUSION, PLEURA, PNEUMOTHORAX
 
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
-_ANGLE = r"(?:costophrenic|cp|posterior|lateral|both|the) (?:angles?|sulc\w+|recess\w*|gutters?)"
-_NO_SCAR = (
-    r"(?!(?: \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w*|is"
-    r"|caused by) (?:\w+ ){0,3}?"
-    r"(?:thicken\w*|scar\w*|adhesions?|fibrosis|fat|peel|pleurisy|hyperinflation|emphysema))"
-)
 _CARDIAC = r"(?:silhouettes?|contours?|shadow|size|sizes)"
 _MEDIASTINUM = r"(?:cardio)?mediastin(?:um|al (?:silhouettes?|contours?|shadow|borders?|width))"
 _BONE = (
@@ -34,7 +29,8 @@ MENTIONS: tuple[Row, ...] = (
         "",
         ("mediast",),
         alternatives(
-            r"(?:widened|wide|enlarged|broad(?:ened)?|prominent) (?:\w+ )?(?:cardio)?mediast\w+",
+            r"(?:widened|wide|enlarged|broad(?:ened)?|prominent|bulky|expanded"
+            r"|large) (?:\w+ )?(?:cardio)?mediast\w+",
             r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement|broadening"
             r"|expansion)",
             r"(?:widening|enlargement|broadening|fullness)(?: (?:or|and"
@@ -80,59 +76,7 @@ MENTIONS: tuple[Row, ...] = (
             r"enlarge(?:d|ment of the) (?:heart|cardiac (?:silhouette|contour|shadow))",
         ),
     ),
-    Row(
-        "pleural effusion",
-        "",
-        (
-            "fluid",
-            "thorax",
-            "effus",
-            "empyema",
-            "blunt",
-            "angle",
-            "sulc",
-            "pleura",
-            "eff",
-            "htx",
-            "menisc",
-            "costoph",
-        ),
-        alternatives(
-            r"(?:pleural |parapneumonic |subpulmonic )?effusions?",
-            r"(?:pleural|fissural|subpulmonic) (?:fluid|collections?)",
-            r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along"
-            r"|around) (?:\w+ ){0,3}?"
-            r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
-            r"(?:pleural )?effs?|htx",
-            r"fluid in (?:the |both |either )?(?:\w+ )?pleural (?:cavity|cavities|spaces?|sac)",
-            r"(?:loculated |fluid )?collections? (?:in|of"
-            r"|within) the (?:\w+ )?pleura(?:l (?:space|cavity))?",
-            r"pleural (?:liquid|pus)|meniscus(?: sign)?"
-            r"|loss of (?:the )?(?:\w+ )?costophrenic (?:angles?|sulc\w+)",
-            r"fluid (?:(?!nor\b|or\b|and\b)\w+ ){1,2}?(?:in|into|along"
-            r"|within) (?:\w+ ){0,2}?(?:pleura|pleural"
-            r"|fissures?)",
-            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
-            r"|full of)"
-            r" (?:\w+ ){0,2}?(?P<liquid>fluid|blood|pus)",
-            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<fluid2>fluid)",
-            r"fluid (?:at|over|above) (?:the |both |either |an? )?(?:\w+ )?(?:bas[ei]s?|lung base)",
-            r"pleural (?:exudates?|transudates?|haematoma|hematoma|blood)",
-            r"(?:costophrenic|cp) blunting",
-            r"(?:hemo|haemo|hydro|pyo|chylo)thora\w+",
-            r"(?P<fluid>hemo|haemo|hydro|pyo|chylo)[- ]?pneumothora\w+",
-            r"empyema",
-            r"(?<!air-)(?<!air )(?<!air/)fluid(?! (?:overload|levels?|balance|status|intake"
-            r"|filled))(?!-)",
-            r"ha?ematothora\w+",
-            r"blood in (?:the )?(?:\w+ )?(?:pleura\w*|chest|hemithorax|thorax)",
-            rf"(?:blunt|oblitera|efface)\w* (?:of )?(?:(?:the|both"
-            rf"|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
-            rf"{_ANGLE} (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|obliterated"
-            rf"|effaced){_NO_SCAR}",
-            rf"{_ANGLE} (?:blunting|effacement){_NO_SCAR}",
-        ),
-    ),
+    EFFUSION,
     Row(
         "lung lesion",
         "nodule",
@@ -299,12 +243,23 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "atelectasis",
         "",
-        ("atel", "volume loss", "loss of", "lost", "collaps", "airless", "unaer", "atx"),
+        (
+            "atel",
+            "volume loss",
+            "loss of",
+            "lost",
+            "incomplet",
+            "collaps",
+            "airless",
+            "unaer",
+            "atx",
+        ),
         alternatives(
             r"atelecta\w+",
             r"atel",
             r"atx",
             r"volume loss",
+            r"incomplete(?:ly)? (?:re-?)?(?:expan\w+|inflat\w+|aerat\w+)",
             r"loss of (?:\w+ )?volume",
             r"unaerated",
             r"lost (?:\w+ )?volume",
@@ -312,54 +267,8 @@ MENTIONS: tuple[Row, ...] = (
             r"airless",
         ),
     ),
-    Row(
-        "pneumothorax",
-        "",
-        ("pneumothora", "ptx", "pleural air", "pleural gas", "air in", "gas in", "pleural spa"),
-        alternatives(
-            r"(?:hemo|haemo|hydro|pyo|chylo)-?(?P<at>pneumothora\w+)",
-            r"pneumothora\w+",
-            r"ptx",
-            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
-            r"|full of)"
-            r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
-            r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<air>air|gas)(?! fluid)",
-            r"(?:air|gas) (?:(?!or\b|nor\b|and\b|not\b|no\b)\w+ ){0,6}?(?:in|within|around|to"
-            r"|into|inside) "
-            r"(?:\w+ ){0,2}?(?:pleura|pleural (?:space|cavity|cavities|spaces|sac))",
-            r"(?:free |intra)?pleural (?:air|gas)(?! fluid)",
-            r"(?:air|gas)(?=(?:,| or| nor| and)(?: \w+){1,4} (?:in|within) (?:the|either"
-            r"|both) (?:\w+ )?pleura)",
-            r"(?:air|gas) (?:\w+ )?(?:in|within) (?:\w+ )?(?:\w+ )?pleural (?:space|cavity)s?",
-        ),
-    ),
-    Row(
-        "pleural other",
-        "",
-        ("pleur", "fibrothorax", "plaque", "apical", "thickening of"),
-        alternatives(
-            r"(?:bi)?(?:pleural|apical|pleuroparenchymal|pleural[- ]based) (?:\w+ )?"
-            r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?"
-            r"|caps?)",
-            r"fibrothorax|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting|fibrous change"
-            r"|reaction|rim)",
-            r"pleuroparenchymal (?:\w+ )?(?:scar\w*|chang\w+)|thickening of the (?:\w+ )?fissures?",
-            r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
-            r"|along|between) (?:the )?(?:\w+ )?pleurae?",
-            rf"pleurae? (?:(?:{_IS}|may be|might be|could be"
-            rf"|seems to be) )*(?:not \w+ but )?(?:not )?(?:\w+ly )?(?P<at>thickened|thick"
-            rf"|scarred|calcified)",
-            r"(?:thick|thickened|calcified|scarred) (?:\w+ )?pleura",
-            rf"pleural (?:surfaces?|membranes?|lines?|layers?"
-            rf"|margins?) (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<layer>thick(?:ened)?|calcified"
-            rf"|scarred)",
-            r"pleura(?:l"
-            r"|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"
-            r"(?<!interstitial )(?<!tracheal )(?<!fissural )(?P<thick>thickening)",
-            r"(?<!aortic )(?<!atherosclerotic )(?<!coronary )(?<!atheromatous )plaques?(?! (?:of"
-            r"|in) the (?:\w+ )?(?:aort|arch|carot|coron))",
-        ),
-    ),
+    PNEUMOTHORAX,
+    PLEURA,
     Row(
         "fracture",
         "",
@@ -392,7 +301,8 @@ MENTIONS: tuple[Row, ...] = (
         re.compile(
             r"\b(?:(?:the|an?|another)(?: (?!no\b|this\b|that\b|each\b|any\b"
             r"|every\b)[\w-]+){0,3}|has"
-            r"|have|had|shows?) (?:ones|one(?! (?:of|side|lung|lobe|film|at|view|and)\b))\b"
+            r"|have|had|shows?) (?:ones|(?<=[a-z]{3} )one(?= of (?:the|his"
+            r"|her)\b)(?<!the one)(?<!has one)|one(?! (?:of|side|lung|lobe|film|at|view|and)\b))\b"
         ),
     ),
 )

@@ -1,7 +1,8 @@
 """Score of the rule labeller on made-up sentences; the conventions are in hard_sentences.md.
 
 `python -m tests.metrics.labeller_score dev` prints the figures of one part, no sentence. Parts are
-"dev" and "held-out" of hard_sentences.jsonl, "practice" and "check" of practice_sentences_*.jsonl.
+"dev" and "held-out" of hard_sentences.jsonl, "practice" and "check" of practice_sentences_1 and _2,
+"practice 3" and "check 3" of practice_sentences_3.jsonl.
 """
 
 from __future__ import annotations
@@ -52,14 +53,17 @@ class Score:
 
 
 Row = Mapping[str, Any]
-NUM_PRACTICE = 300
-"""Of the 440 practice lines: those that rules were mended on. The others only guided."""
-_PRACTICE_SEED = 440
+_DRAWN: Mapping[str, tuple[tuple[int, ...], int, int]] = {
+    "": ((1, 2), 300, 440),
+    " 3": ((3,), 200, 300),
+}
+"""End of a part's name -> practice files, lines that rules were mended on, seed of the draw. The
+other lines only guided, as figures."""
 
 
 def load(part: str) -> list[Line]:
     """The lines of one part, read by the labeller. Implied denials are left out."""
-    if part in ("practice", "check"):
+    if part.startswith(("practice", "check")):
         rows = practice(part)
     else:
         rows = [row for row in _read("hard_sentences") if row["half"] == part]
@@ -70,12 +74,13 @@ def load(part: str) -> list[Line]:
 
 
 def practice(part: str) -> list[Row]:
-    """The 300 lines of "practice" or the 140 of "check", drawn with a fixed seed."""
-    rows = [*_read("practice_sentences_1"), *_read("practice_sentences_2")]
+    """The lines of "practice" (looked at) or "check" (figures only), drawn with a fixed seed."""
+    kind, number = part[:-2] if part.endswith(" 3") else part, part[-2:]
+    files, kept, seed = _DRAWN[number if number in _DRAWN else ""]
+    rows = [row for file in files for row in _read(f"practice_sentences_{file}")]
     order = list(range(len(rows)))
-    random.Random(_PRACTICE_SEED).shuffle(order)
-    kept = order[:NUM_PRACTICE] if part == "practice" else order[NUM_PRACTICE:]
-    return [rows[at] for at in sorted(kept)]
+    random.Random(seed).shuffle(order)
+    return [rows[at] for at in sorted(order[:kept] if kind == "practice" else order[kept:])]
 
 
 def _read(name: str) -> list[Row]:

@@ -20,11 +20,13 @@ from tests.metrics.labeller_score import Line, Score, load, practice, said_pairs
 BOUND = {
     "dev": (0.95, 0.95),
     "practice": (0.95, 0.95),
-    "check": (0.91, 0.91),
+    "check": (0.92, 0.92),
+    "practice 3": (0.98, 0.98),
+    "check 3": (0.93, 0.93),
     "held-out": (0.89, 0.89),
 }
-"""Precision and recall. Rules are written and mended on "dev" and "practice" only. The aim is 0.95;
-"check" and "held-out" stand at what was reached (hard_sentences.md)."""
+"""Precision and recall. Rules are written and mended on "dev" and both "practice" only. The aim is
+0.95; both "check" and "held-out" stand at what was reached (hard_sentences.md)."""
 
 
 @pytest.mark.parametrize("part", list(BOUND))
@@ -35,9 +37,10 @@ def test_micro_precision_and_recall(part: str) -> None:
     assert found.recall >= recall
 
 
-def test_practice_and_check_share_no_line() -> None:
-    parts = [{row["text"] for row in practice(part)} for part in ("practice", "check")]
-    assert [len(part) for part in parts] == [300, 140]
+@pytest.mark.parametrize(("number", "sizes"), [("", [300, 140]), (" 3", [200, 100])])
+def test_practice_and_check_share_no_line(number: str, sizes: list[int]) -> None:
+    parts = [{row["text"] for row in practice(part + number)} for part in ("practice", "check")]
+    assert [len(part) for part in parts] == sizes
     assert not parts[0] & parts[1]
 
 

@@ -1,0 +1,144 @@
+"""Words of the rule labeller for the pleura: fluid, air, thickening.
+
+Our own, written from general knowledge of report language. All patterns match lower-case text.
+"""
+
+from __future__ import annotations
+
+from chexone_ray.metrics.report_patterns import Row, alternatives
+
+_IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
+_ANGLE = (
+    r"(?:costophrenic|cp|posterior|lateral|both|the|left|right) (?:angles?|sulc\w+|recess\w*"
+    r"|gutters?|sinus(?:es)?)"
+)
+_NO_SCAR = (
+    r"(?!(?:,? \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w*|is"
+    r"|caused by) (?:\w+ ){0,3}?"
+    r"(?:thicken\w*|scar\w*|adhesions?|fibrosis|fat|peel|pleurisy|hyperinflation|emphysema))"
+)
+
+EFFUSION = Row(
+    "pleural effusion",
+    "",
+    (
+        "fluid",
+        "thorax",
+        "effus",
+        "empyema",
+        "blunt",
+        "angle",
+        "sulc",
+        "pleura",
+        "eff",
+        "htx",
+        "menisc",
+        "costoph",
+        "sinus",
+    ),
+    alternatives(
+        r"(?:pleural |parapneumonic |subpulmonic )?effusions?",
+        r"(?:pleural|fissural|subpulmonic) (?:fluid|collections?)",
+        r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along"
+        r"|around) (?:\w+ ){0,3}?"
+        r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
+        r"(?:pleural )?effs?|htx",
+        r"fluid in (?:the |both |either )?(?:\w+ )?pleural (?:cavity|cavities|spaces?|sac)",
+        r"(?:loculated |fluid )?collections? (?:in|of"
+        r"|within) the (?:\w+ )?pleura(?:l (?:space|cavity))?",
+        r"pleural (?:liquid|pus)|meniscus(?: sign)?"
+        r"|loss of (?:the )?(?:\w+ )?costophrenic (?:angles?|sulc\w+)",
+        r"fluid (?:(?!nor\b|or\b|and\b)\w+ ){1,2}?(?:in|into|along"
+        r"|within) (?:\w+ ){0,2}?(?:pleura|pleural"
+        r"|fissures?)",
+        r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
+        r"|full of)"
+        r" (?:\w+ ){0,2}?(?P<liquid>fluid|blood|pus)",
+        r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<fluid2>fluid)",
+        r"fluid (?:at|over|above) (?:the |both |either |an? )?(?:\w+ )?(?:bas[ei]s?|lung base)",
+        r"pleural (?:exudates?|transudates?|haematoma|hematoma|blood)",
+        r"(?:costophrenic|cp) blunting",
+        r"(?:hemo|haemo|hydro|pyo|chylo)thora\w+",
+        r"(?P<fluid>hemo|haemo|hydro|pyo|chylo)[- ]?pneumothora\w+",
+        r"empyema",
+        r"(?<!air-)(?<!air )(?<!air/)fluid(?! (?:overload|levels?|balance|status|intake"
+        r"|filled))(?!-)",
+        r"ha?ematothora\w+",
+        r"blood in (?:the )?(?:\w+ )?(?:pleura\w*|chest|hemithorax|thorax)",
+        rf"(?:blunt|oblitera|efface)\w* (?:of )?(?:(?:the|both"
+        rf"|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
+        rf"{_ANGLE} +(?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|obliterated"
+        rf"|effaced){_NO_SCAR}",
+        rf"{_ANGLE} +(?:blunting|effacement){_NO_SCAR}",
+    ),
+)
+PNEUMOTHORAX = Row(
+    "pneumothorax",
+    "",
+    ("pneumothora", "ptx", "pleural air", "pleural gas", "air ", "gas ", "pleural spa"),
+    alternatives(
+        r"(?:hemo|haemo|hydro|pyo|chylo)-?(?P<at>pneumothora\w+)",
+        r"pneumothora\w+",
+        r"ptx",
+        r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
+        r"|full of)"
+        r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
+        r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<air>air|gas)(?! fluid)",
+        r"(?:air|gas) (?:(?!or\b|nor\b|and\b|not\b|no\b)\w+ ){0,6}?(?:in|within|around|to"
+        r"|into|inside) "
+        r"(?:\w+ ){0,2}?(?:pleura|pleural (?:space|cavity|cavities|spaces|sac))",
+        r"(?:free |intra)?pleural (?:air|gas)(?! fluid)",
+        r"(?:air|gas)(?=(?:,| or| nor| and)(?: \w+){1,4} (?:in|within) (?:the|either"
+        r"|both) (?:\w+ )?pleura)",
+        r"(?:air|gas) (?:\w+ )?(?:in|within) (?:\w+ )?(?:\w+ )?pleural (?:space|cavity)s?",
+    ),
+)
+PLEURA = Row(
+    "pleural other",
+    "",
+    (
+        "pleur",
+        "fibrothorax",
+        "plaque",
+        "apical",
+        "thick",
+        "scar",
+        "rind",
+        "peel",
+        "adhesion",
+        "cap",
+    ),
+    alternatives(
+        r"(?:bi)?(?:pleural|apical|pleuroparenchymal|pleural[- ]based) (?:\w+ )?"
+        r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?"
+        r"|caps?)",
+        r"(?:post-?\s?)?pleuri\w+ (?:\w+ ){0,2}?(?P<pleuritic>thickening|scar\w*|fibrosis"
+        r"|calcification)",
+        r"(?:(?:pleural|fibrous|thick) )?(?:rinds?|peels?)|thickened (?:\w+ )?fissures?"
+        r"|fissural thickening|(?:apical )?(?:fibrous |pleural )?apical caps?|pleural capping",
+        r"(?:angles?|sulc\w+|recess\w*) [^.;]{0,40}?(?:by|from|to|with"
+        r"|of) (?:\w+ ){0,3}?(?P<scar>scar\w*"
+        r"|thickening|adhesions?)",
+        r"(?P<blunts>scar\w*|thickening|adhesions?|fibrosis) (?:[\w-]+ ){0,5}?(?:blunt"
+        r"|obliterat|effac|clos|fill)\w*"
+        r" (?:\w+ ){0,4}?(?:angles?|sulc\w+|recess\w*)",
+        r"fibrothorax|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting|fibrous change"
+        r"|reaction|rim)",
+        r"pleuroparenchymal (?:\w+ )?(?:scar\w*|chang\w+)|thickening of the (?:\w+ )?fissures?",
+        r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
+        r"|along|between) (?:the )?(?:\w+ )?pleurae?",
+        rf"pleurae? (?:(?:{_IS}|may be|might be|could be"
+        rf"|seems to be) )*(?:not \w+ but )?(?:not )?(?:\w+ly )?(?P<at>thickened|thick"
+        rf"|scarred|calcified)",
+        r"(?:thick|thickened|calcified|scarred) (?:\w+ )?pleura",
+        rf"pleural (?:surfaces?|membranes?|lines?|layers?"
+        rf"|margins?) (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<layer>thick(?:ened)?|calcified"
+        rf"|scarred)",
+        r"pleura(?:l"
+        r"|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"
+        r"(?<!interstitial )(?<!tracheal )(?<!fissural )(?P<thick>thickening)",
+        r"(?<!aortic )(?<!atherosclerotic )(?<!coronary )(?<!atheromatous )plaques?(?! (?:of"
+        r"|in) the (?:\w+ )?(?:aort|arch|carot|coron))",
+    ),
+)
+"""Rows as in `report_words.MENTIONS`."""
