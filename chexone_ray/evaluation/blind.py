@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from chexone_ray import boxes
 from chexone_ray.data.facts import side_of
 from chexone_ray.evaluation.kinds import positive_labels
-from chexone_ray.kinds import form
+from chexone_ray.kinds import KINDS, form
 from chexone_ray.records import Box, Sample
 
 Answerer = Callable[[Sample], str]
@@ -46,8 +46,18 @@ def random_choice(train: Sequence[Sample], seed: int) -> Answerer:
     training; of all other kinds the answer of one training row.
     """
     closed = all(form(sample.kind) == "options" for sample in train)
-    pool = sorted({s.answer for s in train}) if closed else [s.answer for s in train]
+    return _one_of(sorted({s.answer for s in train}) if closed else [s.answer for s in train], seed)
 
+
+def by_chance(kind: str, asked: Sequence[Sample], seed: int = 0) -> dict[str, Answerer]:
+    """The baselines without training rows: `RANDOM` over the options of the rows `asked`, or over
+    the classes of the kind; nothing where a row has neither."""
+    classes = KINDS[kind].classes
+    known = bool(classes) or all(sample.options for sample in asked)
+    return {RANDOM: _one_of(sorted(classes), seed)} if known else {}
+
+
+def _one_of(pool: Sequence[str], seed: int) -> Answerer:
     def answer(sample: Sample) -> str:
         rng = random.Random(f"{seed}/{sample.id}")
         if sample.options:
