@@ -154,7 +154,7 @@ def evaluate_settings(
             without_train.append(setting or runs.manifest_uri)
         for kind in kinds:
             models = {name: rows[kind] for name, rows in answers[setting].items()}
-            blind = _blind(kind, models, train.get(kind, []), seed)
+            blind = _blind(kind, models, train.get(kind, []), seed) if baselines else {}
             of_reasoning = reasoned.metrics_of(kind, models, reports)
             of_models = of_reports if form(kind) == "report" else ()
             metrics = in_order((*METRICS[kind], *of_models, *of_reasoning), runs.headline)
