@@ -30,6 +30,12 @@ SIDES_TOLD = "best fixed box a label, sides told"
 """The one baseline that is told a part of the answer."""
 
 _MAX_FIT_BOXES = 400
+_FEW_ANSWERS = {
+    "view": ("PA", "AP", "lateral"),
+    "heart_size": ("normal", "borderline", "enlarged"),
+    "side": ("left", "right", "both"),
+}
+"""As docs/tasks.md tells them, of kinds that have no `classes`, whose recalls are averaged."""
 
 
 def majority(train: Sequence[Sample]) -> Answerer:
@@ -51,10 +57,10 @@ def random_choice(train: Sequence[Sample], seed: int) -> Answerer:
 
 def by_chance(kind: str, asked: Sequence[Sample], seed: int = 0) -> dict[str, Answerer]:
     """The baselines without training rows: `RANDOM` over the options of the rows `asked`, or over
-    the classes of the kind; nothing where a row has neither."""
-    classes = KINDS[kind].classes
-    known = bool(classes) or all(sample.options for sample in asked)
-    return {RANDOM: _one_of(sorted(classes), seed)} if known else {}
+    the few answers that the kind has; nothing where a row has neither."""
+    few = KINDS[kind].classes or _FEW_ANSWERS.get(kind, ())
+    known = bool(few) or all(sample.options for sample in asked)
+    return {RANDOM: _one_of(sorted(few), seed)} if known else {}
 
 
 def _one_of(pool: Sequence[str], seed: int) -> Answerer:

@@ -239,8 +239,8 @@ def _of_baselines(without_train: Sequence[str]) -> list[str]:
         return []
     places = ", ".join(dict.fromkeys(without_train))
     told = (
-        "No baselines but random, over options and classes alone, where the manifest has no train "
-        f"rows of the kinds: {places}. Of an archive a suite prepares the held-out part alone; for "
+        "No baselines but random, of closed questions alone, where the manifest has no train rows "
+        f"of the kinds: {places}. Of an archive a suite prepares the held-out part alone; for "
         "majority and the others give the manifest_uri of one with a train split."
     )
     logger.warning("%s", told)

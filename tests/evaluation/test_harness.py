@@ -371,7 +371,8 @@ def test_without_a_train_split_there_is_chance_alone(tmp_path: Path) -> None:
     manifest_uri = str(tmp_path / "manifest")
     of_options = replace(SAMPLE, id="1", kind="choice", options=("(A) x", "(B) y"), answer="(A)")
     of_classes = replace(SAMPLE, id="2", kind="presence", answer="yes")
-    samples = [SAMPLE, of_options, of_classes]
+    free = replace(SAMPLE, id="3", kind="open_vqa")
+    samples = [SAMPLE, of_options, of_classes, free]
     manifest.write_samples(manifest_uri, samples, {"seed": 0})
     said = (prediction_rows.answered(s, s.answer, s.answer) for s in samples)
     prediction_rows.write(str(tmp_path / "a"), said, "test")
@@ -379,15 +380,13 @@ def test_without_a_train_split_there_is_chance_alone(tmp_path: Path) -> None:
     evaluate_settings(str(tmp_path / "out"), {"": runs}, bootstrap=10)
     figures = json.loads((tmp_path / "out" / "table.json").read_text())
     assert {(f["kind"], f["model"]) for f in figures} == {
-        ("heart_size", "a"), ("choice", "a"), ("presence", "a"),
-        ("choice", "random"), ("presence", "random"),
+        *((s.kind, "a") for s in samples),
+        ("heart_size", "random"), ("choice", "random"), ("presence", "random"),
     }  # fmt: skip
-    rows = pq.read_table(tmp_path / "out" / "rows.parquet").to_pylist()
-    assert {row["model"] for row in rows} == {"a"}
     chance = by_chance("presence", [replace(of_classes, id=str(i)) for i in range(99)])["random"]
     assert {chance(replace(of_classes, id=str(i))) for i in range(99)} == {"yes", "no"}
     page = (tmp_path / "out/table.md").read_text()
-    assert "No baselines but random, over options and classes alone, where the manifest" in page
+    assert "No baselines but random, of closed questions alone, where the manifest" in page
     evaluate_settings(str(tmp_path / "none"), {"": runs}, bootstrap=10, baselines=False)
     figures = json.loads((tmp_path / "none" / "table.json").read_text())
     assert {f["model"] for f in figures} == {"a"}
