@@ -69,12 +69,28 @@ def answerer(
                 runtime.join(config.ray)  # its tasks decode the films of larger parts
             yield _by_endpoint(config, adapter, client, stopped)
         return
+    with engines(config, pool) as found, _stopping() as stopped:
+        yield _by_engines(config, adapter, found, stopped)
+
+
+@contextmanager
+def engines(config: PredictConfig, pool: EnginePool | None = None) -> Iterator[EnginePool]:
+    """`pool`, or one of the engines that the adapter of `config`, once settled, needs."""
+    adapter = ADAPTERS[config.adapter]
     own: dict[str, Any] = {}
     if adapter.runner == "transformers":
         own["factory"] = transformers_engine.factory(config.engine, config.images, adapter.protocol)
         own["policy"] = transformers_engine.policy(config.engine)
-    with leased_pool(config, pool, **own) as engines, _stopping() as stopped:
-        yield _by_engines(config, adapter, engines, stopped)
+    with leased_pool(config, pool, **own) as found:
+        yield found
+
+
+def engines_key(config: PredictConfig) -> tuple[str, ...]:
+    """Equal for settled configs whose answers can be had of the same pool."""
+    adapter = ADAPTERS[config.adapter]
+    told = [part.model_dump_json() for part in (config.engine, config.images, config.ray)]
+    runner = "endpoint" if config.endpoint is not None else adapter.runner
+    return (runner, adapter.protocol, str(config.model_uri), *told)
 
 
 @contextmanager

@@ -87,15 +87,17 @@ def count_samples(
     )
 
 
-def held_out_ids(uri: str) -> set[str]:
-    """Ids of the test and validate rows of a manifest; reads the column of ids only."""
-    return {
-        name
-        for part in manifest.load(uri).parts
-        if part.split != "train"
-        for number in range(part.row_groups)
-        for name in _read(storage.join(uri, part.name), number, ["id"])["id"].to_pylist()
-    }
+def held_out(uri: str) -> dict[str, tuple[str, str]]:
+    """Id -> (split, kind) of the test and validate rows of a manifest; reads no other column."""
+    found = {}
+    for part in manifest.load(uri).parts:
+        if part.split == "train":
+            continue
+        for number in range(part.row_groups):
+            table = _read(storage.join(uri, part.name), number, ["id", "kind"])
+            for name, kind in zip(*(table[n].to_pylist() for n in ("id", "kind")), strict=True):
+                found[name] = (part.split, kind)
+    return found
 
 
 def read_samples(

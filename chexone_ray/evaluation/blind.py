@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from chexone_ray import boxes
 from chexone_ray.data.facts import side_of
-from chexone_ray.kinds import form
+from chexone_ray.kinds import KINDS, form
 from chexone_ray.metrics.labels import positive_labels
 from chexone_ray.records import Box, Sample
 
@@ -30,6 +30,12 @@ SIDES_TOLD = "best fixed box a label, sides told"
 """The one baseline that is told a part of the answer."""
 
 _MAX_FIT_BOXES = 400
+_FEW_ANSWERS = {
+    "view": ("PA", "AP", "lateral"),
+    "heart_size": ("normal", "borderline", "enlarged"),
+    "side": ("left", "right", "both"),
+}
+"""As docs/tasks.md tells them, of kinds that have no `classes`, whose recalls are averaged."""
 
 
 def majority(train: Sequence[Sample]) -> Answerer:
@@ -46,8 +52,18 @@ def random_choice(train: Sequence[Sample], seed: int) -> Answerer:
     training; of all other kinds the answer of one training row.
     """
     closed = all(form(sample.kind) == "options" for sample in train)
-    pool = sorted({s.answer for s in train}) if closed else [s.answer for s in train]
+    return _one_of(sorted({s.answer for s in train}) if closed else [s.answer for s in train], seed)
 
+
+def by_chance(kind: str, asked: Sequence[Sample], seed: int = 0) -> dict[str, Answerer]:
+    """The baselines without training rows: `RANDOM` over the options of the rows `asked`, or over
+    the few answers that the kind has; nothing where a row has neither."""
+    few = KINDS[kind].classes or _FEW_ANSWERS.get(kind, ())
+    known = bool(few) or all(sample.options for sample in asked)
+    return {RANDOM: _one_of(sorted(few), seed)} if known else {}
+
+
+def _one_of(pool: Sequence[str], seed: int) -> Answerer:
     def answer(sample: Sample) -> str:
         rng = random.Random(f"{seed}/{sample.id}")
         if sample.options:

@@ -15,8 +15,8 @@ from chexone_ray import runtime, storage
 from chexone_ray.config import EvaluateConfig, Settings
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation import learned, output, reasoned
-from chexone_ray.evaluation.blind import baselines_of
+from chexone_ray.evaluation import coverage, learned, output, reasoned
+from chexone_ray.evaluation.blind import baselines_of, by_chance
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, corrected, measure
 from chexone_ray.evaluation.metric import Metric
@@ -125,18 +125,21 @@ def evaluate_settings(
     docs/evaluation.md.
 
     `bootstrap` and `randomisations` are draws over patients; without `randomisations` nothing is
-    tested. Baselines are fitted on the train split of each setting's manifest, if it has one.
+    tested. Baselines are fitted on the train split of each setting's manifest; without one there
+    is `by_chance` alone.
     `text_tasks` Ray tasks score texts, see `text_rows.computed`; `of_reports` are more metrics of
     reports, as `learned.metrics_of` makes them. `record` is written beside the results as
     config.json; `notes` stand on the page.
 
     Raises:
-        ChexoneError: a setting's models answered different rows, a kind has no metric, or a model
-            has the name of a baseline; or `output_uri` holds something else, see `output.refuse`.
+        ChexoneError: predictions that `read_predictions` refuses, a setting's models answered
+            different rows or not all that they were to, or a model has the name of a baseline; or
+            `output_uri` holds something else, see `output.refuse`.
     """
     output.refuse(output_uri, record)
     draws = Draws(bootstrap, randomisations, seed)
     answers = {setting: _answers(setting, runs) for setting, runs in settings.items()}
+    told = [note for name, runs in settings.items() for note in _coverage(runs, answers[name])]
     without_train: list[str] = []
     figures: list[Figure] = []
     differences: list[Difference] = []
@@ -148,10 +151,10 @@ def evaluate_settings(
         )
         train = _train_rows(runs.manifest_uri, kinds) if baselines else {}
         if baselines and not train:
-            without_train.append(runs.manifest_uri)
+            without_train.append(setting or runs.manifest_uri)
         for kind in kinds:
             models = {name: rows[kind] for name, rows in answers[setting].items()}
-            blind = _blind(kind, models, train.get(kind, []), seed)
+            blind = _blind(kind, models, train.get(kind, []), seed) if baselines else {}
             of_reasoning = reasoned.metrics_of(kind, models, reports)
             of_models = of_reports if form(kind) == "report" else ()
             metrics = in_order((*METRICS[kind], *of_models, *of_reasoning), runs.headline)
@@ -159,7 +162,7 @@ def evaluate_settings(
             found = measure(Part(setting, kind), statistics[setting, kind], models, blind, draws)
             figures += found[0]
             differences += found[1]
-    notes = (*notes, *_of_baselines(without_train))
+    notes = (*notes, *told, *_of_baselines(without_train))
     storage.delete(storage.join(output_uri, storage.COMMIT_FILE))
     if record is not None:
         storage.record_settings(output_uri, record)
@@ -172,9 +175,16 @@ def _answers(setting: str, runs: SettingRuns) -> Answers:
     """What all models of a setting answered, to the same rows of its manifest."""
     answers = {name: read_predictions(uri) for name, uri in runs.predictions.items()}
     _refuse_different_rows(setting, answers)
-    if not runs.rows_checked:
-        _refuse_other_manifest(runs.manifest_uri, answers)
     return answers
+
+
+def _coverage(runs: SettingRuns, answers: Answers) -> list[str]:
+    """What the page says of rows that were not asked; see `coverage.compared`."""
+    if runs.rows_checked:
+        return []
+    models = next(iter(answers.values()))  # all have the same rows
+    asked = {sample.id for rows in models.values() for sample in rows.samples}
+    return coverage.compared(runs.manifest_uri, runs.predictions, asked)
 
 
 def in_order(metrics: Sequence[Metric], headline: str) -> list[Metric]:
@@ -196,11 +206,11 @@ def _blind(
 ) -> dict[str, Judged]:
     """What the baselines answer to the rows of the models. Raises ChexoneError where a model has
     the name of one."""
-    answerers = baselines_of(kind, train, seed)
+    samples = next(iter(models.values())).samples
+    answerers = baselines_of(kind, train, seed) if train else by_chance(kind, samples, seed)
     for name in models:
         if name in answerers:
             raise ChexoneError(f"a model is called {name!r} like a baseline: give it another name")
-    samples = next(iter(models.values())).samples
     return {
         name: all_answered(samples, list(map(answer, samples)))
         for name, answer in answerers.items()
@@ -222,25 +232,17 @@ def _refuse_different_rows(setting: str, answers: Answers) -> None:
             )
 
 
-def _refuse_other_manifest(manifest_uri: str, answers: Answers) -> None:
-    """Raises ChexoneError where evaluated rows are no held-out rows of the manifest."""
-    models = next(iter(answers.values()))  # all have the same rows
-    asked = {sample.id for rows in models.values() for sample in rows.samples}
-    odd = asked - stream.held_out_ids(manifest_uri)
-    if odd:
-        raise ChexoneError(
-            f"manifest_uri {manifest_uri} is not what was answered: {len(odd)} of {len(asked)} "
-            f"evaluated rows are no test or validate rows of it, {min(odd)} first; give the "
-            "manifest of the predictions, or drop manifest_uri and set baselines=false"
-        )
-
-
 def _of_baselines(without_train: Sequence[str]) -> list[str]:
-    """What the page and the log say of baselines that could not be fitted."""
+    """What the page and the log say of baselines that could not be fitted: to prepare an archive's
+    train split for them would be to read all of its films."""
     if not without_train:
         return []
     places = ", ".join(dict.fromkeys(without_train))
-    told = f"No baselines where the manifest has no train rows of the kinds: {places}."
+    told = (
+        "No baselines but random, of closed questions alone, where the manifest has no train rows "
+        f"of the kinds: {places}. Of an archive a suite prepares the held-out part alone; for "
+        "majority and the others give the manifest_uri of one with a train split."
+    )
     logger.warning("%s", told)
     return [told]
 

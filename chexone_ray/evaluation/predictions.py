@@ -112,8 +112,8 @@ def read_predictions(uri: str) -> dict[str, Judged]:
     the others answered.
 
     Raises:
-        ChexoneError: the folder is not committed, holds a kind without a metric, a completion
-            twice, or a row without its first one.
+        ChexoneError: the folder is not committed, holds no row, a training row, a kind without a
+            metric or without any reference, a completion twice, or a row without its first one.
     """
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     answers: dict[str, dict[int, str | None]] = defaultdict(dict)
@@ -137,8 +137,27 @@ def read_predictions(uri: str) -> dict[str, Judged]:
         raise ChexoneError(
             f"predictions {uri}: row {without} has no completion 0: import or predict it anew"
         )
+    if not found:
+        raise ChexoneError(f"predictions {uri}: no row is in them: predict or import them anew")
     parser = str((storage.committed(uri) or {}).get("parser") or "not recorded")
-    return {kind: _judged(rows, answers, parser) for kind, rows in found.items()}
+    judged = {kind: _judged(rows, answers, parser) for kind, rows in found.items()}
+    for kind, rows_of_kind in judged.items():
+        _refuse_unfit(uri, kind, rows_of_kind.samples)
+    return judged
+
+
+def _refuse_unfit(uri: str, kind: str, samples: Sequence[Sample]) -> None:
+    trained = sum(sample.split == "train" for sample in samples)
+    if trained:
+        raise ChexoneError(
+            f"predictions {uri}: {trained} of {len(samples)} {kind} rows are training rows, whose "
+            "figures say nothing: predict split test or validate"
+        )
+    if not any(sample.answer or sample.reference or sample.boxes for sample in samples):
+        raise ChexoneError(
+            f"predictions {uri}: none of its {len(samples)} {kind} rows has a reference, as those "
+            "of a folder of images: predict a manifest's rows"
+        )
 
 
 def _judged(

@@ -18,13 +18,12 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import learned
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.metric import Metric
-from chexone_ray.evaluation.reasoned import CONSISTENCY
+from chexone_ray.evaluation.reasoned import CONSISTENCY, FACTUALITY, OF_NO_FINDING, STATING
 from chexone_ray.evaluation.reasoned import NAMES as REASONING
 from chexone_ray.kinds import form
 from chexone_ray.records import Sample
 
 FOLDER = Path(__file__).parent / "suites"
-GROUPS = ("vqa", "report", "grounding", "reasoning")
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
 
@@ -126,6 +125,18 @@ def _check(suite: str, setting: SuiteSetting) -> None:
                 f"suite {suite}, setting {setting.name}: kind {kind!r} is not known; there are "
                 f"{', '.join(METRICS)}"
             )
+    for name in ("kinds", "topics"):
+        given: tuple[str, ...] = getattr(setting, name)
+        twice = next((one for one in given if given.count(one) > 1), None)
+        if twice is not None:
+            raise ChexoneError(
+                f"suite {suite}, setting {setting.name}: {name} names {twice!r} twice: drop one"
+            )
+    if setting.headline in (FACTUALITY, STATING) and OF_NO_FINDING.issuperset(setting.kinds):
+        raise ChexoneError(
+            f"suite {suite}, setting {setting.name}: {', '.join(setting.kinds)} has no figure "
+            f"{setting.headline!r}, as its references state no finding: give another headline"
+        )
     known = dict.fromkeys(metric.name for kind in setting.kinds for metric in METRICS[kind])
     if setting.headline == CONSISTENCY and setting.num_answers == 1:
         raise ChexoneError(

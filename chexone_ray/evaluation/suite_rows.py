@@ -33,7 +33,7 @@ def rows_of(setting: SuiteSetting, data: SettingData, config: EvaluateConfig) ->
     Settings of the same archive and kinds share what is prepared, in `<output_uri>/archives/`.
 
     Raises:
-        ChexoneError: no row is left, or another selection is there.
+        ChexoneError: a kind or topic of the setting has no row, or another selection is there.
     """
     source = data.manifest_uri or _prepared(setting, data, config)
     target = storage.join(config.output_uri, "manifests", setting.name)
@@ -93,14 +93,19 @@ def _selects(setting: SuiteSetting) -> dict[str, object]:
 def _select(setting: SuiteSetting, source: str, target: str, selected: str) -> None:
     rows = filter(setting.is_of, stream.iter_samples(source, setting.split, setting.kinds))
     writer = manifest.SampleWriter(target)
+    lacking = {f"kind {one}" for one in setting.kinds} | {f"topic {one}" for one in setting.topics}
     number = 0
     for sample in islice(rows, setting.max_rows):
         writer.add(sample)
+        lacking -= {f"kind {sample.kind}", f"topic {sample.topic}"}
         number += 1
-    if not number:
+    while lacking and (rest := next(rows, None)) is not None:  # behind `max_rows`
+        lacking -= {f"kind {rest.kind}", f"topic {rest.topic}"}
+    if lacking:
+        what = f"row of {', '.join(sorted(lacking))}" if number else "row of it"
         raise ChexoneError(
-            f"setting {setting.name}: {source} has no row of it in split {setting.split}: check "
-            f"evaluate.data.{setting.name}, its kinds and its filters"
+            f"setting {setting.name}: {source} has no {what} in split {setting.split}: check "
+            f"evaluate.data.{setting.name}, its kinds, topics and other filters"
         )
     info = manifest.selection_info(source, writer.units)
     own = {"config_digest": selected, "selected_from": source, "selected": _selects(setting)}

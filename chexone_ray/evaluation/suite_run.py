@@ -7,12 +7,14 @@ whose data are not configured is listed as such in `suite.json` and on the page.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from chexone_ray import checkpoints, predict, storage
+from chexone_ray import answering, predict, storage
 from chexone_ray.config import (
     EvaluateConfig,
     PredictConfig,
@@ -22,7 +24,6 @@ from chexone_ray.config import (
     SuiteModel,
 )
 from chexone_ray.data import manifest, stream
-from chexone_ray.engine.lease import leased_pool
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import learned, output
 from chexone_ray.evaluation import suite as suites
@@ -32,7 +33,11 @@ from chexone_ray.evaluation.same_rows import digests, digests_of, unlike
 from chexone_ray.evaluation.suite import Suite, SuiteSetting
 from chexone_ray.evaluation.suite_rows import Rows, prepare_config, rows_of
 from chexone_ray.log import RESEARCH_USE_ONLY
+from chexone_ray.systems.choice import settled
 from chexone_ray.systems.table import ADAPTERS
+
+if TYPE_CHECKING:
+    from chexone_ray.engine.pool import EnginePool
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +111,8 @@ def run(config: EvaluateConfig) -> str:
     """Answer and measure every configured setting; returns `config.output_uri`, committed.
 
     Raises:
-        ChexoneError: as `check` does, or given predictions are of other rows than a setting's.
+        ChexoneError: as `check` does, or given predictions are of other rows than a setting's, or
+            of no configured setting.
     """
     check(config)
     of_reports = learned.metrics_of(config.learned)  # before hours of predictions
@@ -117,26 +123,18 @@ def run(config: EvaluateConfig) -> str:
     asked = {
         setting.name: (setting, rows_of(setting, data, config)) for setting, data in configured
     }
-    answers: dict[str, dict[str, str]] = {name: {} for name in asked}
-    for name, model in config.models.items():
-        found = (
-            _answered(name, model, asked, config) if model.answers else _given(name, model, asked)
-        )
-        for setting, uri in found.items():
-            answers[setting][name] = uri
+    found = _given(asked, config)  # first: an error of theirs does not wait for engines
+    found |= _answered(asked, config)
+    answers = {
+        setting: {name: found[name][setting] for name in config.models if setting in found[name]}
+        for setting in asked
+    }
     runs = {
         name: SettingRuns(rows.source_uri, answers[name], setting.headline)
         for name, (setting, rows) in asked.items()
         if answers[name]
     }
-    if not runs:
-        raise ChexoneError(
-            f"suite {config.suite}: no model has predictions of a configured setting: check "
-            "evaluate.models; predictions_uri holds one folder a setting"
-        )
-    listed = listing(
-        suites.chosen(suite, config), {n: rows for n, (_, rows) in asked.items()}, runs
-    )
+    listed = listing(suites.chosen(suite, config), asked, runs, config.models)
     _record(suite, listed, config)
     return evaluate_settings(
         config.output_uri,
@@ -164,28 +162,48 @@ def _configured(config: EvaluateConfig, suite: Suite) -> list[tuple[SuiteSetting
     return found
 
 
-def _answered(
-    name: str,
-    model: SuiteModel,
-    asked: Mapping[str, tuple[SuiteSetting, Rows]],
-    config: EvaluateConfig,
-) -> dict[str, str]:
-    """Predictions of one model on every setting that it can answer, over one pool; none is started
-    if all is there.
+Asked = Mapping[str, tuple[SuiteSetting, Rows]]
+"""Name of a configured setting -> it and its rows."""
 
-    What engines an adapter needs is known to `predict` alone, which then starts them each time.
+
+def _answered(asked: Asked, config: EvaluateConfig) -> dict[str, dict[str, str]]:
+    """Model that answers -> setting that it can be asked -> predictions.
+
+    Models of one checkpoint and like engines, such as both modes of it, share a pool for all of
+    their settings; none is started where all is there.
     """
-    wanted = {
-        setting.name: predict_config(name, model, setting, rows, config)
-        for setting, rows in asked.values()
-        if can_answer(model, setting)
-    }
-    done = all(storage.committed(one.output_uri) is not None for one in wanted.values())
-    if done or model.adapter is not None or model.endpoint is not None:
-        return {setting: predict.predict(one) for setting, one in wanted.items()}
-    first = checkpoints.as_trained(next(iter(wanted.values())))
-    with leased_pool(first, None) as pool:
-        return {setting: predict.predict(one, pool) for setting, one in wanted.items()}
+    wanted: dict[str, dict[str, PredictConfig]] = {}
+    sharing: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, model in config.models.items():
+        if not model.answers:
+            continue
+        wanted[name] = {
+            setting.name: predict_config(name, model, setting, rows, config)
+            for setting, rows in asked.values()
+            if can_answer(model, setting)
+        }
+        first = settled(next(iter(wanted[name].values())))
+        sharing[answering.engines_key(first)].append(name)
+    found: dict[str, dict[str, str]] = {}
+    for names in sharing.values():
+        ours = [one for name in names for one in wanted[name].values()]
+        with _pool(ours) as pool:
+            for name in names:
+                found[name] = {
+                    setting: predict.predict(one, pool) for setting, one in wanted[name].items()
+                }
+    return found
+
+
+@contextmanager
+def _pool(wanted: Sequence[PredictConfig]) -> Iterator[EnginePool | None]:
+    """The engines for what is not there yet; None for an endpoint, and where all is there."""
+    missing = [one for one in wanted if storage.committed(one.output_uri) is None]
+    if not missing or missing[0].endpoint is not None:
+        yield None
+        return
+    with answering.engines(settled(missing[0])) as pool:
+        yield pool
 
 
 def can_answer(model: SuiteModel, setting: SuiteSetting) -> bool:
@@ -229,53 +247,83 @@ def _given_uri(model: SuiteModel, setting: SuiteSetting) -> str:
     return storage.join(model.predictions_uri or "", setting.name)
 
 
-def _given(
-    name: str, model: SuiteModel, asked: Mapping[str, tuple[SuiteSetting, Rows]]
-) -> dict[str, str]:
-    """The predictions that are there, by setting: each must be of the setting's rows, all of
-    them."""
-    found = {}
-    for setting, rows in asked.values():
-        uri = _given_uri(model, setting)
-        if not storage.list_files(uri):
+def _given(asked: Asked, config: EvaluateConfig) -> dict[str, dict[str, str]]:
+    """Model whose predictions are there -> setting -> its folder: each must be of the setting's
+    rows, all of them.
+
+    Raises:
+        ChexoneError: predictions of other rows, or a model without any.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name, model in config.models.items():
+        if model.answers:
             continue
-        wanted = digests(stream.iter_samples(rows.manifest_uri, setting.split))
-        odd = unlike(wanted, digests_of(uri), ("the setting", "the answers"))
-        if odd:
-            raise ChexoneError(
-                f"evaluate.models.{name}: {uri} does not answer the {len(wanted)} rows of setting "
-                f"{setting.name} ({odd}): answer the rows of {rows.manifest_uri}, or put "
-                "answers on them by `chexone results import --manifest_uri`"
-            )
-        found[setting.name] = uri
+        found[name] = {
+            setting.name: uri
+            for setting, _ in asked.values()
+            if storage.list_files(uri := _given_uri(model, setting))
+        }
+        for setting, uri in found[name].items():
+            _refuse_other_rows(name, uri, *asked[setting])
+    without = [name for name, places in found.items() if not places]
+    if without:
+        raise ChexoneError(
+            f"evaluate.models: no predictions of {', '.join(without)} for a configured setting: "
+            "predictions_uri holds one folder a setting; drop the model, or put its answers on the "
+            f"rows in {storage.join(config.output_uri, 'manifests')} by `chexone results import`"
+        )
     return found
+
+
+def _refuse_other_rows(name: str, uri: str, setting: SuiteSetting, rows: Rows) -> None:
+    wanted = digests(stream.iter_samples(rows.manifest_uri, setting.split))
+    odd = unlike(wanted, digests_of(uri), ("the setting", "the answers"))
+    if odd:
+        raise ChexoneError(
+            f"evaluate.models.{name}: {uri} does not answer the {len(wanted)} rows of setting "
+            f"{setting.name} ({odd}): answer the rows of {rows.manifest_uri}, or put answers on "
+            "them by `chexone results import --manifest_uri`"
+        )
 
 
 # --- what the results say of the suite -----------------------------------------------------------
 
 
 def listing(
-    settings: Sequence[SuiteSetting], rows: Mapping[str, Rows], runs: Mapping[str, SettingRuns]
+    settings: Sequence[SuiteSetting],
+    asked: Asked,
+    runs: Mapping[str, SettingRuns],
+    models: Mapping[str, SuiteModel],
 ) -> list[dict[str, Any]]:
-    """Every chosen setting and what became of it, in the order of the suite."""
+    """Every chosen setting and what became of it, in the order of the suite; `missing` is why a
+    model has no figures of a configured one."""
     return [
         {
             "setting": setting.name,
             "group": setting.group,
-            "status": _status(setting.name, rows, runs),
+            "status": _status(setting.name, asked, runs),
             "headline": setting.headline,
-            "num_rows": rows[setting.name].num_rows if setting.name in rows else None,
+            "num_rows": asked[setting.name][1].num_rows if setting.name in asked else None,
             "published_rows": setting.published_rows,
             "file": setting.file,
-            "models": list(runs[setting.name].predictions) if setting.name in runs else [],
+            "models": list(_predictions(setting, runs)),
+            "missing": {
+                name: "its adapter cannot be asked this" if model.answers else "no predictions"
+                for name, model in models.items()
+                if setting.name in asked and name not in _predictions(setting, runs)
+            },
             "note": setting.note,
         }
         for setting in settings
     ]
 
 
-def _status(name: str, rows: Mapping[str, Rows], runs: Mapping[str, SettingRuns]) -> Status:
-    if name not in rows:
+def _predictions(setting: SuiteSetting, runs: Mapping[str, SettingRuns]) -> Mapping[str, str]:
+    return runs[setting.name].predictions if setting.name in runs else {}
+
+
+def _status(name: str, asked: Asked, runs: Mapping[str, SettingRuns]) -> Status:
+    if name not in asked:
         return "not configured"
     return "evaluated" if name in runs else "no predictions"
 
@@ -293,6 +341,11 @@ def notes(suite: Suite, listed: Sequence[Mapping[str, Any]]) -> list[str]:
         names = [one["setting"] for one in listed if one["status"] == status]
         if names:
             found.append(f"Settings without figures ({status}): {', '.join(names)}.")
+    lacking: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in listed:
+        for model, why in one["missing"].items():
+            lacking[model, why].append(one["setting"])
+    found += [f"No figures of {m} ({why}): {', '.join(of)}." for (m, why), of in lacking.items()]
     odd = [
         f"{one['setting']} ({one['num_rows']:,} of {one['published_rows']:,})"
         for one in listed
@@ -314,6 +367,9 @@ def _record(suite: Suite, listed: Sequence[Mapping[str, Any]], config: EvaluateC
             "settings": listed,
         },
     )
+    for setting in listed:
+        for model, why in setting["missing"].items():
+            logger.warning("suite: no figures of %s in %s: %s", model, setting["setting"], why)
     for status in ("evaluated", "not configured", "no predictions"):
         count = sum(one["status"] == status for one in listed)
         logger.info("suite: %d settings %s", count, status)

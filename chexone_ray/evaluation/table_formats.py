@@ -5,9 +5,12 @@ from __future__ import annotations
 import html as markup
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from chexone_ray.evaluation.tables import Cell, Document, Grid
 
+LATEX_SYSTEMS = 6
+"""Columns of systems of a LaTeX table: more would not fit the width of a page."""
 LATEX_LINES = 24
 """Lines of a LaTeX table, as `tabular` does not go over the end of a page. Notes are set below
 their numbers, which keeps a table narrow and makes two of a line."""
@@ -85,15 +88,16 @@ def _md_cell(cell: Cell) -> str:
 
 
 def _md(text: str) -> str:
-    return re.sub(r"([\\|*_`\[\]#])", r"\\\1", " ".join(text.split())).replace("<", "&lt;")
+    text = re.sub(r"([\\|*_`~\[\]#])", r"\\\1", " ".join(text.split()))
+    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def latex(page: Document) -> str:
     """`table` environments to be read in with \\input; their preamble needs booktabs alone."""
     lines = [f"% {page.title}. {page.notice}", r"% Needs \usepackage{booktabs}"]
     for grid in page.grids:
-        for at in range(0, len(grid.lines), LATEX_LINES):
-            lines += _latex_grid(grid, at)
+        for number, part in enumerate(_latex_parts(grid)):
+            lines += _latex_grid(part, is_continued=number > 0)
     lines += [r"\begin{footnotesize}", r"\begin{itemize}"]
     lines += [rf"\item {_latex(note)}" for note in (*page.notes, page.notice)]
     lines += [r"\end{itemize}", r"\begin{enumerate}"]
@@ -101,16 +105,32 @@ def latex(page: Document) -> str:
     return "\n".join([*lines, r"\end{enumerate}", r"\end{footnotesize}", ""])
 
 
-def _latex_grid(grid: Grid, at: int) -> Iterator[str]:
+def _latex_parts(grid: Grid) -> Iterator[Grid]:
+    """The grid in tables that fit a page: by columns of systems, then by lines."""
+    fixed, width = grid.num_fixed, len(grid.head)
+    step = LATEX_SYSTEMS if fixed else width
+    for start in range(fixed, max(width, fixed + 1), step):
+        for at in range(0, len(grid.lines), LATEX_LINES):
+            yield replace(
+                grid,
+                head=(*grid.head[:fixed], *grid.head[start : start + step]),
+                lines=tuple(
+                    line if len(line) == 1 else (*line[:fixed], *line[start : start + step])
+                    for line in grid.lines[at : at + LATEX_LINES]
+                ),
+            )
+
+
+def _latex_grid(grid: Grid, is_continued: bool) -> Iterator[str]:
     columns = "".join("r" if cell.is_number else "l" for cell in grid.head)
     yield r"\begin{table}[htbp]"
-    yield r"\centering\footnotesize"
-    yield rf"\caption{{{_latex(grid.title)}{', continued' if at else ''}}}"
+    yield r"\centering\footnotesize\setlength{\tabcolsep}{3pt}"
+    yield rf"\caption{{{_latex(grid.title)}{', continued' if is_continued else ''}}}"
     yield rf"\begin{{tabular}}{{{columns}}}"
     yield r"\toprule"
     yield " & ".join(map(_latex_cell, grid.head)) + r" \\"
     yield r"\midrule"
-    for line in grid.lines[at : at + LATEX_LINES]:
+    for line in grid.lines:
         if len(line) == 1:
             yield rf"\multicolumn{{{len(grid.head)}}}{{l}}{{{_latex_cell(line[0])}}} \\"
         else:

@@ -51,11 +51,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """One table. A line of a single cell is a heading over the lines after it."""
+    """One table. A line of a single cell is a heading over the lines after it. Where there is no
+    room for all columns, the first `num_fixed` stand before each part; 0: it cannot be parted."""
 
     title: str
     head: tuple[Cell, ...]
     lines: tuple[tuple[Cell, ...], ...]
+    num_fixed: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def _results(
         *(Cell(name, is_number=True, is_italic=True) for name in blind),
         *(Cell(name, is_number=True) for name in models),
     )
-    return Grid("Systems", head, tuple(lines))
+    return Grid("Systems", head, tuple(lines), num_fixed=4)
 
 
 def _footnote(figure: Figure, signatures: Sequence[str]) -> int | None:

@@ -25,12 +25,11 @@ _BOX_HINTS: dict[Codec, str] = {
     "thousandths of width and height; an empty list if there is nothing.",
     "pixels": 'Answer with a JSON list of {"bbox_2d": [x1, y1, x2, y2], "label": name}, in pixels '
     "of the image; an empty list if there is nothing.",
-    "thousand_marks": "Answer with boxes in thousandths of width and height.",
     "thousand_yx": 'Answer with a JSON list of {"box_2d": [y1, x1, y2, x2], "label": name}, in '
     "thousandths of height and width; an empty list if there is nothing.",
     "unit": "Answer with boxes as [x1, y1, x2, y2], in fractions of width and height.",
-    "bins": "",
 }
+"""Of the codecs that a model is told of; the others are of models that were trained on them."""
 _MARKED = re.compile(r"<\|ref\|>[^<|]*<\|/ref\|>(?:<\|box\|>[^<|]*<\|/box\|>)+")
 
 
@@ -73,7 +72,7 @@ def hint(posed: Posed, codec: Codec) -> str:
     """The form that the answer of a kind has to have, in a sentence; empty for reports and text."""
     which = form(posed.kind)
     if which == "boxes":
-        return _BOX_HINTS[codec]
+        return _BOX_HINTS.get(codec, "")
     if which != "options":
         return ""
     if posed.options and all(option.startswith("(") for option in posed.options):

@@ -19,6 +19,7 @@ from chexone_ray import boxes, storage
 from chexone_ray.config import EvaluateConfig
 from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation.blind import by_chance
 from chexone_ray.evaluation.harness import SettingRuns, evaluate, evaluate_settings
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import (
@@ -366,32 +367,26 @@ def test_a_model_cannot_be_called_like_a_baseline(tmp_path: Path) -> None:
         evaluate_settings(str(tmp_path / "out"), {"": runs})
 
 
-def test_a_manifest_without_a_train_split_has_no_baselines(tmp_path: Path) -> None:
+def test_without_a_train_split_there_is_chance_alone(tmp_path: Path) -> None:
     manifest_uri = str(tmp_path / "manifest")
-    manifest.write_samples(manifest_uri, [SAMPLE], {"seed": 0})
-    runs = SettingRuns(manifest_uri, {"a": write(tmp_path / "a", ["normal"])})
+    of_options = replace(SAMPLE, id="1", kind="choice", options=("(A) x", "(B) y"), answer="(A)")
+    of_classes = replace(SAMPLE, id="2", kind="presence", answer="yes")
+    free = replace(SAMPLE, id="3", kind="open_vqa")
+    samples = [SAMPLE, of_options, of_classes, free]
+    manifest.write_samples(manifest_uri, samples, {"seed": 0})
+    said = (prediction_rows.answered(s, s.answer, s.answer) for s in samples)
+    prediction_rows.write(str(tmp_path / "a"), said, "test")
+    runs = SettingRuns(manifest_uri, {"a": str(tmp_path / "a")})
     evaluate_settings(str(tmp_path / "out"), {"": runs}, bootstrap=10)
     figures = json.loads((tmp_path / "out" / "table.json").read_text())
-    assert [figure["model"] for figure in figures] == ["a"]
-    assert (
-        "No baselines where the manifest has no train rows"
-        in (tmp_path / "out/table.md").read_text()
-    )
-
-
-def test_a_manifest_that_was_not_answered_is_refused(tmp_path: Path) -> None:
-    def config(name: str, *samples: Sample) -> EvaluateConfig:
-        uri = str(tmp_path / name)
-        manifest.write_samples(uri, samples, {"seed": 0})
-        return EvaluateConfig(
-            output_uri=f"{uri}-out", manifest_uri=uri, predictions_uri={"a": said}, bootstrap=10
-        )
-
-    said = write(tmp_path / "a", ["normal"] * 2)
-    asked = [replace(SAMPLE, id=name, patient=name) for name in ("000", "001")]
-    train = replace(SAMPLE, id="t", patient="t", split="train")
-    with pytest.raises(ChexoneError, match=r"2 of 2 evaluated rows are no .*, 000 first"):
-        evaluate(config("other", SAMPLE, train))
-    with pytest.raises(ChexoneError, match=r"1 of 2 evaluated rows are no .*, 001 first"):
-        evaluate(config("trained-on", asked[0], replace(asked[1], split="train")))
-    evaluate(config("right", *asked, train))
+    assert {(f["kind"], f["model"]) for f in figures} == {
+        *((s.kind, "a") for s in samples),
+        ("heart_size", "random"), ("choice", "random"), ("presence", "random"),
+    }  # fmt: skip
+    chance = by_chance("presence", [replace(of_classes, id=str(i)) for i in range(99)])["random"]
+    assert {chance(replace(of_classes, id=str(i))) for i in range(99)} == {"yes", "no"}
+    page = (tmp_path / "out/table.md").read_text()
+    assert "No baselines but random, of closed questions alone, where the manifest" in page
+    evaluate_settings(str(tmp_path / "none"), {"": runs}, bootstrap=10, baselines=False)
+    figures = json.loads((tmp_path / "none" / "table.json").read_text())
+    assert {f["model"] for f in figures} == {"a"}

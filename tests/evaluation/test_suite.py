@@ -4,44 +4,34 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chexone_ray import boxes, loader, predict, storage
+from chexone_ray import boxes, loader, storage
 from chexone_ray.config import (
     EvaluateConfig,
     LearnedConfig,
-    PredictConfig,
-    SamplingConfig,
-    SettingData,
 )
 from chexone_ray.config.learned import CheXbertTable
 from chexone_ray.data import manifest
 from chexone_ray.data.stream import read_samples
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation import suite_run
 from chexone_ray.evaluation.harness import in_order
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.run import evaluate
 from chexone_ray.evaluation.suite import (
-    SuiteSetting,
     chosen,
     load,
     names,
     place_of,
     refuse_headlines,
 )
-from chexone_ray.evaluation.suite_rows import Rows, prepare_config, rows_of
-from chexone_ray.evaluation.suite_run import predict_config
+from chexone_ray.evaluation.suite_rows import Rows, rows_of
 from chexone_ray.exchange import prediction_rows
 from chexone_ray.records import Box, ImageRef, Sample
-from chexone_ray.systems.choice import settled
-from chexone_ray.systems.table import ADAPTERS
 
 SUITE = """
 title = "Made up"
@@ -184,6 +174,15 @@ def test_the_page_tells_what_the_suite_is(tmp_path: Path) -> None:
         (('"one-box"', '"skills"'), "2 settings are called skills"),
         (("max_rows = 6", "num_answers = 8"), "num_answers above 1 and temperature go together"),
         (("max_rows = 6", 'whole = true\nsplit = "validate"'), "whole=true is of split test"),
+        (('["closed_vqa"]', '["closed_vqa", "closed_vqa"]'), "kinds names 'closed_vqa' twice"),
+        (('"negation"]', '"presence"]'), "setting skills: topics names 'presence' twice"),
+        (
+            (
+                '"findings"]\nheadline = "label F1 (micro)',
+                '"view"]\nheadline = "reasoning: factuality',
+            ),
+            "view has no figure 'reasoning: factuality', as its references state no finding",
+        ),
         (("max_rows = 6", "max_row = 6"), "unknown key settings.0.max_row; did you mean max_rows"),
         (('"skills"', '"a/b"'), "settings.0.name='a/b'"),
         (('"rexgradient"', '"rexgradien"'), "did you mean rexgradient"),
@@ -225,7 +224,7 @@ def test_a_headline_by_a_model_has_to_be_computed(tmp_path: Path) -> None:
         load(suite_file(tmp_path, SUITE.replace('"accuracy"', '"SembScore"')))
 
 
-def test_a_suite_on_given_predictions(tmp_path: Path) -> None:
+def test_a_suite_on_given_predictions(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     config = given(tmp_path)
     found = asked(config)
     skills = read_samples(found["skills"].manifest_uri, "test")
@@ -234,7 +233,9 @@ def test_a_suite_on_given_predictions(tmp_path: Path) -> None:
     answer(config, "skills", "right", lambda s: s.answer)
     answer(config, "skills", "wrong", lambda s: "(B)" if s.topic == "presence" else "(A)")
     answer(config, "one-box", "right", lambda s: s.answer)
+    caplog.clear()
     assert evaluate(config) == config.output_uri
+    assert "suite: no figures of wrong in one-box: no predictions" in caplog.messages
     out = Path(config.output_uri)
     figures = json.loads((out / "table.json").read_text())
     values = {
@@ -251,12 +252,14 @@ def test_a_suite_on_given_predictions(tmp_path: Path) -> None:
     assert blind >= {"skills"}, "baselines are of the train part of the given manifest"
     told = json.loads((out / "suite.json").read_text())
     assert told["published_settings"] == 5
-    assert {s["setting"]: (s["status"], s["num_rows"], s["models"]) for s in told["settings"]} == {
-        "skills": ("evaluated", 6, ["right", "wrong"]),
-        "one-box": ("evaluated", 2, ["right"]),
-        "elsewhere": ("not configured", None, []),
+    names = ("status", "num_rows", "models", "missing")
+    assert {s["setting"]: tuple(s[name] for name in names) for s in told["settings"]} == {
+        "skills": ("evaluated", 6, ["right", "wrong"], {}),
+        "one-box": ("evaluated", 2, ["right"], {"wrong": "no predictions"}),
+        "elsewhere": ("not configured", None, [], {}),
     }
     page = (out / "table.md").read_text()
+    assert "- No figures of wrong (no predictions): one-box." in page
     assert "Settings without figures (not configured): elsewhere." in page
     assert "skills (6 of 1,000)" in page and "has 5 settings; 3 are known" in page
     assert storage.committed(str(out)) is not None
@@ -265,9 +268,12 @@ def test_a_suite_on_given_predictions(tmp_path: Path) -> None:
 
 def test_settings_without_predictions_are_listed(tmp_path: Path) -> None:
     config = given(tmp_path, settings=("skills", "one-box"))
-    with pytest.raises(ChexoneError, match="no model has predictions of a configured setting"):
+    with pytest.raises(ChexoneError, match="no predictions of right, wrong for a configured"):
         evaluate(config)
     answer(config, "one-box", "wrong", lambda s: "No nodule detected.")
+    with pytest.raises(ChexoneError, match="no predictions of right for a configured"):
+        evaluate(config)
+    answer(config, "one-box", "right", lambda s: "No nodule detected.")
     evaluate(config)
     told = json.loads((Path(config.output_uri) / "suite.json").read_text())["settings"]
     assert [(s["setting"], s["status"]) for s in told] == [
@@ -301,150 +307,19 @@ def test_a_changed_setting_does_not_reuse_its_rows(tmp_path: Path) -> None:
     suite_file(tmp_path, SUITE.replace("max_rows = 6", "max_rows = 4"))
     with pytest.raises(ChexoneError, match="holds a manifest of other settings"):
         asked(config)
-    none = SUITE.replace('"negation"]', '"x"]').replace('["presence", ', "[")
-    (tmp_path / "none").mkdir()
-    out = str(tmp_path / "none" / "out")
-    fresh = given(tmp_path, output_uri=out, suite=suite_file(tmp_path / "none", none))
-    with pytest.raises(ChexoneError, match=r"setting skills: .* has no row of it in split test"):
-        asked(fresh)
 
 
-def setting(**changes: Any) -> SuiteSetting:
-    values = {"name": "s", "group": "vqa", "kinds": ("view",), "headline": "accuracy"}
-    return SuiteSetting(**values | changes)
-
-
-def test_only_the_held_out_split_is_prepared() -> None:
-    config = EvaluateConfig(output_uri="out", suite="x", models={"a": {"model_uri": "m"}}, seed=7)
-    data = SettingData(uri="archive", images_uri="films", max_drop_share=0.3)
-    one = prepare_config(setting(adapter="cxr_lt", uncertain="u-zeros"), data, config)
-    assert (one.splits, one.kinds, one.seed, one.max_drop_share) == (("test",), ("view",), 7, 0.3)
-    source = one.sources[0]
-    assert (source.adapter, source.uri, source.images_uri, source.uncertain) == (
-        "cxr_lt", "archive", "films", "u-zeros",
-    )  # fmt: skip
-    same = prepare_config(
-        setting(name="t", adapter="cxr_lt", uncertain="u-zeros", max_rows=3), data, config
-    )
-    assert same.output_uri == one.output_uri, "settings of the same rows share an archive"
-    whole = prepare_config(setting(adapter="cxr_lt", whole=True), data, config)
-    assert (whole.archive_splits, whole.test_share, whole.validate_share) == (False, 1.0, 0.0)
-    assert whole.output_uri != one.output_uri
-
-
-def test_how_a_model_is_asked() -> None:
-    config = EvaluateConfig(
-        output_uri="out",
-        suite="x",
-        models={"a": {"model_uri": "m", "mode": "instruct"}},
-        predict={"sampling": {"max_tokens": 64}, "rows_per_part": 8},
-    )
-    made = predict_config("a", config.models["a"], setting(), Rows("rows", "all", 3), config)
-    assert (made.output_uri, made.manifest_uri) == ("out/predictions/a/s", "rows")
-    assert (made.mode, made.rows_per_part, made.sampling.max_tokens) == ("instruct", 8, 64)
-    assert not {"images", "prompts"} & made.model_fields_set, "so those of the checkpoint are taken"
-    eight = setting(num_answers=8, temperature=0.7)
-    made = predict_config("a", config.models["a"], eight, Rows("rows", "all", 3), config)
-    assert made.sampling == SamplingConfig(n=8, temperature=0.7, max_tokens=64)
-
-
-def settled_in_a_suite(model: dict[str, Any], of: SuiteSetting, **predict: Any) -> PredictConfig:
-    config = EvaluateConfig(output_uri="out", suite="x", models={"a": model}, predict=predict)
-    return settled(predict_config("a", config.models["a"], of, Rows("rows", "all", 3), config))
-
-
-ENDPOINT = {"url": "http://127.0.0.1:1/v1", "model": "served"}
-SUITE_MODELS: dict[str, dict[str, Any]] = {
-    name: {"adapter": name, "model_uri": "/weights"}
-    | ({"trust_remote_code": True} if ADAPTERS[name].runs_code else {})
-    for name in ADAPTERS
-} | {"endpoint": {"adapter": "endpoint", "endpoint": ENDPOINT}}
-
-
-@pytest.mark.parametrize("name", ADAPTERS)
-def test_an_adapters_own_settings_count_in_a_suite(name: str) -> None:
-    adapter = ADAPTERS[name]
-    alone = {"output_uri": "o", "manifest_uri": "rows", **SUITE_MODELS[name]}
-    by_predict = settled(PredictConfig(**alone))
-    kinds = adapter.kinds or ("view",)
-    found = settled_in_a_suite(SUITE_MODELS[name], setting(kinds=kinds[:1]))
-    assert found.mode == adapter.modes[0]
-    assert found.sampling == adapter.sampling == by_predict.sampling
-    for field in ("images", "prompts", "engine", "kinds", "trust_remote_code", "endpoint"):
-        assert getattr(found, field) == getattr(by_predict, field), field
-
-
-def test_what_is_given_goes_before_an_adapters_settings() -> None:
-    eight = setting(num_answers=8, temperature=0.7)
-    found = settled_in_a_suite(SUITE_MODELS["medgemma"], eight, engine={"max_num_seqs": 3})
-    assert found.sampling == SamplingConfig(n=8, temperature=0.7, max_tokens=1024)
-    assert (found.engine.max_num_seqs, found.mode) == (3, "instruct")
-    cut = settled_in_a_suite(SUITE_MODELS["maira_2"], eight, sampling={"max_tokens": 9})
-    assert cut.sampling == SamplingConfig(n=8, temperature=0.7, max_tokens=9)
-    served = settled_in_a_suite({"endpoint": ENDPOINT}, eight, engine={"max_num_seqs": 3})
-    assert served.endpoint is not None and served.endpoint.model == "served"
-    assert (served.adapter, served.mode) == ("endpoint", "instruct")
-    ours = settled_in_a_suite({"endpoint": ENDPOINT, "adapter": "chexone"}, eight)
-    assert (ours.adapter, ours.mode, ours.prompts.suffix) == ("chexone", "reasoning", "")
-    assert "engine" not in served.model_fields_set, "that of the models beside it"
-
-
-def test_a_setting_that_an_adapter_cannot_be_asked_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "config.json").write_text("{}")
-    maira = SUITE_MODELS["maira_2"] | {"model_uri": str(model)}
-    config = given(tmp_path, models={"phrases": maira})
-    asked_of: list[str] = []
-
-    def predicted(of: PredictConfig, pool: Any = None) -> str:
-        assert pool is None, "what engines an adapter needs is known to predict"
-        asked_of.append(of.output_uri.rpartition("/")[2])
-        found = read_samples(of.manifest_uri or "", of.split)
-        said = (prediction_rows.said(s, s.answer, "instruct") for s in found)
-        prediction_rows.write(of.output_uri, said, "test")
-        return of.output_uri
-
-    monkeypatch.setattr(predict, "predict", predicted)
-    evaluate(config)
-    assert asked_of == ["one-box"], "closed questions cannot be asked"
-    told = json.loads((Path(config.output_uri) / "suite.json").read_text())["settings"]
-    assert [(s["setting"], s["status"]) for s in told[:2]] == [
-        ("skills", "no predictions"),
-        ("one-box", "evaluated"),
-    ]
-
-
-def test_one_pool_a_model_and_none_where_all_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "config.json").write_text("{}")
-    config = given(tmp_path, models={"a": {"model_uri": str(model)}})
-    pools: list[str] = []
-
-    @contextmanager
-    def leased(of: PredictConfig, pool: Any) -> Iterator[str]:
-        pools.append(of.model_uri)
-        yield "the pool"
-
-    def predicted(of: PredictConfig, pool: Any = None) -> str:
-        if storage.committed(of.output_uri) is None:
-            assert pool == "the pool"
-            found = read_samples(of.manifest_uri or "", of.split)
-            said = (prediction_rows.said(s, f"\\boxed{{{s.answer}}}", of.mode) for s in found)
-            prediction_rows.write(of.output_uri, said, "test")
-        return of.output_uri
-
-    monkeypatch.setattr(suite_run, "leased_pool", leased)
-    monkeypatch.setattr(predict, "predict", predicted)
-    evaluate(config)
-    assert pools == [str(model)], "two settings, one pool"
-    evaluate(config)
-    assert pools == [str(model)]
-    storage.delete(storage.join(config.output_uri, "predictions", "a", "one-box"))
-    evaluate(config)
-    assert len(pools) == 2
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('"presence", "negation"', '"x"'), "has no row of it in split test"),
+        (('"negation"', '"x", "location"'), "has no row of topic x in split test"),
+        (('"closed_vqa"', '"closed_vqa", "view"'), "has no row of kind view in split test"),
+    ],
+)
+def test_what_no_row_is_of_is_told(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    text = SUITE.replace("max_rows = 6", "max_rows = 2").replace(*change)
+    config = given(tmp_path)
+    suite_file(tmp_path, text)
+    with pytest.raises(ChexoneError, match=f"setting skills: .* {message}"):
+        asked(config)

@@ -157,6 +157,24 @@ def test_long_latex_tables_are_cut() -> None:
     assert text.count(r"\begin{tabular}") == 4 and text.count(", continued") == 3
 
 
+def test_wide_latex_tables_are_parted_by_systems() -> None:
+    figures = [replace(FIGURE, model=f"m{i}", value=i / 100) for i in range(13)]
+    text = latex(document(figures, [], [], Draws(10, 0, 0)))
+    heads = re.findall(r"\\toprule\n(.*) \\\\", text)
+    assert [head.split(" & ")[4:] for head in heads] == [
+        [f"m{i}" for i in part] for part in (range(6), range(6, 12), range(12, 13))
+    ]
+    assert all(head.startswith("kind & metric & rows & patients & ") for head in heads)
+    assert text.count("& 1,200 & 300 &") == 3 and r"\multicolumn{5}{l}" in text
+    assert text.count(", continued") == 2 and r"\begin{tabular}{llrrr}" in text
+
+
+def test_markdown_shows_names_as_they_are() -> None:
+    name = "~~x~~ &lt; <b>"
+    told = markdown(document([replace(FIGURE, model=name)], [], [], Draws(10, 0, 0)))
+    assert line_of(told, "kind")[4] == r"\~\~x\~\~ &amp;lt; &lt;b>"
+
+
 def test_html_is_whole_and_escaped() -> None:
     text = html(page())
     assert "Research use only" in text and "set_1 &lt;&amp;&gt;" in text
