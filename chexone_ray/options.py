@@ -40,7 +40,7 @@ _SUFFIX = re.compile(
 )
 _BULLET = re.compile(r"^[ \t]*[-\u2022][ \t]+", re.MULTILINE)
 _BRACKET = re.compile(r"[()]")
-_NUMBERED = re.compile(r"(?:^|(?<=[\s,;]))\(?([0-9]{1,2})[.)][ \t]+")
+_NUMBERED = re.compile(r"(?:^|(?<=[\s,;]))\(?([0-9]{1,2})[.):](?![0-9])[ \t]*")
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2012\u2013\u2212"), "-") | {0x2014: " - ", 0x2015: " - "}
 _WRITTEN = str.maketrans(
@@ -195,9 +195,10 @@ def _chosen(answer: str, options: tuple[str, ...]) -> frozenset[str]:
     plain = _QUOTED.sub(r"\2", _as_read(answer)).translate(_WRITTEN).translate(_DASHES)
     plain = _inside(_BULLET.sub("", plain).strip(_EDGE))
     keyed = _keyed(options)
+    told = _inside(_PREFIX.sub("", plain).strip(_EDGE))
     if not (keyed and any(map(str.isdigit, keyed))):
-        plain = _unnumbered(plain).strip(_EDGE)
-    bare = _inside(_SUFFIX.sub("", _PREFIX.sub("", plain)).strip(_EDGE))
+        plain, told = _unnumbered(plain).strip(_EDGE), _unnumbered(told).strip(_EDGE)
+    bare = _inside(_SUFFIX.sub("", told).strip(_EDGE))
     if not options:
         return frozenset((normalise(_STATED.sub("", plain)) or whole,))
     if keyed is None:
@@ -205,10 +206,11 @@ def _chosen(answer: str, options: tuple[str, ...]) -> frozenset[str]:
         return _by_text(answer, by_text) or _by_text(bare, by_text)
     by_text = {text: key for key, text in keyed.items() if text}
     # The whole first: an option may read "2" or "A and B", which are keys too.
-    exact = _part(plain, keyed, by_text) or _part(bare, keyed, by_text)
-    if exact:
-        return frozenset((exact,))
-    for candidate in (plain, bare):
+    for candidate in (plain, told, bare):
+        exact = _part(candidate, keyed, by_text)
+        if exact:
+            return frozenset((exact,))
+    for candidate in (plain, bare, bare.removeprefix("(").removesuffix(")")):
         if _KEY_LIST.fullmatch(candidate):
             return frozenset(key.upper() for key in _ONE_KEY.findall(candidate))
     if _DOTTED.fullmatch(bare) and set(bare.upper().split(".")) <= keyed.keys():
@@ -291,6 +293,6 @@ def _part(part: str, keyed: dict[str, str], by_text: dict[str, str]) -> str | No
             *keys, own = found.groups()
             key = next(key for key in keys if key).upper()
             texts = (normalise(own), normalise(own.removesuffix(")")))
-            if own and key in keyed and any(text in by_text for text in texts):
+            if key in keyed and (not own or any(text in by_text for text in texts)):
                 return key
     return None

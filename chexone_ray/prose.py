@@ -19,7 +19,8 @@ KEY = r"[A-Za-z]|[0-9]{1,2}"
 
 _MENTION = re.compile(rf"(?<![\w.])(?:\(\s*({KEY})\s*\)|({KEY})(?!\w))")
 _LEADING_KEY = re.compile(
-    rf"(?:^|[,;\n]|\band\s)[ \t]*({KEY})\s*(?:[.:)](?=\s|$|[A-Za-z(\"'](?!\.|[ \t]*(?:[,;]|$)))|\s-\s)",
+    rf"(?:^|[,;\n]|\band\s)[ \t]*({KEY})\s*"
+    r"(?:[.:)](?=\s|$|[A-Za-z(\"'](?!\.|[ \t]*(?:[,;]|$)))|\s-\s)",
     re.MULTILINE,
 )
 _OWN_LINE = re.compile(rf"^[ \t]*({KEY})[ \t.]*$(?!\n[ \t]*[a-z])", re.MULTILINE)
@@ -39,7 +40,8 @@ _AFTER_BARE = re.compile(
     r"|(?:and|or|vs|but|than|over|because|since|as|is|are)\b)"
 )
 _ENDS = re.compile(
-    r"[ \t]+-\s|[ \t]*(?:$|[;!\n]|\.(?=\s|$)|(?:,[ \t]*)?(?:because|since|as|but|not|rather|instead)\b"
+    r"[ \t]+-\s|[ \t]*(?:$|[;!\n]|\.(?=\s|$)"
+    r"|(?:,[ \t]*)?(?:because|since|as|but|not|rather|instead)\b"
     r"|(?:is|are) (?:the )?(?:correct|right|best|most|likeliest)\b)"
 )
 _TEXTS_END = re.compile(rf"{_ENDS.pattern}|[ \t]*,")

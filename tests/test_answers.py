@@ -209,7 +209,10 @@ def test_original_options(answer: str, keys: set[str]) -> None:
         *[(form, {"A", "C"}) for form in ("The correct answers are A and C.", "a) and c)")],
         *[(form, {"A"}) for form in ("A \u2013 pleural effusion", "A\u2014pleural effusion")],
         *[(form, {"B"}) for form in ("B \u2014 pneumonia", "B\u200b", "\ufeffB", "answer = B")],
-        *[(form, {"B"}) for form in ('{"answer": "B"}', '"answer": "B"', "{'answer': 'pneumonia'}")],
+        *[
+            (form, {"B"})
+            for form in ('{"answer": "B"}', '"answer": "B"', "{'answer': 'pneumonia'}")
+        ],
         *[
             (form, {"A", "C"})
             for form in ("(A) \u2013 pleural effusion; (C) \u2013 edema", "A.C", "A.C.", "A|C")
@@ -221,6 +224,9 @@ def test_original_options(answer: str, keys: set[str]) -> None:
             for form in ("A: yes\nB: no\nC: yes\nD: no", '```json\n{"answer": ["A", "C"]}\n```')
         ],
         *[(form, {"B", "C"}) for form in ("1. pneumonia\n2. edema", "['pneumonia', 'edema']")],
+        *[(form, {"A", "C"}) for form in ("Answers:\n1. A\n2. C", "1: A\n2: C", "1.A\n2.C")],
+        *[(form, {"A", "C"}) for form in ("(A): yes, (B): no, (C): yes", "A, C: edema, (A)")],
+        *[(form, {"B"}) for form in ("(B", "B)", "(B) \u2013 yes")],
         *[(form, set()) for form in ("A.P.", "A: no", "A: no\nB: no", "E) pneumonia")],
         # A key against a text: the key, and "A" alone is an article.
         *[(form, {"A"}) for form in ("A) pneumonia", "(A) edema", "A - edema", "A = edema")],
@@ -284,9 +290,11 @@ TEXTS = (
     "(S) shape",
     "a and b",
     "5",
+    "Grade 2\u20133 change \u2014 old",
 )
 WRITTEN = (
     "({k})", "{k}", "{k}.", "({k}) {x}", "({k}) {x}.", "{k}. {x}", "{k}) {x}", "{k}: {x}", "{x}",
+    "{k} \u2013 {x}", "({k})\u2014{x}", "1. {k}. {x}", "answer = {k}. {x}", '{{"answer": "{x}"}}',
     "The answer is ({k}) {x}.", "The answer is {k}.", "Option {k}", "**{k}. {x}**",
 )  # fmt: skip
 
