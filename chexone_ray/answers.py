@@ -14,7 +14,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from chexone_ray.options import Rules, choice_of, chosen_options, normalise, original_options
+from chexone_ray.options import (
+    TEXT_COMMAND,
+    Rules,
+    choice_of,
+    chosen_options,
+    normalise,
+    original_options,
+)
 from chexone_ray.records import Mode
 
 __all__ = [
@@ -30,7 +37,6 @@ __all__ = [
 
 _TOKEN = re.compile(r"\\boxed\s*\{|\\[{}]|[{}]")
 _ESCAPED = re.compile(r"\\[{}]")
-_TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mathsf)\s*\{([^{}]*)\}")
 _ORIGINAL_OPENING = "\\boxed{"
 
 _MAX_UNWRAP = 8
@@ -126,7 +132,7 @@ def _unwrap(content: str) -> str:
     r"""Strip doubled braces and `\text{}`-like commands around the whole content."""
     content = content.strip()
     for _ in range(_MAX_UNWRAP):
-        command = _TEXT_COMMAND.fullmatch(content)
+        command = TEXT_COMMAND.fullmatch(content)
         if command:
             content = command.group(1).strip()
         elif content.startswith("{") and content.endswith("}") and _one_group(content):

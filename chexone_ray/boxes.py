@@ -33,11 +33,11 @@ Codec = Literal["percent", "thousand", "pixels", "thousand_marks", "thousand_yx"
 Corners = tuple[float, float, float, float]
 Whole = tuple[int, int, int, int]
 
-_NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"
-_MARKED = re.compile(r"<\|ref\|>([^<|]*)<\|/ref\|>|<\|box\|>([^<|]*)<\|/box\|>")
-_QWEN_MARKED = re.compile(
-    r"<\|object_ref_start\|>([^<|]*)<\|object_ref_end\|>|<\|box_start\|>([^<|]*)<\|box_end\|>"
-)
+_NUMBER = r"-?(?:\d{1,9}(?:\.\d{0,20})?|\.\d{1,20})"
+_NAME = r"([^<]*(?:<(?!\|)[^<]*)*)"
+"""Up to the next mark, so that a name may hold "<" or "|" and lack its own closing mark."""
+_MARKED = re.compile(rf"<\|ref\|>{_NAME}|<\|box\|>([^<|]*)<\|/box\|>")
+_QWEN_MARKED = re.compile(rf"<\|object_ref_start\|>{_NAME}|<\|box_start\|>([^<|]*)<\|box_end\|>")
 _MARKS = re.compile(r"[<>|]")
 _PAIRS = re.compile(
     rf"\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)\s*,?\s*\(\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\)"
@@ -46,7 +46,7 @@ _BRACKETS = re.compile(
     rf"\[\s*({_NUMBER})\s*,\s*({_NUMBER})\s*,\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\]"
 )
 _BINNED = re.compile(
-    r"<obj>([^<]*)|<box>\s*<x(\d{1,2})>\s*<y(\d{1,2})>\s*<x(\d{1,2})>\s*<y(\d{1,2})>\s*</box>"
+    r"<obj>([^<]*(?:<(?!/?(?:obj|box)>)[^<]*)*)|<box>\s*<x(\d{1,2})>\s*<y(\d{1,2})>\s*<x(\d{1,2})>\s*<y(\d{1,2})>\s*</box>"
 )
 _BINS = 100
 _FORMS = {
@@ -56,7 +56,13 @@ _FORMS = {
     "bins": "<obj>{label}<box><x{x1}><y{y1}><x{x2}><y{y2}></box></obj>",
 }
 _FEW = 3
-_OBJECT = re.compile(r"\{[^{}]*\}")
+_FLAT = r"\{[^{}]*\}"
+_INNER = re.compile(_FLAT)
+_NESTED = rf"\{{[^{{}}]*(?:{_FLAT}[^{{}}]*)*\}}"
+_OBJECT = re.compile(rf"\{{[^{{}}]*(?:{_NESTED}[^{{}}]*)*\}}")
+"""Up to three objects inside each other."""
+_PYTHON = re.compile(r"\"[^\"]*\"|'([^']*)'|\b(?:None|True|False)\b|[()]")
+_IN_JSON = {"None": "null", "True": "true", "False": "false", "(": "[", ")": "]"}
 _NEGATIVE = re.compile(r"\s*no\s+([^.]{1,80}?)\s+detected\.?\s*", re.IGNORECASE)
 
 
@@ -214,8 +220,8 @@ def _best_order(overlaps: list[list[float]]) -> list[tuple[int, int, float]]:
 
 
 def same_label(a: Box, b: Box) -> bool:
-    """True where both boxes carry the same name, ignoring case and space at the ends."""
-    return a.label == b.label or a.label.strip().lower() == b.label.strip().lower()
+    """True where both boxes carry the same name, ignoring case, space and the codecs' marks."""
+    return a.label == b.label or clean_label(a.label).lower() == clean_label(b.label).lower()
 
 
 def _iou(a: Corners, b: Corners) -> float:
@@ -335,14 +341,51 @@ def _read(text: str, codec: Codec) -> Iterator[tuple[str, Corners]]:
 
 
 def _read_objects(text: str, y_first: bool) -> Iterator[tuple[str, Corners]]:
-    for match in _OBJECT.finditer(text):
+    key = "box_2d" if y_first else "bbox_2d"
+    for item in _objects(text, key):
         try:
-            item = json.loads(match.group())
-            corners = _floats(item["box_2d" if y_first else "bbox_2d"])
-        except (ValueError, TypeError, KeyError, OverflowError):
+            corners = _floats(item[key])
+        except (ValueError, TypeError, OverflowError):
             continue
         x1, y1, x2, y2 = corners
-        yield str(item.get("label", "")), (y1, x1, y2, x2) if y_first else corners
+        label = item.get("label")
+        yield "" if label is None else str(label), (y1, x1, y2, x2) if y_first else corners
+
+
+def _objects(text: str, key: str) -> Iterator[dict[str, Any]]:
+    """The objects of `text` that hold `key`, in JSON or in Python's notation. Of what is neither,
+    those inside."""
+    for found in _OBJECT.finditer(text):
+        whole = _parsed(found.group())
+        if whole is not None:
+            yield from _holding(whole, key)
+            continue
+        for inner in _INNER.finditer(found.group(), 1):
+            yield from _holding(_parsed(inner.group()), key)
+
+
+def _parsed(text: str) -> Any:
+    """The value that is written, or None where there is none."""
+    for written in (lambda: text, lambda: _PYTHON.sub(_in_json, text)):
+        try:
+            return json.loads(written())
+        except (ValueError, RecursionError):
+            continue
+    return None
+
+
+def _in_json(found: re.Match[str]) -> str:
+    return _IN_JSON.get(found[0], found[0]) if found[1] is None else json.dumps(found[1])
+
+
+def _holding(value: Any, key: str) -> Iterator[dict[str, Any]]:
+    waiting = [value]
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, dict) and key in at:
+            yield at
+        elif isinstance(at, (dict, list)):
+            waiting += reversed(list(at.values()) if isinstance(at, dict) else at)
 
 
 def _floats(numbers: Iterable[Any]) -> Corners:

@@ -19,7 +19,8 @@ KEY = r"[A-Za-z]|[0-9]{1,2}"
 
 _MENTION = re.compile(rf"(?<![\w.])(?:\(\s*({KEY})\s*\)|({KEY})(?!\w))")
 _LEADING_KEY = re.compile(
-    rf"(?:^|[,;\n]|\band\s)[ \t]*({KEY})\s*(?:[.:)](?=\s|$|[A-Za-z(\"'](?!\.))|\s-\s)",
+    rf"(?:^|[,;\n]|\band\s)[ \t]*({KEY})\s*"
+    r"(?:[.:)](?=\s|$|[A-Za-z(\"'](?!\.|[ \t]*(?:[,;]|$)))|\s-\s)",
     re.MULTILINE,
 )
 _OWN_LINE = re.compile(rf"^[ \t]*({KEY})[ \t.]*$(?!\n[ \t]*[a-z])", re.MULTILINE)
@@ -35,23 +36,24 @@ _OR = re.compile(
 )
 _ITEM_END = re.compile(r"[ \t]*(?:$|[.,;\n/&+]|and\b)")
 _AFTER_BARE = re.compile(
-    r"[ \t]*(?:$|[,;:!?)/&+]|\n(?![ \t]*[a-z])|\.(?=\s|$)"
+    r"[ \t]+-\s|[ \t]*(?:$|[,;:!?)/&+]|\n(?![ \t]*[a-z])|\.(?=\s|$)"
     r"|(?:and|or|vs|but|than|over|because|since|as|is|are)\b)"
 )
 _ENDS = re.compile(
-    r"[ \t]*(?:$|[;!\n]|\.(?=\s|$)|(?:,[ \t]*)?(?:because|since|as|but|not|rather|instead)\b"
+    r"[ \t]+-\s|[ \t]*(?:$|[;!\n]|\.(?=\s|$)"
+    r"|(?:,[ \t]*)?(?:because|since|as|but|not|rather|instead)\b"
     r"|(?:is|are) (?:the )?(?:correct|right|best|most|likeliest)\b)"
 )
 _TEXTS_END = re.compile(rf"{_ENDS.pattern}|[ \t]*,")
 _CONCLUDES = re.compile(
-    r"(?:(?P<stated>\banswers?\b\s*(?:(?:is|are)\b|:))"
+    r"(?:(?P<stated>\banswers?\b\s*(?:(?:is|are)\b|[:=]))"
     r"|\b(?:answers?|options?|choices?)\s+(?:is|are|(?:would|should|must)\s+be)\b"
     r"|\b(?:choose|chose|picks?|picked|select(?:ed)?|go(?:ing)?\s+(?:with|for)|opt(?:ed)?\s+for)\b"
     r"|\b(?:so|thus|therefore|hence|conclude)\b"
     r"|\b(?:most\s+(?:likely|probable)|likeliest|best|correct|right)\b(?:\s+[\w-]+){0,3}?"
     r"\s+(?:is|are|would\s+be)\b"
     r"|\bnot\b[^.\n]{1,40}?\bbut\b)"
-    r"[\s:,]*(?:(?:that|it|this|it's|is|are|the\s+answer|answer|clearly|probably|likely|most|then"
+    r"[\s:=,]*(?:(?:that|it|this|it's|is|are|the\s+answer|answer|clearly|probably|likely|most|then"
     r"|both|options?|choices?|rather|instead)\b[\s:]*)*",
     re.IGNORECASE,
 )

@@ -207,6 +207,31 @@ def test_original_options(answer: str, keys: set[str]) -> None:
         *[(form, {"A", "C"}) for form in ("A and (C)", "both A and C", "A and C are correct")],
         *[(form, {"A", "C"}) for form in ("- A\n- C", "[A, C]", "A (pleural effusion), C (edema)")],
         *[(form, {"A", "C"}) for form in ("The correct answers are A and C.", "a) and c)")],
+        *[(form, {"A"}) for form in ("A \u2013 pleural effusion", "A\u2014pleural effusion")],
+        *[(form, {"B"}) for form in ("B \u2014 pneumonia", "B\u200b", "\ufeffB", "answer = B")],
+        *[
+            (form, {"B"})
+            for form in ('{"answer": "B"}', '"answer": "B"', "{'answer': 'pneumonia'}")
+        ],
+        *[
+            (form, {"A", "C"})
+            for form in ("(A) \u2013 pleural effusion; (C) \u2013 edema", "A.C", "A.C.", "A|C")
+        ],
+        *[(form, {"A", "C"}) for form in ("1. A\n2. C", "1) A 2) C", "['A', 'C']", '["A","C"]')],
+        *[(form, {"A", "C"}) for form in (r"\text{A}, \text{C}", "A: yes\nC: yes", "| A | C |")],
+        *[
+            (form, {"A", "C"})
+            for form in ("A: yes\nB: no\nC: yes\nD: no", '```json\n{"answer": ["A", "C"]}\n```')
+        ],
+        *[(form, {"B", "C"}) for form in ("1. pneumonia\n2. edema", "['pneumonia', 'edema']")],
+        *[(form, {"A", "C"}) for form in ("Answers:\n1. A\n2. C", "1: A\n2: C", "1.A\n2.C")],
+        *[(form, {"A", "C"}) for form in ("(A): yes, (B): no, (C): yes", "A, C: edema, (A)")],
+        *[(form, {"B"}) for form in ("(B", "B)", "(B) \u2013 yes")],
+        *[(form, set()) for form in ("A.P.", "A: no", "A: no\nB: no", "E) pneumonia")],
+        # A key against a text: the key, and "A" alone is an article.
+        *[(form, {"A"}) for form in ("A) pneumonia", "(A) edema", "A - edema", "A = edema")],
+        *[(form, {"B"}) for form in ("B pleural effusion", "B. edema", "B (edema)")],
+        ("B pleural effusion, C pneumonia", {"B", "C"}),
         ("pneumonia and C", {"B", "C"}),
         ("A, B and C", {"A", "B", "C"}),
         ("A. pleural effusion, C. edema", {"A", "C"}),
@@ -243,6 +268,8 @@ def test_options_in_other_written_forms() -> None:
     for text in ("2", "2.", "(2)", "Option 2", "2) right", "The answer is 2: right"):
         assert chosen_options(text, numbered) == {"2"}
     assert chosen_options("1, 3", numbered) == chosen_options("1 and 3", numbered) == {"1", "3"}
+    assert chosen_options("1. 3", numbered) == {"1", "3"}, "numbers that are keys number no list"
+    assert chosen_options("A: no", ("(A) no", "(B) yes")) == {"A"}, "a verdict that is an option"
     assert chosen_options("3 cm", numbered) == chosen_options("3.5 cm", numbered) == frozenset()
 
 
@@ -263,9 +290,11 @@ TEXTS = (
     "(S) shape",
     "a and b",
     "5",
+    "Grade 2\u20133 change \u2014 old",
 )
 WRITTEN = (
     "({k})", "{k}", "{k}.", "({k}) {x}", "({k}) {x}.", "{k}. {x}", "{k}) {x}", "{k}: {x}", "{x}",
+    "{k} \u2013 {x}", "({k})\u2014{x}", "1. {k}. {x}", "answer = {k}. {x}", '{{"answer": "{x}"}}',
     "The answer is ({k}) {x}.", "The answer is {k}.", "Option {k}", "**{k}. {x}**",
 )  # fmt: skip
 
@@ -353,6 +382,11 @@ def test_boxed_can_always_be_read_back() -> None:
         "the answer " * 3000,
         "final answer\n" * 3000,
         "B (" * 5000,
+        r"\text{" * 4000,
+        "1. " * 6000 + "zz",
+        "A: " * 6000 + "zz",
+        "A" + " " * 10_000 + ":" + " " * 10_000 + "zz",
+        "'" * 20_000,
     ],
 )
 def test_no_text_makes_the_parser_slow(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import time
 
 import numpy as np
 import pytest
@@ -86,6 +87,63 @@ def test_thousand_codec() -> None:
         decode('[{"bbox_2d": [1, 2, 3]}, {"label": 1}, {"bbox_2d": "x"}, {bad}]', "thousand") == []
     )
     assert decode('{"bbox_2d": [0, 0, NaN, 5]}', "thousand") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "names"),
+    [
+        (
+            "<|ref|>a<|/ref|><|box|>(1,2),(3,4)<|/box|>"
+            "<|ref|>x < 3 cm<|/ref|><|box|>(5,6),(7,8)<|/box|>",
+            "percent",
+            ["a", "x < 3 cm"],
+        ),
+        ("<|ref|>a | b<|/ref|><|box|>(1,2),(3,4)<|/box|>", "percent", ["a | b"]),
+        ("<|ref|>a<|/ref|><|ref|>b<|box|>(1,2),(3,4)<|/box|>", "percent", ["b"]),
+        ("<obj>x < 3 cm<box><x1><y2><x3><y4></box></obj>", "bins", ["x < 3 cm"]),
+        ('{"bbox_2d": [1, 2, 3, 4], "label": null}', "thousand", ["?"]),
+        ('{"bbox_2d": [1, 2, 3, 4]}', "thousand", ["?"]),
+        ('{"bbox_2d": [1, 2, 3, 4], "label": "a", "more": {"b": {}}}', "thousand", ["a"]),
+        ('{"boxes": [{"bbox_2d": [1, 2, 3, 4], "label": "a", "b": {}}]}', "thousand", ["a"]),
+        ('{bad, {"bbox_2d": [1, 2, 3, 4], "label": "a"}}', "thousand", ["a"]),
+        (
+            "[{'bbox_2d': [1, 2, 3, 4], 'label': 'a'}, {'bbox_2d': [5, 6, 7, 8], 'label': None}]",
+            "thousand",
+            ["a", "?"],
+        ),
+        ("""{'bbox_2d': (1, 2, 3, 4), 'label': "a's"}""", "thousand", ["a's"]),
+        ("{'bbox_2d': [1, 2], 'label': 'a'}", "thousand", []),
+        ("[.1,.2,.3,.4] and [0., 0.25, 1., 1]", "unit", ["?", "?"]),
+    ],
+)
+def test_names_and_notations(text: str, codec: boxes.Codec, names: list[str]) -> None:
+    assert [found.label for found in decode(text, codec, label="?")] == names
+
+
+def test_unit_corners_without_a_leading_zero() -> None:
+    assert decode("[.1,.2,.3,.4]", "unit", label="nodule") == [box(0.1, 0.2, 0.3, 0.4)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{" * 20_000,
+        "{{{" + "{a}" * 7000,
+        '{"a":' * 4000,
+        "{" + "a" * 20_000,
+        "{" + "a{b}'" * 4000,
+        '{"a":' + "[" * 900 + "]" * 900 + "}",
+        "<|ref|>" * 3000 + "x",
+        "<|ref|>" + "<" * 20_000,
+        "<obj>" + "<" * 20_000,
+        "[" + "1." * 9000,
+    ],
+)
+def test_no_text_makes_the_codecs_slow(text: str) -> None:
+    start = time.process_time()
+    for codec in ("percent", "thousand", "thousand_marks", "bins", "unit"):
+        decode(text, codec)
+    assert time.process_time() - start < 1.0
 
 
 def test_pixels_codec_needs_and_uses_the_geometry() -> None:
@@ -223,6 +281,7 @@ def test_match_sizes() -> None:
 
 def test_match_labelled() -> None:
     predicted = [box(0, 0, 0.1, 0.1, label="mass"), box(0, 0, 0.1, 0.2, label="nodule")]
+    assert boxes.same_label(box(0, 0, 1, 1, label="x < 3 cm"), box(0, 0, 1, 1, label="X 3 cm"))
     reference = [box(0, 0, 0.1, 0.1, label=" Nodule ")]
     assert match(predicted, reference) == [(0, 0, 1.0)]
     assert match(predicted, reference, labelled=True) == [(1, 0, pytest.approx(0.5))]

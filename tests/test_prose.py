@@ -34,6 +34,9 @@ def _keys(answer: str, options: tuple[str, ...] = OPTIONS) -> str:
         ("The image shows edema, so C.", "C"),
         ("The heart is big.\nC", "C"),
         ("The heart is big.\n\nC. edema", "C"),
+        ("The answer is B \u2014 the lung is dense.", "B"),
+        ("The lungs are dense. The answer = B, because", "B"),
+        ("1. The lungs are white.\n2. The heart is big.\nAnswer: C", "C"),
         ("A large pneumonia is seen, so the answer is B.", "B"),
         ("Considering all, the correct option is C.", "C"),
         ("The answer is A. A large effusion is seen.", "A"),
@@ -178,6 +181,14 @@ def _row(kind: str, answer: str, options: tuple[str, ...] = ()) -> Sample:
         ("progression", "Worse: the effusion has grown.", "worse"),
         ("progression", "It is better.", "better"),
         ("progression", "The same.", "same"),
+        ("presence", "Yes, no effusion on the right, but one on the left.", "yes"),
+        ("presence", "Yes\u2014there is one, and no pneumothorax.", "yes"),
+        ("presence", "No, no effusion; pneumothorax: yes.", "no"),
+        ("presence", "Yes, yes.", "yes"),
+        ("presence", r"\text{Yes}, there is.", "yes"),
+        ("progression", "Same, not better or worse.", "same"),
+        ("progression", "Worse, rather than better.", "worse"),
+        ("progression", "Better, worse only in position.", "better"),
         ("view_matching", "Yes, both are frontal.", "yes"),
         # No class of the kind, but the right answer is one of yes and no.
         ("closed_vqa", "Yes, there is one.", "yes"),
@@ -201,6 +212,8 @@ def test_a_class_word_in_front_of_an_explanation(kind: str, answer: str, word: s
         "Yes/no",
         "No, I cannot see the image clearly.",
         "Yes. No.",
+        *("yes, no", "yes,no", "No, or yes.", "Yes, maybe no.", "Yes (no)", "yes|no", "Yes: no"),
+        *("Yes, there is one, no.", "yes - no", "Yes\u2014no", "yes\nno", "No, but yes, rather"),
         "There is a pleural effusion, yes.",
         "Normal",
         "Nodule",
@@ -211,7 +224,8 @@ def test_words_that_are_no_class(answer: str) -> None:
         row = _row("presence", right)
         assert not is_correct(row, answer)
         assert reward(Answer("r", answer, 1), row) == 0.0
-    assert not is_correct(_row("progression", "better"), "Better-aerated lungs")
+    for said in ("Better-aerated lungs", "better, worse", "better, same, worse", "better, or same"):
+        assert not is_correct(_row("progression", "better"), said)
 
 
 def test_only_closed_questions_read_a_leading_word() -> None:
@@ -240,6 +254,9 @@ def test_a_class_word_for_a_keyed_option(options: tuple[str, ...]) -> None:
         "best a b c " * 3000,
         "No, " * 5000,
         "yes" + " " * 20_000 + "x",
+        "yes." + "\n" * 20_000 + "x",
+        "yes" + ", or" * 5000,
+        "yes" + ", \n" * 5000 + "x",
     ],
 )
 def test_no_text_makes_it_slow(text: str) -> None:

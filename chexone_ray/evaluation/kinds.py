@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from chexone_ray import boxes
 from chexone_ray.answers import choice_of, chosen_options, normalise
@@ -19,6 +19,7 @@ from chexone_ray.evaluation.metric import (
     OF_TEXTS,
     REFERENCE,
     Metric,
+    RowsStatistics,
     RowStatistics,
     metric,
     over_reference,
@@ -38,8 +39,11 @@ from chexone_ray.metrics.detection import (
     THRESHOLDS,
     box_f1_signature,
     charged,
+    denied_name,
     denies,
     detection_row,
+    label_precision_value,
+    label_rank_rows,
     mean_precision_value,
     negative_row,
     precision_signature,
@@ -65,6 +69,9 @@ from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import mean_recall_value, mean_value, micro_f1_value
 from chexone_ray.metrics.tokens import exact_match, rouge_l, token_f1, token_recall
 from chexone_ray.records import Box, Sample
+
+if TYPE_CHECKING:  # which imports the metrics of every kind
+    from chexone_ray.evaluation.predictions import Judged
 
 
 def is_correct(sample: Sample, answer: str | None) -> bool:
@@ -135,6 +142,18 @@ def _over_boxes(
     return row
 
 
+def _by_label(judged: Judged) -> RowsStatistics:
+    pairs = list(zip(judged.samples, judged.answers, strict=True))
+    said = [
+        charged(_decoded(a), s.boxes, is_denial(s, a), denied_name(s.answer) or "") for s, a in pairs
+    ]
+    return label_rank_rows(said, [sample.boxes for sample in judged.samples], _LABEL_IOU)
+
+
+def _of_all_rows(sample: Sample, answer: str | None) -> None:
+    """The row of a metric whose statistics need all rows of a system."""
+
+
 def _matched(predicted: Sequence[Box], reference: Sequence[Box]) -> Sequence[float] | None:
     return iou_row(predicted, reference, "matched", labelled=True)
 
@@ -159,6 +178,8 @@ def _label_f1(name: str, labels: Sequence[str], average: Literal["macro", "micro
     return source_metric(LABELS, f"{name} ({average})", COLUMNS[name], value, signed)
 
 
+_LABEL_IOU = 0.4
+"""The IoU of VinBigData's mAP. One, as every row carries statistics of every label."""
 _ROWS = {"average": "mean of rows", "unparsed": "wrong"}
 _CODEC = "percent with fractions"
 """The notation that boxes are read from."""
@@ -212,6 +233,16 @@ _TEXT_OVERLAP = tuple(
 )
 
 
+_LABEL_PRECISION = Metric(
+    f"mAP at IoU {_LABEL_IOU:g} (mean of labels)",
+    _of_all_rows,
+    label_precision_value,
+    precision_signature((_LABEL_IOU,), "labels of all reference rows", codec=_CODEC),
+    has_row_values=False,
+    of_rows=_by_label,
+)
+
+
 def _detection(named: bool) -> tuple[Metric, ...]:
     """What is told of boxes besides their matched overlap."""
     f1 = (
@@ -236,7 +267,7 @@ def _detection(named: bool) -> tuple[Metric, ...]:
         mean_value,
         overlap_signature("mIoU", "mask", codec=_CODEC),
     )
-    return (mask, *f1, precision)
+    return (mask, *f1, precision, _LABEL_PRECISION) if named else (mask, *f1, precision)
 
 
 _OF_FORM: dict[Form, tuple[Metric, ...]] = {

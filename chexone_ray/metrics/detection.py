@@ -32,6 +32,8 @@ Points = Literal["all", "101"]
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75)
 RANKS = 10
 """Boxes of one class of one row from here on share the last rank."""
+MAX_LABELS = 40
+"""Labels that a mean over labels may have; VinDr-CXR has 22 of boxes."""
 CHARGED = "one false positive"
 """What `charged` makes of no answer to a row without reference boxes, as signatures say it."""
 _SEEN = (
@@ -40,9 +42,9 @@ _SEEN = (
 )
 _THING = r"[a-z][a-z/() -]{1,80}?"
 _DENIAL = re.compile(
-    rf"(?:there (?:is|are) )?no (?:evidence of |signs? of )?{_THING}"
+    rf"(?:there (?:is|are) )?no (?:evidence of |signs? of )?({_THING})"
     rf"(?: (?:is |are |was |were )?(?:\w+ly )?{_SEEN})?"
-    rf"|{_THING} (?:is|are|was|were) (?:not {_SEEN}|absent)"
+    rf"|({_THING}) (?:is|are|was|were) (?:not {_SEEN}|absent)"
     rf"|(?:it is )?not {_SEEN}|(?:none|nothing)(?: (?:is |are |was )?{_SEEN})|none|nothing|absent"
 )
 _HERE = re.compile(
@@ -159,22 +161,56 @@ def denies(answer: str) -> bool:
     """True for a short sentence that says that there is nothing to draw, and says nothing else:
     "No nodule detected.", "There is no pleural effusion.", "None". "No, I cannot see it" is none,
     nor is a sentence about the image or with an exception."""
+    return denied_name(answer) is not None
+
+
+def denied_name(answer: str) -> str | None:
+    """What such a sentence denies, in lower case: "pleural effusion", empty for "None"; None where
+    `answer` is no denial."""
     text = _HERE.sub("", " ".join(answer.lower().split()).strip(" .\"'"))
-    return bool(_DENIAL.fullmatch(text)) and not _NO_DENIAL.search(text)
+    found = _DENIAL.fullmatch(text)
+    if not found or _NO_DENIAL.search(text):
+        return None
+    return found[1] or found[2] or ""
 
 
-def charged(predicted: Sequence[Box], reference: Sequence[Box], denied: bool) -> list[Box]:
+def charged(
+    predicted: Sequence[Box], reference: Sequence[Box], denied: bool, name: str = ""
+) -> list[Box]:
     """The boxes that count as drawn: of a row without reference boxes that neither got a box nor
-    was denied to have one, a box of the whole film. So no answer is one false positive there, as it
-    is one miss a box elsewhere, and failing on negatives does not pay."""
+    was denied to have one, a box `name` of the whole film. So no answer is one false positive
+    there, as it is one miss a box elsewhere, and failing on negatives does not pay."""
     if predicted or reference or denied:
         return list(predicted)
-    return [Box("", (0.0, 0.0, 1.0, 1.0))]
+    return [Box(name, (0.0, 0.0, 1.0, 1.0))]
+
+
+def label_rank_rows(
+    predicted: Sequence[Sequence[Box]], reference: Sequence[Sequence[Box]], threshold: float
+) -> Sequence[tuple[float, ...] | None]:
+    """`rank_row` of every row at one threshold, the classes being all labels of the reference
+    (ignoring case), so that rows add up; for `label_precision_value`.
+
+    None for every row where the reference has no label, or more than `MAX_LABELS`: phrases, of
+    which each has a box or two, have no precision worth the memory.
+    """
+    labels = sorted({_name(box) for boxes in reference for box in boxes} - {""})
+    if not 0 < len(labels) <= MAX_LABELS:
+        return [None] * len(reference)
+    return [
+        rank_row(said, meant, labels, (threshold,))
+        for said, meant in zip(predicted, reference, strict=True)
+    ]
+
+
+def label_precision_value(sums: Array) -> Array:
+    """Sums (..., S) of `label_rank_rows` -> mean over the labels that they hold (mAP)."""
+    return _mean_precision(sums, sums.shape[-1] // (1 + 2 * RANKS), "all")
 
 
 def precision_signature(
     thresholds: Sequence[float],
-    num_classes: int,
+    num_classes: int | str,
     points: Points = "all",
     rule: Rule = "coco",
     **settings: str,

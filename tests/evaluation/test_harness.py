@@ -239,6 +239,7 @@ def test_unparsed_and_failed_are_counted_among_the_rows_of_the_metric() -> None:
         "mean IoU (mask)": (3, 1, 1),
         **{f"box F1 at IoU {at}": (5, 2, 1) for at in (0.3, 0.5, 0.75)},
         "mAP at IoU 0.1-0.75 (any label)": (5, 2, 1),
+        "mAP at IoU 0.4 (mean of labels)": (5, 2, 1),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,10 @@ from chexone_ray import boxes
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.blind import SIDES_TOLD, baselines_of, pairwise_iou
 from chexone_ray.evaluation.kinds import METRICS, is_correct, mean_iou
+from chexone_ray.evaluation.predictions import Judged, Status
+from chexone_ray.evaluation.text_rows import row_statistics
 from chexone_ray.kinds import KINDS
+from chexone_ray.metrics.detection import MAX_LABELS
 from chexone_ray.metrics.label_f1 import UNANSWERED
 from chexone_ray.metrics.labels import RULES
 from chexone_ray.records import Box, Sample
@@ -95,7 +99,8 @@ def test_failing_on_all_negatives_does_not_pay(said: str | None) -> None:
     # 10 hits, 10 false positives: 20 / 30; precision 1/2 at the first rank.
     for threshold in (0.3, 0.5, 0.75):
         assert failing[f"box F1 at IoU {threshold}"] == pytest.approx(2 / 3)
-    assert failing["mAP at IoU 0.1-0.75 (any label)"] == pytest.approx(1 / 2)
+    for name in ("mAP at IoU 0.1-0.75 (any label)", "mAP at IoU 0.4 (mean of labels)"):
+        assert failing[name] == pytest.approx(1 / 2)
     assert failing["specificity"] == 0
 
 
@@ -222,12 +227,17 @@ def test_random_is_uniform_and_seeded() -> None:
     assert no == pytest.approx(500, abs=80)
 
 
-def of(kind: str, rows: list[tuple[Sample, str | None]]) -> dict[str, float]:
+def of(kind: str, rows: Sequence[tuple[Sample, str | None]]) -> dict[str, float]:
     """Metric -> its value over all rows that it applies to."""
     found = {}
+    samples, answers = zip(*rows, strict=True)
+    statuses: list[Status] = ["answered"] * len(rows)
+    judged = Judged(samples, answers, tuple(statuses), ("",) * len(rows))
     for metric in METRICS[kind]:
-        counted = [metric.row(sample, answer) for sample, answer in rows]
-        sums = np.sum([row for row in counted if row is not None], axis=0, dtype=float)
+        counted = [row for row in row_statistics(metric, judged) if row is not None]
+        if not counted:
+            continue
+        sums = np.sum(counted, axis=0, dtype=float)
         found[metric.name] = float(metric.value(sums))
     return found
 
@@ -251,6 +261,27 @@ def test_all_metrics_of_boxes_by_hand() -> None:
     # Both of the first rank: precision 1 up to recall 2/3 for five thresholds, 1/2 at recall 1/3
     # for the other three.
     assert found["mAP at IoU 0.1-0.75 (any label)"] == pytest.approx((5 * 2 / 3 + 3 / 6) / 8)
+
+
+def test_precision_by_label_sees_names() -> None:
+    """Of both labels and of three; where one is missed, of the mean over those that there are."""
+    right = Box("Mass", (0.5, 0.5, 0.9, 0.9))
+    both = replace(grounding(LEFT, right), kind="detection")
+    swapped = boxes.encode([replace(LEFT, label="mass"), replace(right, label="nodule")])
+    name = "mAP at IoU 0.4 (mean of labels)"
+    found = of("detection", [(both, swapped)])
+    assert found["mAP at IoU 0.1-0.75 (any label)"] == 1 and found[name] == 0
+    assert of("detection", [(both, boxes.encode([LEFT, right]))])[name] == 1
+    assert of("detection", [(both, boxes.encode([LEFT]))])[name] == pytest.approx(1 / 2)
+    one = replace(grounding(LEFT), kind="detection")
+    # Nodule: 2 of 2; mass: 0 of 1, whatever is made up of other names beside.
+    other = boxes.encode([LEFT, Box("device", (0, 0, 1, 1))])
+    assert of("detection", [(both, other), (one, other)])[name] == pytest.approx(1 / 2)
+    # As many labels as phrases: none.
+    phrases = [Box(f"phrase {i}", LEFT.xyxy) for i in range(MAX_LABELS + 1)]
+    many = [(replace(grounding(phrase), kind="phrases"), "None.") for phrase in phrases]
+    assert name not in of("phrases", many) and name in of("phrases", many[1:])
+    assert name not in of("phrase_grounding", [(replace(one, kind="phrase_grounding"), "None.")])
 
 
 def test_all_metrics_of_a_report_by_hand() -> None:

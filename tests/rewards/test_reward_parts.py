@@ -117,6 +117,21 @@ TWO = encode([Box("nodule", (0.2, 0.2, 0.4, 0.4)), Box("nodule", (0.6, 0.6, 0.8,
         (negative("nodule"), ONE, 0.0),
         (negative("nodule"), negative("nodule"), 1.0),
         ("no nodule detected", negative("nodule"), 1.0),
+        *((f"No {said}.", negative("nodule"), 1.0) for said in ("nodules detected", "nodule seen")),
+        *(
+            (said, negative("abnormality"), 1.0)
+            for said in (
+                "There is no abnormality.",
+                "None.",
+                "nothing",
+                "No abnormalities are seen",
+            )
+        ),
+        ("A nodule is not seen.", negative("nodules"), 1.0),
+        ("No masses detected", negative("mass"), 1.0),
+        ("Clear lungs", "clear lungs.", 1.0),
+        ("There is no nodule but a mass.", negative("nodule"), 0.0),
+        ("No abnormality detected.", negative("nodule"), 0.0),
         (negative("mass"), negative("nodule"), 0.0),
         ("I cannot tell", negative("nodule"), 0.0),
         (ONE, negative("nodule"), 0.0),
