@@ -145,7 +145,8 @@ def _over_boxes(
 def _by_label(judged: Judged) -> RowsStatistics:
     pairs = list(zip(judged.samples, judged.answers, strict=True))
     said = [
-        charged(_decoded(a), s.boxes, is_denial(s, a), denied_name(s.answer) or "") for s, a in pairs
+        charged(_decoded(a), s.boxes, is_denial(s, a), denied_name(s.answer) or "")
+        for s, a in pairs
     ]
     return label_rank_rows(said, [sample.boxes for sample in judged.samples], _LABEL_IOU)
 
