@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from chexone_ray import checkpoints, prompts, runtime
 from chexone_ray.boxes import Geometry
-from chexone_ray.chat_client import NOT_ASKED, Asked, Chat, ChatClient
 from chexone_ray.config import PredictConfig
+from chexone_ray.endpoints.chat_client import NOT_ASKED, Asked, Chat, ChatClient
 from chexone_ray.engine import transformers_engine
 from chexone_ray.engine.lease import leased_pool
 from chexone_ray.engine.requests import SAMPLES_PER_TASK, load_shared

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from chexone_ray import __version__, loader, setting_texts
-from chexone_ray.config import STAGES, Settings
+from chexone_ray import __version__
+from chexone_ray.config import STAGES, Settings, loader, setting_texts
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY, configure
 

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chexone_ray import grayscale, jpeg_stream
 from chexone_ray.boxes import Geometry
 from chexone_ray.config import ImageConfig
 from chexone_ray.errors import ChexoneError, ImageError
-from chexone_ray.grayscale import NoWindow
+from chexone_ray.films import grayscale, jpeg_stream
+from chexone_ray.films.grayscale import NoWindow
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -91,7 +91,7 @@ def size(data: bytes) -> tuple[int, int]:
     if is_jsrt(data):
         return (_JSRT_SIDE, _JSRT_SIDE)
     _require_dicom(data)
-    from chexone_ray import dicom
+    from chexone_ray.films import dicom
 
     return dicom.size(data)
 
@@ -221,7 +221,7 @@ def _open_dicom(data: bytes, config: ImageConfig) -> _Opened:
     from PIL import Image as pillow
 
     _require_dicom(data)
-    from chexone_ray import dicom
+    from chexone_ray.films import dicom
 
     def enough(width: int, height: int) -> tuple[int, int]:
         rows, columns = fit_to_grid(height, width, config.max_pixels, config.min_pixels)
@@ -232,7 +232,7 @@ def _open_dicom(data: bytes, config: ImageConfig) -> _Opened:
 
 
 def _require_dicom(data: bytes) -> None:
-    from chexone_ray import dicom
+    from chexone_ray.films import dicom
 
     if not data:
         raise ImageError("empty", "the file has no bytes")

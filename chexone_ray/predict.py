@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 from chexone_ray import checkpoints, identity, prompts, storage
 from chexone_ray.answering import Row, answerer
-from chexone_ray.asked_again import Missing, again, by_sample
 from chexone_ray.config import PredictConfig
 from chexone_ray.data import stream
+from chexone_ray.endpoints.asked_again import Missing, again, by_sample
 from chexone_ray.engine.scaling import parts_in_flight
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY

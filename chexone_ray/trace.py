@@ -19,17 +19,17 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from chexone_ray import checkpoints, identity, storage
-from chexone_ray.chat_client import Asked
 from chexone_ray.config import TraceConfig
 from chexone_ray.data import manifest, stream
 from chexone_ray.data.traces import best, has_reference, teacher_prompt
+from chexone_ray.endpoints.chat_client import Asked
 from chexone_ray.engine.scaling import parts_in_flight
 from chexone_ray.errors import ChexoneError
 from chexone_ray.parts import PartFolder, ahead, digest, numbered
 from chexone_ray.records import Sample
-from chexone_ray.teachers import Teacher, teacher_of
-from chexone_ray.trace_verdicts import VerdictFolder
-from chexone_ray.trace_yield import Yield, page, summary
+from chexone_ray.tracing.teachers import Teacher, teacher_of
+from chexone_ray.tracing.verdicts import VerdictFolder
+from chexone_ray.tracing.yields import Yield, page, summary
 
 if TYPE_CHECKING:
     from chexone_ray.engine.pool import EnginePool

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from chexone_ray import loader, runtime, storage
+from chexone_ray import runtime, storage
 from chexone_ray.config import (
     EngineConfig,
     FilterConfig,
@@ -23,6 +23,7 @@ from chexone_ray.config import (
     PrepareConfig,
     RayConfig,
     TinyModelConfig,
+    loader,
 )
 from chexone_ray.s3_server import LocalS3
 

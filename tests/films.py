@@ -22,9 +22,9 @@ from pydicom.uid import (
     JPEGLSNearLossless,
 )
 
-from chexone_ray import dicom
 from chexone_ray.config import ImageConfig
 from chexone_ray.errors import ImageError
+from chexone_ray.films import dicom
 from chexone_ray.images import decode
 
 CONFIG = ImageConfig()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chexone_ray import checkpoints, loader
-from chexone_ray.config import ImageConfig, PredictConfig, PromptConfig
+from chexone_ray import checkpoints
+from chexone_ray.config import ImageConfig, PredictConfig, PromptConfig, loader
 from chexone_ray.errors import ChexoneError
 
 

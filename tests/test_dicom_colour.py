@@ -11,8 +11,8 @@ from PIL import Image as pillow
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
-from chexone_ray import dicom
 from chexone_ray.errors import ImageError
+from chexone_ray.films import dicom
 from tests.films import SHAPE, WINDOW, encapsulated, film, ramp, reason, row, shown, written
 
 COLOUR = np.stack([ramp(8), 255 - ramp(8), ramp(8, 1)], axis=2)

@@ -9,7 +9,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from chexone_ray import dicom
+from chexone_ray.films import dicom
 from tests.films import SHAPE, WINDOW, film, lut, ramp, row, shown, written
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydicom.uid import JPEGLosslessSV1
 
-from chexone_ray import gdcm_process
+from chexone_ray.films import gdcm_process
 from tests.films import SHAPE, film, gdcm_encoded, ramp
 from tests.films import frame as frame_of
 
@@ -94,7 +94,7 @@ def test_a_child_ends_with_its_parent(frame: bytes, tmp_path: Path) -> None:
 
     code = (
         "import os, sys, signal; sys.path.insert(0, sys.argv[1])\n"
-        "from chexone_ray import gdcm_process as g\n"
+        "from chexone_ray.films import gdcm_process as g\n"
         "child = g._start(); print(child.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )

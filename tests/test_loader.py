@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from chexone_ray import loader, setting_texts, setting_tree
 from chexone_ray.config import (
     STAGES,
     EvaluateConfig,
@@ -22,6 +21,9 @@ from chexone_ray.config import (
     Settings,
     SftConfig,
     TinyModelConfig,
+    loader,
+    setting_texts,
+    setting_tree,
 )
 from chexone_ray.errors import ChexoneError
 

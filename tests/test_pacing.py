@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chexone_ray.pacing import Pace, backoff
+from chexone_ray.endpoints.pacing import Pace, backoff
 
 
 class Clock:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from chexone_ray import cli, loader
-from chexone_ray.config import STAGES
+from chexone_ray import cli
+from chexone_ray.config import STAGES, loader
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "ray", "vllm", "transformers", "deepspeed")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from chexone_ray import loader, sft, storage
-from chexone_ray.config import OptimConfig, SftConfig
+from chexone_ray import sft, storage
+from chexone_ray.config import OptimConfig, SftConfig, loader
 from chexone_ray.downloads import download
 from chexone_ray.errors import ChexoneError
 from chexone_ray.training import checkpoint

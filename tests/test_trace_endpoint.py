@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from chexone_ray.chat_client import Asked, _client
 from chexone_ray.config import EndpointConfig, RayConfig
+from chexone_ray.endpoints.chat_client import Asked, _client
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import Waiting
 from chexone_ray.records import Sample
@@ -164,7 +164,7 @@ def test_a_page_is_no_answer_in_the_openai_form_and_the_error_names_the_host(
 def test_the_line_that_tells_of_waiting_names_the_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("chexone_ray.chat_client.Waiting", partial(Waiting, every_s=0.0))
+    monkeypatch.setattr("chexone_ray.endpoints.chat_client.Waiting", partial(Waiting, every_s=0.0))
 
     def script(row: int, count: int, body: dict[str, Any]) -> Any:
         time.sleep(1.5)

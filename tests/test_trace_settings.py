@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from chexone_ray import loader
-from chexone_ray.config import EndpointConfig, TraceConfig
+from chexone_ray.config import EndpointConfig, TraceConfig, loader
 from chexone_ray.errors import ChexoneError
 
 NEEDED = "--out o --manifest m"

@@ -9,12 +9,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from chexone_ray import storage, trace_verdicts
+from chexone_ray import storage
 from chexone_ray.config import SamplingConfig, TraceConfig, TraceFilters
 from chexone_ray.data import stream
 from chexone_ray.data.traces import judge
 from chexone_ray.errors import ChexoneError
 from chexone_ray.trace import trace
+from chexone_ray.tracing import verdicts
 from tests.chat_server import ChatServer, completion, failure
 from tests.test_trace import GOOD, RIGHT, TOLD, WRONG, settings, write_manifest
 
@@ -34,7 +35,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(text)
         return judge(text, *others)
 
-    monkeypatch.setattr(trace_verdicts, "judge", counted)
+    monkeypatch.setattr(verdicts, "judge", counted)
     return seen
 
 

@@ -26,7 +26,7 @@ from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.splits import assign
 from chexone_ray.data.tasks import balance_group, rank, samples
 from chexone_ray.errors import ImageError
-from chexone_ray.fingerprints import file_digest, fingerprint
+from chexone_ray.films.fingerprints import file_digest, fingerprint
 from chexone_ray.records import ImageRef, Sample, Study, sample_schema, sample_to_row
 
 READ_THREADS = 8

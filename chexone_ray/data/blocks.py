@@ -14,7 +14,7 @@ from typing import Any
 
 from chexone_ray import __version__, storage
 from chexone_ray.errors import ChexoneError
-from chexone_ray.fingerprints import DIGEST_BYTES, FINGERPRINT_BYTES
+from chexone_ray.films.fingerprints import DIGEST_BYTES, FINGERPRINT_BYTES
 from chexone_ray.parts import from_parquet, to_parquet
 from chexone_ray.records import SCHEMA_VERSION
 

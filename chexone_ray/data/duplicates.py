@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chexone_ray.data.blocks import Block
-from chexone_ray.fingerprints import SIDE
+from chexone_ray.films.fingerprints import SIDE
 
 MAX_DISTANCE = 10
 """Bits in which two fingerprints of one picture differ at most."""

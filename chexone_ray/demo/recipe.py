@@ -30,9 +30,9 @@ from chexone_ray.config import (
     SftConfig,
     TinyModelConfig,
 )
+from chexone_ray.config.setting_texts import lines
 from chexone_ray.errors import ChexoneError
 from chexone_ray.kinds import KINDS
-from chexone_ray.setting_texts import lines
 from chexone_ray.storage import join
 
 S = TypeVar("S", bound=Settings)

@@ -11,8 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from chexone_ray import loader
-from chexone_ray.config import Adapter, EvaluateConfig, SettingData, Settings, Uncertain
+from chexone_ray.config import Adapter, EvaluateConfig, SettingData, Settings, Uncertain, loader
 from chexone_ray.config.tables import PositiveInt
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import learned

@@ -16,7 +16,7 @@ from chexone_ray.data.duplicates import MAX_DISTANCE, Pair, not_compared, pairs,
 from chexone_ray.data.phantom import random_phantom
 from chexone_ray.data.sources.pending import PendingStudy
 from chexone_ray.data.tasks import rank
-from chexone_ray.fingerprints import FINGERPRINT_BYTES, file_digest, fingerprint
+from chexone_ray.films.fingerprints import FINGERPRINT_BYTES, file_digest, fingerprint
 from chexone_ray.records import ImageRef, Study
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "real"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chexone_ray import loader, variance
-from chexone_ray.config import FilterConfig, PredictConfig, ProbeConfig, TraceConfig
+from chexone_ray import variance
+from chexone_ray.config import FilterConfig, PredictConfig, ProbeConfig, TraceConfig, loader
 from chexone_ray.engine.scaling import (
     Load,
     PoolPolicy,

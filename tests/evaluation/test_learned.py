@@ -16,8 +16,8 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from chexone_ray import loader, storage
-from chexone_ray.config import EvaluateConfig, LearnedConfig, RadcliqModels, RewardConfig
+from chexone_ray import storage
+from chexone_ray.config import EvaluateConfig, LearnedConfig, RadcliqModels, RewardConfig, loader
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import learned, text_rows
 from chexone_ray.evaluation.harness import SettingRuns, evaluate, evaluate_settings

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from chexone_ray import boxes, loader, storage
+from chexone_ray import boxes, storage
 from chexone_ray.config import (
     EvaluateConfig,
     LearnedConfig,
+    loader,
 )
 from chexone_ray.config.learned import CheXbertTable
 from chexone_ray.data import manifest

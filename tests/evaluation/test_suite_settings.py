@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chexone_ray import loader
-from chexone_ray.config import EvaluateConfig
+from chexone_ray.config import EvaluateConfig, loader
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.run import check
 

@@ -225,7 +225,7 @@ def test_a_finished_run_asks_again_what_failed_for_the_servers_sake(
 def test_a_rate_limit_is_waited_out_and_nothing_is_paid_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hint: dict[str, str]
 ) -> None:
-    monkeypatch.setattr("chexone_ray.pacing.FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr("chexone_ray.endpoints.pacing.FIRST_PAUSE_S", 0.02)
     lock, taken, refused = threading.Lock(), list[float](), [0]
 
     def script(row: int, count: int, body: dict[str, Any]) -> Reply:

@@ -14,8 +14,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chexone_ray.chat_client import Asked, Chat, ChatClient
 from chexone_ray.config import EndpointConfig, SamplingConfig
+from chexone_ray.endpoints.chat_client import Asked, Chat, ChatClient
 from chexone_ray.metrics.learned import packages
 from chexone_ray.metrics.signature import signature
 

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from chexone_ray import cli, loader
-from chexone_ray.config import Adapter, PrepareConfig, SourceConfig
+from chexone_ray import cli
+from chexone_ray.config import Adapter, PrepareConfig, SourceConfig, loader
 from chexone_ray.data.sources.registry import FAMILIES, SOURCES, overlapping
 from chexone_ray.errors import ChexoneError
 from tests.data.sources.replicas import read, read_questions, write

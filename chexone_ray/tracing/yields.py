@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chexone_ray.chat_client import Asked
 from chexone_ray.config import TraceConfig
 from chexone_ray.data.traces import REASONS, Verdict
+from chexone_ray.endpoints.chat_client import Asked
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.metrics.tokens import words
 

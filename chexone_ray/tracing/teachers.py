@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chexone_ray import prompts, runtime
-from chexone_ray.chat_client import Asked, Chat, ChatClient, Told
 from chexone_ray.config import PromptConfig, TraceConfig
 from chexone_ray.data.traces import teacher_prompt
+from chexone_ray.endpoints.chat_client import Asked, Chat, ChatClient, Told
 from chexone_ray.engine.lease import leased_pool
 from chexone_ray.engine.requests import SAMPLES_PER_TASK, RequestMaker, load_shared
 from chexone_ray.errors import ImageError

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chexone_ray import gdcm_process, jpeg_stream
 from chexone_ray.errors import ImageError
+from chexone_ray.films import gdcm_process, jpeg_stream
 
 _PLUGINS = ("pylibjpeg", "pillow", "pydicom")
 """pydicom's decoders in order. What only GDCM reads goes to `gdcm_process.py`."""

@@ -21,8 +21,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from chexone_ray import pacing, ports
+from chexone_ray import ports
 from chexone_ray.config import EndpointConfig, SamplingConfig
+from chexone_ray.endpoints import pacing
 from chexone_ray.engine.engine import request_seed
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import Waiting

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chexone_ray.answering import Row
-from chexone_ray.chat_client import PASSING
 from chexone_ray.config import PredictConfig
+from chexone_ray.endpoints.chat_client import PASSING
 from chexone_ray.records import Sample
 
 

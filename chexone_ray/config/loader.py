@@ -21,9 +21,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from chexone_ray.config import Settings
-from chexone_ray.errors import ChexoneError
-from chexone_ray.setting_texts import lines
-from chexone_ray.setting_tree import (
+from chexone_ray.config.setting_texts import lines
+from chexone_ray.config.setting_tree import (
     Table,
     defaults_of,
     entries,
@@ -38,6 +37,7 @@ from chexone_ray.setting_tree import (
     table_entry,
     table_of,
 )
+from chexone_ray.errors import ChexoneError
 
 S = TypeVar("S", bound=Settings)
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from chexone_ray.config import Settings
-from chexone_ray.setting_tree import (
+from chexone_ray.config.setting_tree import (
     Table,
     defaults_of,
     entries,

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chexone_ray import dicom_codecs, dicom_header, grayscale
-from chexone_ray.dicom_header import BodyPart
 from chexone_ray.errors import ImageError
-from chexone_ray.grayscale import NoWindow
+from chexone_ray.films import dicom_codecs, dicom_header, grayscale
+from chexone_ray.films.dicom_header import BodyPart
+from chexone_ray.films.grayscale import NoWindow
 
 Enough = Callable[[int, int], tuple[int, int]]
 ALL = (1 << 30, 1 << 30)

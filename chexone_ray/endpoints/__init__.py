@@ -1,0 +1,1 @@
+"""OpenAI-compatible endpoints: the client, its pace, and what is asked again."""

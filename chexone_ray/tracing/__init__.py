@@ -1,0 +1,1 @@
+"""Parts of `chexone trace`: who is asked, what is kept, what that yields."""
