@@ -251,7 +251,8 @@ def _notes(
         if figure.num_unjudged and not figure.topic:
             yield (
                 f"{figure.metric}: the judge gave no score to {figure.num_unjudged} of "
-                f"{figure.num_rows} rows of {figure.model} ({spoken(figure.kind)}): they are left out."
+                f"{figure.num_rows} rows of {figure.model} ({spoken(figure.kind)}), which are left "
+                "out."
             )
     if any(figure.undefined_draws for figure in figures):
         yield (
