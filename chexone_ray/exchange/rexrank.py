@@ -248,11 +248,11 @@ def export(config: RexrankExportConfig) -> str:
 
     Raises:
         ChexoneError: a study without a prediction or, unless `missing` stands for it, without an
-            answer, a prediction of a study
-            that is not the board's, or another file at `output_uri`.
+            answer, a prediction of a study that is not the board's, or another file at
+            `output_uri`.
     """
     board = read_board(config.board_uri)
-    told, missing = predictions_of(config)
+    told, stood_for = predictions_of(config)
     for key in told:
         if key not in board:
             raise ChexoneError(
@@ -269,8 +269,10 @@ def export(config: RexrankExportConfig) -> str:
     validate(board, submission, config.predictions_uri)
     _refuse_output(board, config)
     storage.write_bytes(config.output_uri, json.dumps(submission, indent=2).encode())
-    storage.write_json(missing_uri(config.output_uri), missing)
-    for cause, keys in missing.items():
+    storage.delete(missing_uri(config.output_uri))
+    if stood_for:
+        storage.write_json(missing_uri(config.output_uri), stood_for)
+    for cause, keys in stood_for.items():
         logger.warning("submission: %d of %d studies %s", len(keys), len(told), cause)
     if config.track == "both":
         without = sum(not sections(one)[1] for one in told.values())
