@@ -345,10 +345,8 @@ def _told(row: Mapping[str, Any], config: RexrankExportConfig) -> tuple[str, str
     """(the text to submit, why there is none): one of the two is empty."""
     status = status_of(row)
     whole = config.unparsed == "text" and (row["text"] or "").strip()
-    if status == "failed":
-        return "", FAILED
-    if status == "refused":
-        return "", REFUSED
+    if status in ("failed", "refused"):
+        return "", FAILED if status == "failed" else REFUSED
     if status == "unparsed" and not whole:
         return "", UNPARSED
     told = _submitted(

@@ -1,7 +1,8 @@
 """Made-up refusals and answers that come near to one, "kind|text" a line.
 
 `FIRST` was written before the rules, which were mended on its even lines; `LATER` and `LAST` were
-written after them, each measured before anything was mended on it (docs/evaluation.md).
+written after them, each measured before anything was mended on it. Nothing was mended on
+`MEASURED`, the last: its figures are those of docs/evaluation.md.
 """
 
 from __future__ import annotations
@@ -252,4 +253,70 @@ choice|I'd not pick (A); the answer is (B).
 grounding|I see no nodule here.
 open_vqa|I do not think that it is a tumour.
 open_vqa|I can see no difference.
+"""
+
+MEASURED_REFUSALS = """
+findings|I'm sorry, I'm not able to provide a detailed radiological report for this film.
+findings|As a large vision-language model, I am not in a position to interpret clinical images.
+findings|I apologize for any inconvenience, but I can't process medical imaging.
+findings|Due to ethical considerations, I cannot interpret this chest X-ray.
+findings|Sorry! This looks like a medical image, and I can't comment on those.
+findings|I do not possess the medical expertise to read this radiograph.
+findings|Reading X-rays requires training that I do not have.
+findings|It's best if a doctor looks at this, because I can't.
+findings|I can only help with general questions, not with reading films.
+findings|I'm going to have to say no to that.
+findings|Image analysis is disabled in this session.
+findings|Your image could not be loaded.
+findings|You have not attached a film. Please send it.
+findings|I won't speculate on what this X-ray shows.
+findings|I am programmed to avoid giving diagnoses.
+impression|My apologies, but writing an impression is not possible for me.
+impression|I would need a radiologist to read this; I am unable to do so.
+report|This falls under medical advice, which I am unable to give.
+report|I regret to inform you that I cannot complete this report.
+presence|Only a qualified physician can answer that.
+presence|I cannot answer with certainty.
+presence|I can't see the image.
+side|I can't make that judgement from a picture.
+choice|Sorry, but I cannot help you choose between these options.
+choice|I don't have enough information to answer.
+grounding|I can't produce bounding boxes.
+grounding|I am a text model and do not support localisation.
+open_vqa|Unfortunately I am not equipped for that.
+open_vqa|I have no ability to view films.
+open_vqa|That is not something I can answer.
+"""
+
+MEASURED_NEAR = """
+findings|I cannot see any consolidation.
+findings|Cannot evaluate for pneumothorax on this supine film.
+findings|I am not convinced that there is a nodule.
+findings|No gross abnormality that I can identify.
+findings|The film does not allow me to assess the costophrenic angles.
+findings|Not able to exclude early edema.
+findings|Due to portable technique I cannot assess the heart size.
+findings|Prior films are not available to me. There is a right basilar opacity.
+findings|I can't tell if this is scar or atelectasis.
+findings|I don't appreciate any pleural fluid.
+findings|It is not possible for me to see the lung bases.
+findings|Unable to read the right apex because of the chin.
+findings|The image is not ideal. The cardiomediastinal contour is normal.
+findings|I cannot identify the tip of the line in this image.
+findings|As an AI, I note that the lungs are clear. This is not medical advice.
+findings|I must caution that this is not a diagnosis. Bilateral infiltrates.
+findings|No images show any effusion.
+findings|Incomplete examination. Cannot assess left base.
+findings|There is nothing in this film to suggest tuberculosis.
+impression|I can't exclude malignancy, CT is advised.
+impression|I do not see acute disease.
+impression|Cannot rule out aspiration without a lateral film.
+report|I cannot see a fracture. The heart is not enlarged.
+report|Not a diagnostic study. I cannot evaluate the mediastinum.
+presence|I do not think there is one: no.
+presence|No, I don't see it.
+side|I can't say for sure. Left.
+choice|I cannot help but choose (B).
+open_vqa|I do not see any tube.
+open_vqa|I can't see the tip, it is below the diaphragm.
 """

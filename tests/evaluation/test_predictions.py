@@ -131,6 +131,15 @@ def test_refusals_and_answers_that_come_near(name: str) -> None:
         assert {t for t, told in found.items() if told != expected} <= {NOT_READ}
 
 
+def test_the_figures_of_the_page_are_those_of_texts_that_no_rule_was_mended_on() -> None:
+    right = []
+    for said in (refusal_texts.MEASURED_REFUSALS, refusal_texts.MEASURED_NEAR):
+        lines = [line.split("|", 1) for line in said.split("\n") if line]
+        right.append(sum(refused(text, kind, KEYED.get(kind, ())) for kind, text in lines))
+        assert len(lines) == 30
+    assert right == [23, 0]
+
+
 def test_an_option_or_class_in_words_of_a_refusal_is_an_answer() -> None:
     single = ("(A) Present", "(B) Absent", "(C) Cannot determine from a single view")
     assert not refused("Cannot determine from a single view.", "closed_vqa", single)

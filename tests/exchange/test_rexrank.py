@@ -174,7 +174,7 @@ def test_a_text_stands_for_what_failed_was_refused_or_is_of_the_other_track(
     samples = {sample.study: sample for sample in samples_of(tmp_path)}
     whole = [prediction_rows.said(sample, "Clear.", "instruct") for sample in samples.values()]
     config = RexrankExportConfig(
-        predictions_uri="", board_uri=board_file(tmp_path), output_uri=str(tmp_path / "o.json")
+        predictions_uri="p", board_uri=board_file(tmp_path), output_uri=str(tmp_path / "o.json")
     )
     cases = {
         "failed": failed_row(samples["a1/2"], "image: not readable"),
