@@ -178,7 +178,7 @@ def _names_one(text: str, kind: str, options: tuple[str, ...]) -> bool:
     if form(kind) == "boxes":
         return bool(boxes.decode(text) or boxes.negative_label(text))
     on_offer = frozenset[str]().union(*(chosen_options(option, options) for option in options))
-    if on_offer & chosen_options(text, options):
+    if on_offer and on_offer & chosen_options(text, options):
         return True
     return kind in KINDS and bool(leading_class(text, KINDS[kind].classes))
 
