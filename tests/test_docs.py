@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from chexone_ray.config import EvaluateConfig, ResultsImportConfig
 from chexone_ray.evaluation.harness import evaluate
+from chexone_ray.evaluation.rows import rows_schema
 from chexone_ray.evaluation.suite import Suite, SuiteSetting, load
 from chexone_ray.exchange import records, rexrank
 from chexone_ray.exchange.results import import_results
@@ -98,6 +99,10 @@ def test_fields_of_records() -> None:
 
 def test_fields_of_the_board() -> None:
     assert set(named(table("field of a study"))) == source(rexrank) | {rexrank.PREDICTION}
+
+
+def test_columns_of_the_rows() -> None:
+    assert sorted(named(table("column of a row | holds"))) == sorted(rows_schema().names)
 
 
 def test_fields_of_a_response() -> None:

@@ -37,6 +37,11 @@ class RexrankExportConfig(Settings):
     unparsed: Literal["refuse", "text"] = Field(
         "refuse", description="Text without an answer: end with an error, or submit it as it is."
     )
+    missing: str = Field(
+        "",
+        description="Text for studies that failed, were refused or have no answer on the track; "
+        "without it they end with an error.",
+    )
 
 
 class RexrankValidateConfig(Settings):

@@ -7,8 +7,9 @@ ends the evaluation with the adapter's one line.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from itertools import accumulate
 
 import numpy as np
@@ -57,6 +58,7 @@ class _Figure:
     signature: str
     columns: tuple[int, ...]
     value: Value | None = None
+    leaves_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def metrics_of(config: LearnedConfig) -> tuple[Metric, ...]:
             columns = tuple(starts[name] + column for column in figure.columns)
             value = figure.value or mean_value
             columns = columns if figure.value else (*columns, count)
-            found.append(source_metric(source, figure.name, columns, value, figure.signature))
+            made = source_metric(source, figure.name, columns, value, figure.signature)
+            found.append(replace(made, leaves_out=figure.leaves_out))
     if components:
         told = parts["bertscore"].figures[0].signature
         found += _radcliq(source, (count + 1, count), told)
@@ -235,7 +238,7 @@ def _radeval(config: LearnedConfig) -> _Part:
 
 
 def _green(config: LearnedConfig) -> _Part:
-    """A pair that the judge gave no counts for counts as 0 and is told of."""
+    """Scores and their weights: a pair that the judge gave no counts for weighs nothing."""
     from chexone_ray.metrics.learned.green import NAME, green, green_signature
 
     assert config.green is not None
@@ -245,10 +248,13 @@ def _green(config: LearnedConfig) -> _Part:
     )  # an empty pair: nothing is asked, but key and address are seen
 
     def scores(said: Sequence[str], meant: Sequence[str]) -> Array:
-        found = [one.score for one in green(said, meant, table.endpoint, table.max_tokens)]
-        lost = found.count(None)
-        if lost:
-            logger.warning("%s: %d of %d pairs were not judged and count 0", NAME, lost, len(found))
-        return np.array([score or 0.0 for score in found], dtype=float)[:, None]
+        found = green(said, meant, table.endpoint, table.max_tokens)
+        why = Counter(one.problem for one in found if one.score is None)
+        if why:
+            told = ", ".join(f"{reason} ({count})" for reason, count in why.most_common())
+            logger.warning("%s: %d of %d pairs not judged: %s", NAME, why.total(), len(found), told)
+        rows = [(one.score or 0.0, one.score is not None) for one in found]
+        return np.reshape(np.array(rows, dtype=float), (len(said), 2))
 
-    return _Part(1, scores, (_Figure(NAME, green_signature(table.endpoint), (0,)),))
+    signed = green_signature(table.endpoint)
+    return _Part(2, scores, (_Figure(NAME, signed, (0, 1), mean_value, leaves_out=True),))

@@ -29,6 +29,8 @@ from chexone_ray.metrics.summable import mean_value
 
 TESTED_BASELINES = (MAJORITY, RANDOM)
 """Those that models are tested against."""
+MAX_UNJUDGED = 0.05
+"""Share of a system's rows that may lack a judge's score."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Figure:
     higher_is_better: bool
     undefined_draws: float = 0.0
     """Share of the bootstrap draws in which the figure has no value; they are left out."""
+    num_unjudged: int = 0
+    """Rows of `num_rows` that the metric's judge gave no score; they are left out."""
 
 
 @dataclass(frozen=True)
@@ -251,6 +255,7 @@ def _figure(
     measured: Measured,
 ) -> Figure:
     counts = measured.counts
+    unjudged = _unjudged(part, metric, name, counts) if metric.leaves_out else 0
     unseen = unseen_share(counts.by_patient, metric.value)
     return Figure(
         **asdict(part),
@@ -266,7 +271,20 @@ def _figure(
         baseline=measured.baseline,
         headline=headline,
         higher_is_better=metric.higher_is_better,
+        num_unjudged=unjudged,
     )
+
+
+def _unjudged(part: Part, metric: Metric, name: str, counts: Counted) -> int:
+    """How many rows have no score. Raises ChexoneError where they are too many to be left out."""
+    lost = int((~counts.rows.any(axis=1)).sum())
+    if not part.topic and lost > MAX_UNJUDGED * len(counts.rows):
+        raise ChexoneError(
+            f"{metric.name}: the judge gave no score to {lost} of {len(counts.rows)} rows of "
+            f"{name!r} ({part.kind}), more than {MAX_UNJUDGED:.0%}: see that its server is up and "
+            "answers in the form asked for, or evaluate without it"
+        )
+    return lost
 
 
 def _difference(

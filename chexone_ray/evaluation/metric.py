@@ -65,6 +65,8 @@ class Metric:
     source: Source | None = None
     """What the rows of a system are read from, its `columns`, instead of calling `row` for each."""
     columns: tuple[int, ...] = ()
+    leaves_out: bool = False
+    """True where a row of zeros alone is one that no judge gave a score: it is in no figure."""
     of_rows: Callable[[Judged], RowsStatistics] | None = None
     """The statistics of a system's rows, of a metric that needs more of them than the answer; its
     `row` then applies to none."""

@@ -86,6 +86,15 @@ def read_rows(uri: str) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
+class Written:
+    """What was written for a row's first completion: all of the text, or why there is none."""
+
+    text: str
+    error: str
+    mode: str
+
+
+@dataclass(frozen=True)
 class Judged:
     """The rows of one system and kind. `answers[i]` is None unless the row was answered."""
 
@@ -96,6 +105,8 @@ class Judged:
     completions: tuple[tuple[str | None, ...], ...] = ()
     """What each completion of a row answered; the first of them is the row's answer. Empty for
     systems that are no predictions."""
+    written: tuple[Written, ...] = ()
+    """As it came, of each row; empty for systems that are no predictions."""
     reading: Mapping[str, str] = field(default_factory=dict)
     """How the answers were read out of what was written, as signatures say it; empty for systems
     that write answers alone."""
@@ -176,6 +187,7 @@ def _judged(
         statuses,
         tuple(row["predicted_reasoning"] or "" for row in rows),
         tuple(tuple(a for _, a in sorted(answers[str(row["id"])].items())) for row in rows),
+        tuple(Written(row["text"] or "", row["error"] or "", row["mode"]) for row in rows),
         _reading(parser, {str(row["mode"]) for row in rows}),
     )
 

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from chexone_ray import boxes
-from chexone_ray.evaluation.metric import Metric, RowsStatistics, row_value
-from chexone_ray.evaluation.predictions import Judged
+from chexone_ray.evaluation.metric import Metric, RowsStatistics, reference_of, row_value
+from chexone_ray.evaluation.predictions import Judged, Written
 from chexone_ray.evaluation.text_rows import Computed
 from chexone_ray.kinds import form
 from chexone_ray.log import RESEARCH_USE_ONLY
@@ -16,7 +16,7 @@ from chexone_ray.parts import to_parquet
 from chexone_ray.records import sample_schema
 
 OF_SAMPLE = ("dataset", "task", "kind", "topic", "id", "patient", "study")
-TEXTS = ("model", "setting", *OF_SAMPLE, "status", "question")
+TEXTS = ("model", "setting", *OF_SAMPLE, "status", "mode", "text", "error", "question")
 
 
 def rows_schema() -> Any:
@@ -30,8 +30,10 @@ def rows_schema() -> Any:
             *((name, pa.string()) for name in TEXTS),
             ("options", pa.list_(pa.string())),
             ("answer", pa.string()),
+            ("reference", pa.string()),
             ("predicted_answer", pa.string()),
             ("predicted_reasoning", pa.string()),
+            ("completions", pa.list_(pa.string())),
             ("boxes", box),
             ("predicted_boxes", box),
             ("images", image),
@@ -67,17 +69,21 @@ def _rows(
     for at, (sample, answer, status, reasoning) in enumerate(
         zip(judged.samples, judged.answers, judged.statuses, judged.reasonings, strict=True)
     ):
+        written = judged.written[at] if judged.written else Written(answer or "", "", sample.mode)
         with_boxes = answer is not None and form(sample.kind) == "boxes"
         yield {
             "model": model,
             "setting": setting,
             **{name: getattr(sample, name) for name in OF_SAMPLE},
             "status": status,
+            **asdict(written),
             "question": sample.question,
             "options": list(sample.options),
             "answer": sample.answer,
+            "reference": reference_of(sample),
             "predicted_answer": answer,
             "predicted_reasoning": reasoning,
+            "completions": list(judged.completions[at]) if judged.completions else [answer],
             "boxes": [asdict(box) for box in sample.boxes],
             "predicted_boxes": [asdict(b) for b in boxes.decode(answer)]
             if with_boxes and answer

@@ -249,6 +249,13 @@ def _notes(
         "patient."
     )
     yield from _few(figures)
+    for figure in figures:
+        if figure.num_unjudged and not figure.topic:
+            yield (
+                f"{figure.metric}: the judge gave no score to {figure.num_unjudged} of "
+                f"{figure.num_rows} rows of {figure.model} ({spoken(figure.kind)}), which are left "
+                "out."
+            )
     if any(figure.undefined_draws for figure in figures):
         yield (
             "A share of undefined draws stands behind the interval of what is left: the figure has "

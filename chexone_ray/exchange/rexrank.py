@@ -22,7 +22,7 @@ from chexone_ray.data import manifest
 from chexone_ray.data.questions.scene import indication_of
 from chexone_ray.data.questions.wordings import QUESTIONS
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation.predictions import read_rows
+from chexone_ray.evaluation.predictions import read_rows, status_of
 from chexone_ray.exchange import prediction_rows
 from chexone_ray.exchange.json_text import read_object, same, text
 from chexone_ray.records import ImageRef, Sample, Study
@@ -38,6 +38,17 @@ KINDS: dict[Track, tuple[str, str]] = {
     "both": ("report", "Report Generation"),
 }
 """Track -> kind and task of its rows."""
+FAILED, REFUSED = "failed", "were declined by the model"
+UNPARSED = "have a text without an answer"
+NO_FINDINGS = "have nothing on this track"
+REMEDIES = {
+    FAILED: "predictions.json counts their errors: predict anew, or ",
+    REFUSED: "",
+    UNPARSED: "raise sampling.max_tokens of predict, set unparsed=text to submit the texts whole, "
+    "or ",
+    NO_FINDINGS: "an impression alone is no findings; predict on track both, or ",
+}
+"""Why a study has no text to submit -> what helps beside `missing`."""
 Board = Mapping[str, Mapping[str, Any]]
 _TAG = re.compile(r"\b(age|gender|sex|indication|comparison)\s*:", re.IGNORECASE)
 _SECTION = re.compile(
@@ -233,14 +244,15 @@ def _rows(
 
 
 def export(config: RexrankExportConfig) -> str:
-    """Write the submission and return its URI.
+    """Write the submission and return its URI; beside it goes what `missing_uri` names.
 
     Raises:
-        ChexoneError: a study without a prediction or with an empty one, a prediction of a study
-            that is not the board's, or another file at `output_uri`.
+        ChexoneError: a study without a prediction or, unless `missing` stands for it, without an
+            answer, a prediction of a study that is not the board's, or another file at
+            `output_uri`.
     """
     board = read_board(config.board_uri)
-    told = predictions_of(config)
+    told, stood_for = predictions_of(config)
     for key in told:
         if key not in board:
             raise ChexoneError(
@@ -257,10 +269,20 @@ def export(config: RexrankExportConfig) -> str:
     validate(board, submission, config.predictions_uri)
     _refuse_output(board, config)
     storage.write_bytes(config.output_uri, json.dumps(submission, indent=2).encode())
+    storage.delete(missing_uri(config.output_uri))
+    if stood_for:
+        storage.write_json(missing_uri(config.output_uri), stood_for)
+    for cause, keys in stood_for.items():
+        logger.warning("submission: %d of %d studies %s", len(keys), len(told), cause)
     if config.track == "both":
         without = sum(not sections(one)[1] for one in told.values())
         logger.info("submission: %d of %d studies without an impression", without, len(told))
     return config.output_uri
+
+
+def missing_uri(output_uri: str) -> str:
+    """The file beside a submission that names the studies that `missing` stands for, by cause."""
+    return f"{output_uri.removesuffix('.json')}.missing.json"
 
 
 def _refuse_output(board: Board, config: RexrankExportConfig) -> None:
@@ -279,14 +301,22 @@ def _refuse_output(board: Board, config: RexrankExportConfig) -> None:
         ) from None
 
 
-def predictions_of(config: RexrankExportConfig) -> dict[str, str]:
-    """Study -> the text to submit: "Findings: ..." and, on the track of both, "Impression: ...".
+def predictions_of(config: RexrankExportConfig) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Study -> the text to submit, "Findings: ..." and, on the track of both, "Impression: ...";
+    and cause -> the studies that `missing` stands for.
 
     Raises:
-        ChexoneError: rows of another track, a study twice, or a row without an answer.
+        ChexoneError: rows of another track, a study twice, or a row without an answer and no
+            `missing`.
     """
     kind, _ = KINDS[config.track]
+    stand_in = _submitted(config.missing, config.track)
+    if config.missing and not stand_in:
+        raise ChexoneError(
+            f"missing={config.missing!r} is no text on track {config.track}: give a sentence"
+        )
     found: dict[str, str] = {}
+    missing: dict[str, list[str]] = {}
     for row in read_rows(config.predictions_uri):
         if row["kind"] != kind:
             raise ChexoneError(
@@ -298,18 +328,36 @@ def predictions_of(config: RexrankExportConfig) -> dict[str, str]:
         key = row["study"]
         if key in found:
             raise ChexoneError(f"{config.predictions_uri}: {key} is answered twice: predict anew")
-        answer = row["predicted_answer"]
-        if not answer and config.unparsed == "text":
-            answer = row["text"]
-        if not (answer or "").strip():
-            why = row["error"] or "its text has no answer"
+        found[key], cause = _told(row, config)
+        if cause:
+            missing.setdefault(cause, []).append(key)
+            found[key] = stand_in
+    for cause, keys in missing.items():
+        if not stand_in:
             raise ChexoneError(
-                f"{config.predictions_uri}: {key} has no prediction ({why}): raise "
-                "sampling.max_tokens of predict, or set unparsed=text to submit such texts whole"
+                f"{config.predictions_uri}: {len(keys)} of {len(found)} studies {cause}, the first "
+                f"is {keys[0]}: {REMEDIES[cause]}set missing=TEXT to submit TEXT for such studies"
             )
-        findings, impression = sections(answer)
-        found[key] = joined(findings, impression if config.track == "both" else "")
-    return found
+    return found, missing
+
+
+def _told(row: Mapping[str, Any], config: RexrankExportConfig) -> tuple[str, str]:
+    """(the text to submit, why there is none): one of the two is empty."""
+    status = status_of(row)
+    whole = config.unparsed == "text" and (row["text"] or "").strip()
+    if status in ("failed", "refused"):
+        return "", FAILED if status == "failed" else REFUSED
+    if status == "unparsed" and not whole:
+        return "", UNPARSED
+    told = _submitted(
+        row["text"] if status == "unparsed" else row["predicted_answer"], config.track
+    )
+    return told, "" if told else NO_FINDINGS
+
+
+def _submitted(told: str, track: Track) -> str:
+    findings, impression = sections(told)
+    return joined(findings, impression if track == "both" else "")
 
 
 def validate(board: Board, submission: Board, name: str) -> None:

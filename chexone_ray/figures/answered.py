@@ -16,7 +16,7 @@ import numpy as np
 from chexone_ray import boxes, images, storage
 from chexone_ray.config import ImageConfig
 from chexone_ray.errors import ChexoneError, ImageError
-from chexone_ray.evaluation.predictions import read_rows
+from chexone_ray.evaluation.predictions import read_rows, status_of
 from chexone_ray.figures.page import readable
 from chexone_ray.figures.plates import Skip
 from chexone_ray.figures.runs import ROWS, TABLE, Run, Runs, in_order, rows, scores
@@ -34,10 +34,12 @@ STATUS = {
     "refused": "refused to answer",
     "failed": "the request failed",
 }
+NO_ANSWER = frozenset(STATUS.values()) - {""}
 _LIGHT = ("model", "setting", "kind", "dataset", "id", "patient", "status", "scores")
 _FULL = (
     *_LIGHT,
     *("topic", "question", "options", "answer", "predicted_answer", "predicted_reasoning"),
+    *("text", "error"),
     *("boxes", "predicted_boxes", "images"),
 )
 Key = tuple[str, str, str]
@@ -46,7 +48,8 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Answer:
-    """What one system said. `right` is None where an answer is right by degrees."""
+    """What one system said; `text` is all of it, or the error, where it is no answer. `right` is
+    None where an answer is right by degrees."""
 
     text: str
     reasoning: str
@@ -256,8 +259,7 @@ def _asked(of: Sequence[Mapping[str, Any]], metrics: Mapping[tuple[str, str], st
         metric = metrics.get((row["setting"], row["kind"]), "")
         right, word = judge(row["kind"], metric, row["status"], dict(row["scores"] or ()))
         answers[row["model"]] = Answer(
-            shown(row["predicted_answer"]),
-            shown(row["predicted_reasoning"]),
+            *_words(row, row["status"]),
             _boxes(row["predicted_boxes"]),
             right,
             word,
@@ -275,6 +277,13 @@ def _asked(of: Sequence[Mapping[str, Any]], metrics: Mapping[tuple[str, str], st
         tuple(ImageRef(**image) for image in row["images"] or ()),
         answers,
     )
+
+
+def _words(row: Mapping[str, Any], status: str) -> tuple[str, str]:
+    """(text, reasoning) for readers; what was written is all that there is without an answer."""
+    if status != "answered":
+        return shown(row["text"] or row["error"]), ""
+    return shown(row["predicted_answer"]), shown(row["predicted_reasoning"])
 
 
 def _boxes(found: Iterable[Mapping[str, Any]] | None) -> tuple[Box, ...]:
@@ -319,12 +328,10 @@ def _from_predictions(of: Mapping[str, Mapping[str, Any]]) -> Asked:
     boxed = form(row["kind"]) == "boxes"
     answers = {}
     for model, said in of.items():
-        text = said["predicted_answer"]
-        status = "answered" if text is not None else "failed" if said["error"] else "unparsed"
+        text, status = said["predicted_answer"], status_of(said)
         drawn = tuple(boxes.decode(text)) if boxed and text else ()
         answers[model] = Answer(
-            shown(text),
-            shown(said["predicted_reasoning"]),
+            *_words(said, status),
             drawn,
             None if status == "answered" else False,
             STATUS[status],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from chexone_ray.figures.answered import Asked, Film, choose, films, parted
+from chexone_ray.figures.answered import NO_ANSWER, Asked, Film, choose, films, parted
 from chexone_ray.figures.grounded import PREDICTED, REFERENCE, outline, show
 from chexone_ray.figures.plates import DOUBLE, TALLEST, Drawn, Skip, fitted, page
 from chexone_ray.figures.runs import Runs
@@ -85,7 +85,8 @@ def lines(item: Asked) -> list[Line]:
         found.append(Line(f"{MARK[answer.right]} {model}{word}", bold=True))
         found += [Line(text, italic=True) for text in _cut(answer.reasoning, most)]
         if answer.text:
-            found += [Line(text) for text in _cut(f"Answer: {answer.text}", most)]
+            word = "Said" if answer.verdict in NO_ANSWER else "Answer"
+            found += [Line(text) for text in _cut(f"{word}: {answer.text}", most)]
     return found
 
 

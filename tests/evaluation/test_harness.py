@@ -134,6 +134,9 @@ def test_rows_hold_what_was_said_and_scored(tmp_path: Path) -> None:
     assert [dict(row["scores"]) for row in rows] == [
         {"accuracy": score} for score in (1.0, 0.0, 0.0, 1.0)
     ]
+    said = [(row["text"], row["error"]) for row in rows[1:3]]
+    assert said == [(declined, ""), (declined, "engine: x")]
+    assert rows[0]["completions"] == ["normal"] and rows[0]["reference"] == "normal"
     assert rows[0]["question"] == SAMPLE.question and rows[0]["answer"] == "normal"
     assert rows[0]["images"][0]["uri"] == "x" and rows[0]["setting"] == ""
     (figure,) = json.loads((out / "table.json").read_text())

@@ -273,7 +273,7 @@ def test_the_completions_of_a_prompt_go_through_each_network_at_once(
 
 @pytest.mark.usefixtures("package")
 def test_scores_of_packages_and_judges_become_figures(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def script(row: int, count: int, body: dict[str, Any]) -> Reply:
         judged = {"matched": 3, **dict.fromkeys(ERRORS, 0), "missed_finding": 1}
@@ -286,15 +286,22 @@ def test_scores_of_packages_and_judges_become_figures(
             "radeval": {"metrics": ("temporal",), "figures": ("temporal_f1",)},
             "green": {"endpoint": {"url": server.url, "model": "judge"}},
         }
+        with pytest.raises(ChexoneError, match="GREEN: the judge gave no score to 1 of 3 rows of"):
+            evaluate(_config(tmp_path, tables))
+        monkeypatch.setattr("chexone_ray.evaluation.measures.MAX_UNJUDGED", 0.5)
         evaluate(_config(tmp_path, tables))
+        figures = _table(tmp_path)
         found = {name: row["value"] for name, row in _table(tmp_path).items()}
+        noted = (tmp_path / "out" / "table.md").read_text()
         tables["radeval"]["figures"] = ("temporal",)
         storage.delete(str(tmp_path / "out"))  # of other settings
         with pytest.raises(ChexoneError, match="temporal is not in the package's result, which ha"):
             evaluate(_config(tmp_path, tables))
     # The row that failed has an empty text: 0 without being asked about.
-    assert found["GREEN"] == pytest.approx((3 / 4 + 0 + 0) / 3)
-    assert "GREEN: 1 of 3 pairs were not judged and count 0" in caplog.text
+    assert found["GREEN"] == pytest.approx((3 / 4 + 0) / 2)
+    assert (figures["GREEN"]["num_rows"], figures["GREEN"]["num_unjudged"]) == (3, 1)
+    assert noted.count("GREEN: the judge gave no score to 1 of 3 rows of") == 1
+    assert "GREEN: 1 of 3 pairs not judged: answer: no counts (1)" in caplog.text
     assert found["RaTEScore"] == pytest.approx((0.5 + 0 + 0.5) / 3)
     assert found["RadEval temporal_f1"] == pytest.approx((0.25 + 0 + 0.25) / 3)
 

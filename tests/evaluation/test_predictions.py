@@ -18,6 +18,7 @@ from chexone_ray.evaluation.same_rows import digests_of
 from chexone_ray.parts import to_parquet
 from chexone_ray.predict import result_schema
 from chexone_ray.records import ImageRef, Sample
+from tests.evaluation import refusal_texts
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,45 @@ def test_an_answer_with_a_disclaimer_is_an_answer(kind: str, text: str) -> None:
 )
 def test_refusals_that_name_what_was_asked(kind: str, text: str) -> None:
     assert refused(text, kind, OPTIONS if kind == "choice" else ())
+
+
+KEYED = {
+    **{"choice": OPTIONS, "closed_vqa": ("(A) yes", "(B) no")},
+    **{"side": ("(A) left", "(B) right"), "view": ("(A) PA", "(B) AP")},
+}
+NOT_READ = "I cannot see the film well enough; likely PA."
+"""No option is read out of "likely PA" either."""
+
+
+@pytest.mark.parametrize("name", ["FIRST", "LATER", "LAST"])
+def test_refusals_and_answers_that_come_near(name: str) -> None:
+    for said, expected in ((f"{name}_REFUSALS", True), (f"{name}_NEAR", False)):
+        lines = [line.split("|", 1) for line in getattr(refusal_texts, said).split("\n") if line]
+        found = {t: refused(t, kind, KEYED.get(kind, ())) for kind, t in lines}
+        assert len(found) >= 25
+        assert {t for t, told in found.items() if told != expected} <= {NOT_READ}
+
+
+def test_the_figures_of_the_page_are_those_of_texts_that_no_rule_was_mended_on() -> None:
+    right = []
+    for said in (refusal_texts.MEASURED_REFUSALS, refusal_texts.MEASURED_NEAR):
+        lines = [line.split("|", 1) for line in said.split("\n") if line]
+        right.append(sum(refused(text, kind, KEYED.get(kind, ())) for kind, text in lines))
+        assert len(lines) == 30
+    assert right == [23, 0]
+
+
+def test_an_option_or_class_in_words_of_a_refusal_is_an_answer() -> None:
+    single = ("(A) Present", "(B) Absent", "(C) Cannot determine from a single view")
+    assert not refused("Cannot determine from a single view.", "closed_vqa", single)
+    assert not refused("(C) Cannot determine from a single view", "closed_vqa", single)
+    assert not refused("I can not determine this. The answer is A.", "closed_vqa", single)
+    assert refused("I cannot determine this.", "closed_vqa", single)
+    plain = ("unable to determine", "left")
+    assert not refused("Unable to determine", "side", plain)
+    assert not refused("I cannot provide a diagnosis: yes", "presence")
+    assert refused("I cannot answer, as there is no image.", "presence")
+    assert status("I cannot read X-rays.") == status("I cannot read X-rays.", "instruct")
 
 
 def status(text: str, mode: str = "reasoning", finish: str = "stop", error: str = "") -> str:

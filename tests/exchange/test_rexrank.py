@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chexone_ray import storage
+from chexone_ray.answering import failed_row
 from chexone_ray.config import (
     EvaluateConfig,
     RexrankExportConfig,
@@ -152,11 +153,12 @@ def test_an_unparsed_or_missing_prediction_names_the_study(tmp_path: Path) -> No
     config = RexrankExportConfig(
         predictions_uri=uri, board_uri=board_file(tmp_path), output_uri=str(tmp_path / "o.json")
     )
-    with pytest.raises(ChexoneError, match=r"a1/2 has no prediction \(its text has no answer\)"):
+    with pytest.raises(ChexoneError, match="1 of 3 studies have a text without an answer, the"):
         rexrank.export(config)
     rexrank.export(config.model_copy(update={"unparsed": "text"}))
     written = json.loads(Path(config.output_uri).read_text())
     assert written["a1/2"]["model_prediction"] == "Findings: no box"
+    assert not (tmp_path / "o.missing.json").exists(), "no text was stood for"
     larger = write(tmp_path / "larger.json", BOARD | {"new": entry(7)})
     told = config.model_copy(update={"unparsed": "text", "board_uri": larger})
     with pytest.raises(ChexoneError, match="1 of 4 studies have no prediction, the first is new"):
@@ -164,6 +166,40 @@ def test_an_unparsed_or_missing_prediction_names_the_study(tmp_path: Path) -> No
     smaller = write(tmp_path / "smaller.json", {"z9": BOARD["z9"]})
     with pytest.raises(ChexoneError, match="a1/2 is not a study of"):
         rexrank.export(told.model_copy(update={"board_uri": smaller}))
+
+
+def test_a_text_stands_for_what_failed_was_refused_or_is_of_the_other_track(
+    tmp_path: Path,
+) -> None:
+    samples = {sample.study: sample for sample in samples_of(tmp_path)}
+    whole = [prediction_rows.said(sample, "Clear.", "instruct") for sample in samples.values()]
+    config = RexrankExportConfig(
+        predictions_uri="p", board_uri=board_file(tmp_path), output_uri=str(tmp_path / "o.json")
+    )
+    cases = {
+        "failed": failed_row(samples["a1/2"], "image: not readable"),
+        "were declined by the model": prediction_rows.said(
+            samples["a1/2"], "I cannot describe this image.", "instruct"
+        ),
+        "have a text without an answer": prediction_rows.said(
+            samples["a1/2"], "The lungs", "reasoning"
+        ),
+        "have nothing on this track": prediction_rows.said(
+            samples["a1/2"], "IMPRESSION: No acute disease.", "instruct"
+        ),
+    }
+    for number, (cause, row) in enumerate(cases.items()):
+        uri = str(tmp_path / f"p{number}")
+        prediction_rows.write(uri, [w if w["study"] != "a1/2" else row for w in whole], "x")
+        asked = config.model_copy(update={"predictions_uri": uri})
+        with pytest.raises(ChexoneError, match=f"1 of 3 studies {cause}, the first is a1/2.*miss"):
+            rexrank.export(asked)
+        rexrank.export(asked.model_copy(update={"missing": "No report."}))
+        written = json.loads(Path(config.output_uri).read_text())
+        assert written["a1/2"]["model_prediction"] == "Findings: No report."
+        assert json.loads((tmp_path / "o.missing.json").read_text()) == {cause: ["a1/2"]}
+    with pytest.raises(ChexoneError, match="missing='Impression: x' is no text on track findings"):
+        rexrank.export(config.model_copy(update={"missing": "Impression: x"}))
 
 
 def edited(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:

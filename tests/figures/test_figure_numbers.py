@@ -143,6 +143,8 @@ def test_questions_of_all_kinds_of_verdict_are_chosen_in_turn(tmp_path: Path) ->
     assert len(asked) == 3 and len({item.id for item in asked}) == 3
     assert files == (f"{uri}/table.json", f"{uri}/rows.parquet")
     assert set(asked[0].answers) == set(made_up.MODELS[:2])
+    silent = [a for item in asked for a in item.answers.values() if a.verdict in answered.NO_ANSWER]
+    assert silent and all("The heart takes up" in a.text and not a.reasoning for a in silent)
     alone, _ = answered.choose(runs.find([uri]), 3, made_up.MODELS[1:2])
     assert [list(item.answers) for item in alone] == 3 * [[made_up.MODELS[1]]]
     order = {key: [{"status": "answered", "scores": [("accuracy", s)], "patient": p} for s in of]
