@@ -12,7 +12,7 @@ from typing import Any
 
 from chexone_ray.answers import Answer, chosen_options, normalise, parse
 from chexone_ray.boxes import decode
-from chexone_ray.evaluation.kinds import METRICS, is_correct, mean_iou
+from chexone_ray.evaluation.kinds import METRICS, is_correct
 from chexone_ray.evaluation.predictions import Status, status_of
 from chexone_ray.evaluation.probes import PLAIN, Case
 from chexone_ray.kinds import form
@@ -20,6 +20,7 @@ from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.metrics.consistency import flipped, self_consistency
 from chexone_ray.metrics.factuality import entity_counts
 from chexone_ray.metrics.labels import positive_labels
+from chexone_ray.metrics.overlap import matched_iou
 from chexone_ray.records import Completion, Mode, Sample
 from chexone_ray.rewards.reasoning import agreement
 
@@ -87,7 +88,9 @@ def same_answer(sample: Sample, first: str, second: str) -> bool:
         return positive_labels(first) == positive_labels(second)
     if which == "boxes":
         drawn, again = decode(first), decode(second)
-        return mean_iou(drawn, again) >= SAME_IOU if drawn and again else bool(drawn) == bool(again)
+        if not drawn or not again:
+            return bool(drawn) == bool(again)
+        return matched_iou(drawn, again, labelled=True) >= SAME_IOU
     chosen = chosen_options(first, sample.options)
     if not chosen:  # neither names an option: it may still be another text
         return normalise(first) == normalise(second)
