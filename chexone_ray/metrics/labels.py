@@ -197,9 +197,9 @@ class LabelFigure:
         """`label_signature` of the figure."""
         if self.average == "samples":
             settings = {**settings, "rows": "with a label"}
-        given: tuple[Reading, ZeroDivision] = ("rrg", 0)
-        told = (self.average, self.labels, *given, labeller)
-        return label_signature(*told, supported=self.supported, **settings)
+        return label_signature(
+            *(self.average, self.labels, "rrg", 0, labeller), supported=self.supported, **settings
+        )
 
 
 def _figures(name: str, labels: tuple[str, ...]) -> tuple[LabelFigure, ...]:
