@@ -197,9 +197,8 @@ class LabelFigure:
         """`label_signature` of the figure."""
         if self.average == "samples":
             settings = {**settings, "rows": "with a label"}
-        return label_signature(
-            *(self.average, self.labels, "rrg", 0, labeller), supported=self.supported, **settings
-        )
+        average, labels, supported = self.average, self.labels, self.supported
+        return label_signature(average, labels, "rrg", 0, labeller, supported=supported, **settings)
 
 
 def _figures(name: str, labels: tuple[str, ...]) -> tuple[LabelFigure, ...]:
