@@ -193,18 +193,25 @@ def other_labels(labelled: Stated) -> dict[str, float]:
 
     said, meant = (table(pair[side].counted for pair in labelled) for side in (0, 1))
     positive = [table(pair[side].positive for pair in labelled) for side in (0, 1)]
-    rows = meant.any(axis=1)
     found = {
         "label F1 (micro)": f1_score(positive[1], positive[0], average="micro", zero_division=0),
-        "F1-14 (samples)": f1_score(meant[rows], said[rows], average="samples", zero_division=0),
     }
     for chosen in (labels.F1_14, labels.F1_5):
         columns = [labels.F1_14.index(name) for name in chosen]
         held = [column for column in columns if meant[:, column].any()]
-        for average, kept in (("macro", held), ("micro", columns)):
-            found[f"F1-{len(chosen)} ({average})"] = f1_score(
-                meant[:, kept], said[:, kept], average=average, zero_division=0
-            )
+        rows = meant[:, columns].any(axis=1)
+        for told, average, kept in (
+            ("macro, labels with support", "macro", held),
+            ("macro, all labels", "macro", columns),
+            ("micro", "micro", columns),
+            ("weighted", "weighted", columns),
+            ("samples", "samples", columns),
+        ):
+            right, given = meant[:, kept], said[:, kept]
+            if average == "samples":
+                right, given = right[rows], given[rows]
+            score = f1_score(right, given, average=average, zero_division=0)
+            found[f"F1-{len(chosen)} ({told})"] = score
     return {name: float(value) for name, value in found.items()}
 
 

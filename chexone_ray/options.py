@@ -51,7 +51,7 @@ _WRITTEN = str.maketrans(
 TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textrm|mathrm|mathbf|mathsf)\s*\{([^{}]*)\}")
 _FENCE = re.compile(r"^\s*```[a-z]*\n|```$", re.IGNORECASE)
 _QUOTED = re.compile(rf"([\"'])({KEY}|answers?|options?|choices?)\1", re.IGNORECASE)
-_OWN_TEXT = re.compile(rf"({KEY})\s*[\s=:(\-]\s*(\S.*)", re.DOTALL)
+_OWN_TEXT = re.compile(rf"({KEY})\s*[\s=:(\-]\s*([^\s,;|/&].*)", re.DOTALL)
 _OPTION = re.compile(
     rf"\s*(?:\(\s*({KEY})\s*\)\s*(?:[.:=]|-(?=\s))?|({KEY})\s*[.):])\s*(.*)", re.DOTALL
 )

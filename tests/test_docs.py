@@ -18,6 +18,7 @@ from chexone_ray.evaluation.suite import Suite, SuiteSetting, load
 from chexone_ray.exchange import records, rexrank
 from chexone_ray.exchange.results import import_results
 from chexone_ray.figures import reader_study
+from chexone_ray.metrics.labels import LABEL_FIGURES
 
 DOCS = Path(__file__).parents[1] / "docs"
 EVALUATION = (DOCS / "evaluation.md").read_text()
@@ -64,6 +65,12 @@ def test_keys_of_a_suite(head: str, model: type[BaseModel]) -> None:
             assert not field.default
         else:
             assert json.loads(default.strip("`")) == field.default
+
+
+def test_averages_of_label_figures() -> None:
+    averages = [average for average, _ in table("average")]
+    names = [f"{labels} ({average})" for labels in ("F1-14", "F1-5") for average in averages]
+    assert names == [figure.name for figure in LABEL_FIGURES]
 
 
 def test_the_suite_of_the_page_loads(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ class GreenTable(Settings):
 
 
 class LearnedConfig(Settings):
-    """Metrics that need a model, in the process of `evaluate`. RadCliQ-v1 comes with radgraph,
-    bertscore and chexbert together."""
+    """Metrics that need a model, in the process of `evaluate`. RadCliQ-v0 and v1 come with
+    radgraph, bertscore and chexbert together."""
 
     device: str = Field("cpu", description="Of the models, such as cuda:0.")
     bertscore: BertScoreTable | None = None

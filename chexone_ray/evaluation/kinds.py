@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from chexone_ray import boxes
 from chexone_ray.answers import choice_of, chosen_options, normalise
@@ -50,24 +50,17 @@ from chexone_ray.metrics.detection import (
     rank_row,
 )
 from chexone_ray.metrics.entities import entity_f1
-from chexone_ray.metrics.label_f1 import (
-    UNANSWERED,
-    counts_row,
-    micro_value,
-    supported_macro_value,
-    value_of,
-)
-from chexone_ray.metrics.labels import COLUMNS, F1_5, F1_14, RULES, label_signature
+from chexone_ray.metrics.label_f1 import UNANSWERED, counts_row, value_of
+from chexone_ray.metrics.labels import COLUMNS, LABEL_FIGURES, RULES
 from chexone_ray.metrics.overlap import (
     accuracy_row,
     iou_row,
-    matched_iou,
     overlap_signature,
     without_labels,
 )
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import mean_recall_value, mean_value, micro_f1_value
-from chexone_ray.metrics.tokens import exact_match, rouge_l, token_f1, token_recall
+from chexone_ray.metrics.tokens import exact_match, token_f1, token_recall
 from chexone_ray.records import Box, Sample
 
 if TYPE_CHECKING:  # which imports the metrics of every kind
@@ -122,12 +115,6 @@ def _same_text(first: str, second: str) -> bool:
     return normalise(first) == normalise(second)
 
 
-def mean_iou(predicted: Sequence[Box], reference: Sequence[Box]) -> float:
-    """IoU of the boxes of one label matched one to one over max(predicted, reference) boxes, as the
-    reward counts it: a missing box and a surplus one both cost."""
-    return matched_iou(predicted, reference, labelled=True)
-
-
 def _over_boxes(
     score: Callable[[Sequence[Box], Sequence[Box]], Sequence[float] | None], named: bool = True
 ) -> RowStatistics:
@@ -172,13 +159,6 @@ def _jaccard(sample: Sample, answer: str | None) -> Sequence[float]:
     return jaccard_row(_chosen(sample, answer), chosen_options(sample.answer, sample.options))
 
 
-def _label_f1(name: str, labels: Sequence[str], average: Literal["macro", "micro"]) -> Metric:
-    by_label = average == "macro"
-    signed = label_signature(average, labels, supported=by_label, reference=REFERENCE)
-    value = supported_macro_value if by_label else micro_value
-    return source_metric(LABELS, f"{name} ({average})", COLUMNS[name], value, signed)
-
-
 _LABEL_IOU = 0.4
 """The IoU of VinBigData's mAP. One, as every row carries statistics of every label."""
 _ROWS = {"average": "mean of rows", "unparsed": "wrong"}
@@ -216,14 +196,11 @@ _POSITIVE_F1 = source_metric(
         zero_division=0,
     ),
 )
-_SAMPLES_F1 = source_metric(
-    LABELS,
-    "F1-14 (samples)",
-    COLUMNS["samples"],
-    mean_value,
-    label_signature("samples", reference=REFERENCE, rows="with a label"),
+_LABEL_F1 = tuple(
+    source_metric(LABELS, f.name, f.columns, f.value, f.signature(reference=REFERENCE))
+    for f in LABEL_FIGURES
 )
-_ROUGE_L = metric("ROUGE-L F1 (no stemming)", over_reference(rouge_l), **_WORDS, stem=False, beta=1)
+_ROUGE_L = text_metric("ROUGE-L (no stemming)")
 _TEXT_OVERLAP = tuple(
     text_metric(name)
     for name in (
@@ -282,11 +259,7 @@ _OF_FORM: dict[Form, tuple[Metric, ...]] = {
     "report": (
         _POSITIVE_F1,
         _ROUGE_L,
-        _label_f1("F1-14", F1_14, "macro"),
-        _label_f1("F1-14", F1_14, "micro"),
-        _SAMPLES_F1,
-        _label_f1("F1-5", F1_5, "macro"),
-        _label_f1("F1-5", F1_5, "micro"),
+        *_LABEL_F1,
         *_TEXT_OVERLAP,
     ),
     "text": (

@@ -18,11 +18,10 @@ from chexone_ray.config import LearnedConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.metric import Metric, Source, source_metric
 from chexone_ray.evaluation.statistics import Array, Value
-from chexone_ray.metrics.label_f1 import counts_row, value_of
-from chexone_ray.metrics.labels import F1_5, F1_14, label_signature, stated
-from chexone_ray.metrics.radcliq import inverse_value, radcliq, radcliq_signature
+from chexone_ray.metrics.labels import COUNTED, LABEL_FIGURES, counted_row, stated
+from chexone_ray.metrics.radcliq import Version, inverse_value, radcliq, radcliq_signature
 from chexone_ray.metrics.summable import mean_value
-from chexone_ray.metrics.text import Pair
+from chexone_ray.metrics.text import CONVENTIONS, FIGURES, Pair, pair_bleu
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +30,9 @@ Scores = Callable[[Sequence[str], Sequence[str]], Array]
 
 
 _RADCLIQ = ("radgraph", "bertscore", "chexbert")
+_VERSIONS: tuple[Version, ...] = ("v0", "v1")
+_BLEU = next(figure for figure in FIGURES if figure.name == "BLEU-2 (mean of pairs, rexrank)")
+(_REXRANK,) = (convention for convention in CONVENTIONS if convention.tokens == "rexrank")
 _TABLES: dict[str, tuple[str, ...]] = {
     "BERTScore": ("bertscore",),
     "SembScore": ("chexbert",),
@@ -39,6 +41,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "RaTEScore": ("ratescore",),
     "RadEval": ("radeval",),
     "GREEN": ("green",),
+    "RadCliQ-v0": _RADCLIQ,
     "RadCliQ-v1": _RADCLIQ,
     "1/RadCliQ-v1": _RADCLIQ,
 }
@@ -100,8 +103,10 @@ def metrics_of(config: LearnedConfig) -> tuple[Metric, ...]:
         matrix = np.concatenate(columns, axis=1)
         if not components:
             return matrix
-        cliq = np.asarray(radcliq(*(matrix[:, column] for column in components)))
-        return np.concatenate([matrix, cliq[:, None]], axis=1)
+        graphs, bert, semb = (matrix[:, column] for column in components)
+        bleu = pair_bleu(pairs, 2, _REXRANK)
+        cliq = [radcliq(graphs, bert, semb, bleu, version) for version in _VERSIONS]
+        return np.column_stack([matrix, *cliq])
 
     source = Source(statistics)
     found: list[Metric] = []
@@ -113,26 +118,26 @@ def metrics_of(config: LearnedConfig) -> tuple[Metric, ...]:
             made = source_metric(source, figure.name, columns, value, figure.signature)
             found.append(replace(made, leaves_out=figure.leaves_out))
     if components:
-        told = parts["bertscore"].figures[0].signature
-        found += _radcliq(source, (count + 1, count), told)
+        signed = {one.name: one.signature for one in found}
+        told = [signed[name] for name in ("RadGraph F1 (radcliq)", "BERTScore F1", "SembScore")]
+        found += _radcliq(source, count, [*told, _BLEU.signature])
     return tuple(found)
 
 
-def _radcliq(source: Source, columns: tuple[int, int], bertscore: str) -> list[Metric]:
-    """`bertscore` is the signature of the one that goes in: it decides the scale."""
-    settings = ",".join(bertscore.split("|")[1:-1])
-    plain, inverse = (radcliq_signature("v1", settings, inverse=i) for i in (False, True))
-    return [
-        source_metric(source, "RadCliQ-v1", columns, mean_value, plain, higher_is_better=False),
-        source_metric(
-            source, "1/RadCliQ-v1", columns, inverse_value, inverse, has_row_values=False
-        ),
-    ]
+def _radcliq(source: Source, count: int, components: Sequence[str]) -> list[Metric]:
+    """The values of v0 and v1 stand behind the column `count`; `components` are signatures."""
+    found = []
+    for at, version in enumerate(_VERSIONS, count + 1):
+        told = (f"RadCliQ-{version}", (at, count), mean_value)
+        signed = radcliq_signature(version, components)
+        found.append(source_metric(source, *told, signed, higher_is_better=False))
+    inverse = radcliq_signature("v1", components, inverse=True)
+    told = ("1/RadCliQ-v1", (count + 2, count), inverse_value)
+    return [*found, source_metric(source, *told, inverse, has_row_values=False)]
 
 
 def _components(parts: dict[str, _Part], starts: dict[str, int]) -> tuple[int, ...]:
-    """Columns of RadGraph F1, BERTScore F1 and SembScore where all three are there. BLEU-2 weighs
-    4e-12 in v1 and is left at 0."""
+    """Columns of RadGraph F1, BERTScore F1 and SembScore where all three are there."""
     if not set(_RADCLIQ) <= set(parts):
         return ()
     from chexone_ray.metrics.learned.radgraph import GraphScores
@@ -152,7 +157,7 @@ def _bertscore(config: LearnedConfig) -> _Part:
 
 
 def _chexbert(config: LearnedConfig) -> _Part:
-    """SembScore, then the counts of the 14 labels."""
+    """SembScore, then what the label figures are made of. A blank answer is none."""
     from chexone_ray.metrics.learned.chexbert import NAME, CheXbert
 
     assert config.chexbert is not None
@@ -164,18 +169,18 @@ def _chexbert(config: LearnedConfig) -> _Part:
     def scores(said: Sequence[str], meant: Sequence[str]) -> Array:
         semb = model.semb_scores(said, meant)[:, None]
         told, true = (map(stated, model.states(texts)) for texts in (said, meant))
-        counts = [counts_row(a, b, F1_14) for a, b in zip(told, true, strict=True)]
-        return np.concatenate([semb, np.reshape(counts, (len(said), -1))], axis=1)
+        rows = [
+            counted_row(ones if text.strip() else None, others)
+            for text, ones, others in zip(said, told, true, strict=True)
+        ]
+        return np.concatenate([semb, np.reshape(rows, (len(said), COUNTED))], axis=1)
 
-    read_by = model.signature(NAME).partition("|")[2].rpartition("|")[0].replace("|", ",")
     found = [_Figure("SembScore", model.signature(), (0,))]
-    for labels in (F1_14, F1_5):
-        at = [1 + 3 * F1_14.index(label) + i for label in labels for i in range(3)]
-        for average in ("macro", "micro"):
-            signed = label_signature(average, labels, labeller=f"{NAME},{read_by}")
-            name = f"{NAME} F1-{len(labels)} ({average})"
-            found.append(_Figure(name, signed, tuple(at), value_of(average)))
-    return _Part(1 + 3 * len(F1_14), scores, tuple(found))
+    for figure in LABEL_FIGURES:
+        at = tuple(1 + column for column in figure.columns)
+        signed = figure.signature(labeller=model.labeller)
+        found.append(_Figure(f"{NAME} {figure.name}", signed, at, figure.value))
+    return _Part(1 + COUNTED, scores, tuple(found))
 
 
 def _radgraph(config: LearnedConfig) -> _Part:

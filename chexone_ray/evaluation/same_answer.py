@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from chexone_ray.answers import choice_of, normalise
 from chexone_ray.boxes import decode
-from chexone_ray.evaluation.kinds import is_denial, mean_iou
+from chexone_ray.evaluation.kinds import is_denial
 from chexone_ray.evaluation.refusals import refused
 from chexone_ray.kinds import form
 from chexone_ray.metrics.labels import RULES
+from chexone_ray.metrics.overlap import matched_iou
 from chexone_ray.records import Sample
 from chexone_ray.rewards.reading import read
 
@@ -45,7 +46,9 @@ def same_answer(sample: Sample, first: str, second: str) -> bool:
         return _same_report(read(first).labels, read(second).labels)
     if which == "boxes":
         drawn, again = decode(first), decode(second)
-        return mean_iou(drawn, again) >= SAME_IOU if drawn and again else bool(drawn) == bool(again)
+        if not (drawn and again):
+            return bool(drawn) == bool(again)
+        return matched_iou(drawn, again, labelled=True) >= SAME_IOU
     chosen = choice_of(first, sample)
     if not chosen:  # neither names an option: it may still be another text
         return normalise(first) == normalise(second)

@@ -1,10 +1,11 @@
 """F1 over sets of labels, as summed counts and as a mean over rows; for report labels and options.
 
 Statistics of a row are (true positives, false positives, false negatives) of each label, flat, so
-S = 3L. The three averages are those of scikit-learn's `f1_score`:
+S = 3L. The four averages are those of scikit-learn's `f1_score`:
 
 - macro: mean of the labels' F1.
 - micro: F1 of the counts of all labels together.
+- weighted: mean of the labels' F1, each weighing as often as the reference has it.
 - samples: mean over rows of the F1 of the row's two sets; `samples_row` with `mean_value`.
 
 An F1 without any true, false or missed positive is 0/0. `zero_division` says what it counts as: 0
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
+from math import fsum
 from typing import Literal
 
 import numpy as np
@@ -24,7 +26,7 @@ import numpy as np
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import Array
 
-Average = Literal["macro", "micro", "samples"]
+Average = Literal["macro", "micro", "weighted", "samples"]
 ZeroDivision = Literal[0, 1, "skip"]
 UNANSWERED = "misses, or one false positive"
 """What `unanswered_row` makes of no answer, as signatures say it."""
@@ -54,6 +56,11 @@ def unanswered_row(meant: AbstractSet[str], labels: Sequence[str]) -> tuple[floa
     return tuple(value for label in labels for value in (0.0, share, float(label in held)))
 
 
+def pooled_row(row: Sequence[float]) -> tuple[float, float, float]:
+    """(TP, FP, FN) of all labels of a row together; the shares of one false positive are 1."""
+    return fsum(row[::3]), fsum(row[1::3]), fsum(row[2::3])
+
+
 def samples_row(
     said: AbstractSet[str],
     meant: AbstractSet[str],
@@ -61,7 +68,7 @@ def samples_row(
     zero_division: ZeroDivision = 0,
 ) -> tuple[float, float]:
     """(F1 of the two sets, 1) for `mean_value`; (0, 0) where both are empty and are skipped."""
-    true, false, missed = np.reshape(counts_row(said, meant, labels), (-1, 3)).sum(axis=0).tolist()
+    true, false, missed = pooled_row(counts_row(said, meant, labels))
     if true + false + missed:
         return 2 * true / (2 * true + false + missed), 1.0
     return (0.0, 0.0) if zero_division == "skip" else (float(zero_division), 1.0)
@@ -78,6 +85,19 @@ def micro_value(sums: Array, zero_division: ZeroDivision = 0) -> Array:
     return _label_f1(pooled, zero_division)[..., 0]
 
 
+def weighted_value(sums: Array, zero_division: ZeroDivision = 0) -> Array:
+    """Sums (..., 3L) -> mean F1 of the labels (...), weighed by their support TP + FN.
+
+    Without any support it is the macro F1, as in scikit-learn.
+    """
+    counts = sums.reshape(*sums.shape[:-1], -1, 3)
+    support = counts[..., 0] + counts[..., 2]
+    total = support.sum(axis=-1)
+    # A label with support is never 0/0; one without weighs nothing.
+    weighed = (support * _label_f1(sums, 0)).sum(axis=-1) / np.where(total > 0, total, 1.0)
+    return np.where(total > 0, weighed, macro_value(sums, zero_division))
+
+
 def supported_macro_value(sums: Array) -> Array:
     """Sums (..., 3L) -> mean F1 of the labels that the reference has (...); NaN where it has none.
 
@@ -90,11 +110,11 @@ def supported_macro_value(sums: Array) -> Array:
 
 
 def value_of(
-    average: Literal["macro", "micro"], zero_division: ZeroDivision = 0
+    average: Literal["macro", "micro", "weighted"], zero_division: ZeroDivision = 0
 ) -> Callable[[Array], Array]:
     """The value function of an average, for summed `counts_row`s."""
-    value = macro_value if average == "macro" else micro_value
-    return partial(value, zero_division=zero_division)
+    values = {"macro": macro_value, "micro": micro_value, "weighted": weighted_value}
+    return partial(values[average], zero_division=zero_division)
 
 
 def f1_signature(

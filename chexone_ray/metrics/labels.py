@@ -2,14 +2,14 @@
 
 The labels come from the rule labeller, so the figures stand beside published CheXbert F1 values but
 are not the same metric; `metrics/learned/chexbert.py` reads reports with the model itself, and
-`counts_row` takes the sets of either. "No finding" is counted only where a text states normality
+`counted_row` takes the sets of either. "No finding" is counted only where a text states normality
 (`normality.py`): a text that merely names no finding is no normal film.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain
@@ -25,12 +25,15 @@ from chexone_ray.metrics.label_f1 import (
     ZeroDivision,
     counts_row,
     f1_signature,
+    pooled_row,
     samples_row,
+    supported_macro_value,
     unanswered_row,
+    value_of,
 )
 from chexone_ray.metrics.labeller import LABELS, PRESENT, UNCERTAIN, Mention, read_report
 from chexone_ray.metrics.normality import NORMAL, RULE, states_normal
-from chexone_ray.metrics.summable import Array
+from chexone_ray.metrics.summable import Array, mean_value
 
 _HERE = Path(__file__).parent
 
@@ -84,14 +87,17 @@ def _counting(report: str, said: Mapping[str, Mention], reading: Reading) -> fro
 
 
 COLUMNS: dict[str, tuple[int, ...]] = {
-    "positive": (0, 1, 2),
-    "F1-14": tuple(range(3, 45)),
-    "F1-5": tuple(range(45, 60)),
-    "samples": (60, 61),
+    "F1-14": tuple(range(42)),
+    "F1-5": tuple(range(42, 57)),
+    "F1-14 (samples)": (57, 58),
+    "F1-5 (samples)": (59, 60),
+    "positive": (61, 62, 63),
 }
-"""Columns of `label_statistics`: (TP, FP, FN) of the labels that are stated as present, pooled;
-(TP, FP, FN) of each label that counts; (F1 of the pair's sets, 1), NaN for a reference without."""
-WIDTH = 62
+"""Columns of `label_statistics`: (TP, FP, FN) of each label that counts; (F1 of the pair's sets,
+1), NaN for a reference without; (TP, FP, FN) of the labels that are stated as present, pooled."""
+COUNTED = 61
+"""Width of `counted_row`: all columns but the last three."""
+WIDTH = 64
 
 
 def label_statistics(pairs: Sequence[tuple[str, str]]) -> Array:
@@ -122,20 +128,28 @@ def read_labels(text: str) -> Told:
 
 def labels_row(said: Told | None, meant: Told) -> tuple[float, ...]:
     """(WIDTH,): one pair's row of `label_statistics`; None for no answer."""
-    if said is None:
-        pooled = (0, int(not meant.positive), len(meant.positive))
-        cells = [unanswered_row(meant.counted, labels) for labels in (F1_14, F1_5)]
-    else:
-        pooled = _pooled(said.positive, meant.positive)
-        cells = [counts_row(said.counted, meant.counted, labels) for labels in (F1_14, F1_5)]
-    counted = said.counted if said else frozenset[str]()
-    # A reference that states no label ("Low lung volumes.") could be answered only by 0/0.
-    sample = samples_row(counted, meant.counted, F1_14) if meant.counted else (np.nan, np.nan)
-    return (*pooled, *cells[0], *cells[1], *sample)
+    counted, positive = (said.counted, said.positive) if said else (None, None)
+    pooled = pooled_row(_cells(positive, meant.positive, F1_14))
+    return (*counted_row(counted, meant.counted), *pooled)
 
 
-def _pooled(said: AbstractSet[str], meant: AbstractSet[str]) -> tuple[int, int, int]:
-    return len(said & meant), len(said - meant), len(meant - said)
+def counted_row(said: AbstractSet[str] | None, meant: AbstractSet[str]) -> tuple[float, ...]:
+    """(COUNTED,): one pair's columns of `LABEL_FIGURES`, from the sets of labels that count by any
+    labeller; None for no answer."""
+    cells: list[float] = []
+    samples: list[float] = []
+    for labels in (F1_14, F1_5):
+        cells += _cells(said, meant, labels)
+        # A reference that states no label ("Low lung volumes.") could be answered only by 0/0.
+        held = meant & set(labels)
+        samples += samples_row(said or set(), held, labels) if held else (np.nan, np.nan)
+    return (*cells, *samples)
+
+
+def _cells(
+    said: AbstractSet[str] | None, meant: AbstractSet[str], labels: Sequence[str]
+) -> tuple[float, ...]:
+    return unanswered_row(meant, labels) if said is None else counts_row(said, meant, labels)
 
 
 def label_signature(
@@ -166,3 +180,39 @@ def label_signature(
         **settings,
         labeller=labeller,
     )
+
+
+@dataclass(frozen=True)
+class LabelFigure:
+    """An F1 of the columns of `counted_row`."""
+
+    name: str
+    labels: tuple[str, ...]
+    average: Average
+    columns: tuple[int, ...]
+    value: Callable[[Array], Array]
+    supported: bool = False
+
+    def signature(self, labeller: str = RULES, **settings: str) -> str:
+        """`label_signature` of the figure."""
+        if self.average == "samples":
+            settings = {**settings, "rows": "with a label"}
+        average, labels, supported = self.average, self.labels, self.supported
+        return label_signature(average, labels, "rrg", 0, labeller, supported=supported, **settings)
+
+
+def _figures(name: str, labels: tuple[str, ...]) -> tuple[LabelFigure, ...]:
+    cells, samples = COLUMNS[name], COLUMNS[f"{name} (samples)"]
+    macro = f"{name} (macro, labels with support)"
+    return (
+        LabelFigure(macro, labels, "macro", cells, supported_macro_value, supported=True),
+        LabelFigure(f"{name} (macro, all labels)", labels, "macro", cells, value_of("macro")),
+        LabelFigure(f"{name} (micro)", labels, "micro", cells, value_of("micro")),
+        LabelFigure(f"{name} (weighted)", labels, "weighted", cells, value_of("weighted")),
+        LabelFigure(f"{name} (samples)", labels, "samples", samples, mean_value),
+    )
+
+
+LABEL_FIGURES = (*_figures("F1-14", F1_14), *_figures("F1-5", F1_5))
+"""What is told of two reports' labels, by either labeller. Published tables have the macro F1 of
+all labels, in which one that no reference states counts 0."""

@@ -73,11 +73,14 @@ def bounded(value: Array | float) -> Array | float:
     return 2 / (1 + np.exp(value))
 
 
-def radcliq_signature(version: Version, bertscore: str, inverse: bool = False) -> str:
-    """`bertscore` says which one went in, such as "distilroberta-base,rescaled,no-idf"."""
+def radcliq_signature(version: Version, components: Sequence[str], inverse: bool = False) -> str:
+    """`components` are the signatures of the four that went in, in the order of `radcliq`; what
+    each says of its models and settings is in this one."""
+    names = ("radgraph", "bertscore", "semb", "bleu")
+    told = [",".join(signed.split("|")[1:-1]) for signed in components]
     return signature(
         f"1/RadCliQ-{version}" if inverse else f"RadCliQ-{version}",
         of="mean",
-        constants="published" if version == "v1" else "fitted",
-        bertscore=bertscore,
+        constants="published" if version == "v1" else "fitted to 71 published rows",
+        **dict(zip(names, told, strict=True)),
     )

@@ -114,6 +114,20 @@ def _overlaps(
     return [*values, rouge_l(said["ptb"], meant["ptb"], COCO_BETA)]
 
 
+def _corpus_bleu(sums: Array, n: int, smooth: bleu.Smoothing) -> Array:
+    """BLEU of counts and, last, the number of pairs; without a pair NaN, as a mean of none."""
+    return np.where(sums[..., -1] > 0, bleu.bleu_value(sums[..., :-1], n, smooth), np.nan)
+
+
+def pair_bleu(pairs: Sequence[Pair], n: int, convention: Convention) -> Array:
+    """BLEU-n of each pair by itself (N,), without the rest of `text_statistics`."""
+    cut = tokenise.TOKENISERS[convention.tokens]
+    counts = [bleu.bleu_counts(cut(said), (cut(meant),)) for said, meant in pairs]
+    rows = np.reshape(np.array(counts, dtype=float), (-1, bleu.WIDTH))
+    effective = convention.effective_order
+    return bleu.bleu_value(rows, n, convention.smooth, effective_order=effective)
+
+
 def _figures() -> tuple[Figure, ...]:
     found = []
     for number, convention in enumerate(CONVENTIONS):
@@ -122,8 +136,8 @@ def _figures() -> tuple[Figure, ...]:
         settings = {"case": convention.case, "tok": tok, "smooth": smooth}
         for n in _ORDERS:
             signed = signature(f"BLEU-{n}", level="corpus", eff="no", **settings)
-            value = partial(bleu.bleu_value, n=n, smooth=smooth)
-            found.append(Figure(f"BLEU-{n} (corpus, {tok})", signed, counts, value))
+            value = partial(_corpus_bleu, n=n, smooth=smooth)
+            found.append(Figure(f"BLEU-{n} (corpus, {tok})", signed, (*counts, _COUNT), value))
         for n in _ORDERS:
             eff = "yes" if convention.effective_order else "no"
             signed = signature(f"BLEU-{n}", level="mean-of-pairs", eff=eff, **settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,17 +12,19 @@ import pytest
 from chexone_ray import boxes
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.blind import SIDES_TOLD, baselines_of, pairwise_iou
-from chexone_ray.evaluation.kinds import METRICS, is_correct, mean_iou
+from chexone_ray.evaluation.kinds import METRICS, is_correct
 from chexone_ray.evaluation.predictions import Judged, Status
 from chexone_ray.evaluation.text_rows import row_statistics
 from chexone_ray.kinds import KINDS
 from chexone_ray.metrics.detection import MAX_LABELS
 from chexone_ray.metrics.label_f1 import UNANSWERED
 from chexone_ray.metrics.labels import RULES
+from chexone_ray.metrics.overlap import matched_iou
 from chexone_ray.records import Box, Sample
 from tests.samples import sample
 
 SAMPLE = sample("presence", "yes", question="Is there a nodule?")
+mean_iou = partial(matched_iou, labelled=True)
 LEFT = Box("nodule", (0.0, 0.0, 0.5, 0.5))
 RIGHT = Box("nodule", (0.5, 0.0, 1.0, 0.5))
 
@@ -110,13 +113,18 @@ def test_failing_on_all_normal_reports_does_not_pay() -> None:
     rows: list[tuple[Sample, str | None]] = [(ill, ill.answer)] * 10
     right = of("findings", rows + [(normal, normal.answer)] * 10)
     failing = of("findings", rows + [(normal, None)] * 10)
-    assert right["label F1 (micro)"] == right["F1-14 (macro)"] == right["F1-5 (micro)"] == 1
+    assert (
+        right["label F1 (micro)"]
+        == right["F1-14 (macro, labels with support)"]
+        == right["F1-5 (micro)"]
+        == 1
+    )
     assert failing["label F1 (micro)"] == failing["F1-5 (micro)"] == pytest.approx(20 / 30)
     # "no finding" is missed ten times: no false positive, its own F1 is 0.
     assert failing["F1-14 (micro)"] == pytest.approx(20 / 30)
-    assert failing["F1-14 (macro)"] == pytest.approx(1 / 2)
+    assert failing["F1-14 (macro, labels with support)"] == pytest.approx(1 / 2)
     # A fifth of each false positive is the effusion's: 20 / (20 + 2).
-    assert failing["F1-5 (macro)"] == pytest.approx(20 / 22)
+    assert failing["F1-5 (macro, labels with support)"] == pytest.approx(20 / 22)
 
 
 def test_pairwise_iou_agrees_with_the_scalar_one() -> None:
@@ -288,7 +296,9 @@ def test_all_metrics_of_a_report_by_hand() -> None:
     truth = "There is a left pleural effusion. No pneumothorax."
     sample = replace(SAMPLE, kind="findings", answer=truth)
     perfect = of("findings", [(sample, truth)])
-    # Of one label only: those that the reference never states are no part of the macro F1.
+    # Of one label only: those that the reference never states are 0 in the macro F1 of all.
+    assert perfect.pop("F1-14 (macro, all labels)") == pytest.approx(1 / 14)
+    assert perfect.pop("F1-5 (macro, all labels)") == pytest.approx(1 / 5)
     assert list(perfect.values()) == pytest.approx([1.0] * len(perfect))
     empty = of("findings", [(sample, None)])
     assert set(empty.values()) == {0.0}
@@ -296,6 +306,8 @@ def test_all_metrics_of_a_report_by_hand() -> None:
     # Labels: effusion found once of twice, pneumothorax made up once.
     assert both["F1-14 (micro)"] == pytest.approx(2 / (2 + 1 + 1))
     assert both["F1-14 (samples)"] == both["F1-5 (micro)"] - 1 / 6 == pytest.approx(0.5)
+    assert both["F1-14 (weighted)"] == both["F1-5 (weighted)"] == pytest.approx(2 / 3)
+    assert both["F1-5 (samples)"] == pytest.approx(0.5)
     assert both["BLEU-1 (corpus, ptb)"] < 1 < 1 + both["BLEU-2 (mean of pairs, rexrank)"]
 
 
@@ -347,12 +359,12 @@ def test_signatures_say_what_report_labels_are_read_from() -> None:
     assert f"|labeller:{RULES}|uncertain:absent|" in by_name["label F1 (micro)"]
     assert "|reference:reference text or answer|" in by_name["label F1 (micro)"]
     assert f"|uncertain:present|no_answer:{UNANSWERED}|" in by_name["F1-14 (micro)"]
-    assert "|reference:reference text or answer|" in by_name["F1-14 (macro)"]
-    assert "|labels:with support|" in by_name["F1-14 (macro)"]
+    assert "|reference:reference text or answer|" in by_name["F1-14 (macro, labels with support)"]
+    assert "|labels:with support|" in by_name["F1-14 (macro, labels with support)"]
     assert "|no_finding:where normality is stated|" in by_name["F1-14 (samples)"]
     assert "|rows:with a label|" in by_name["F1-14 (samples)"]
     read_from = "|reference:reference text or answer|no_answer:an empty text|"
-    for name in ("BLEU-4 (corpus, ptb)", "ROUGE-L (stemmed)", "ROUGE-L F1 (no stemming)"):
+    for name in ("BLEU-4 (corpus, ptb)", "ROUGE-L (stemmed)", "ROUGE-L (no stemming)"):
         assert read_from in by_name[name]
     assert all(
         "|codec:percent with fractions|" in metric.signature for metric in METRICS["grounding"]
@@ -361,7 +373,7 @@ def test_signatures_say_what_report_labels_are_read_from() -> None:
 
 def test_a_text_that_names_nothing_is_no_normal_film() -> None:
     normal = replace(SAMPLE, kind="findings", answer="The lungs are clear. The heart is normal.")
-    names = ("F1-14 (macro)", "F1-14 (micro)", "F1-14 (samples)")
+    names = ("F1-14 (macro, labels with support)", "F1-14 (micro)", "F1-14 (samples)")
     for junk in ("I cannot see the image.", "x", "History of CHF."):
         found = of("findings", [(normal, junk)])
         assert [found[name] for name in names] == [0, 0, 0]

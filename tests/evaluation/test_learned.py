@@ -3,6 +3,7 @@ stand-ins that answer in the form of the package."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -24,7 +25,7 @@ from chexone_ray.evaluation.harness import SettingRuns, evaluate, evaluate_setti
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.learned import tables_of
 from chexone_ray.exchange.prediction_rows import answered, said, write
-from chexone_ray.metrics.labels import F1_14, stated
+from chexone_ray.metrics.labels import stated
 from chexone_ray.metrics.learned import radcliq as components
 from chexone_ray.metrics.learned.bertscore import BertScore, BertScoreSettings
 from chexone_ray.metrics.learned.chexbert import CheXbert
@@ -32,6 +33,7 @@ from chexone_ray.metrics.learned.green import ERRORS
 from chexone_ray.metrics.learned.radgraph import RadGraph
 from chexone_ray.metrics.radcliq import radcliq
 from chexone_ray.metrics.signature import extended
+from chexone_ray.metrics.text import figures, text_statistics
 from chexone_ray.records import ImageRef, Sample
 from chexone_ray.rewards.score import refuse_unscored, score, score_group
 from tests.chat_server import ChatServer, Reply, completion
@@ -161,8 +163,9 @@ def test_the_table_has_what_the_adapters_give(bert: str, weights: str, tmp_path:
     semb = reader.semb_scores(texts, REFERENCES)
     assert found["SembScore"]["value"] == pytest.approx(semb.mean())
     sets = [[stated(one) for one in reader.states(list(t))] for t in (texts, REFERENCES)]
-    pairs = [(a & b, a | b) for a, b in zip(*sets, strict=True)]
-    shared = sum(len(both & set(F1_14)) for both, _ in pairs)
+    assert sets[0][1], "the model reads labels in no text"
+    sets[0][1] = frozenset()
+    shared = sum(len(a & b) for a, b in zip(*sets, strict=True))
     sizes = sum(len(one) for of_texts in sets for one in of_texts)
     assert found["CheXbert F1-14 (micro)"]["value"] == pytest.approx(2 * shared / sizes)
     assert 0 < shared < sizes / 2, "or the figure would say nothing"
@@ -171,6 +174,37 @@ def test_the_table_has_what_the_adapters_give(bert: str, weights: str, tmp_path:
         in (found["CheXbert F1-14 (micro)"]["signature"])
     )
     assert "RadCliQ-v1" not in found and found["label F1 (micro)"]["headline"]
+
+
+def test_what_chexbert_reads_in_no_text_is_no_answer(
+    bert: str, weights: str, tmp_path: Path
+) -> None:
+    """Heads that read "no finding" in every text, the empty one of the failed row too."""
+    tensors = torch.load(weights)
+    for number in range(14):
+        tensors[f"linear_heads.{number}.weight"] *= 0
+        at = int(number == 13)
+        size = 2 if number == 13 else 4
+        tensors[f"linear_heads.{number}.bias"] = torch.eye(size)[at]
+    path = str(tmp_path / "normal.pth")
+    torch.save(tensors, path)
+    _predictions(tmp_path / "predictions")
+    evaluate(_config(tmp_path, {"chexbert": {"weights_uri": path, "bert": bert}}))
+    found = {name: row["value"] for name, row in _table(tmp_path).items() if "CheXbert" in name}
+    # Two right, one missed: 4 / (4 + 1). None of the five is meant: one false positive, F1 0.
+    expected = {
+        "F1-14 (macro, labels with support)": 4 / 5,
+        "F1-14 (macro, all labels)": 4 / 5 / 14,
+        "F1-14 (micro)": 4 / 5,
+        "F1-14 (weighted)": 4 / 5,
+        "F1-14 (samples)": 2 / 3,
+        "F1-5 (macro, all labels)": 0,
+        "F1-5 (micro)": 0,
+        "F1-5 (weighted)": 0,
+    }
+    for name, value in expected.items():
+        assert found.pop(f"CheXbert {name}") == pytest.approx(value), name
+    assert set(found.values()) <= {None}, "F1 of labels or rows that no reference has"
 
 
 @pytest.mark.usefixtures("package")
@@ -192,10 +226,15 @@ def test_radcliq_comes_with_its_three_components(bert: str, weights: str, tmp_pa
     graphs = [(2 / 3 + 1) / 2, 0.0, 1.0]
     assert found["RadGraph F1 (radcliq)"]["value"] == pytest.approx(np.mean(graphs))
     assert found["RadGraph F1 (simple)"]["value"] == pytest.approx((2 / 3 + 0 + 1) / 3)
-    parts = [
+    graph, bertscore, semb = (
         found[name]["value"] for name in ("RadGraph F1 (radcliq)", "BERTScore F1", "SembScore")
-    ]
-    mean = radcliq(*parts)  # linear: of the means
+    )
+    sums = text_statistics([(a or "", b) for a, b in zip(ANSWERS, REFERENCES, strict=True)])
+    bleu = figures(sums.sum(axis=0))["BLEU-2 (mean of pairs, rexrank)"]
+    assert bleu > 0.3
+    first = radcliq(graph, bertscore, semb, bleu, "v0")
+    assert found["RadCliQ-v0"]["value"] == pytest.approx(first)
+    mean = radcliq(graph, bertscore, semb)  # linear: of the means
     assert found["RadCliQ-v1"]["value"] == pytest.approx(mean)
     assert not found["RadCliQ-v1"]["higher_is_better"]
     assert found["1/RadCliQ-v1"]["value"] == pytest.approx(1 / mean)
@@ -204,6 +243,13 @@ def test_radcliq_comes_with_its_three_components(bert: str, weights: str, tmp_pa
         f"bertscore:model:{Path(bert).name},revision:folder,layer:2,idf:no,rescale:0.2"
         in (found["RadCliQ-v1"]["signature"])
     )
+    digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:8]
+    for name in ("RadCliQ-v0", "RadCliQ-v1", "1/RadCliQ-v1"):
+        signed = found[name]["signature"]
+        assert "|radgraph:level:radcliq,model:stand-in,radgraph:" in signed
+        assert f"|semb:model:{Path(weights).name},weights:{digest}," in signed
+        assert "|bleu:level:mean-of-pairs,eff:no,case:lower,tok:rexrank,smooth:method1|" in signed
+        assert ("constants:fitted" in signed) == (name == "RadCliQ-v0")
 
 
 @pytest.mark.usefixtures("package")

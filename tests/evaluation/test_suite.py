@@ -204,13 +204,14 @@ def test_the_headline_stands_first() -> None:
 
 
 def test_a_headline_by_a_model_has_to_be_computed(tmp_path: Path) -> None:
-    changed = SUITE.replace("label F1 (micro)", "CheXbert F1-14 (macro)")
+    changed = SUITE.replace("label F1 (micro)", "CheXbert F1-14 (weighted)")
     suite = load(suite_file(tmp_path, changed))
     config = given(tmp_path)
     with pytest.raises(ChexoneError) as caught:
         refuse_headlines(suite.settings, config)
-    assert "setting elsewhere: headline 'CheXbert F1-14 (macro)' is not computed without " in str(
-        caught.value
+    assert (
+        "setting elsewhere: headline 'CheXbert F1-14 (weighted)' is not computed without "
+        in str(caught.value)
     )
     assert "learned.chexbert: give what is missing" in str(caught.value)
     tables = LearnedConfig(chexbert=CheXbertTable(weights_uri="w", bert="b"))
@@ -219,7 +220,7 @@ def test_a_headline_by_a_model_has_to_be_computed(tmp_path: Path) -> None:
     metrics = [replace(METRICS["findings"][0], name=name) for name in ("SembScore", "B")]
     with pytest.raises(ChexoneError, match=r"not computed: evaluate\.learned gives SembScore, B"):
         refuse_headlines(suite.settings, config, metrics)
-    metrics.append(replace(metrics[0], name="CheXbert F1-14 (macro)"))
+    metrics.append(replace(metrics[0], name="CheXbert F1-14 (weighted)"))
     refuse_headlines(suite.settings, config, metrics)
     with pytest.raises(ChexoneError, match="'SembScore' is no metric of its kinds"):  # of no report
         load(suite_file(tmp_path, SUITE.replace('"accuracy"', '"SembScore"')))

@@ -20,10 +20,11 @@ from chexone_ray import boxes, images, storage, variance
 from chexone_ray.answering import completed_row
 from chexone_ray.config import FilterConfig, GrpoConfig, SftConfig
 from chexone_ray.data import manifest, phantom
-from chexone_ray.evaluation.kinds import METRICS, mean_iou
+from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.rows import rows_schema
 from chexone_ray.kinds import KINDS, form
 from chexone_ray.log import RESEARCH_USE_ONLY
+from chexone_ray.metrics.overlap import matched_iou
 from chexone_ray.parts import to_parquet
 from chexone_ray.predict import result_schema
 from chexone_ray.records import Box, Completion, ImageRef, Sample
@@ -332,7 +333,7 @@ def _row(
     metric = METRICS[asked.kind][0].name
     value = float(right and status == "answered")
     if form(asked.kind) == "boxes":
-        value = mean_iou(predicted, asked.boxes) if status == "answered" else 0.0
+        value = matched_iou(predicted, asked.boxes, labelled=True) if status == "answered" else 0.0
     trace = (
         "The heart takes up over half of the chest, and the left costophrenic angle is blunted. "
     )

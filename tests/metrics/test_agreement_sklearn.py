@@ -24,13 +24,14 @@ from chexone_ray.metrics.label_f1 import (
     samples_row,
     supported_macro_value,
     value_of,
+    weighted_value,
 )
 from chexone_ray.metrics.summable import mean_value
 
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("zero_division", [0, 1, "skip"])
-def test_three_averages_and_three_policies(seed: int, zero_division: ZeroDivision) -> None:
+def test_four_averages_and_three_policies(seed: int, zero_division: ZeroDivision) -> None:
     rng = np.random.default_rng(seed)
     num_labels = int(rng.integers(2, 15))
     labels = tuple(f"l{i}" for i in range(num_labels))
@@ -45,12 +46,16 @@ def test_three_averages_and_three_policies(seed: int, zero_division: ZeroDivisio
         for s, m in zip(said, meant, strict=True)
     ]
     sums = np.sum([counts_row(s, m, labels) for s, m in pairs], axis=0)
-    averages: tuple[Literal["macro", "micro"], ...] = ("macro", "micro")
+    averages: tuple[Literal["macro", "micro", "weighted"], ...] = ("macro", "micro", "weighted")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for average in averages:
             theirs = f1_score(meant, said, average=average, zero_division=policy)
             assert value_of(average, zero_division)(sums) == pytest.approx(theirs, abs=1e-12)
+        if num_labels % 2:  # nothing meant: scikit-learn's weighted mean is then a plain one
+            false = np.sum([counts_row(s, set(), labels) for s, _ in pairs], axis=0)
+            theirs = f1_score(np.zeros_like(meant), said, average="weighted", zero_division=policy)
+            assert weighted_value(false, zero_division) == pytest.approx(theirs, nan_ok=True)
         known = np.flatnonzero(meant.any(axis=0))
         theirs = f1_score(meant, said, labels=known, average="macro", zero_division=policy)
         assert supported_macro_value(sums) == pytest.approx(theirs, abs=1e-12)

@@ -16,6 +16,7 @@ from chexone_ray.metrics.label_f1 import (
     samples_row,
     supported_macro_value,
     unanswered_row,
+    weighted_value,
 )
 from chexone_ray.metrics.labeller import Mention, read_report
 from chexone_ray.metrics.labels import (
@@ -47,6 +48,7 @@ def test_a_worked_example() -> None:
     assert macro_value(sums, 1) == pytest.approx(1.8 / 3)
     assert macro_value(sums, "skip") == pytest.approx(0.4)
     assert micro_value(sums) == pytest.approx(2 * 2 / (2 * 2 + 1 + 2))
+    assert weighted_value(sums) == weighted_value(sums, "skip") == pytest.approx((3 * 0.8 + 0) / 4)
 
 
 def test_rows_that_are_empty_on_both_sides_follow_the_policy() -> None:
@@ -59,14 +61,14 @@ def test_rows_that_are_empty_on_both_sides_follow_the_policy() -> None:
 
 def test_nothing_at_all() -> None:
     sums = np.zeros(6)
-    for value in (macro_value, micro_value):
+    for value in (macro_value, micro_value, weighted_value):
         assert (value(sums), value(sums, 1)) == (0, 1)
         assert np.isnan(value(sums, "skip"))
 
 
 def test_values_take_many_sums_at_once() -> None:
     sums = np.random.default_rng(0).integers(0, 9, size=(4, 5, 12)).astype(float)
-    for value in (macro_value, micro_value, supported_macro_value):
+    for value in (macro_value, micro_value, weighted_value, supported_macro_value):
         whole = value(sums)
         assert whole.shape == (4, 5)
         assert whole[3, 2] == pytest.approx(float(value(sums[3, 2])))
@@ -102,7 +104,7 @@ def test_junk_is_no_normal_film(junk: str) -> None:
     missed = row(junk, NORMAL)
     assert missed.tolist() == [0, 0, 1, *[0] * 39]
     assert micro_value(missed) == supported_macro_value(missed) == 0
-    assert row(junk, NORMAL, "samples").tolist() == [0, 1]
+    assert row(junk, NORMAL, "F1-14 (samples)").tolist() == [0, 1]
     # As a reference it calls nothing normal either: one false positive.
     assert row(NORMAL, junk).tolist() == [0, 1, 0, *[0] * 39]
 
@@ -131,7 +133,7 @@ def test_f1_of_reports() -> None:
     assert macro_value(fourteen, "skip") == pytest.approx(1 / 3)
     five = row(predicted, REPORT, "F1-5")
     assert micro_value(five) == pytest.approx(2 / 3)
-    assert row(predicted, REPORT, "samples").tolist() == pytest.approx([1 / 2, 1])
+    assert row(predicted, REPORT, "F1-14 (samples)").tolist() == pytest.approx([1 / 2, 1])
     # Possible pneumonia is not stated as present: cardiomegaly right, effusion false.
     assert row(predicted, REPORT, "positive").tolist() == [1, 1, 0]
 
@@ -174,8 +176,8 @@ def test_no_answer_is_never_free() -> None:
     assert micro_value(right + row(normal, normal, "F1-5")) == 1
     # With "no finding" among the labels it is a miss like any other.
     assert row(" ", normal).tolist() == [0, 0, 1, *[0] * 39]
-    assert row("", normal, "samples").tolist() == [0, 1]
-    assert np.isnan(row(REPORT, "Low lung volumes.", "samples")).all()
+    assert row("", normal, "F1-14 (samples)").tolist() == [0, 1]
+    assert np.isnan(row(REPORT, "Low lung volumes.", "F1-14 (samples)")).all()
 
 
 def test_each_text_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,4 +190,4 @@ def test_each_text_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chexone_ray.metrics.labels.read_report", counting)
     rows = label_statistics([(REPORT, NORMAL), (NORMAL, NORMAL), (REPORT, REPORT), ("", NORMAL)])
     assert sorted(asked) == sorted([REPORT, NORMAL, ""])
-    assert rows[:, list(COLUMNS["samples"])].tolist() == [[0, 1], [1, 1], [1, 1], [0, 1]]
+    assert rows[:, list(COLUMNS["F1-14 (samples)"])].tolist() == [[0, 1], [1, 1], [1, 1], [0, 1]]

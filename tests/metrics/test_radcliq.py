@@ -188,10 +188,13 @@ def test_the_inverse_is_that_of_the_mean_and_turns_negative() -> None:
     assert math.isnan(values[4]) and math.isnan(values[5])
 
 
-def test_the_signature_names_the_bertscore_and_the_constants() -> None:
-    assert radcliq_signature("v0", "distilroberta-base,rescaled,no-idf").startswith(
-        "RadCliQ-v0|of:mean|constants:fitted|bertscore:distilroberta-base,rescaled,no-idf|v:"
+def test_the_signature_names_all_four_components_and_the_constants() -> None:
+    names = ("g|model:xl", "b|model:roberta|idf:no", "s|weights:12", "BLEU-2|tok:rexrank")
+    components = [f"{name}|v:1" for name in names]
+    assert radcliq_signature("v0", components).startswith(
+        "RadCliQ-v0|of:mean|constants:fitted to 71 published rows|radgraph:model:xl"
+        "|bertscore:model:roberta,idf:no|semb:weights:12|bleu:tok:rexrank|v:"
     )
-    assert radcliq_signature("v1", "x", inverse=True).startswith(
-        "1/RadCliQ-v1|of:mean|constants:published|"
+    assert radcliq_signature("v1", components, inverse=True).startswith(
+        "1/RadCliQ-v1|of:mean|constants:published|radgraph:"
     )

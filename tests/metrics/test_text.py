@@ -53,6 +53,10 @@ def test_an_empty_text_scores_nothing(pair: Pair) -> None:
     assert {float(value) for value in figures(text_statistics([pair])[0]).values()} == {0.0}
 
 
+def test_without_a_pair_nothing_has_a_value() -> None:
+    assert np.isnan(list(figures(text_statistics([]).sum(axis=0)).values())).all()
+
+
 def test_rows_are_each_pair_by_itself_and_their_sum_is_all() -> None:
     made = pairs(41, 60)
     rows = text_statistics(made)

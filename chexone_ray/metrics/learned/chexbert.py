@@ -65,25 +65,35 @@ class CheXbert:
         ]
 
     def semb_scores(self, predicted: Sequence[str], reference: Sequence[str]) -> Array:
-        """Cosine of the vectors of each pair (N,), in -1 to 1: SembScore."""
+        """Cosine of the vectors of each pair (N,), in -1 to 1: SembScore. 0 where the prediction is
+        blank: the vector of no text is like that of some report."""
         packages.check_pairs("SembScore", predicted, reference)
         both = self._run([*predicted, *reference])[1]
         said, meant = both[: len(predicted)], both[len(predicted) :]
         lengths = np.linalg.norm(said, axis=1) * np.linalg.norm(meant, axis=1)
-        return np.asarray((said * meant).sum(axis=1) / np.maximum(lengths, 1e-12))
+        cosines = (said * meant).sum(axis=1) / np.maximum(lengths, 1e-12)
+        return np.where([bool(text.strip()) for text in predicted], cosines, 0.0)
 
-    def signature(self, name: str = "SembScore") -> str:
-        """File and digest of the weights, vocabulary, tokens read, version of transformers."""
+    def signature(self) -> str:
+        """Of SembScore: file and digest of the weights, vocabulary, tokens read, version of
+        transformers."""
+        return signature("SembScore", **self._settings(), no_answer=0)
+
+    @property
+    def labeller(self) -> str:
+        """The model as signatures of label figures name it."""
+        return ",".join([NAME, *(f"{key}:{value}" for key, value in self._settings().items())])
+
+    def _settings(self) -> dict[str, str | int]:
         weights, bert = self._names
-        return signature(
-            name,
-            model=encoder.short_name(weights),
-            weights=self._digest,
-            bert=encoder.short_name(bert),
-            layer="last CLS",
-            max_tokens=self._limit,
-            transformers=packages.version("transformers"),
-        )
+        return {
+            "model": encoder.short_name(weights),
+            "weights": self._digest,
+            "bert": encoder.short_name(bert),
+            "layer": "last CLS",
+            "max_tokens": self._limit,
+            "transformers": packages.version("transformers"),
+        }
 
     def _run(self, reports: Sequence[str]) -> tuple[Array, Array]:
         """Classes (N, 14) and CLS vectors (N, H). Line breaks count as spaces, as in training."""

@@ -103,6 +103,7 @@ def test_semb_score_is_the_cosine_of_the_vectors(bert: str, weights: str) -> Non
         expected = float(a @ b / np.sqrt((a @ a) * (b @ b)))
         assert score == pytest.approx(expected, abs=1e-5)
     assert scores[3] == pytest.approx(1) and scores[0] < 0.999
+    assert model.semb_scores(["", " "], [REPORTS[0], ""]).tolist() == [0, 0], "no answer"
     digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:8]
     assert model.signature().startswith(
         f"SembScore|model:chexbert.pth|weights:{digest}|bert:{Path(bert).name}|layer:last CLS"
