@@ -36,6 +36,9 @@ MARK = "CHEXONE_TEST_RUN"
 LOGICAL_CPUS = 8
 START_TIMEOUT_S = 400
 LEFTOVER_WAIT_S = 20
+KEPT_CACHES = ("torch_extensions", "vllm", "matplotlib")
+"""Folders of the user's cache that runs share: compiling DeepSpeed's part alone takes a minute or
+two of a processor, as the first training of a user on a machine does."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,12 @@ class Bucket:
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
     """A running S3 server, its variables and a download cache of its own in the environment."""
     before = dict(os.environ)
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    usual = Path(before.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = tmp_path_factory.mktemp("cache")
+    for name in KEPT_CACHES:
+        (usual / name).mkdir(parents=True, exist_ok=True)
+        (cache / name).symlink_to(usual / name)
+    os.environ["XDG_CACHE_HOME"] = str(cache)
     with LocalS3(tmp_path_factory.mktemp("s3")) as server:
         os.environ.update(server.environment())
         yield Bucket(server, server.create_bucket("chexone-test"))
