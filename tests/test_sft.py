@@ -166,12 +166,12 @@ def test_old_states_are_removed(s3: Any) -> None:
     assert not storage.exists(storage.join(uri, "state", "step-5"))
 
 
-def test_an_error_of_the_user_is_raised_without_a_restart(straight: SftConfig, s3: Any) -> None:
+def test_an_error_of_the_user_is_raised_without_a_restart(s3: Any, ray_local: None) -> None:
     import ray
 
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     entered = s3.folder("sft-refused")
-    trainer = straight.trainer.model_copy(update={"num_workers": 1})
+    trainer = settings("m", "n", "o").trainer.model_copy(update={"num_workers": 1})
     run = fit(refusing_loop, trainer, "sft-refused", {"entered": entered})
     with pytest.raises(ChexoneError, match="max_length=24 is too short"):
         run.result(timeout_s=400)
