@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,7 +25,11 @@ from chexone_ray.config import (
     TinyModelConfig,
     loader,
 )
+from chexone_ray.downloads import download
 from chexone_ray.s3_server import LocalS3
+
+if TYPE_CHECKING:
+    from chexone_ray.engine.pool import EnginePool
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "jobs" / "configs"
@@ -33,6 +37,9 @@ MARK = "CHEXONE_TEST_RUN"
 LOGICAL_CPUS = 8
 START_TIMEOUT_S = 400
 LEFTOVER_WAIT_S = 20
+KEPT_CACHES = ("torch_extensions", "vllm", "matplotlib")
+"""Folders of the user's cache that runs share: compiling DeepSpeed's part alone takes a minute or
+two of a processor, as the first training of a user on a machine does."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,12 @@ class Bucket:
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
     """A running S3 server, its variables and a download cache of its own in the environment."""
     before = dict(os.environ)
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    usual = Path(before.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = tmp_path_factory.mktemp("cache")
+    for name in KEPT_CACHES:
+        (usual / name).mkdir(parents=True, exist_ok=True)
+        (cache / name).symlink_to(usual / name)
+    os.environ["XDG_CACHE_HOME"] = str(cache)
     with LocalS3(tmp_path_factory.mktemp("s3")) as server:
         os.environ.update(server.environment())
         yield Bucket(server, server.create_bucket("chexone-test"))
@@ -123,20 +135,50 @@ def image_config() -> ImageConfig:
 
 
 @pytest.fixture(scope="session")
-def engine(
-    ray_local: None, tiny_model_uri: str, engine_config: EngineConfig, image_config: ImageConfig
-) -> Iterator[Any]:
-    """The handle of one running `engine.Engine` actor; a test that changes its weights puts back
-    those of `tiny_model_uri`."""
-    import ray
+def live_engine() -> EngineConfig:
+    """The settings of the two engines of `pool`."""
+    return EngineConfig(
+        num_gpus=0,
+        num_cpus=1,
+        threads=1,
+        dtype="float32",
+        max_model_len=640,
+        max_num_seqs=64,
+        kv_cache_mb=128,
+        enforce_eager=True,
+        lean=True,
+        max_images=2,
+        min_engines=2,
+        max_engines=2,
+        start_timeout_s=START_TIMEOUT_S,
+        request_timeout_s=120,
+    )
 
-    from chexone_ray.engine.engine import launch
 
-    actor = launch(engine_config, tiny_model_uri, image_config)
-    ray.get(actor.start.remote(), timeout=START_TIMEOUT_S)
-    yield actor
-    ray.get(actor.shutdown.remote(), timeout=60)
-    ray.kill(actor)
+@pytest.fixture(scope="session")
+def model_folder(tiny_model_uri: str) -> str:
+    """A local copy of the tiny tied model with random weights."""
+    return str(download(tiny_model_uri))
+
+
+@pytest.fixture(scope="session")
+def pool(
+    ray_local: None, model_folder: str, live_engine: EngineConfig, image_config: ImageConfig
+) -> Iterator[EnginePool]:
+    """Two running vLLM engines for all tests; what weights they hold is up to the test before."""
+    from chexone_ray.engine.pool import EnginePool
+
+    with EnginePool(live_engine, model_folder, image_config) as engines:
+        engines.wait_ready()
+        yield engines
+
+
+@pytest.fixture
+def fresh(pool: EnginePool, model_folder: str) -> EnginePool:
+    """The pool at the weights of the folder, whatever the test before left in it."""
+    if pool.model_uri != model_folder or not pool.pristine:
+        pool.load(model_folder)
+    return pool
 
 
 # --- no process stays behind ---------------------------------------------------------------------

@@ -32,9 +32,9 @@ def test_tasks_say_what_is_waited_for_and_end_in_time(
     start = time.monotonic()
     with (
         caplog.at_level("INFO", "chexone_ray.background"),
-        pytest.raises(ChexoneError, match=r"naps: [12] of 2 tasks are not done after 8 s"),
+        pytest.raises(ChexoneError, match=r"naps: [12] of 2 tasks are not done after 3 s"),
     ):
-        on_tasks(_sleep, [60.0, 0.0], timeout_s=8.0, what="naps")
+        on_tasks(_sleep, [60.0, 0.0], timeout_s=3.0, what="naps")
     assert "waiting for naps, 2 tasks since" in caplog.text
     # An error of one ends the other, and is raised as itself.
     with pytest.raises(ChexoneError, match="seconds=-1"):

@@ -287,18 +287,19 @@ def assert_all_gone(marker: str) -> None:
 @pytest.mark.timeout(2 * RUN_LIMIT_S + 60)
 def test_every_link_and_a_killed_driver(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    marker = uuid.uuid4().hex
-    killed = start(folder, marker)
+    marks = uuid.uuid4().hex, uuid.uuid4().hex
+    killed = start(folder, marks[0])
     wait_for(folder / "stages" / "predict-sft.json", killed)
     killed.send_signal(signal.SIGKILL)
     killed.wait(10)
-    assert_all_gone(marker)
     before = {p.name: p.stat().st_mtime_ns for p in (folder / "stages").iterdir()}
     assert "sft.json" in before and "serve.json" not in before
 
-    resumed = start(folder, marker)
+    # At once, as a user would, while processes of the killed run are still there.
+    resumed = start(folder, marks[1])
     assert resumed.wait(RUN_LIMIT_S) == 0, (tmp_path / "demo.log").read_text()[-3000:]
-    assert_all_gone(marker)
+    for marker in marks:
+        assert_all_gone(marker)
     after = {p.name: p.stat().st_mtime_ns for p in (folder / "stages").iterdir()}
     assert {name: after[name] for name in before} == before
     check_summary(json.loads((folder / "summary.json").read_text()))

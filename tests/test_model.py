@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +17,9 @@ from chexone_ray.config import ImageConfig, PromptConfig, SamplingConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import RESEARCH_USE_ONLY
 from chexone_ray.records import Box, Mode, Request
+
+if TYPE_CHECKING:
+    from chexone_ray.engine.pool import EnginePool
 
 SCRIPT_TIMEOUT_S = 400
 # Random weights repeat one word for ever; the penalty makes a text that depends on film and words.
@@ -96,7 +99,7 @@ def test_on_a_ray_that_is_there(ray_local: None, tiny_model_uri: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_plain_script(engine: Any, tiny_model_uri: str, tmp_path: Path) -> None:
+def test_a_plain_script(fresh: EnginePool, tiny_model_uri: str, tmp_path: Path) -> None:
     film = tmp_path / "film.dcm"
     film.write_bytes(dicom())
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -112,19 +115,18 @@ def test_a_plain_script(engine: Any, tiny_model_uri: str, tmp_path: Path) -> Non
     *readings, ray_is_there = json.loads(done.stdout.splitlines()[-1])
     assert not ray_is_there
     texts = [r["text"] for r in readings[:-1]]
-    assert texts == expected(engine, tiny_model_uri, film.read_bytes())
+    assert texts == expected(fresh, film.read_bytes())
     assert len(set(texts)) == len(texts), "texts depend on the question and the mode"
     assert [r["answer"] for r in readings[1:-1]] == [text.strip() or None for text in texts[1:]]
     assert all(r["notice"] == RESEARCH_USE_ONLY for r in readings)
     assert {r["finish_reason"] for r in readings} <= {"length", "stop", "image_token"}
 
 
-def expected(engine: Any, model_uri: str, film: bytes) -> list[str]:
-    """The engine's own greedy answers to what the script asks, asked as the published model is."""
-    import ray
+def expected(pool: EnginePool, film: bytes) -> list[str]:
+    """The engines' own greedy answers to what the script asks, asked as the published model is."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(checkpoints.model_folder(model_uri))
+    tokenizer = AutoTokenizer.from_pretrained(pool.model_uri)
     picture = images.to_png(images.decode(film, ImageConfig()).pixels)
     asked: list[tuple[str, Mode]] = [(prompts.FINDINGS_QUESTION, "reasoning")]
     asked += [(question, "instruct") for question in (prompts.FINDINGS_QUESTION, *QUESTIONS)]
@@ -133,8 +135,7 @@ def expected(engine: Any, model_uri: str, film: bytes) -> list[str]:
     requests = [
         Request(f"{i}", prompts.render(tokenizer, turn), (picture,)) for i, turn in enumerate(turns)
     ]
-    rollouts = ray.get(engine.generate.remote(requests, SAMPLING), timeout=SCRIPT_TIMEOUT_S)
-    return [r.completions[0].text for r in rollouts]
+    return [r.completions[0].text for r in pool.generate(requests, SAMPLING)]
 
 
 def pixels() -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,12 @@ def dying_loop(run: dict[str, Any], mailbox: Mailbox) -> str:
         checkpoint.MetricLog.add = add  # type: ignore[method-assign]
 
 
+def refusing_loop(run: dict[str, Any], mailbox: Mailbox) -> None:
+    """A loop that meets an error of the user, and leaves a file for each time it is entered."""
+    storage.write_bytes(storage.join(run["entered"], uuid.uuid4().hex), b"")
+    raise ChexoneError("max_length=24 is too short: raise it")
+
+
 def weights(uri: str) -> dict[str, Any]:
     from safetensors.torch import load
 
@@ -122,7 +130,7 @@ def test_a_killed_run_goes_on_bit_equal(straight: SftConfig, s3: Any) -> None:
     import ray
     import torch
 
-    ray.cloudpickle.register_pickle_by_value(__import__("sys").modules[__name__])
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
     config = straight.model_copy(update={"output_uri": s3.folder("sft-killed")})
     marker = s3.folder("sft-killed-marker")
     run = fit(
@@ -158,16 +166,14 @@ def test_old_states_are_removed(s3: Any) -> None:
     assert not storage.exists(storage.join(uri, "state", "step-5"))
 
 
-def test_an_error_of_the_user_is_raised_without_a_restart(straight: SftConfig, s3: Any) -> None:
-    config = straight.model_copy(
-        update={
-            "output_uri": s3.folder("sft-refused"),
-            "trainer": straight.trainer.model_copy(update={"max_length": 24}),
-        }
-    )
-    run = sft.start_workers(config)
-    run.go({"config": config, "run": checkpoint.identity(config)})
-    with pytest.raises(ChexoneError, match=r"rows cannot be used.*too_long"):
+def test_an_error_of_the_user_is_raised_without_a_restart(s3: Any, ray_local: None) -> None:
+    import ray
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    entered = s3.folder("sft-refused")
+    trainer = settings("m", "n", "o").trainer.model_copy(update={"num_workers": 1})
+    run = fit(refusing_loop, trainer, "sft-refused", {"entered": entered})
+    with pytest.raises(ChexoneError, match="max_length=24 is too short"):
         run.result(timeout_s=400)
-    assert run.num_ready() == config.trainer.num_workers
     run.stop()
+    assert len(storage.list_files(entered)) == 1

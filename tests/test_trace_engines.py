@@ -110,11 +110,11 @@ def test_the_engines_of_a_pool_write(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_real_engine_writes_nothing_that_passes(
-    ray_local: None,
+    pool: EnginePool,
     s3: Any,
     tiny_model_uri: str,
     manifest_uri: str,
-    engine_config: EngineConfig,
+    live_engine: EngineConfig,
     image_config: ImageConfig,
 ) -> None:
     config = TraceConfig(
@@ -124,10 +124,10 @@ def test_a_real_engine_writes_nothing_that_passes(
         max_per_kind=2,
         sampling=SamplingConfig(n=2, temperature=1.0, max_tokens=16, seed=1),
         images=image_config,
-        engine=engine_config.model_copy(update={"max_model_len": 640}),
+        engine=live_engine,
     )
     with pytest.raises(ChexoneError, match=r"none of \d+ rows has a trace .*'no_answer'"):
-        trace(config)
+        trace(config, pool)
     samples = [s for s in stream.read_samples(manifest_uri, "train", (), 2) if s.answer]
     place = storage.join(config.output_uri, "texts", "texts-00000.parquet")
     rows = pq.read_table(io.BytesIO(storage.read_bytes(place))).to_pylist()

@@ -1,66 +1,13 @@
-"""One pool of two real engines for all live engine tests; started by the first one."""
+"""What the tests of engines share."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
-
-from chexone_ray.config import EngineConfig, ImageConfig
-from chexone_ray.downloads import download
-
-if TYPE_CHECKING:
-    from chexone_ray.engine.pool import EnginePool
-
-LIVE_IMAGES = ImageConfig(max_pixels=12_544, min_pixels=3_136)
-LIVE_ENGINE = EngineConfig(
-    num_gpus=0,
-    num_cpus=1,
-    threads=1,
-    dtype="float32",
-    max_model_len=512,
-    max_num_seqs=64,
-    kv_cache_mb=128,
-    enforce_eager=True,
-    lean=True,
-    max_images=2,
-    min_engines=2,
-    max_engines=2,
-    start_timeout_s=400,
-    request_timeout_s=120,
-)
-
-
-@pytest.fixture(scope="session")
-def live_images() -> ImageConfig:
-    """The pixel limits of the live engines."""
-    return LIVE_IMAGES
-
-
-@pytest.fixture(scope="session")
-def live_engine() -> EngineConfig:
-    """The settings of the live engines."""
-    return LIVE_ENGINE
-
-
-@pytest.fixture(scope="session")
-def model_folder(tiny_model_uri: str) -> str:
-    """A local copy of the tiny tied model with random weights."""
-    return str(download(tiny_model_uri))
-
-
-@pytest.fixture(scope="session")
-def pool(ray_local: None, model_folder: str) -> Iterator[EnginePool]:
-    """Two running engines of the tiny model."""
-    from chexone_ray.engine.pool import EnginePool
-
-    with EnginePool(LIVE_ENGINE, model_folder, LIVE_IMAGES) as engines:
-        engines.wait_ready()
-        yield engines
 
 
 @pytest.fixture(scope="session")

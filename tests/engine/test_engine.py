@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,16 +140,8 @@ class Oracle:
 
 
 @pytest.fixture
-def oracle(model_folder: str, live_images: ImageConfig) -> Oracle:
-    return Oracle(model_folder, live_images)
-
-
-@pytest.fixture
-def fresh(pool: EnginePool, model_folder: str) -> Iterator[EnginePool]:
-    """The pool at the weights of the folder, whatever the test before left in it."""
-    if pool.model_uri != model_folder or not pool.pristine:
-        pool.load(model_folder)
-    yield pool
+def oracle(model_folder: str, image_config: ImageConfig) -> Oracle:
+    return Oracle(model_folder, image_config)
 
 
 def several(oracle: Oracle, png: Png) -> list[Request]:
@@ -213,7 +205,7 @@ def test_bad_requests_are_errors_and_hurt_no_other(
 ) -> None:
     good = oracle.request("good", "View?", [png(56, 56)])
     no_image = Request("no-image", good.prompt, ())
-    long = oracle.request("long", "word " * 600, [png(56, 56)])
+    long = oracle.request("long", "word " * 800, [png(56, 56)])
     broken = Request("broken", good.prompt, (b"not a picture",))
     lost = fresh.counts["engines_lost"]
     rollouts = fresh.generate([no_image, good, long, broken], GREEDY)
@@ -336,7 +328,7 @@ def test_a_pool_of_real_engines_grows_under_load_and_shrinks(
     ray_local: None,
     model_folder: str,
     live_engine: EngineConfig,
-    live_images: ImageConfig,
+    image_config: ImageConfig,
     oracle: Oracle,
     png: Png,
 ) -> None:
@@ -344,17 +336,22 @@ def test_a_pool_of_real_engines_grows_under_load_and_shrinks(
     from chexone_ray.engine.scaling import PoolPolicy
 
     config = live_engine.model_copy(update={"min_engines": 1, "max_engines": 2})
-    policy = PoolPolicy(grow_after_s=1.0, idle_s=3.0, tick_s=0.2)
+    policy = PoolPolicy(grow_after_s=0.2, idle_s=3.0, tick_s=0.1)
     requests = [oracle.request(f"r{i}", "Describe.", [png(56, 56, seed=i)]) for i in range(128)]
-    with EnginePool(config, model_folder, live_images, policy=policy) as growing:
+    with EnginePool(config, model_folder, image_config, policy=policy) as growing:
         growing.wait_ready()
         assert growing.num_ready == 1
         end = time.monotonic() + 300
-        while growing.num_ready < 2:
+        while growing.counts["engines_launched"] < 2:
             assert time.monotonic() < end, growing.health()
             rollouts = growing.generate(requests, SAMPLED)
             assert [r.request_id for r in rollouts] == [r.id for r in requests]
             assert not [r.error for r in rollouts if r.error]
+        # The second engine has the processor while it starts; the first is only kept from idling.
+        while growing.num_ready < 2:
+            assert time.monotonic() < end, growing.health()
+            assert not growing.generate(requests[:2], GREEDY)[1].error
+            time.sleep(0.5)
         while growing.num_ready > 1:
             assert time.monotonic() < end, growing.health()
             time.sleep(0.2)

@@ -48,7 +48,7 @@ def test_predict_over_a_manifest(
     s3: Any,
     tiny_model_uri: str,
     manifest_uri: str,
-    live_images: ImageConfig,
+    image_config: ImageConfig,
     live_engine: EngineConfig,
     mode: Any,
 ) -> None:
@@ -61,7 +61,7 @@ def test_predict_over_a_manifest(
         mode=mode,
         rows_per_part=16,
         sampling=SamplingConfig(max_tokens=16),
-        images=live_images,
+        images=image_config,
         prompts=PROMPTS,
         engine=live_engine,
     )
@@ -86,7 +86,7 @@ def test_predict_over_a_folder_of_dicom_and_jpeg(
     s3: Any,
     tiny_model_uri: str,
     archive_uri: str,
-    live_images: ImageConfig,
+    image_config: ImageConfig,
     live_engine: EngineConfig,
 ) -> None:
     config = PredictConfig(
@@ -97,7 +97,7 @@ def test_predict_over_a_folder_of_dicom_and_jpeg(
         max_failure_rate=0.5,
         rows_per_part=64,
         sampling=SamplingConfig(max_tokens=8),
-        images=live_images,
+        images=image_config,
         prompts=PROMPTS,
         engine=live_engine,
     )
@@ -118,7 +118,7 @@ def test_select_over_a_manifest(
     s3: Any,
     tiny_model_uri: str,
     manifest_uri: str,
-    live_images: ImageConfig,
+    image_config: ImageConfig,
     live_engine: EngineConfig,
 ) -> None:
     config = FilterConfig(
@@ -128,7 +128,7 @@ def test_select_over_a_manifest(
         max_candidates_per_kind=6,
         sampling=SamplingConfig(n=4, temperature=1.0, max_tokens=16, seed=1),
         rewards=RewardConfig(),
-        images=live_images,
+        images=image_config,
         prompts=PROMPTS,
         engine=live_engine,
     )
@@ -169,7 +169,7 @@ def test_probe_over_a_manifest(
     s3: Any,
     tiny_model_uri: str,
     manifest_uri: str,
-    live_images: ImageConfig,
+    image_config: ImageConfig,
     live_engine: EngineConfig,
 ) -> None:
     config = ProbeConfig(
@@ -184,7 +184,7 @@ def test_probe_over_a_manifest(
         rows_per_part=8,
         bootstrap=50,
         sampling=SamplingConfig(n=3, temperature=1.0, max_tokens=16),
-        images=live_images,
+        images=image_config,
         prompts=PROMPTS,
         engine=live_engine,
     )

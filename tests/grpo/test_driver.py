@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,19 +94,6 @@ def test_rows_without_a_reward_are_refused_before_anything_starts(tmp_path: Path
 
 class Interrupted(Exception):
     """Stands for whatever ends a driver between two steps."""
-
-
-@pytest.fixture(scope="module")
-def pool(
-    ray_local: None,
-    answering_model_uri: str,
-    engine_config: EngineConfig,
-    image_config: ImageConfig,
-) -> Iterator[Any]:
-    from chexone_ray.engine.pool import EnginePool
-
-    with EnginePool(engine_config, answering_model_uri, image_config) as running:
-        yield running
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -39,6 +39,9 @@ from chexone_ray.predict import predict
 from chexone_ray.records import Mode, Request
 from chexone_ray.serving import openai as serving
 from chexone_ray.serving import resources
+
+if TYPE_CHECKING:
+    from chexone_ray.engine.pool import EnginePool
 
 START_TIMEOUT_S = 400
 STOP_TIMEOUT_S = 60
@@ -196,13 +199,13 @@ def user(question: str, *films: bytes) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def expected(
-    engine: Any, tiny_model_uri: str, image_config: ImageConfig
+    pool: EnginePool, model_folder: str, image_config: ImageConfig
 ) -> dict[tuple[str, str, Mode], str]:
     """What `engine.Engine` says to every film and question in both modes, greedily."""
-    import ray
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(checkpoints.model_folder(tiny_model_uri))
+    pool.load(model_folder)
+    tokenizer = AutoTokenizer.from_pretrained(model_folder)
     modes: tuple[Mode, Mode] = ("reasoning", "instruct")
     keys = [(name, question, mode) for name in FILMS for question in QUESTIONS for mode in modes]
     requests = [
@@ -214,7 +217,7 @@ def expected(
         for i, (name, question, mode) in enumerate(keys)
     ]
     sampling = SamplingConfig(max_tokens=MAX_TOKENS, repetition_penalty=PENALTY)
-    rollouts = ray.get(engine.generate.remote(requests, sampling), timeout=300)
+    rollouts = pool.generate(requests, sampling)
     assert not any(r.error for r in rollouts)
     return {key: r.completions[0].text for key, r in zip(keys, rollouts, strict=True)}
 

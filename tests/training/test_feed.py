@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import pickle
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from chexone_ray import images
-from chexone_ray.config import ImageConfig, TrainerConfig
+from chexone_ray.config import ImageConfig, PromptConfig, TrainerConfig
 from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
 from chexone_ray.records import ImageRef, Sample
-from chexone_ray.training.feed import Order, RowGroup, plan, read_chunk, row_groups
+from chexone_ray.training.feed import Chunk, Feed, Order, RowGroup, plan, read_chunk, row_groups
 from tests.samples import sample
 
 ROWS = (5, 4, 3)
@@ -106,3 +109,39 @@ def test_an_outage_is_no_drop(tmp_path: Path) -> None:
     manifest.write_samples(uri, about(good, stuck), {"seed": 0})
     with pytest.raises(ChexoneError, match="cannot read"):
         read_chunk(Order(tuple(row_groups(uri, "train")), 0, chunk_rows=2), 0, config)
+
+
+class Shard:
+    """One rank's part of the stream, as Ray Data hands it over."""
+
+    def __init__(self, *samples: Sample) -> None:
+        self.chunk = Chunk(0, samples, {}, {})
+
+    def iter_batches(self, **_: Any) -> Iterator[dict[str, Any]]:
+        yield {"chunk": [pickle.dumps(self.chunk)]}
+
+
+def feed(processor: Any, *samples: Sample) -> Feed:
+    """The packs of one rank that reads `samples`, whose rows may have 64 tokens."""
+    return Feed(
+        Shard(*samples),
+        processor,
+        rank=0,
+        num_ranks=1,
+        prompt_config=PromptConfig(system="", suffix=""),
+        kind_weights={},
+        pack_tokens=64,
+        max_length=64,
+    )
+
+
+def test_rows_that_do_not_fit_are_counted_and_too_many_end_the_run(processor: Any) -> None:
+    short = sample("view", "PA", mode="instruct")
+    long = sample("view", "PA", mode="instruct", question="Which view is this? " * 40)
+    few = feed(processor, *[long] * 10, *[short] * 190)  # 5 %, which is the limit
+    with pytest.raises(RuntimeError, match="the stream ended"):
+        list(few)
+    assert few.state()["drops"] == {"too_long": 10}
+    many = feed(processor, *[short] * 190, *[long] * 11)
+    with pytest.raises(ChexoneError, match=r"11 of 201 rows cannot be used \({'too_long': 11}\)"):
+        list(many)
