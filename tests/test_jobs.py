@@ -22,16 +22,11 @@ import pytest
 import yaml
 
 from chexone_ray import images, storage
+from tests.children import INTERRUPTIBLE
 
 ROOT = Path(__file__).parents[1]
 RAY, SERVE = (str(Path(sys.executable).parent / name) for name in ("ray", "serve"))
 NUM_CPUS = 2
-# Where the tests run in the background, their children are born deaf to Ctrl-C.
-INTERRUPTIBLE = (
-    sys.executable,
-    "-c",
-    "import os, signal, sys; signal.signal(2, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
-)
 START_TIMEOUT_S = 120
 SERVE_TIMEOUT_S = 400
 STOP_TIMEOUT_S = 60

@@ -17,6 +17,7 @@ import botocore.exceptions
 import pytest
 
 from chexone_ray.s3_server import LocalS3
+from tests.children import INTERRUPTIBLE
 
 
 def _answers(port: int) -> bool:
@@ -96,7 +97,7 @@ def test_a_folder_is_served_from_the_command_line_until_ctrl_c(tmp_path: Path) -
     command = [sys.executable, "-m", "chexone_ray.s3_server"]
     root = str(Path(__file__).parents[1])
     process = subprocess.Popen(
-        [*command, str(tmp_path)],
+        [*INTERRUPTIBLE, *command, str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": root},
