@@ -9,4 +9,4 @@ INTERRUPTIBLE = (
     "-c",
     "import os, signal, sys; signal.signal(2, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
 )
-"""In front of a command: where the tests run in the background, children are born deaf to Ctrl-C."""
+"""Before a command: where the tests run in the background, children are born deaf to Ctrl-C."""
