@@ -10,6 +10,7 @@ docs/labeller.md has the conventions and the measured figures.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -226,14 +227,15 @@ def _requests(lower: str, last: bool) -> bool:
 
 def _without_answered(split: list[str], found: list[Phrase]) -> list[Phrase]:
     """Without what a sentence only asks ("Plaques?") and a later one tells."""
-    result = []
-    for phrase in found:
-        asks = phrase.state == UNCERTAIN and _ASKED.search(split[phrase.sentence])
-        told = asks and any(
-            later.label == phrase.label and later.sentence > phrase.sentence for later in found
-        )
-        result += [] if told else [phrase]
-    return result
+    asks = {number for number, lower in enumerate(split) if "?" in lower and _ASKED.search(lower)}
+    last = {phrase.label: phrase.sentence for phrase in found}
+    return [
+        phrase
+        for phrase in found
+        if phrase.state != UNCERTAIN
+        or phrase.sentence not in asks
+        or last[phrase.label] <= phrase.sentence
+    ]
 
 
 def _plain(sentence: str) -> str:
@@ -247,7 +249,8 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
     whole = blank(TRAPS, blank(ELSEWHERE, lower) if holds(lower, ELSEWHERE_STEMS) else lower)
     masked = affirm(whole)
     found = _find_mentions(masked)
-    spans = clauses(masked, [phrase.start for phrase in found])
+    starts = [phrase.start for phrase in found]
+    spans = clauses(masked, starts)
     past = untold(masked, spans)
     if asking:
         told = other.TOLD_HEAD.search(masked, 1)
@@ -259,7 +262,7 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
         judged_text = judged_text[:low] + " " * (high - low) + judged_text[high:]
     result: list[Phrase] = []
     for span in spans:
-        inside = [phrase for phrase in found if span[0] <= phrase.start < span[1]]
+        inside = found[bisect_left(starts, span[0]) : bisect_left(starts, span[1])]
         if inside:
             judged = judge(masked if not past else judged_text, span, inside)
             if past:
@@ -306,6 +309,7 @@ def _answered(clause: str, said: list[Phrase], text: str = "") -> list[Phrase]:
 def _find_mentions(text: str) -> list[Phrase]:
     """Phrases without overlap; the earlier row of the table wins."""
     taken: list[Span] = []
+    """In order, so that a place is looked up and not compared with each."""
     found: list[Phrase] = []
     padded = f" {text}"
     for row in words.MENTIONS:
@@ -313,8 +317,9 @@ def _find_mentions(text: str) -> list[Phrase]:
             continue
         for match in row.pattern.finditer(text):
             start, end = match.span(match.lastgroup or 0)
-            if all(end <= low or start >= high for low, high in taken):
-                taken.append((start, end))
+            at = bisect_left(taken, (start, end))
+            if (not at or taken[at - 1][1] <= start) and (at == len(taken) or taken[at][0] >= end):
+                taken.insert(at, (start, end))
                 found.append(Phrase(row.label, row.name or row.label, 0, start, end))
     return sorted(found, key=lambda phrase: phrase.start)
 

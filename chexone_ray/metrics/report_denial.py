@@ -261,7 +261,7 @@ NOT_FOUND = re.compile(
 )
 """Denies the finding that "it" stands for."""
 STILL_THERE = re.compile(
-    r"[^,;]*\b(?:remains?|persists?|still|left behind|lingers?|stays?|is back|has returned"
+    r"[^,;]{0,120}\b(?:remains?|persists?|still|left behind|lingers?|stays?|is back|has returned"
     r"|reappeared)\b"
     r"(?! (?:clear|free|resolved|absent|normal|gone))"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -25,6 +26,12 @@ from chexone_ray.metrics.report_phrases import (
 
 Span = tuple[int, int]
 _ENLARGED = frozenset({"cardiomegaly", "enlarged cardiomediastinum", HEART})
+_LISTS = re.compile(r"\b(?:and|or|nor|all|none|each|both)\b")
+_OR = re.compile(r"\bor\b")
+_FAR = 300
+"""So many characters back a word is looked for that denies a whole list."""
+_NEAR = 4
+"""So many doubtful words before a finding are tried: a text may say one a thousand times."""
 
 
 def blank(pattern: re.Pattern[str], text: str) -> str:
@@ -155,6 +162,10 @@ class _Signs:
     passive: dict[int, int]
     """End -> start of what acts on what follows only where no finding stands before it: "is not
     seen", "cannot be excluded"."""
+    confirmed: list[int]
+    last_or: int
+    projected: int
+    """Where the last word stands that puts a size down to the projection; -1 for none."""
 
 
 def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
@@ -168,11 +179,12 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         if first <= at or words.NOUN_AHEAD.search(signs.clause, 0, at)
     }
     result: list[Phrase] = []
-    for index, phrase in enumerate(inside):
+    for index, (phrase, reach) in enumerate(
+        zip(inside, _reaches(signs.clause, inside, start), strict=True)
+    ):
         if given(text, phrase):
             result.append(phrase)
             continue
-        reach = _reach(signs.clause, inside[index:], start)
         # "Without consolidation the opacity is": the second noun is no member of a list.
         gap = text[inside[index - 1].end : phrase.start] if index else ""
         listed = not re.match(r"\s+(?:the|this|these)\s", gap)
@@ -186,7 +198,8 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
     if holds(signs.clause, doubt.DOUBTED_STEMS) and doubt.DOUBTED.search(signs.clause):
         result = [p if given(text, p) else replace(p, state=UNCERTAIN) for p in result]
-    ahead = re.split(r"[;:]|\bbut\b", text[: result[0].start])[-1] if result else ""
+    at = result[0].start if result else 0
+    ahead = re.split(r"[;:]|\bbut\b", text[max(0, at - _FAR) : at])[-1]
     if re.search(r"\b(?:no|not|without|neither|nor)\b", ahead):
         return result
     return _alternatives(text, result)
@@ -235,7 +248,22 @@ def _signs(clause: str, following: str) -> _Signs:
             for match in denial.NEGATED_BEFORE.finditer(plain)
             if not denial.STILL_THERE.match(plain, match.end())
         ]
-    return _Signs(clause, plain, denied, denied_back, after, word, before, not_excluded, passive)
+    confirmed = [match.start() for match in words.CONFIRMED.finditer(clause)]
+    projected = max((match.start() for match in doubt.PROJECTED.finditer(clause)), default=-1)
+    return _Signs(
+        clause,
+        plain,
+        denied,
+        denied_back,
+        after,
+        word,
+        before,
+        not_excluded,
+        passive,
+        confirmed,
+        max((match.start() for match in _OR.finditer(clause)), default=-1),
+        projected,
+    )
 
 
 def given(text: str, phrase: Phrase) -> bool:
@@ -254,65 +282,67 @@ def _state(
     clause = signs.clause
 
     def behind(starts: Sequence[int]) -> bool:
-        return any(high <= start <= reach for start in starts)
+        first = bisect_left(starts, high)
+        return first < len(starts) and starts[first] <= reach
+
+    def ahead(text: str, ends: Sequence[int], first: int) -> bool:
+        # The nearest tells for all: what stops it stops those before it.
+        at = bisect_right(ends, low) - 1
+        while at >= 0 and ends[at] in spent:
+            at -= 1
+        return at >= 0 and ends[at] >= first and not words.FORWARD_STOP.search(text, ends[at], low)
 
     healing = phrase.label != "fracture"
     if behind(signs.not_excluded):
         return UNCERTAIN
     if behind([start for start, healed in signs.denied_back if healing or not healed]):
         return ABSENT
-    if any(
-        floor <= end <= low and not words.FORWARD_STOP.search(signs.plain, end, low)
-        for end in signs.denied
-        if end not in spent
-    ):
+    if ahead(signs.plain, signs.denied, floor):
         return ABSENT
-    if words.CONFIRMED.search(clause, high, reach):
+    if behind(signs.confirmed):
         return PRESENT
+    words_before = signs.unsure_word[: bisect_right(signs.unsure_word, low)][-_NEAR:]
     unsure = (
-        any(
-            end <= low and not words.FORWARD_STOP.search(clause, end, low)
-            for end in signs.unsure
-            if end not in spent
-        )
-        or any(end <= low and not _parted(clause, end, low) for end in signs.unsure_word)
+        ahead(clause, signs.unsure, 0)
+        or any(not _parted(clause[end:low], signs.last_or >= end) for end in words_before)
         or behind(signs.unsure_back)
-        or (phrase.label in _ENLARGED and doubt.PROJECTED.search(clause, high))
+        or (phrase.label in _ENLARGED and signs.projected >= high)
     )
     return UNCERTAIN if unsure else PRESENT
 
 
-def _parted(clause: str, at: int, low: int) -> bool:
+def _parted(between: str, or_behind: bool) -> bool:
     """A comma or "and" parts a doubtful word from a finding, unless a list goes on to "or"."""
-    between = re.sub(r"^ (?:with|also|even)(?= )", "", clause[at:low])
+    between = re.sub(r"^ (?:with|also|even)(?= )", "", between)
     if words.FORWARD_STOP.search(between):
         return True
-    in_list = " and " not in between and re.search(r"\bor\b", clause[at:])
+    in_list = " and " not in between and or_behind
     return bool(words.JOIN.search(between)) and not in_list
 
 
-def _reach(clause: str, following: Sequence[Phrase], start: int) -> int:
-    """How far to the right a word may stand that acts back on the first of `following`: past
-    further phrases only in a list without a verb ("effusion and edema are not seen")."""
-    for left, right in pairwise(following):
-        gap, rest = clause[left.end - start : right.start - start], clause[left.end - start :]
-        listed = "," not in gap or re.search(r"\b(?:and|or|nor|all|none|each|both)\b", rest)
-        if words.VERB.search(gap) or not listed or words.PARTED.search(gap):
-            return right.start - start
-    return len(clause)
+def _reaches(clause: str, inside: Sequence[Phrase], start: int) -> list[int]:
+    """How far to the right a word may stand that acts back on each phrase: past further phrases
+    only in a list without a verb ("effusion and edema are not seen")."""
+    joined = max((match.start() for match in _LISTS.finditer(clause)), default=-1)
+    reaches = [len(clause)]
+    for left, right in pairwise(reversed(inside)):
+        gap = clause[right.end - start : left.start - start]
+        listed = "," not in gap or joined >= right.end - start
+        parted = words.VERB.search(gap) or not listed or words.PARTED.search(gap)
+        reaches.append(left.start - start if parted else reaches[-1])
+    return reaches[::-1]
 
 
 def _alternatives(text: str, judged: list[Phrase]) -> list[Phrase]:
     """ "A or B" of two stated findings: each is uncertain, and so is what the list began with."""
     result = list(judged)
+    later = False
     for index in range(len(result) - 1, 0, -1):
         before, here = result[index - 1], result[index]
         gap = text[before.end : here.start]
         linked = doubt.OR_LINK.match(gap)
-        carried = here.state == UNCERTAIN and re.fullmatch(r",\s*(?:\w+ )?", gap)
-        in_list = carried and any(
-            doubt.OR_LINK.match(text[a.end : b.start]) for a, b in pairwise(result[index:])
-        )
+        in_list = later and here.state == UNCERTAIN and re.fullmatch(r",\s*(?:\w+ )?", gap)
+        later = later or linked is not None
         if (linked and before.state == here.state == PRESENT) or (in_list and before.state == 1):
             result[index - 1] = replace(before, state=UNCERTAIN)
             if linked:

@@ -37,7 +37,9 @@ def test_micro_precision_and_recall(part: str) -> None:
     assert found.recall >= recall
 
 
-@pytest.mark.parametrize(("number", "sizes"), [("", [300, 140]), (" 3", [200, 100])])
+@pytest.mark.parametrize(
+    ("number", "sizes"), [("", [300, 140]), (" 3", [200, 100]), (" 4", [240, 60])]
+)
 def test_practice_and_check_share_no_line(number: str, sizes: list[int]) -> None:
     parts = [{row["text"] for row in practice(part + number)} for part in ("practice", "check")]
     assert [len(part) for part in parts] == sizes
