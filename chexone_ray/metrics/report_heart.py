@@ -47,7 +47,9 @@ _ENLARGED = alternatives(
     r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated"
     r"|increased)",
     r"(?:large|big|dilated|bulky|massive|huge|globular|prominent|wide|widened) (?:heart|cardiac)",
-    r"increased (?:in )?(?:size|ratio|cardiac)",
+    r"increased (?:in )?(?:size|ratio|cardiac)|oversized?|megacardia|bigger than|larger than",
+    r"(?:globular|hypertrophied|expanded|generous)(?=\W*$|[ ,;])|(?:exceeds?|exceeding|above|beyond) (?:the )?"
+    r"(?:upper )?(?:normal|limits? of normal)(?: size| limits?| range)?",
     r"(?:exceeds?|exceeding|more than|over"
     r"|greater than) (?:\w+ )?half (?:of )?(?:the )?(?:\w+ )?(?:chest|thorax|thoracic|width"
     r"|diameter)",

@@ -9,7 +9,7 @@ from chexone_ray.metrics.report_patterns import Row, alternatives
 
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
 _ANGLE = (
-    r"(?:costophrenic|cp|posterior|lateral|both|the|left|right) (?:angles?|sulc\w+|recess\w*"
+    r"(?:(?:costophrenic|cp|posterior|lateral|both|the|left|right) )?(?:angles?|sulc\w+|recess\w*"
     r"|gutters?|sinus(?:es)?)"
 )
 _NO_SCAR = (
@@ -35,16 +35,23 @@ EFFUSION = Row(
         "menisc",
         "costoph",
         "sinus",
+        "collection",
+        "recess",
+        "gutter",
     ),
     alternatives(
         r"(?:pleural |parapneumonic |subpulmonic )?effusions?",
-        r"(?:pleural|fissural|subpulmonic) (?:fluid|collections?)",
+        r"(?:pleural|fissural|subpulmonic|parapneumonic|interlobar) (?:fluid|collections?)",
+        r"(?<!air )(?<!gas )(?:loculated|encysted|basal|fluid) collections?",
+        rf"(?:filling|filling-?\s?in|blurring) of (?:the |both )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
+        rf"(?:filled-?\s?in|indistinct|blurred) (?:\w+ )?(?:costophrenic|cp) (?:angles?|sulc\w+){_NO_SCAR}",
+        r"pseudo-?tumou?rs? (?:of|in) the (?:\w+ )?fissure",
         r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along"
         r"|around) (?:\w+ ){0,3}?"
         r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
         r"(?:pleural )?effs?|htx",
         r"fluid in (?:the |both |either )?(?:\w+ )?pleural (?:cavity|cavities|spaces?|sac)",
-        r"(?:loculated |fluid )?collections? (?:in|of"
+        r"(?<!air )(?<!gas )(?:loculated |fluid )?collections? (?:in|of"
         r"|within) the (?:\w+ )?pleura(?:l (?:space|cavity))?",
         r"pleural (?:liquid|pus)|meniscus(?: sign)?"
         r"|loss of (?:the )?(?:\w+ )?costophrenic (?:angles?|sulc\w+)",
@@ -75,11 +82,12 @@ EFFUSION = Row(
 PNEUMOTHORAX = Row(
     "pneumothorax",
     "",
-    ("pneumothora", "ptx", "pleural air", "pleural gas", "air ", "gas ", "pleural spa"),
+    ("pneumothora", "ptx", "pleural air", "pleural gas", "air ", "gas ", "pleural spa", "deep sul"),
     alternatives(
         r"(?:hemo|haemo|hydro|pyo|chylo)-?(?P<at>pneumothora\w+)",
         r"pneumothora\w+",
-        r"ptx",
+        r"ptx|(?:air|gas) collections? (?:in|of|within) (?:the )?(?:\w+ )?pleura(?:l (?:space|cavity|sac))?"
+        r"|(?:air|gas) between (?:the )?lung and (?:the )?chest wall|deep sulcus sign",
         r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
         r"|full of)"
         r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
@@ -107,6 +115,7 @@ PLEURA = Row(
         "peel",
         "adhesion",
         "cap",
+        "mesothel",
     ),
     alternatives(
         r"(?:bi)?(?:pleural|apical|pleuroparenchymal|pleural[- ]based) (?:\w+ )?"
@@ -115,7 +124,9 @@ PLEURA = Row(
         r"(?:post-?\s?)?pleuri\w+ (?:\w+ ){0,2}?(?P<pleuritic>thickening|scar\w*|fibrosis"
         r"|calcification)",
         r"(?:(?:pleural|fibrous|thick) )?(?:rinds?|peels?)|thickened (?:\w+ )?fissures?"
-        r"|fissural thickening|(?:apical )?(?:fibrous |pleural )?apical caps?|pleural capping",
+        r"|fissural thickening|(?:apical )?(?:fibrous |pleural )?apical caps?|(?:pleural|apical) capping"
+        r"|mesotheliomas?|pleural (?:\w+ )?(?:encasement|irregularit\w+|nodularit\w+|deposits?|symphysis"
+        r"|sequelae|residua|masses|mass|tumou?rs?)",
         r"(?:angles?|sulc\w+|recess\w*) [^.;]{0,40}?(?:by|from|to|with"
         r"|of) (?:\w+ ){0,3}?(?P<scar>scar\w*"
         r"|thickening|adhesions?)",

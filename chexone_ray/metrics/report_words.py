@@ -29,11 +29,12 @@ MENTIONS: tuple[Row, ...] = (
         "",
         ("mediast",),
         alternatives(
-            r"(?:widened|wide|enlarged|broad(?:ened)?|prominent|bulky|expanded"
+            r"(?:widened|wide|enlarged|broad(?:ened)?|prominent|bulky|expanded|distended|dilated"
+            r"|generous|capacious|unfolded"
             r"|large) (?:\w+ )?(?:cardio)?mediast\w+",
             r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement|broadening"
             r"|expansion)",
-            r"(?:widening|enlargement|broadening|fullness)(?: (?:or|and"
+            r"(?:widening|enlargement|broadening|fullness|expansion|distension)(?: (?:or|and"
             r"|nor) \w+)? of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
             r"(?:superior )?mediastinal fullness",
             r"(?:enlargement|widening|enlarged|large|wide) (?:of )?(?:the )?(?:heart|cardiac \w+)"
@@ -49,7 +50,7 @@ MENTIONS: tuple[Row, ...] = (
             rf"|,[^,]{{0,30}},?)?(?: +(?!normal)[\w-]+){{0,6}}? +"
             r"(?P<at>widened|wide|wider|widens|enlarged|enlarging|broad|broadened|broader|large"
             r"|larger"
-            r"|prominent|expanded|bulky)(?! range)",
+            r"|prominent|expanded|bulky|distended|dilated|generous|bulges|bulging)(?! range)",
         ),
     ),
     Row(
@@ -64,8 +65,10 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:(?:left|right) (?:ventricular|atrial)|biventricular|biatrial|four-chamber"
             r"|ventricular)"
             r" (?:enlargement|dilata?tion|hypertrophy)",
-            r"(?:globular|boot-shaped|bulky|wide|widened|prominent|large|dilated) (?:heart|cardiac"
-            r" (?:silhouette|shadow|contour|outline))",
+            r"(?:globular|boot-shaped|water-?bottle|bulky|wide|widened|prominent|large|dilated"
+            r"|oversized?|expanded|hypertrophied|broad(?:ened)?|huge|massive|generous)(?: sized|-sized)?"
+            r" (?:heart|cardiac (?:silhouettes?|shadows?|contours?|outlines?|size))",
+            r"megacardia|cardiac hypertrophy",
             r"(?<!\d)(?<!\d )(?<!few )(?<!some )(?<!several )(?<!in )(?<!per )cm"
             r"(?=\W*$|[,;]| w| stable| unch| persist| \+| again)",
             r"(?:cardiac|heart)(?: and mediastinal)? enlargement",
@@ -112,14 +115,17 @@ MENTIONS: tuple[Row, ...] = (
         alternatives(
             r"(?:space[- ]occupying |coin |cavitary |cavitating |pulmonary |lung |round |focal )*"
             r"lesions?",
-            r"tumou?rs?",
-            r"neoplasms?",
+            r"tumou?rs?|tuberculomas?",
+            r"neoplas(?:ms?|tic (?:lesions?|process|disease|growth))",
             r"metasta(?:sis|ses)",
-            r"(?:pulmonary|lung|intrapulmonary) (?:growths?|deposits?|lump)",
-            r"coin shadows?",
+            r"(?:pulmonary|lung|intrapulmonary|secondary) (?:growths?|deposits?|lumps?)",
+            r"(?:growths?|deposits?|lumps?|secondaries) (?:in|of|within) (?:the |both |either )?"
+            r"(?:\w+ ){0,2}?(?:lungs?|lobe|zone|apex|base)",
+            r"(?:pulmonary|lung) secondaries|lymphangitic (?:spread|carcinomatosis)",
+            r"coin(?:-like)? (?:shadows?|opacity|opacities|densit\w+)",
             r"(?:rounded|round) (?:shadow|density|opacity)(?= (?:of|in) the \w+ (?:lobe|lung))",
             r"metastatic (?:disease|deposits?)",
-            r"(?:lung |bronchial |bronchogenic )?(?:cancers?|carcinomas?)",
+            r"(?:lung |bronchial |bronchogenic )?(?:cancers?|(?:adeno)?carcinomas?)",
             r"granulomas?",
             r"granulomata",
             r"malignanc(?:y|ies)",
@@ -146,9 +152,16 @@ MENTIONS: tuple[Row, ...] = (
             "septal",
             "kerley",
             "bronchov",
+            "veil",
+            "cloud",
+            "atten",
+            "honey",
         ),
         alternatives(
-            r"opacit(?:y|ies)|opacs?|infilts?",
+            r"(?:radio-?)?opacit(?:y|ies)|opacs?|infilts?|honeycombing",
+            r"(?:veiling|clouding|cloudiness) (?:of|in|at|over) (?:the |both )?(?:\w+ ){0,2}?(?:lungs?"
+            r"|bas[ei]s?|zones?|lobes?|hemithora\w+)",
+            r"(?:increased|abnormal) attenuation",
             r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar"
             r"|streaky|veil-like|vague"
             r"|confluent"
@@ -161,15 +174,16 @@ MENTIONS: tuple[Row, ...] = (
             r"|lungs? (?P<white>opaque)",
             r"opaque (?:lung|hemithorax|area\w*|zone\w*|base\w*)",
             r"(?:prominent|thickened|coarsened|accentuated|increased) interstiti\w+(?: markings)?",
-            r"(?:patchy|fluffy|ill-defined|alveolar|cloudy|confluent|hazy|reticular"
-            r"|streaky) shadows?",
+            r"(?:patchy|fluffy|ill-defined|alveolar|cloudy|confluent|hazy|reticular|linear|interstitial"
+            r"|streaky) shadows?|(?<!nipple )shadows? (?:in|at) (?:the |both |either )(?:\w+ ){1,2}?"
+            r"(?:zones?|lobes?|lungs?|bas[ei]s?|apex|apices)",
             r"alveolar (?:filling|process|disease|pattern)",
             r"interstitial lung disease",
             r"infiltrat\w+",
             r"air-?\s?space (?:disease|shadow\w*|process\w*|chang\w+|filling|densit\w+)",
             r"haze",
-            r"haziness|(?:lung |bronchovascular |interstitial |basal )?markings (?:is |are "
-            r"|appear |look |remain )"
+            r"haziness|(?:lung |bronchovascular |interstitial |basal )?markings (?:(?:in|of|at|over) "
+            r"(?:the |both )?(?:\w+ ){1,2}?)?(?:is |are |appear |look |remain )"
             r"(?:\w+ly )?(?:coarse\w*|increased|prominent|accentuated|heavy|thickened)",
             r"hazy (?:\w+ )?(?:bases?|lungs?|zones?|fields?|hemithorax|appearance)",
             r"(?:lungs?|bases?|zones?|fields?|hemithorax) (?:is|are|looks?"
@@ -206,6 +220,11 @@ MENTIONS: tuple[Row, ...] = (
             "decompens",
             "engorge",
             "wet",
+            "plethor",
+            "hypertens",
+            "overhyd",
+            "cephali",
+            "diversion",
         ),
         alternatives(
             r"(?:oe|e|o)dema(?:tous)?",
@@ -222,21 +241,24 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:cardiac |heart )?decompensat\w+",
             r"(?:vascular |venous |vessel )?engorge\w+",
             r"congestive",
+            r"(?:pulmonary |vascular )*plethora|(?:fluid )?overhydration",
+            r"(?:pulmonary )?venous hypertension",
+            r"(?:vascular |vessel |upper lobe )?cephali[sz]ation|upper[- ]lobe (?:blood )?diversion",
         ),
     ),
     Row("consolidation", "", ("cons",), alternatives(r"consolidat\w+", r"consols?", r"cons")),
     Row(
         "pneumonia",
         "",
-        ("pneumoni", "infect", "pna", "lrti", "tubercul", "chest sepsis"),
+        ("pneumoni", "infect", "abscess", " tb", "pna", "lrti", "tubercul", "chest sepsis"),
         alternatives(
             r"(?:broncho|pleuro)?pneumonias?",
             r"(?:super)?infections?",
-            r"infectious process",
+            r"infectious process|pulmonary abscess|lung abscess(?:es)?|active tb",
             r"pna|l?lrti|pneumonitis|(?:pulmonary )?tuberculosis",
             r"infecti(?:ous|ve)(?: (?:process\w*|focus|foci|etiology"
             r"|change))?",
-            r"pneumonic(?: \w*chang\w+)?",
+            r"(?:broncho)?pneumonic(?: \w*chang\w+)?",
             r"infected",
         ),
     ),
@@ -253,6 +275,13 @@ MENTIONS: tuple[Row, ...] = (
             "airless",
             "unaer",
             "atx",
+            "deflat",
+            "inflat",
+            "shrunk",
+            "expand",
+            "aerat",
+            "dystel",
+            "volume",
         ),
         alternatives(
             r"atelecta\w+",
@@ -264,7 +293,16 @@ MENTIONS: tuple[Row, ...] = (
             r"unaerated",
             r"lost (?:\w+ )?volume",
             r"(?:lobar )?collaps(?:e[ds]?|ing)",
-            r"airless",
+            r"airless|dystelectas\w+",
+            r"(?:deflated|shrunken|unexpanded|under-?inflated|non-?aerated|under-?expanded) (?:\w+ ){0,3}?"
+            r"(?:lung|lobe|lingula|base|segment)s?",
+            r"(?:lungs?|lobes?|lingula|segments?) (?:is |are |remains? )(?:not )?(?:\w+ly )?"
+            r"(?P<shrunk>deflated|shrunken|unexpanded|under-?inflated|non-?aerated)",
+            r"(?:lungs?|lobes?) (?:is|are|has|have) (?P<unexpanded>not (?:been )?(?:fully |completely |yet )+"
+            r"(?:re-?)?(?:expanded|inflated|aerated))",
+            r"loss of aeration|(?:deflation|underinflation) of (?:the )?(?:\w+ ){1,3}?(?:lobe|lung|base)",
+            r"(?:reduced|reduction (?:of|in)) (?:the )?(?:\w+ )?volume of the (?:\w+ ){1,3}?(?:lobe|lung)"
+            r"|volume reduction",
         ),
     ),
     PNEUMOTHORAX,
@@ -272,15 +310,30 @@ MENTIONS: tuple[Row, ...] = (
     Row(
         "fracture",
         "",
-        ("fract", "broken", "break", "fx", "crack", "cortical", "bony", "flail", "wedge", "callus"),
+        (
+            *("fract", "broken", "break", "fx", "crack", "cortical", "bony", "flail", "wedg", "callus"),
+            *("cortex", "step", "compress", "height", "crush", "snapped", "union", "unite", "buckl"),
+            *("healed", "healing", "disrupt", "discontin", "fissured", "deform", "fragment"),
+        ),
         alternatives(
             r"(?:micro)?fractur\w+",
             r"fxs?",
             rf"(?:broken|cracked) (?:\w+ )?{_BONE}",
-            rf"(?:breaks?|crack) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,5}}?{_BONE}",
+            rf"(?:breaks?|cracks?) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,5}}?{_BONE}",
             rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<at>broken|cracked)",
             r"broken bones?|flail (?:segment|chest)|wedge (?:compression|deformity)|callus",
-            r"(?:cortical|bony) (?:break|discontinuity|step)",
+            r"(?:cortical|bony) (?:break|breach|discontinuity|step(?:-?off)?|disruption|buckling|injury)",
+            rf"(?:steps?(?:-?offs?)?|break|breach|discontinuity|disruption|irregularity) (?:of|in|at|along)"
+            rf" (?:the )?(?:\w+ ){{0,3}}?(?:{_BONE}|cortex)",
+            r"compression (?:deformit(?:y|ies)|injur(?:y|ies))",
+            r"(?:vertebral|spinal) compression|hairline (?:cracks?|breaks?)",
+            r"(?:vertebral (?:body )?)?height loss|loss of (?:\w+ )?(?:vertebral (?:body )?)?height",
+            rf"(?:healed|healing|united|malunited|un-?united|disrupted|fissured|snapped|buckled|crushed"
+            rf"|compressed|wedged|biconcave) (?:(?:left|right|\w+th|second|third|upper|lower) )?{_BONE}",
+            rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<un>snapped|buckled|crushed|disrupted|wedged)",
+            rf"(?:non-?union|mal-?union|wedging|buckling|crushing) of (?:the )?(?:\w+ ){{0,3}}?{_BONE}",
+            rf"{_BONE} (?:break|buckling|wedging|non-?union)",
+            r"(?:post-?traumatic|healed) (?:\w+ )?deformit(?:y|ies)",
         ),
     ),
     *DEVICES,
