@@ -19,6 +19,7 @@ from types import MappingProxyType
 from chexone_ray.metrics import report_modifiers as modifiers
 from chexone_ray.metrics import report_untold as other
 from chexone_ray.metrics import report_words as words
+from chexone_ray.metrics.report_answers import answered, questioned
 from chexone_ray.metrics.report_elided import near_so, pointed, taken_over
 from chexone_ray.metrics.report_elsewhere import ELSEWHERE, ELSEWHERE_STEMS
 from chexone_ray.metrics.report_heart import (
@@ -43,15 +44,14 @@ from chexone_ray.metrics.report_phrases import (
     Phrase,
 )
 from chexone_ray.metrics.report_place import place
+from chexone_ray.metrics.report_pleura import explained
 from chexone_ray.metrics.report_scope import (
     Span,
     affirm,
-    answered,
     blank,
     clauses,
     given,
     judge,
-    questioned,
     untold,
 )
 from chexone_ray.metrics.report_spelling import mend
@@ -100,7 +100,9 @@ def sentences(text: str) -> list[str]:
         flat = re.sub(r"^\d+[.)]\s+", "", flat)
         flat = re.sub(r"(?<=\w) (?=\d\) )", ". ", flat)
         parts += re.split(
-            r"(?<=[.!?])(?<!^\?)(?<!\s\?)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])\s+", flat
+            r"(?<=[.!?])(?<!^\?)(?<!\s\?)(?<! vs\.)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])(?<! vs\.)"
+            r"(?<! cf\.)(?<! ca\.)(?<! approx\.)(?<! e\.g\.)(?<! i\.e\.)\s+",
+            flat,
         )
     return [part.strip() for part in parts if re.search(r"\w", part)]
 
@@ -270,7 +272,7 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
             result += taken_over(masked, span, whole[: span[0]], judged, result)
         elif result:
             result = _answer(masked, span, result, spans)
-    result = questioned(masked, result)
+    result = explained(masked, questioned(masked, result))
     result = place(whole, spans, result)
     result += normal_signs(masked, spans, past, result)
     result += mediastinum_of(masked, spans, past, result)

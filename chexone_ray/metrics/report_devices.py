@@ -108,7 +108,8 @@ DEVICES: tuple[Row, ...] = (
             r"|remains?"
             r"|has been|was|stays?|reach\w*|does not reach|went|removed|out|unchanged)\b)",
             r"(?<=the )line(?! (?:of|over|at|along|parallel|is a|seen|in the|between)\b)",
-            r"lines?(?= (?:in|via|from|through|into) (?:the |an? )?(?:(?:left|right|upper|internal|lower) )*"
+            r"lines?(?= (?:in|via|from|through|into) (?:the |an? )?(?:(?:left|right|upper"
+            r"|internal|lower) )*"
             r"(?:subclav|jugular|svc|ij\b|femoral|brachio|vena|caval|superior vena|atri|neck))",
             r"(?<=post )line|(?<=after )line|(?<=tip of )lines?|tlc|[rl]?ij(?= (?:in|at|to|tip"
             r"|line|c))"
@@ -207,9 +208,11 @@ DEVICES: tuple[Row, ...] = (
             r"(?:loop|event) recorder",
             r"(?:nerve |vagal |vagus )?stimulator",
             r"(?:cardiac |ecg |ekg |pacer )?leads",
-            r"(?:ventricular|atrial|rv|ra|lv|shock|epicardial|coronary sinus|transvenous|pacer) lead",
+            r"(?:ventricular|atrial|rv|ra|lv|shock|epicardial|coronary sinus|transvenous"
+            r"|pacer) lead",
             r"(?:metal(?:lic)?|bone|pedicle|orthopa?edic|spinal|fixation) (?:screws?|implants?)"
-            r"|(?:screws? and plates?|plates? and screws?)|internal fixation|osteosynthe\w+(?: plates?)?"
+            r"|(?:screws? and plates?|plates? and screws?)|internal fixation"
+            r"|osteosynthe\w+(?: plates?)?"
             r"|endo-?grafts?|bioprosthes[ie]s|(?:oesophageal|esophageal|temperature) probe",
             r"(?:an?|the|one|pacing|pacemaker) lead(?! (?:to|in|time)\b)",
             r"(?:pacemaker |pacer |icd |pacing )?lead(?= (?:tips?|fragment|ends?|projects?"

@@ -48,7 +48,8 @@ _ENLARGED = alternatives(
     r"|increased)",
     r"(?:large|big|dilated|bulky|massive|huge|globular|prominent|wide|widened) (?:heart|cardiac)",
     r"increased (?:in )?(?:size|ratio|cardiac)|oversized?|megacardia|bigger than|larger than",
-    r"(?:globular|hypertrophied|expanded|generous)(?=\W*$|[ ,;])|(?:exceeds?|exceeding|above|beyond) (?:the )?"
+    r"(?:hypertrophied|expanded|generous)(?=\W*$|[ ,;])|(?:exceeds?|exceeding|above"
+    r"|beyond) (?:the )?"
     r"(?:upper )?(?:normal|limits? of normal)(?: size| limits?| range)?",
     r"(?:exceeds?|exceeding|more than|over"
     r"|greater than) (?:\w+ )?half (?:of )?(?:the )?(?:\w+ )?(?:chest|thorax|thoracic|width"
@@ -92,6 +93,17 @@ _AND_SO_ON = re.compile(
 )
 """A second subject of one plural verb."""
 _LARGE_RATIO = 0.5
+_NOT_INCREASED = re.compile(
+    r"\b(?:is|size|heart|silhouette|shadow) not (?:\w+ly )?increased\b(?!,? (?:since|from"
+    r"|compared|in))"
+)
+_OTHER_ORGAN = re.compile(r"\bmediastinum (?:that|which|is|looks|appears)\b")
+_BEYOND = re.compile(
+    r"\b(?:(?:bigger|larger|wider|greater) than (?:the )?(?:upper limits? of )?(?:normal"
+    r"|expected|usual)"
+    r"|above (?:the )?(?:upper )?(?:limits? of )?normal"
+    r"|(?:exceed(?:s|ing)?) (?:the )?(?:\w+ )?(?:normal|limits?)(?: of normal)?)\b"
+)
 _NOW_NORMAL = re.compile(
     r"\b(?:now|again|back to|returned to|reverted to) (?:\w+ )?normal\b|\bnormali[sz]ed\b"
     r"|\bno longer (?:\w+ )?(?:enlarged|large|dilated|wide)\b"
@@ -149,6 +161,13 @@ def _size(text: str, span: Span) -> str:
     clause = text[slice(*span)]
     if _BORDERLINE.search(clause):
         return "borderline"
+    other = _OTHER_ORGAN.search(clause)
+    if other and _NORMAL.search(clause, 0, other.start()):
+        clause = clause[: other.start()]
+    if _NOT_INCREASED.search(clause):
+        return "normal"
+    if match := _BEYOND.search(clause):
+        return "enlarged" if _state(text, span, match) == PRESENT else "normal"
     ratio = _RATIO.search(clause)
     if ratio:
         share = float("0." + (ratio.group("part") or ratio.group("cent")))

@@ -98,7 +98,11 @@ STRONG_BREAK = re.compile(
     r"|\b(?:absent|present|none|nil|no|yes|neg|negative|normal|seen|clear|enlarged|unchanged|stable"
     r"|removed|out|in situ)(?P<slash> / )"
     r"| (?=(?:leaving|revealing|unmasking|uncovering) )"
-    r"|, (?=(?:\w+ ){1,2}without\b)"
+    r"|, (?=(?:\w+ ){1,2}without\b)|(?:,| and|, and) (?=what (?:may|might|could|looks|appears"
+    r"|seems)\b)"
+    r"|(?:,|, and) (?=(?:(?!and\b|or\b|nor\b|not\b|no\b|but\b|is\b"
+    r"|are\b)[\w-]+ ){1,5}?not (?:\w+ )?"
+    r"(?:seen|shown|visible|present|identified|demonstrated|evident|found)\b(?!.*\b(?:or|nor)\b))"
     r"|, (?=(?:there|it|no|without|the|a|an|and the)\b)"
     r"| with (?=(?:a|an|no|none)\b)|(?<! or) (?=without\b)"
 )
@@ -119,7 +123,11 @@ SOFT_BREAK = re.compile(
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b|no\b)[\w-]+ ){1,4}?not\W*$)"
     r"|, (?=(?:certainly|definitely|clearly|undoubtedly|definite) )"
     r"|, (?=(?:cleared|resolved|clearing|resolving|improving|worsening|increasing|decreasing) )"
-    r"|, (?=(?:perhaps|possibly|probably|maybe|likely) )"
+    r"|, (?=(?:perhaps|possibly|probably|maybe|likely|suspect|i suspect|query|consider|favou?r"
+    r"|cannot exclude|can not exclude|could be|may be|might be) )"
+    r"|, (?=(?:retained|residual|remaining|persisting|recurrent|resolving|healing|increasing"
+    r"|worsening"
+    r"|improving|enlarging|unresolved|ongoing|continuing|further|another) )"
     r"|, (?=(?:l|r|lt|rt|[rl][ulm]l|bibasal|bibasilar|bibasal|basal|basilar|apical|retrocardiac"
     r"|angles?"
     r"|lines?|ett|ngt|cardiomegaly|small|sl|pos|(?:present|positive)(?= for)?)\b)"
@@ -166,7 +174,11 @@ SUBJECT = re.compile(
     r"\s*(?:the|an?|this|these|there|it|(?:(?!and\b)[\w-]+ ){1,4}(?:is|are|was|were|shows?|has|have"
     r"|blunts?|remains?))\b"
 )
-PARTED = re.compile(r"[;?(]|\b(?:with|from|due to|caused by|owing to|because of|whether)\b")
+PARTED = re.compile(
+    r"[;?(]|\b(?:with|from|due to|caused by|owing to|because of|whether|possibly|perhaps|probably"
+    r"|presumably|either(?! (?:\w+ )?(?:lung|side|base|apex|zone|lobe|hemithorax|pleura|angle"
+    r"|costo)))\b"
+)
 """Between two findings that are no list."""
 FORWARD_STOP = re.compile(
     r"\b(?:after|following|since|despite|in spite of|status post|s/p|besides|in addition to|only"
@@ -180,7 +192,9 @@ FORWARD_STOP = re.compile(
     r"|\b(?:may|might|could|would) (?:\w+ )?(?:explain|account for|cause|give|produce|underlie)\b"
     r"|\b(?:accompan(?:y|ies)|complicates?|surrounds?)\b"
     r"|\b(?:accounts? for|explains?|causes?|underlies)\b"
-    r"|(?<!that )(?<!think )(?<!believe )(?<!if )(?<!whether )(?<!where )(?<!say )\bthere (?:is"
+    r"|(?<!that )(?<!think )(?<!believe )(?<!if )(?<!whether )(?<!where )(?<!say )(?<!bly"
+    r" )(?<!perhaps )"
+    r"(?<!likely )(?<!maybe )\bthere (?:is"
     r"|are|has|have|remains?)\b"
     r"|\b(?:is|are|has become|have become) now (?=(?:an?|the|only|mere\w*|just|some|few|\w+ of)\b)"
     r"|\w, (?:is|are|was|were|has|have|remains?)\b"
@@ -192,7 +206,9 @@ GIVEN = re.compile(
     r"|(?:explanation|cause|reason|account\w*|responsible|consideration|differential|possibilit\w+"
     r"|diagnosis|candidate)s? (?:for|of)|(?:distinguish|differentiate|separate|tell"
     r"|told|distinguished|separated) from"
-    r"|(?:infection|pneumonia|aspiration) of|(?:possib|likel|probab|conceiv|thought|suspect"
+    r"|(?:infection|pneumonia|aspiration) of|(?:on top|in (?:front|addition|association)"
+    r"|on a background) (?:of|to|with)|(?:superimposed|superadded) (?:on|upon|to)|complicating"
+    r"|(?:possib|likel|probab|conceiv|thought|suspect"
     r"|think|believe"
     r"|whether|if)\w*(?: that)?|(?:improv|increas|decreas|chang|worsen|progress"
     r"|reduc|growth)\w* (?:in|of)) the"
@@ -333,6 +349,15 @@ ORGAN_HEAD = re.compile(
     r"\s*[:=\u2013] "
 )
 """A heading within a line."""
+SAVE_FOR = re.compile(
+    r"^\W*(?:apart from|except(?:ing)?(?: for)?|save(?: for)?|but for|other than|aside from"
+    r"|barring) "
+    r"(?:(?:in|at|on|over|along|for|near|perhaps) )*(?:the |an? |one |that |some |what )*(?:\w+ )?"
+    r"(?:left|right|base|bases|apex|apices|lower|upper|middle|mid|lingula|retrocardiac|trace"
+    r"|sliver|tiny"
+    r"|small|little|minimal|few|focus|streak|rim|strip|area|corner|angle|periphery)\b"
+)
+"""After "no X": there it is."""
 EXCEPT = re.compile(
     r"^\W*(?:apart from|except|save|barring|but for|other than|aside from)\b"
     r"(?!.*\b(?:atelect|scar|thicken|fibro|plaque))"

@@ -5,7 +5,12 @@ Our own, written from general knowledge of report language. All patterns match l
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
 from chexone_ray.metrics.report_patterns import Row, alternatives
+from chexone_ray.metrics.report_phrases import Phrase
 
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
 _ANGLE = (
@@ -44,7 +49,8 @@ EFFUSION = Row(
         r"(?:pleural|fissural|subpulmonic|parapneumonic|interlobar) (?:fluid|collections?)",
         r"(?<!air )(?<!gas )(?:loculated|encysted|basal|fluid) collections?",
         rf"(?:filling|filling-?\s?in|blurring) of (?:the |both )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
-        rf"(?:filled-?\s?in|indistinct|blurred) (?:\w+ )?(?:costophrenic|cp) (?:angles?|sulc\w+){_NO_SCAR}",
+        rf"(?:filled-?\s?in|indistinct|blurred) (?:\w+ )?(?:costophrenic|cp) (?:angles?"
+        rf"|sulc\w+){_NO_SCAR}",
         r"pseudo-?tumou?rs? (?:of|in) the (?:\w+ )?fissure",
         r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along"
         r"|around) (?:\w+ ){0,3}?"
@@ -86,7 +92,8 @@ PNEUMOTHORAX = Row(
     alternatives(
         r"(?:hemo|haemo|hydro|pyo|chylo)-?(?P<at>pneumothora\w+)",
         r"pneumothora\w+",
-        r"ptx|(?:air|gas) collections? (?:in|of|within) (?:the )?(?:\w+ )?pleura(?:l (?:space|cavity|sac))?"
+        r"ptx|(?:air|gas) collections? (?:in|of|within) (?:the )?(?:\w+ )?pleura(?:l (?:space"
+        r"|cavity|sac))?"
         r"|(?:air|gas) between (?:the )?lung and (?:the )?chest wall|deep sulcus sign",
         r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
         r"|full of)"
@@ -124,8 +131,10 @@ PLEURA = Row(
         r"(?:post-?\s?)?pleuri\w+ (?:\w+ ){0,2}?(?P<pleuritic>thickening|scar\w*|fibrosis"
         r"|calcification)",
         r"(?:(?:pleural|fibrous|thick) )?(?:rinds?|peels?)|thickened (?:\w+ )?fissures?"
-        r"|fissural thickening|(?:apical )?(?:fibrous |pleural )?apical caps?|(?:pleural|apical) capping"
-        r"|mesotheliomas?|pleural (?:\w+ )?(?:encasement|irregularit\w+|nodularit\w+|deposits?|symphysis"
+        r"|fissural thickening|(?:apical )?(?:fibrous |pleural )?apical caps?|(?:pleural"
+        r"|apical) capping"
+        r"|mesotheliomas?|pleural (?:\w+ )?(?:encasement|irregularit\w+|nodularit\w+|deposits?"
+        r"|symphysis"
         r"|sequelae|residua|masses|mass|tumou?rs?)",
         r"(?:angles?|sulc\w+|recess\w*) [^.;]{0,40}?(?:by|from|to|with"
         r"|of) (?:\w+ ){0,3}?(?P<scar>scar\w*"
@@ -153,3 +162,18 @@ PLEURA = Row(
     ),
 )
 """Rows as in `report_words.MENTIONS`."""
+
+
+def explained(text: str, found: Sequence[Phrase]) -> list[Phrase]:
+    """The phrases, where a blunted angle that fluid or thickening may have caused is as the"
+    " fluid is:
+    "blunted, from either fluid or scar"."""
+    fluids = [p for p in found if p.label == EFFUSION.label]
+    if len(fluids) < 2 or all(p.label != PLEURA.label for p in found):
+        return list(found)
+    return [
+        replace(phrase, state=fluids[-1].state)
+        if phrase in fluids[:-1] and re.match(r"blunt|oblit|effac", text[phrase.start : phrase.end])
+        else phrase
+        for phrase in found
+    ]

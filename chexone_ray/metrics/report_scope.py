@@ -20,12 +20,11 @@ from chexone_ray.metrics.report_phrases import (
     HEART,
     PRESENT,
     UNCERTAIN,
-    UNTOLD,
     Phrase,
 )
 
 Span = tuple[int, int]
-_ENLARGED = frozenset({"cardiomegaly", "enlarged cardiomediastinum", HEART})
+ENLARGED = frozenset({"cardiomegaly", "enlarged cardiomediastinum", HEART})
 _LISTS = re.compile(r"\b(?:and|or|nor|all|none|each|both)\b")
 _OR = re.compile(r"\bor\b")
 _FAR = 300
@@ -162,6 +161,8 @@ class _Signs:
     passive: dict[int, int]
     """End -> start of what acts on what follows only where no finding stands before it: "is not
     seen", "cannot be excluded"."""
+    not_excluding: list[int]
+    """Ends of "does not exclude": a denial before it does not reach what it leaves open."""
     confirmed: list[int]
     last_or: int
     projected: int
@@ -217,9 +218,11 @@ def _signs(clause: str, following: str) -> _Signs:
         plain = blank(doubt.OF_NATURE, plain)
     if "nor" in plain or "none" in plain or "neither" in plain or "not one" in plain:
         plain = blank(denial.UNMOVED, plain)
-    after, passive = [], {}
+    after, passive, active = [], {}, []
     for match in doubt.UNCERTAIN_AFTER.finditer(plain):
         after.append(match.end())
+        if doubt.ACTIVE.search(match.group()):
+            active.append(match.end())
         if match.group().endswith(("d", "out", "off", "proven")) and doubt.PASSIVE.search(
             match.group()
         ):
@@ -260,6 +263,7 @@ def _signs(clause: str, following: str) -> _Signs:
         before,
         not_excluded,
         passive,
+        active,
         confirmed,
         max((match.start() for match in _OR.finditer(clause)), default=-1),
         projected,
@@ -297,7 +301,8 @@ def _state(
         return UNCERTAIN
     if behind([start for start, healed in signs.denied_back if healing or not healed]):
         return ABSENT
-    if ahead(signs.plain, signs.denied, floor):
+    active = bisect_right(signs.not_excluding, low)
+    if ahead(signs.plain, signs.denied, max(floor, *signs.not_excluding[:active][-1:], 0)):
         return ABSENT
     if behind(signs.confirmed):
         return PRESENT
@@ -306,7 +311,7 @@ def _state(
         ahead(clause, signs.unsure, 0)
         or any(not _parted(clause[end:low], signs.last_or >= end) for end in words_before)
         or behind(signs.unsure_back)
-        or (phrase.label in _ENLARGED and signs.projected >= high)
+        or (phrase.label in ENLARGED and signs.projected >= high)
     )
     return UNCERTAIN if unsure else PRESENT
 
@@ -341,69 +346,12 @@ def _alternatives(text: str, judged: list[Phrase]) -> list[Phrase]:
         before, here = result[index - 1], result[index]
         gap = text[before.end : here.start]
         linked = doubt.OR_LINK.match(gap)
-        in_list = later and here.state == UNCERTAIN and re.fullmatch(r",\s*(?:\w+ )?", gap)
+        in_list = (
+            later and here.state == UNCERTAIN and re.fullmatch(r",\s*(?:(?!either\b)\w+ )?", gap)
+        )
         later = later or linked is not None
         if (linked and before.state == here.state == PRESENT) or (in_list and before.state == 1):
             result[index - 1] = replace(before, state=UNCERTAIN)
             if linked:
                 result[index] = replace(here, state=UNCERTAIN)
     return result
-
-
-def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
-    """Findings that a question mark asks for ("nodule or nipple?", "?pneumonia"): uncertain."""
-    marks = [match.start() for match in other.QUESTION.finditer(text)]
-    if not marks or other.FULL_QUESTION.match(text):
-        return list(found)
-    result = []
-    for phrase in found:
-        after = [at for at in marks if at < phrase.start]
-        ahead = after and text[max(after) - 1 : max(after)].strip(" ,(;:") == ""
-        asked = ahead and not re.search(r"[,;.)]", text[max(after) : phrase.start])
-        behind = any(
-            at >= phrase.end
-            and text[at - 1 : at].strip() != ""
-            and not re.search(r"[;:.]", text[phrase.end : at])
-            for at in marks
-        )
-        if phrase.state == PRESENT and (asked or behind):
-            phrase = replace(phrase, state=UNCERTAIN)
-        result.append(phrase)
-    return result
-
-
-def answered(clause: str, before: Phrase, said: str = "") -> Phrase:
-    """The phrase as a clause that only answers or points back ("none is there") leaves it; `said`
-    is the text before that clause."""
-    if before.label in _ENLARGED and before.state == PRESENT and doubt.PROJECTED.search(clause):
-        return replace(before, state=UNCERTAIN)
-    if re.search(r"\bhad\b", clause):
-        return before
-    plain = steady(clause)
-    head = other.TOLD_HEAD.match(plain.lstrip())
-    plain = plain.lstrip()[head.end() :] if head else plain
-    if head:
-        clause = plain
-    points = bool(words.BACK.match(plain))
-    if words.STATUS_OPEN.match(plain) or (points and doubt.UNCERTAIN_BEFORE.search(plain)):
-        return replace(before, state=UNCERTAIN)
-    plain = blank(doubt.UNCERTAIN_BEFORE, plain)
-    gone = denial.NEGATED_BEFORE.search(plain) if points else words.STATUS.match(plain)
-    gone = gone or denial.NOT_FOUND.search(plain)
-    neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
-    if (gone and not denial.STILL_THERE.match(plain, gone.end())) or neither:
-        return replace(before, state=ABSENT)
-    if before.state == ABSENT and words.HEDGED.search(clause):
-        return replace(before, state=UNCERTAIN)
-    if before.state == ABSENT and words.SIDE_NOT.match(clause) and denial.PRIVATIVE.search(said):
-        return replace(before, state=PRESENT)
-    if words.NOT_SAME.search(clause):
-        return replace(before, state=PRESENT if before.state == ABSENT else ABSENT)
-    if before.state == ABSENT and (
-        words.OTHER_SIDE.search(clause) or words.NOT_THERE.match(clause)
-    ):
-        return replace(before, state=PRESENT)
-    lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", clause)
-    if words.STATUS_YES.match(clause) and (lasting or before.state in (UNCERTAIN, UNTOLD)):
-        return replace(before, state=PRESENT)
-    return before

@@ -10,8 +10,16 @@ from chexone_ray.metrics.report_turns import DENIED, FREE, LEFT, NO, SUBJECT, fr
 
 DENIAL_TURNS = (
     frame(
+        "not ,absent,missing,lacking,excluded,ruled out",
+        rf"(?:^|(?<=[.;:] ))\W*(?:not (?:\w+ )?{SEEN}|absent|missing|lacking|excluded|ruled out)\b"
+        r"(?:(?!\b(?:there|previous|prior|earlier|last|now|but|it|this is)\b)[^.;:])*? (?:is|are)"
+        r"(?= (?!not\b|no\b|now\b|also not\b|seen\b)[a-z])",
+        DENIED,
+    ),
+    frame(
         "one of ",
-        rf"\bone of the (?P<k15>(?:[\w-]+ ){{1,3}}?)(?:has|have) (?:\w+ly |been )*{LEFT}\b",
+        rf"\b(?<!not )(?<!no )one of the (?P<k15>(?:[\w-]+ ){{1,3}}?)(?:has|have) (?:\w+ly "
+        rf"|been )*{LEFT}\b",
     ),
     frame("not as,not so,not quite", r"\bnot (?:quite )?(?:as|so)\b(?= \w+ (?:as|now)\b)"),
     frame(

@@ -10,6 +10,15 @@ from chexone_ray.metrics.report_turns import DOUBTED, LEFT, NO, NOT_SURE, frame
 
 DOUBT_TURNS = (
     frame(
+        "absent,excluded,resolved,gone,cleared,free ",
+        r"\bnot (?:unequivocally|definitely|definitively|certainly|convincingly|demonstrably"
+        r"|confidently"
+        r"|reliably|positively|safely|unambiguously|conclusively|provably) (?:absent|resolved"
+        r"|gone|cleared"
+        r"|excluded)\b",
+        "cannot be excluded",
+    ),
+    frame(
         "comment,statement,judgement,opinion",
         r"\bno (?:comment|statement|judgement|opinion) (?:can be|is) (?:made|possible|given"
         r"|offered)"

@@ -66,7 +66,8 @@ MENTIONS: tuple[Row, ...] = (
             r"|ventricular)"
             r" (?:enlargement|dilata?tion|hypertrophy)",
             r"(?:globular|boot-shaped|water-?bottle|bulky|wide|widened|prominent|large|dilated"
-            r"|oversized?|expanded|hypertrophied|broad(?:ened)?|huge|massive|generous)(?: sized|-sized)?"
+            r"|oversized?|expanded|hypertrophied|broad(?:ened)?|huge|massive|generous)(?: sized"
+            r"|-sized)?"
             r" (?:heart|cardiac (?:silhouettes?|shadows?|contours?|outlines?|size))",
             r"megacardia|cardiac hypertrophy",
             r"(?<!\d)(?<!\d )(?<!few )(?<!some )(?<!several )(?<!in )(?<!per )cm"
@@ -111,6 +112,9 @@ MENTIONS: tuple[Row, ...] = (
             "malig",
             "hamart",
             "primary",
+            "tubercul",
+            "secondaries",
+            "lymphang",
         ),
         alternatives(
             r"(?:space[- ]occupying |coin |cavitary |cavitating |pulmonary |lung |round |focal )*"
@@ -158,8 +162,9 @@ MENTIONS: tuple[Row, ...] = (
             "honey",
         ),
         alternatives(
-            r"(?:radio-?)?opacit(?:y|ies)|opacs?|infilts?|honeycombing",
-            r"(?:veiling|clouding|cloudiness) (?:of|in|at|over) (?:the |both )?(?:\w+ ){0,2}?(?:lungs?"
+            r"(?:radi(?:o-?)?)?opacit(?:y|ies)|opacs?|infilts?|honeycombing",
+            r"(?:veiling|clouding|cloudiness) (?:of|in|at|over) (?:the "
+            r"|both )?(?:\w+ ){0,2}?(?:lungs?"
             r"|bas[ei]s?|zones?|lobes?|hemithora\w+)",
             r"(?:increased|abnormal) attenuation",
             r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar"
@@ -174,15 +179,18 @@ MENTIONS: tuple[Row, ...] = (
             r"|lungs? (?P<white>opaque)",
             r"opaque (?:lung|hemithorax|area\w*|zone\w*|base\w*)",
             r"(?:prominent|thickened|coarsened|accentuated|increased) interstiti\w+(?: markings)?",
-            r"(?:patchy|fluffy|ill-defined|alveolar|cloudy|confluent|hazy|reticular|linear|interstitial"
-            r"|streaky) shadows?|(?<!nipple )shadows? (?:in|at) (?:the |both |either )(?:\w+ ){1,2}?"
+            r"(?:patchy|fluffy|ill-defined|alveolar|cloudy|confluent|hazy|reticular|linear"
+            r"|interstitial"
+            r"|streaky) shadows?|(?<!nipple )(?<!round )(?<!rounded )(?<!coin )shadows? (?:in"
+            r"|at) (?:the |both |either )(?:\w+ ){1,2}?"
             r"(?:zones?|lobes?|lungs?|bas[ei]s?|apex|apices)",
             r"alveolar (?:filling|process|disease|pattern)",
             r"interstitial lung disease",
             r"infiltrat\w+",
             r"air-?\s?space (?:disease|shadow\w*|process\w*|chang\w+|filling|densit\w+)",
             r"haze",
-            r"haziness|(?:lung |bronchovascular |interstitial |basal )?markings (?:(?:in|of|at|over) "
+            r"haziness|(?:lung |bronchovascular |interstitial |basal )?markings (?:(?:in|of|at"
+            r"|over) "
             r"(?:the |both )?(?:\w+ ){1,2}?)?(?:is |are |appear |look |remain )"
             r"(?:\w+ly )?(?:coarse\w*|increased|prominent|accentuated|heavy|thickened)",
             r"hazy (?:\w+ )?(?:bases?|lungs?|zones?|fields?|hemithorax|appearance)",
@@ -223,8 +231,6 @@ MENTIONS: tuple[Row, ...] = (
             "plethor",
             "hypertens",
             "overhyd",
-            "cephali",
-            "diversion",
         ),
         alternatives(
             r"(?:oe|e|o)dema(?:tous)?",
@@ -243,7 +249,6 @@ MENTIONS: tuple[Row, ...] = (
             r"congestive",
             r"(?:pulmonary |vascular )*plethora|(?:fluid )?overhydration",
             r"(?:pulmonary )?venous hypertension",
-            r"(?:vascular |vessel |upper lobe )?cephali[sz]ation|upper[- ]lobe (?:blood )?diversion",
         ),
     ),
     Row("consolidation", "", ("cons",), alternatives(r"consolidat\w+", r"consols?", r"cons")),
@@ -294,14 +299,18 @@ MENTIONS: tuple[Row, ...] = (
             r"lost (?:\w+ )?volume",
             r"(?:lobar )?collaps(?:e[ds]?|ing)",
             r"airless|dystelectas\w+",
-            r"(?:deflated|shrunken|unexpanded|under-?inflated|non-?aerated|under-?expanded) (?:\w+ ){0,3}?"
+            r"(?:deflated|shrunken|unexpanded|under-?inflated|non-?aerated"
+            r"|under-?expanded) (?:\w+ ){0,3}?"
             r"(?:lung|lobe|lingula|base|segment)s?",
             r"(?:lungs?|lobes?|lingula|segments?) (?:is |are |remains? )(?:not )?(?:\w+ly )?"
             r"(?P<shrunk>deflated|shrunken|unexpanded|under-?inflated|non-?aerated)",
-            r"(?:lungs?|lobes?) (?:is|are|has|have) (?P<unexpanded>not (?:been )?(?:fully |completely |yet )+"
+            r"(?:lungs?|lobes?) (?:is|are|has|have) (?P<unexpanded>not (?:been )?(?:fully "
+            r"|completely |yet )+"
             r"(?:re-?)?(?:expanded|inflated|aerated))",
-            r"loss of aeration|(?:deflation|underinflation) of (?:the )?(?:\w+ ){1,3}?(?:lobe|lung|base)",
-            r"(?:reduced|reduction (?:of|in)) (?:the )?(?:\w+ )?volume of the (?:\w+ ){1,3}?(?:lobe|lung)"
+            r"loss of aeration|(?:deflation|underinflation) of (?:the )?(?:\w+ ){1,3}?(?:lobe"
+            r"|lung|base)",
+            r"(?:reduced|reduction (?:of"
+            r"|in)) (?:the )?(?:\w+ )?volume of the (?:\w+ ){1,3}?(?:lobe|lung)"
             r"|volume reduction",
         ),
     ),
@@ -311,8 +320,29 @@ MENTIONS: tuple[Row, ...] = (
         "fracture",
         "",
         (
-            *("fract", "broken", "break", "fx", "crack", "cortical", "bony", "flail", "wedg", "callus"),
-            *("cortex", "step", "compress", "height", "crush", "snapped", "union", "unite", "buckl"),
+            *(
+                "fract",
+                "broken",
+                "break",
+                "fx",
+                "crack",
+                "cortical",
+                "bony",
+                "flail",
+                "wedg",
+                "callus",
+            ),
+            *(
+                "cortex",
+                "step",
+                "compress",
+                "height",
+                "crush",
+                "snapped",
+                "union",
+                "unite",
+                "buckl",
+            ),
             *("healed", "healing", "disrupt", "discontin", "fissured", "deform", "fragment"),
         ),
         alternatives(
@@ -322,16 +352,23 @@ MENTIONS: tuple[Row, ...] = (
             rf"(?:breaks?|cracks?) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,5}}?{_BONE}",
             rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<at>broken|cracked)",
             r"broken bones?|flail (?:segment|chest)|wedge (?:compression|deformity)|callus",
-            r"(?:cortical|bony) (?:break|breach|discontinuity|step(?:-?off)?|disruption|buckling|injury)",
-            rf"(?:steps?(?:-?offs?)?|break|breach|discontinuity|disruption|irregularity) (?:of|in|at|along)"
+            r"(?:cortical|bony) (?:break|breach|discontinuity|step(?:-?off)?|disruption|buckling"
+            r"|injury)",
+            rf"(?:steps?(?:-?offs?)?|breach|discontinuity|disruption|irregularity) (?:of|in|at"
+            rf"|along)"
             rf" (?:the )?(?:\w+ ){{0,3}}?(?:{_BONE}|cortex)",
             r"compression (?:deformit(?:y|ies)|injur(?:y|ies))",
             r"(?:vertebral|spinal) compression|hairline (?:cracks?|breaks?)",
-            r"(?:vertebral (?:body )?)?height loss|loss of (?:\w+ )?(?:vertebral (?:body )?)?height",
-            rf"(?:healed|healing|united|malunited|un-?united|disrupted|fissured|snapped|buckled|crushed"
-            rf"|compressed|wedged|biconcave) (?:(?:left|right|\w+th|second|third|upper|lower) )?{_BONE}",
-            rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<un>snapped|buckled|crushed|disrupted|wedged)",
-            rf"(?:non-?union|mal-?union|wedging|buckling|crushing) of (?:the )?(?:\w+ ){{0,3}}?{_BONE}",
+            r"(?:vertebral (?:body )?)?height loss"
+            r"|loss of (?:\w+ )?(?:vertebral (?:body )?)?height",
+            rf"(?:healed|healing|united|malunited|un-?united|disrupted|fissured|snapped|buckled"
+            rf"|crushed"
+            rf"|compressed|wedged|biconcave) (?:(?:left|right|\w+th|second|third|upper"
+            rf"|lower) )?{_BONE}",
+            rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<un>snapped|buckled|crushed|disrupted"
+            rf"|wedged)",
+            rf"(?:non-?union|mal-?union|wedging|buckling"
+            rf"|crushing) of (?:the )?(?:\w+ ){{0,3}}?{_BONE}",
             rf"{_BONE} (?:break|buckling|wedging|non-?union)",
             r"(?:post-?traumatic|healed) (?:\w+ )?deformit(?:y|ies)",
         ),
