@@ -110,6 +110,20 @@ _ATTRIBUTE = re.compile(
     r"|measur|significant|loculat|mass-like|round|an air|air|fluid level))"
 )
 """Denies an attribute of findings that are there: "of which none is cavitated"."""
+_STOP = (
+    r"(?:and|but|or|nor|no|not|since|after|when|because|with|although|though|until|while|as|if|now"
+    r"|for|so|there|before|which (?:was|were)|that (?:was|were))"
+)
+_SAID_GONE = re.compile(
+    rf"\b(?P<outer>not|never|hardly|scarcely|barely|by no means|far from|anything but|nothing"
+    rf"|nobody|no one|cannot|no(?= (?:\w+ ){{1,2}}(?:in|of|on|from|that|which|where|whose)"
+    rf" (?:which|whose|the|that|all)?))"
+    rf"(?P<gap>(?: (?!{_STOP}\b)[\w'-]+){{0,11}}? )"
+    rf"(?P<inner>(?:(?:has|have|had|is|are|being) )?(?:\w+ly |been |all |now |to be )*"
+    rf"(?:{LEFT_BEHIND}|absent|missing|lacking|wanting))\b(?! (?:of|from|to|with))"
+)
+"""A denied claim that a finding has gone, with the finding between: "it is not so that the effusion
+has gone"."""
 _CLAIM_STEMS = (
     "wrong",
     "false",
@@ -131,6 +145,11 @@ _LASTS_STEMS = (
     "no means",
     "hardly",
     "scarcely",
+)
+_OUTER_STEMS = (*_LASTS_STEMS, "not", "far from", "anything", "nothing", "nobody", "no ", "barely")
+_FOUND = re.compile(_FINDING)
+_OBJECT = re.compile(
+    rf"\s*(?:(?:any|an?|the|new|acute|focal|evidence of|seen|longer)\s+)*(?:\w+ ){{0,2}}?{_FINDING}"
 )
 _INNER_STEMS = (
     *("free ", "clear ", "devoid", "bare ", "void ", "empty", "innocent", "rid of", "exempt"),
@@ -183,6 +202,8 @@ def undoubled(text: str) -> str:
         text = _ATTRIBUTE.sub(_blanked, text)
     if holds(text, _CLAIM_STEMS):
         text = _WRONG_TO.sub(_blanked, _CLAIM.sub(_blanked, text))
+    if holds(text, _OUTER_STEMS):
+        text = _SAID_GONE.sub(_said_gone, text)
     if holds(text, _LASTS_STEMS):
         text = _LASTS.sub(_blanked, text)
     if not holds(text, _INNER_STEMS):
@@ -190,6 +211,16 @@ def undoubled(text: str) -> str:
     for pattern in (_DOUBLE, _RELATIVE, _OF_ABSENCE):
         text = pattern.sub(_blanked, text)
     return text
+
+
+def _said_gone(match: re.Match[str]) -> str:
+    """Blanked, unless the first word denies the finding itself: "no effusion" is no claim."""
+    claims = re.search(
+        r"\b(?:that|which|whose|say|claim|call|state|think|than|deal\w*)\b", match["gap"]
+    )
+    if not claims and _OBJECT.match(match["gap"]):
+        return match.group()
+    return _blanked(match)
 
 
 def _blanked(match: re.Match[str]) -> str:

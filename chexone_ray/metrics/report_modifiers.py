@@ -206,7 +206,7 @@ GIVEN = re.compile(
     r"|(?:explanation|cause|reason|account\w*|responsible|consideration|differential|possibilit\w+"
     r"|diagnosis|candidate)s? (?:for|of)|(?:distinguish|differentiate|separate|tell"
     r"|told|distinguished|separated) from"
-    r"|(?:infection|pneumonia|aspiration) of|(?:on top|in (?:front|addition|association)"
+    r"|(?:super)?(?:infection|pneumonia|aspiration) of|(?:on top|in (?:front|addition|association)"
     r"|on a background) (?:of|to|with)|(?:superimposed|superadded) (?:on|upon|to)|complicating"
     r"|(?:possib|likel|probab|conceiv|thought|suspect"
     r"|think|believe"
@@ -224,6 +224,7 @@ JOINED = re.compile(
     r"|now|since"
     r"|\w*ed|gone|absent|no|not|unchanged|stable|present)\b"
 )
+OPENER = re.compile(r"^\W*(?:but|while|whereas|although|though|however|yet)\b")
 FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|shows?|seen|appears?|remains?|no|not|without|neither|nor"
     r"|may|might"
@@ -310,7 +311,8 @@ NOT_THERE = re.compile(
 )
 """After "has cleared": not everywhere."""
 STATUS_YES = re.compile(
-    r"^\W*(?:(?:(?:an? |one )?(?:small|large|moderate|tiny|mild|slight|left|right|bilateral"
+    r"^\W*(?:(?:only|just|merely) )?(?:(?:(?:an? |one )?(?:small|large|moderate|tiny|mild|slight"
+    r"|left|right|bilateral"
     r"|both sides|old|new|several)\b"
     r"(?:[ ,]+[\w-]+){0,3}\W*$)|(?:but |and |yet |though |it |they |while |also )*(?:persists?"
     r"|lingers?|continues?"
@@ -324,7 +326,7 @@ STATUS_YES = re.compile(
     r"(?:persists?|remains?(?! (?:clear|free|normal))|lingers?|is left|are left)"
     r"|the (?:left|right|other|rest|remainder|latter|former)(?: ones?| side)? (?:persists?"
     r"|has not|have not"
-    r"|remains?(?! (?:clear|free|normal))|is still|is unchanged|is stable)|(?:it|this|they"
+    r"|remains?(?! (?:clear|free|normal))|is still|is unchanged|is stable)|(?:it|this|which|they"
     r"|these) (?:is|are"
     r"|has|have|remains?|persists?|still)\b(?! (?:not|no|never|been|since|now)\b).*"
     r"(?:there|present|visible|seen|persist\w*|remains?|confirmed))"
@@ -342,11 +344,12 @@ STATUS_OPEN = re.compile(
 _HEAD = (
     r"(?:heart(?: size)?|cardiac (?:size|silhouette|shadow|contours?)|ctr|cardiothoracic ratio"
     r"|cardiomediastinal (?:silhouette|contours?)|mediastin(?:um|al (?:contours?|silhouette|width"
-    r"|outline|shadow))|hil(?:a|um)|trachea|pleurae?|costophrenic angles|lungs?|ribs|bones)"
+    r"|outline|shadow))|hil(?:a|um)|trachea|pleurae?|(?:costophrenic |cp )?angles|lungs?|ribs"
+    r"|bones)"
 )
 ORGAN_HEAD = re.compile(
-    rf"(?:^|(?<=[.;,] )|(?<=\) ))((?:the )?{_HEAD}(?:(?:, and|,| and| &|/) ?(?:the )?{_HEAD})*)"
-    r"\s*[:=\u2013] "
+    rf"(?:^|(?<=[.;,/] )|(?<=\) ))((?:the )?{_HEAD}(?:(?:, and|,| and| &|/) ?(?:the )?{_HEAD})*)"
+    r"(?:\s*[:=\u2013]| -) "
 )
 """A heading within a line."""
 SAVE_FOR = re.compile(

@@ -109,7 +109,7 @@ def _together(text: str, edges: list[int], at: Sequence[int]) -> list[int]:
         first, second = text[low:cut], text[cut:high]
         if (
             words.JOINED.match(second)
-            and not words.FINITE.search(first)
+            and not words.FINITE.search(words.OPENER.sub("", first))
             and any(low <= place < cut for place in at)
         ):
             result.remove(cut)

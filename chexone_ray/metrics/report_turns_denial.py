@@ -10,6 +10,17 @@ from chexone_ray.metrics.report_turns import DENIED, FREE, LEFT, NO, SUBJECT, fr
 
 DENIAL_TURNS = (
     frame(
+        "call,consider,term,regard,describ,deem",
+        r"\b(?:cannot|can not|could not|(?:can|could|would) (?:hardly|scarcely|never|not)"
+        r"|is not to|hardly to"
+        r"|should not) (?:\w+ly )?be (?:\w+ly )?(?:called|considered|termed|regarded as"
+        r"|described as|deemed)"
+        r"(?: as)?(?= (?:of |within |as |quite |\w+ly )?(?:normal|narrow|slim|small|clear|sharp"
+        r"|unremarkable"
+        r"|large|wide|enlarged))",
+        "is not",
+    ),
+    frame(
         "not ,absent,missing,lacking,excluded,ruled out",
         rf"(?:^|(?<=[.;:] ))\W*(?:not (?:\w+ )?{SEEN}|absent|missing|lacking|excluded|ruled out)\b"
         r"(?:(?!\b(?:there|previous|prior|earlier|last|now|but|it|this is)\b)[^.;:])*? (?:is|are)"

@@ -141,7 +141,7 @@ DOUBT_TURNS = (
         r"\b(?:absence|lack) of (?P<k2>(?:[\w-]+ ){1,5}?)(?:is|has|was|remains?|seems?)(?: been)? "
         r"(?:\w+ly )?(?:not|un|never|yet)(?: \w+ly| be| been| to be)*[ -]?(?:prov\w+|certain|sure"
         r"|confirm\w+|established|guaranteed|clear|demonstrated|assured|shown)",
-        "doubtful",
+        "is doubtful",
     ),
     frame(
         "neither,nor ",

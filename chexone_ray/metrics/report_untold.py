@@ -211,7 +211,8 @@ PRESENT_VERB = re.compile(
 )
 NOW_TOO = re.compile(
     r"\b(?:still|already|remains?|persist\w*|unchanged|again|stable|now|today|as before"
-    r"|same(?! (?:day|morning|evening|afternoon|night|week|time|date))|as (?:last"
+    r"|corresponds? (?:to|with)|same(?! (?:day|morning|evening|afternoon|night|week|time|date))"
+    r"|as (?:last"
     r"|ever|in|on)"
     r"|has (?:\w+ly )?"
     r"(?:increased|grown|decreased|improved|worsened))\b"

@@ -350,7 +350,8 @@ MENTIONS: tuple[Row, ...] = (
             r"fxs?",
             rf"(?:broken|cracked) (?:\w+ )?{_BONE}",
             rf"(?:breaks?|cracks?) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,5}}?{_BONE}",
-            rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<at>broken|cracked)",
+            rf"{_BONE} +(?:(?:that|which) +)?(?:{_IS} +)+(?:not )?(?:\w+ly )?(?P<at>broken"
+            rf"|cracked)",
             r"broken bones?|flail (?:segment|chest)|wedge (?:compression|deformity)|callus",
             r"(?:cortical|bony) (?:break|breach|discontinuity|step(?:-?off)?|disruption|buckling"
             r"|injury)",
