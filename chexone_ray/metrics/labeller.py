@@ -268,7 +268,7 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
         if inside:
             judged = judge(masked if not past else judged_text, span, inside)
             if past:
-                judged = [p if given(masked, p) else _untold(p, past) for p in judged]
+                judged = [p if given(masked, p) else _untold(p, past, asking) for p in judged]
             result += taken_over(masked, span, whole[: span[0]], judged, result)
         elif result:
             result = _answer(masked, span, result, spans)
@@ -283,9 +283,11 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
     return tuple(sorted(result, key=lambda phrase: phrase.start)), heart
 
 
-def _untold(phrase: Phrase, past: Sequence[Span]) -> Phrase:
-    """A phrase of a history or an earlier film is left open, unless this film denies it."""
-    if phrase.state != ABSENT and any(low <= phrase.start < high for low, high in past):
+def _untold(phrase: Phrase, past: Sequence[Span], asking: bool) -> Phrase:
+    """A phrase of a history or an earlier film is left open, unless this film denies it;
+    "indication: tube removal" denies none."""
+    denied = phrase.state == ABSENT and not (asking and phrase.label == "support devices")
+    if not denied and any(low <= phrase.start < high for low, high in past):
         return replace(phrase, state=UNTOLD)
     return phrase
 

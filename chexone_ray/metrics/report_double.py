@@ -23,7 +23,9 @@ _FINDING = (
     r"|infect|infiltr|cardiomeg|enlarge|widen|drain|tube|line\b|catheter|device|pacemaker|tumou?r"
     r"|evidence|sign|change|doubt|reason|shift|abnormal|reliab|certain|sure)"
 )
-_GAP = rf"(?:(?!(?:and|but|or|nor|no|not|with|without|although|though|because|if|{_FINDING})\b)"
+_GAP = rf"(?:(?!(?:and|but|or|nor|no|not|"
+_GAP += r"(?<!dealing )(?<!consistent )(?<!compatible )(?<!faced )with|without|although|though"
+_GAP += rf"|because|if|{_FINDING})\b)"
 _GAP += rf"(?!{_FINDING})[\w'-]+ +){{0,11}}?"
 LEFT_BEHIND = (
     rf"{GONE}|reversed|corrected|undone|abolished|dispersed|dissolved|faded|abated|settled|closed"
@@ -74,7 +76,12 @@ _CLAIM = re.compile(
 _WRONG_TO = re.compile(
     r"\b(?P<outer>(?:wrong|inaccurate|untrue|false|incorrect|a mistake|an error|misleading"
     r"|unjustified|rash)"
-    r" (?:to|that))(?P<gap> (?:[\w-]+ ){0,6}?)(?P<inner>no|not|(?:the )?(?:absence|lack) of"
+    r" (?:to|that)|disagree(?:s|d)? that|(?:difficult|hard|impossible) to (?:believe|accept"
+    r"|credit)(?: that)?"
+    r"|contests? that|reject\w* the (?:view|claim|idea|notion|reading) that|(?:unlike"
+    r"|contrary to) the (?:\w+ )?"
+    r"(?:report|view|claim|reading)(?: that| of)?)(?P<gap> (?:[\w-]+ ){0,6}?)(?P<inner>no|not"
+    r"|(?:has|have|had|is|are|with) no|(?:the )?(?:absence|lack) of"
     r"|free (?:of|from)"
     r"|clear (?:of|from)|without|deny|exclude)\b"
 )
@@ -116,7 +123,8 @@ _STOP = (
 )
 _SAID_GONE = re.compile(
     rf"\b(?P<outer>not|never|hardly|scarcely|barely|by no means|far from|anything but|nothing"
-    rf"|nobody|no one|cannot|no(?= (?:\w+ ){{1,2}}(?:in|of|on|from|that|which|where|whose)"
+    rf"|nobody|no one|cannot|(?:at|in|on) neither|no(?= (?:\w+ ){{1,2}}(?:in|of|on|from|that"
+    rf"|which|where|whose)"
     rf" (?:which|whose|the|that|all)?))"
     rf"(?P<gap>(?: (?!{_STOP}\b)[\w'-]+){{0,11}}? )"
     rf"(?P<inner>(?:(?:has|have|had|is|are|being) )?(?:\w+ly |been |all |now |to be )*"
@@ -131,6 +139,14 @@ _CLAIM_STEMS = (
     "correct",
     "mistake",
     "error",
+    "disagree",
+    "believe",
+    "accept",
+    "credit",
+    "contest",
+    "reject",
+    "unlike",
+    "contrary",
     "not ",
     "refuted",
     "unfounded",
@@ -218,7 +234,7 @@ def _said_gone(match: re.Match[str]) -> str:
     claims = re.search(
         r"\b(?:that|which|whose|say|claim|call|state|think|than|deal\w*)\b", match["gap"]
     )
-    if not claims and _OBJECT.match(match["gap"]):
+    if not claims and "neither" not in match["outer"] and _OBJECT.match(match["gap"]):
         return match.group()
     return _blanked(match)
 

@@ -312,7 +312,8 @@ DOUBTED = re.compile(
     r" n?or\b"
     r"|\babsence of\b.{0,160}\b(?:cannot|can not|not) be (?:\w+ly )?(?:guaranteed|affirmed|assured"
     r"|confirmed"
-    r"|proven|vouched|certified|taken for granted|assumed)\b"
+    r"|proven|vouched|certified|taken for granted|assumed|claimed|stated|inferred|concluded"
+    r"|relied on)\b"
     r"|\babsence of\b.{0,160}\b(?:is|seems|remains) (?:\w+ )?(?:not certain|uncertain|doubtful"
     r"|unproven|open)\b"
 )

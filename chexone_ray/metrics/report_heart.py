@@ -71,7 +71,7 @@ _NORMAL = alternatives(
     r"|of note|untoward)"
     r"|no abnormalit\w+|within (?:\w+ )?(?:limits|bounds|range)"
     r"|no cardiac enlargement|no enlargement"
-    r"|not (?:large|big)",
+    r"|not (?:large|big)|less than (?:\w+ )?half",
     r"(?:usual|normal) (?:size|width|dimensions)",
 )
 _IT = re.compile(
@@ -81,7 +81,9 @@ _IT = re.compile(
     r"|of|(?:large|enlarged|big|normal|wide|dilated)\b,?) "
 )
 _RATIO = re.compile(
-    r"\b(?:cardiothoracic ratio|ctr)\b[^.,;]{0,30}?(?:(?P<more>above|over|exceeds?|exceeding"
+    r"\b(?:cardiothoracic ratio|ctr|(?:heart|silhouette|shadow) (?:\w+ly |now )?(?:occupies"
+    r"|takes up|spans|covers"
+    r"|fills|measures))\b[^.,;]{0,30}?(?:(?P<more>above|over|exceeds?|exceeding"
     r"|greater than"
     r"|more than|>)|(?P<less>below|under|less than|<))?\s*(?:0[.,](?P<part>\d{1,2})"
     r"|(?P<cent>\d\d) ?(?:%"

@@ -197,7 +197,8 @@ FORWARD_STOP = re.compile(
     r"(?<!likely )(?<!maybe )\bthere (?:is"
     r"|are|has|have|remains?)\b"
     r"|\b(?:is|are|has become|have become) now (?=(?:an?|the|only|mere\w*|just|some|few|\w+ of)\b)"
-    r"|\w, (?:is|are|was|were|has|have|remains?)\b"
+    r"|\w, (?:is|are|was|were|has|have|remains?)\b|\band (?:is|are|has|have|lies|shows?)\b"
+    r"|\band of (?:\w+ )?(?:normal|usual|average|ordinary|regular)\b"
 )
 """A denial or doubt before it does not reach what follows it."""
 GIVEN = re.compile(

@@ -53,7 +53,7 @@ EFFUSION = Row(
         rf"|sulc\w+){_NO_SCAR}",
         r"pseudo-?tumou?rs? (?:of|in) the (?:\w+ )?fissure",
         r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along"
-        r"|around) (?:\w+ ){0,3}?"
+        r"|around) (?:(?!neither\b|no\b)\w+ ){0,3}?"
         r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
         r"(?:pleural )?effs?|htx",
         r"fluid in (?:the |both |either )?(?:\w+ )?pleural (?:cavity|cavities|spaces?|sac)",
@@ -80,7 +80,8 @@ EFFUSION = Row(
         r"blood in (?:the )?(?:\w+ )?(?:pleura\w*|chest|hemithorax|thorax)",
         rf"(?:blunt|oblitera|efface)\w* (?:of )?(?:(?:the|both"
         rf"|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
-        rf"{_ANGLE} +(?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|obliterated"
+        rf"{_ANGLE} +(?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|filled[- ]in|lost"
+        rf"|obliterated"
         rf"|effaced){_NO_SCAR}",
         rf"{_ANGLE} +(?:blunting|effacement){_NO_SCAR}",
     ),
@@ -94,7 +95,8 @@ PNEUMOTHORAX = Row(
         r"pneumothora\w+",
         r"ptx|(?:air|gas) collections? (?:in|of|within) (?:the )?(?:\w+ )?pleura(?:l (?:space"
         r"|cavity|sac))?"
-        r"|(?:air|gas) between (?:the )?lung and (?:the )?chest wall|deep sulcus sign",
+        r"|(?:air|gas) (?:\w+ ){0,3}?between (?:the )?lung and (?:the )?(?:chest|thoracic) wall"
+        r"|deep sulcus sign",
         r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
         r"|full of)"
         r" (?:\w+ ){0,2}?(?P<gas>air|gas)",

@@ -10,6 +10,25 @@ from chexone_ray.metrics.report_turns import DENIED, FREE, LEFT, NO, SUBJECT, fr
 
 DENIAL_TURNS = (
     frame(
+        "fail",
+        r"\b(?:no|not one|not a single|neither|none of (?:the|these)|never)(?: (?!and\b|or\b"
+        r"|nor\b|but\b)[\w-]+)"
+        r"{0,4}? fail(?:s|ed)? to (?:show|reveal|demonstrate|display|include|contain|disclose)\b",
+    ),
+    frame(
+        "denying,overlooking,ignoring,disputing,doubting,missing",
+        r"\b(?:denying|overlooking|ignoring|disputing|doubting"
+        r"|missing) (?P<k30>(?:[\w-]+ ){1,5}?)(?:is|would be) "
+        r"(?:not (?:\w+ )?possible|impossible|wrong|out of the question|(?:an? )?(?:mistake"
+        r"|error|folly))\b",
+    ),
+    frame(
+        "absence of,lack of",
+        r"\b(?:absence|lack) of (?P<k31>(?:[\w-]+ ){1,5}?)(?:is|was) not (?:what|seen|shown"
+        r"|the case|apparent|evident"
+        r"|found|true)\b[^.;,]*",
+    ),
+    frame(
         "call,consider,term,regard,describ,deem",
         r"\b(?:cannot|can not|could not|(?:can|could|would) (?:hardly|scarcely|never|not)"
         r"|is not to|hardly to"

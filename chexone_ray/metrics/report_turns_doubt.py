@@ -10,6 +10,17 @@ from chexone_ray.metrics.report_turns import DOUBTED, LEFT, NO, NOT_SURE, frame
 
 DOUBT_TURNS = (
     frame(
+        "ruled in,confirmed,proven,proved,established,neither",
+        r"\b(?:(?:cannot|can not|could not) be (?:\w+ly )?(?:ruled in|confirmed|proven|proved"
+        r"|established) n?or"
+        r" (?:be )?(?:ruled )?(?:out|excluded|refuted|denied|dismissed)"
+        r"|neither (?:\w+ly )?(?:seen|shown|visible"
+        r"|present|evident|confirmed|proven|established|identified"
+        r"|ruled in) n?or (?:\w+ly )?(?:excluded|ruled out"
+        r"|refuted|disproved|dismissed|excludable))\b",
+        "cannot be excluded",
+    ),
+    frame(
         "absent,excluded,resolved,gone,cleared,free ",
         r"\bnot (?:unequivocally|definitely|definitively|certainly|convincingly|demonstrably"
         r"|confidently"

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import re
 
+from chexone_ray.metrics.report_bones import FRACTURE
 from chexone_ray.metrics.report_devices import DEVICES
 from chexone_ray.metrics.report_patterns import Row, alternatives
 from chexone_ray.metrics.report_phrases import HEART, ONE
 from chexone_ray.metrics.report_pleura import EFFUSION, PLEURA, PNEUMOTHORAX
 
-_IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
 _CARDIAC = r"(?:silhouettes?|contours?|shadow|size|sizes)"
 _MEDIASTINUM = r"(?:cardio)?mediastin(?:um|al (?:silhouettes?|contours?|shadow|borders?|width))"
-_BONE = (
-    r"(?:ribs?|collar-?\s?bones?|breast-?\s?bone|shoulder blades?|spine|spinous process\w*"
-    r"|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
-)
-
 # --- mentions: an earlier row wins over a later one -----------------------------------------------
 
 MENTIONS: tuple[Row, ...] = (
@@ -34,7 +29,8 @@ MENTIONS: tuple[Row, ...] = (
             r"|large) (?:\w+ )?(?:cardio)?mediast\w+",
             r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement|broadening"
             r"|expansion)",
-            r"(?:widening|enlargement|broadening|fullness|expansion|distension)(?: (?:or|and"
+            r"(?:widening|enlargement|broadening|fullness|expansion|distension|bulging"
+            r"|bulge)(?: (?:or|and"
             r"|nor) \w+)? of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
             r"(?:superior )?mediastinal fullness",
             r"(?:enlargement|widening|enlarged|large|wide) (?:of )?(?:the )?(?:heart|cardiac \w+)"
@@ -100,6 +96,7 @@ MENTIONS: tuple[Row, ...] = (
             "lesion",
             "coin",
             "round",
+            "spheric",
             "growth",
             "deposit",
             "lump",
@@ -126,7 +123,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:growths?|deposits?|lumps?|secondaries) (?:in|of|within) (?:the |both |either )?"
             r"(?:\w+ ){0,2}?(?:lungs?|lobe|zone|apex|base)",
             r"(?:pulmonary|lung) secondaries|lymphangitic (?:spread|carcinomatosis)",
-            r"coin(?:-like)? (?:shadows?|opacity|opacities|densit\w+)",
+            r"(?:coin(?:-like|-shaped)?|spherical) (?:shadows?|opacity|opacities|densit\w+)",
             r"(?:rounded|round) (?:shadow|density|opacity)(?= (?:of|in) the \w+ (?:lobe|lung))",
             r"metastatic (?:disease|deposits?)",
             r"(?:lung |bronchial |bronchogenic )?(?:cancers?|(?:adeno)?carcinomas?)",
@@ -231,6 +228,7 @@ MENTIONS: tuple[Row, ...] = (
             "plethor",
             "hypertens",
             "overhyd",
+            "water",
         ),
         alternatives(
             r"(?:oe|e|o)dema(?:tous)?",
@@ -238,7 +236,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?<!respiratory )(?<!renal )(?<!kidney )(?<!liver )(?<!hepatic )(?<!organ )"
             r"(?<!multiorgan )failure(?! (?:to|of)\b)",
             r"[cl]cf|ccf|chf|hf",
-            r"lvf",
+            r"lvf|water (?:on|in) (?:the |both )?lungs?",
             r"(?:pulmonary )?(?:vascular|venous)(?: \w+)? congestion",
             r"congestion",
             r"congested",
@@ -316,64 +314,7 @@ MENTIONS: tuple[Row, ...] = (
     ),
     PNEUMOTHORAX,
     PLEURA,
-    Row(
-        "fracture",
-        "",
-        (
-            *(
-                "fract",
-                "broken",
-                "break",
-                "fx",
-                "crack",
-                "cortical",
-                "bony",
-                "flail",
-                "wedg",
-                "callus",
-            ),
-            *(
-                "cortex",
-                "step",
-                "compress",
-                "height",
-                "crush",
-                "snapped",
-                "union",
-                "unite",
-                "buckl",
-            ),
-            *("healed", "healing", "disrupt", "discontin", "fissured", "deform", "fragment"),
-        ),
-        alternatives(
-            r"(?:micro)?fractur\w+",
-            r"fxs?",
-            rf"(?:broken|cracked) (?:\w+ )?{_BONE}",
-            rf"(?:breaks?|cracks?) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,5}}?{_BONE}",
-            rf"{_BONE} +(?:(?:that|which) +)?(?:{_IS} +)+(?:not )?(?:\w+ly )?(?P<at>broken"
-            rf"|cracked)",
-            r"broken bones?|flail (?:segment|chest)|wedge (?:compression|deformity)|callus",
-            r"(?:cortical|bony) (?:break|breach|discontinuity|step(?:-?off)?|disruption|buckling"
-            r"|injury)",
-            rf"(?:steps?(?:-?offs?)?|breach|discontinuity|disruption|irregularity) (?:of|in|at"
-            rf"|along)"
-            rf" (?:the )?(?:\w+ ){{0,3}}?(?:{_BONE}|cortex)",
-            r"compression (?:deformit(?:y|ies)|injur(?:y|ies))",
-            r"(?:vertebral|spinal) compression|hairline (?:cracks?|breaks?)",
-            r"(?:vertebral (?:body )?)?height loss"
-            r"|loss of (?:\w+ )?(?:vertebral (?:body )?)?height",
-            rf"(?:healed|healing|united|malunited|un-?united|disrupted|fissured|snapped|buckled"
-            rf"|crushed"
-            rf"|compressed|wedged|biconcave) (?:(?:left|right|\w+th|second|third|upper"
-            rf"|lower) )?{_BONE}",
-            rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<un>snapped|buckled|crushed|disrupted"
-            rf"|wedged)",
-            rf"(?:non-?union|mal-?union|wedging|buckling"
-            rf"|crushing) of (?:the )?(?:\w+ ){{0,3}}?{_BONE}",
-            rf"{_BONE} (?:break|buckling|wedging|non-?union)",
-            r"(?:post-?traumatic|healed) (?:\w+ )?deformit(?:y|ies)",
-        ),
-    ),
+    FRACTURE,
     *DEVICES,
     Row(
         HEART,
