@@ -31,6 +31,7 @@ from chexone_ray.metrics.report_heart import (
 )
 from chexone_ray.metrics.report_mediastinum import LABEL as WIDTH
 from chexone_ray.metrics.report_mediastinum import mediastinum_of
+from chexone_ray.metrics.report_parity import uncancelled
 from chexone_ray.metrics.report_patterns import holds
 from chexone_ray.metrics.report_phrases import (
     ABSENT,
@@ -272,7 +273,7 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
             result += taken_over(masked, span, whole[: span[0]], judged, result)
         elif result:
             result = _answer(masked, span, result, spans)
-    result = explained(masked, questioned(masked, result))
+    result = explained(masked, questioned(masked, uncancelled(masked, result)))
     result = place(whole, spans, result)
     result += normal_signs(masked, spans, past, result)
     result += mediastinum_of(masked, spans, past, result)

@@ -58,7 +58,8 @@ FRACTURE = Row(
         rf"(?:steps?(?:-?offs?)?|breach|discontinuity|disruption|irregularity) (?:of|in|at"
         rf"|along)"
         rf" (?:the )?(?:\w+ ){{0,3}}?(?:{_BONE}|cortex)",
-        r"compression (?:deformit(?:y|ies)|injur(?:y|ies))",
+        r"(?:displaced|rib|bone|bony|cortical) (?:\w+ )?fragments?|compression (?:deformit(?:y"
+        r"|ies)|injur(?:y|ies))",
         r"(?:vertebral|spinal) compression|hairline (?:cracks?|breaks?)",
         r"(?:vertebral (?:body )?)?height loss"
         r"|loss of (?:\w+ )?(?:vertebral (?:body )?)?height",

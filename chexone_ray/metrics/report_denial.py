@@ -110,6 +110,8 @@ AFFIRMED = grouped(
     r"|were) not (?:there|seen|present|visible) (?:on|at|in|before|yesterday|then)\b|\bno sooner\b"
     r"|\bno (?:\w+ ){1,5}?(?:is|are) without\b|\bnot until\b"
     r"|\bnothing speaks against\b|\bnothing against\b"
+    r"|\bnot (?:\w+ )?(?:impossible|difficult|hard) to (?:see|make out|identify|detect|discern"
+    r"|find)\b"
     rf"|\b(?:{GONE}|faded|receded|abated|regressed|absorbed|settled|dispersed"
     rf"|dissipated) (?:\w+ly )?"
     rf"(?:but |though )?(?:almost|nearly|not quite|largely|mostly|virtually|practically"
@@ -132,7 +134,7 @@ NEGATED_AFTER = grouped(
     r"|(?:cannot|can not|could not|hardly) (?:\w+ )?be (?:called|said to be|described as"
     r"|considered|termed"
     r"|regarded as)|(?:anything but|far from|by no means|nothing like|nowhere near"
-    r"|other than) (?=(?:normal|narrow|slim|clear|small|sharp|healthy|unremarkable)\b)"
+    r"|other than) (?=(?:normal|narrow|slim|slender|trim|clear|small|sharp|healthy|unremarkable)\b)"
     r"|innocent of|unaccompanied by"
     r"|not accompanied by|uncomplicated by|unassociated with"
     r"|bare of|clean of|empty of|rid of|exempt from|spared(?: of| from)?|escaped"
@@ -283,11 +285,13 @@ STILL_THERE = re.compile(
 UNMOVED = re.compile(
     r"\b(?:neither|none of|not one of)\b(?=.*\b(?:has|have|is|are) (?:\w+ )?(?:changed|altered"
     r"|moved|grown"
-    r"|progressed|increased|decreased|worsened|improved|resolved|cleared|larger|smaller|new)\b)"
+    r"|progressed|increased|decreased|worsened|improved|resolved|cleared|larger|smaller|new"
+    r"|kinked|malpositioned|misplaced|displaced|dislodged|blocked|coiled|twisted|disconnected)\b)"
     r"|\bnor\b"
     r"(?=.*\b(?:has|have|is|are) (?:\w+ )?(?:changed|altered|grown|progressed|increased"
     r"|decreased|worsened"
-    r"|improved|larger|smaller|new)\b)"
+    r"|improved|larger|smaller|new|kinked|malpositioned|misplaced|displaced|dislodged|blocked"
+    r"|coiled)\b)"
 )
 """Denies a change, not the finding: "neither A nor B has grown"."""
 PRIVATIVE = re.compile(r"\b(?:clear|free|devoid|bare|void|spared|empty|rid) (?:of|from)\b")

@@ -23,7 +23,7 @@ _FINDING = (
     r"|infect|infiltr|cardiomeg|enlarge|widen|drain|tube|line\b|catheter|device|pacemaker|tumou?r"
     r"|evidence|sign|change|doubt|reason|shift|abnormal|reliab|certain|sure)"
 )
-_GAP = rf"(?:(?!(?:and|but|or|nor|no|not|"
+_GAP = r"(?:(?!(?:and|but|or|nor|no|not|"
 _GAP += r"(?<!dealing )(?<!consistent )(?<!compatible )(?<!faced )with|without|although|though"
 _GAP += rf"|because|if|{_FINDING})\b)"
 _GAP += rf"(?!{_FINDING})[\w'-]+ +){{0,11}}?"
@@ -76,7 +76,10 @@ _CLAIM = re.compile(
 _WRONG_TO = re.compile(
     r"\b(?P<outer>(?:wrong|inaccurate|untrue|false|incorrect|a mistake|an error|misleading"
     r"|unjustified|rash)"
-    r" (?:to|that)|disagree(?:s|d)? that|(?:difficult|hard|impossible) to (?:believe|accept"
+    r" (?:to|that)|(?:hardly|not|scarcely|never|by no means|far from) (?:\w+ )?(?:correct|true"
+    r"|right|accurate|fair)"
+    r" (?:that|to (?:say|claim|state|call|report)(?: that)?)|disagree(?:s|d)? that|(?:difficult"
+    r"|hard|impossible) to (?:believe|accept"
     r"|credit)(?: that)?"
     r"|contests? that|reject\w* the (?:view|claim|idea|notion|reading) that|(?:unlike"
     r"|contrary to) the (?:\w+ )?"
@@ -121,14 +124,25 @@ _STOP = (
     r"(?:and|but|or|nor|no|not|since|after|when|because|with|although|though|until|while|as|if|now"
     r"|for|so|there|before|which (?:was|were)|that (?:was|were))"
 )
+_GONE_DENIED = re.compile(
+    rf"\b(?:that|claim|statement|idea|view|report) (?P<gap>(?:the |this |any "
+    rf"|an? )?(?:[\w-]+ ){{1,6}}?)"
+    rf"(?P<outer>(?:has|have|is|are) (?:\w+ly |been |all )*(?:{LEFT_BEHIND}|absent|missing"
+    rf"|lacking))"
+    rf"(?P<rest>(?: (?!and\b|but\b|or\b)[\w-]+){{0,4}}? )(?P<inner>{_FALSE})\b"
+    rf"|^\W*(?P<outer2>absent|missing|lacking|gone)(?= [^.;,]{{1,40}}? (?:is"
+    rf"|are) (?P<inner2>not)\W*$)"
+)
 _SAID_GONE = re.compile(
     rf"\b(?P<outer>not|never|hardly|scarcely|barely|by no means|far from|anything but|nothing"
-    rf"|nobody|no one|cannot|(?:at|in|on) neither|no(?= (?:\w+ ){{1,2}}(?:in|of|on|from|that"
+    rf"|nobody|no one|cannot|nowhere|(?:at|in|on) neither|no(?= (?:\w+ ){{1,2}}(?:in|of|on|from"
+    rf"|that"
     rf"|which|where|whose)"
     rf" (?:which|whose|the|that|all)?))"
     rf"(?P<gap>(?: (?!{_STOP}\b)[\w'-]+){{0,11}}? )"
     rf"(?P<inner>(?:(?:has|have|had|is|are|being) )?(?:\w+ly |been |all |now |to be )*"
-    rf"(?:{LEFT_BEHIND}|absent|missing|lacking|wanting))\b(?! (?:of|from|to|with))"
+    rf"(?:{LEFT_BEHIND}|absent|missing|lacking|wanting|spared|escaped|avoided))\b(?! (?:of|from"
+    rf"|to|with))"
 )
 """A denied claim that a finding has gone, with the finding between: "it is not so that the effusion
 has gone"."""
@@ -147,7 +161,7 @@ _CLAIM_STEMS = (
     "reject",
     "unlike",
     "contrary",
-    "not ",
+    "not",
     "refuted",
     "unfounded",
 )
@@ -162,7 +176,18 @@ _LASTS_STEMS = (
     "hardly",
     "scarcely",
 )
-_OUTER_STEMS = (*_LASTS_STEMS, "not", "far from", "anything", "nothing", "nobody", "no ", "barely")
+_OUTER_STEMS = (
+    *_LASTS_STEMS,
+    "nowhere",
+    "neither",
+    "not",
+    "far from",
+    "anything",
+    "nothing",
+    "nobody",
+    "no ",
+    "barely",
+)
 _FOUND = re.compile(_FINDING)
 _OBJECT = re.compile(
     rf"\s*(?:(?:any|an?|the|new|acute|focal|evidence of|seen|longer)\s+)*(?:\w+ ){{0,2}}?{_FINDING}"
@@ -218,6 +243,7 @@ def undoubled(text: str) -> str:
         text = _ATTRIBUTE.sub(_blanked, text)
     if holds(text, _CLAIM_STEMS):
         text = _WRONG_TO.sub(_blanked, _CLAIM.sub(_blanked, text))
+        text = _GONE_DENIED.sub(_blanked, text)
     if holds(text, _OUTER_STEMS):
         text = _SAID_GONE.sub(_said_gone, text)
     if holds(text, _LASTS_STEMS):
@@ -234,7 +260,8 @@ def _said_gone(match: re.Match[str]) -> str:
     claims = re.search(
         r"\b(?:that|which|whose|say|claim|call|state|think|than|deal\w*)\b", match["gap"]
     )
-    if not claims and "neither" not in match["outer"] and _OBJECT.match(match["gap"]):
+    free = "neither" in match["outer"] or match["outer"] == "nowhere"
+    if not claims and not free and _OBJECT.match(match["gap"]):
         return match.group()
     return _blanked(match)
 

@@ -43,7 +43,7 @@ _ENLARGED = alternatives(
     r"| somewhat"
     r"| rather| far| too| quite| perhaps| possibly| again| still| not)* (?:large|big|wide"
     r"|widened|dilated"
-    r"|increased|broad|prominent|bulky)",
+    r"|increased|broad|broadened|expanded|prominent|bulky)",
     r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated"
     r"|increased)",
     r"(?:large|big|dilated|bulky|massive|huge|globular|prominent|wide|widened) (?:heart|cardiac)",

@@ -305,7 +305,10 @@ SIDE_NOT = re.compile(
     r"(?: (?:one|side|lung|base|lobe|zone|half))? (?:is|are|has|does) not(?: so)?\W*$"
 )
 NOT_THERE = re.compile(
-    r"\W*(?:(?:but|and|now|today) )*there (?:is|are) (?:now |today )?(?:one|some|two"
+    r"\W*(?:but|and|though|only|just) (?:there is |only |just )*(?:an? (?:\w+ )?)?(?:one|some"
+    r"|both) (?:on|at|in)"
+    r" (?:the |its )?(?:left|right|other|base|apex|upper|lower)\b|\W*(?:(?:but|and|now"
+    r"|today) )*there (?:is|are) (?:now |today )?(?:one|some|two"
     r"|several)(?= now| today|\W*$)|\W*(?:but|though|although|yet) (?:still )?not (?:entirely "
     r"|completely |yet |quite )?(?:on|in|at|from|over) "
     r"(?:the|its) (?:left|right|other|upper|lower|middle|base|apex|\w+ (?:lobe|zone|base|side))"

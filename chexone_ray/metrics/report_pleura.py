@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chexone_ray.metrics.report_patterns import Row, alternatives
-from chexone_ray.metrics.report_phrases import Phrase
+from chexone_ray.metrics.report_phrases import UNCERTAIN, Phrase
 
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
 _ANGLE = (
@@ -18,7 +18,8 @@ _ANGLE = (
     r"|gutters?|sinus(?:es)?)"
 )
 _NO_SCAR = (
-    r"(?!(?:,? \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w*|is"
+    r"(?!(?:,? \w+){0,3}? (?:by|from|due to"
+    r"|owing to|because of|reflect\w*|is"
     r"|caused by) (?:\w+ ){0,3}?"
     r"(?:thicken\w*|scar\w*|adhesions?|fibrosis|fat|peel|pleurisy|hyperinflation|emphysema))"
 )
@@ -144,7 +145,8 @@ PLEURA = Row(
         r"(?P<blunts>scar\w*|thickening|adhesions?|fibrosis) (?:[\w-]+ ){0,5}?(?:blunt"
         r"|obliterat|effac|clos|fill)\w*"
         r" (?:\w+ ){0,4}?(?:angles?|sulc\w+|recess\w*)",
-        r"fibrothorax|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting|fibrous change"
+        r"costophrenic adhesions?|fibrothorax|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting"
+        r"|fibrous change"
         r"|reaction|rim)",
         r"pleuroparenchymal (?:\w+ )?(?:scar\w*|chang\w+)|thickening of the (?:\w+ )?fissures?",
         r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
@@ -171,11 +173,17 @@ def explained(text: str, found: Sequence[Phrase]) -> list[Phrase]:
     " fluid is:
     "blunted, from either fluid or scar"."""
     fluids = [p for p in found if p.label == EFFUSION.label]
-    if len(fluids) < 2 or all(p.label != PLEURA.label for p in found):
+    scars = [p for p in found if p.label == PLEURA.label]
+    if not fluids or not scars:
+        return list(found)
+    cause = fluids[-1] if len(fluids) > 1 else scars[-1]
+    if cause.state != UNCERTAIN and len(fluids) < 2:
         return list(found)
     return [
-        replace(phrase, state=fluids[-1].state)
-        if phrase in fluids[:-1] and re.match(r"blunt|oblit|effac", text[phrase.start : phrase.end])
+        replace(phrase, state=cause.state)
+        if phrase in fluids
+        and phrase is not cause
+        and re.match(r"blunt|oblit|effac", text[phrase.start : phrase.end])
         else phrase
         for phrase in found
     ]

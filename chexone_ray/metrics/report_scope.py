@@ -350,6 +350,8 @@ def _alternatives(text: str, judged: list[Phrase]) -> list[Phrase]:
             later and here.state == UNCERTAIN and re.fullmatch(r",\s*(?:(?!either\b)\w+ )?", gap)
         )
         later = later or linked is not None
+        if linked and here.state == PRESENT and before.state == UNCERTAIN:
+            result[index] = replace(here, state=UNCERTAIN)
         if (linked and before.state == here.state == PRESENT) or (in_list and before.state == 1):
             result[index - 1] = replace(before, state=UNCERTAIN)
             if linked:

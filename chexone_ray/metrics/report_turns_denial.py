@@ -183,7 +183,8 @@ DENIAL_TURNS = (
         "no ,not ,never,nothing,nobody,none,without,hardly",
         r"\b(?:no|little|hardly any|there can be no|without)(?: \w+)? (?:disput\w+|question\w*"
         r"|deny\w*|denial|mistak\w+|ignor\w+|doubt\w*|gainsay\w*|overlook\w+|miss(?:ing)?|escap\w+"
-        r"|argu\w+(?: with| about)?|hiding|get\w+ (?:away from|round|around)|contest\w*)"
+        r"|uncertainty|ambiguity|hesitation|room for doubt|argu\w+(?: with| about)?|hiding"
+        r"|get\w+ (?:away from|round|around)|contest\w*)"
         r"(?: (?:about|that|of|as to|but|as regards|regarding|concerning|over)\b)?(?= (?!or\b|that"
         r" the absence)\w)",
     ),
@@ -257,7 +258,8 @@ DENIAL_TURNS = (
     ),
     frame(
         "unable,cannot,can not,could not,fail,impossible,do not,did not,nowhere",
-        r"\b(?:cannot|can not|could not|unable to|impossible to|not possible to|fail(?:s|ed)? to"
+        r"\b(?<!not )(?:cannot|can not|could not|unable to|impossible to|not possible to"
+        r"|fail(?:s|ed)? to"
         r"|do not|did not|does not)(?: \w+ly| here| now)? (?:see|find|identify|detect|discern"
         r"|demonstrate|make out|recogni[sz]e|appreciate|spot|locate|trace|show|point to|perceive"
         r"|observe|visuali[sz]e|pick out|reveal|discover)\b(?! (?:the (?:tip|end|position|course)"

@@ -71,7 +71,9 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:cardiac|heart)(?: and mediastinal)? enlargement",
             r"(?:big|large|enlarged|dilated) heart",
             r"(?:cardiac|heart) (?:dilata?tion|hypertrophy)",
-            r"(?:dilata?tion|enlargement|widening) of (?:the )?(?:heart|cardiac (?:silhouette"
+            r"(?:dilated|enlarged) (?:cardiac|heart) chambers?|(?:cardiac )?chamber enlargement",
+            r"(?:dilata?tion|enlargement|widening|prominence|expansion) of (?:the )?(?:heart"
+            r"|cardiac (?:silhouette"
             r"|shadow|contour))",
             r"enlarge(?:d|ment of the) (?:heart|cardiac (?:silhouette|contour|shadow))",
         ),
