@@ -74,7 +74,7 @@ _CLAIM = re.compile(
 )
 """A denial that is called false."""
 _WRONG_TO = re.compile(
-    r"\b(?P<outer>(?:wrong|inaccurate|untrue|false|incorrect|a mistake|an error|misleading"
+    r"\b(?P<outer>(?:wrong|inaccurate|untrue|false|incorrect|mistaken|a mistake|an error|misleading"
     r"|unjustified|rash)"
     r" (?:to|that)|(?:hardly|not|scarcely|never|by no means|far from) (?:\w+ )?(?:correct|true"
     r"|right|accurate|fair)"
@@ -127,7 +127,7 @@ _STOP = (
 _GONE_DENIED = re.compile(
     rf"\b(?:that|claim|statement|idea|view|report) (?P<gap>(?:the |this |any "
     rf"|an? )?(?:[\w-]+ ){{1,6}}?)"
-    rf"(?P<outer>(?:has|have|is|are) (?:\w+ly |been |all )*(?:{LEFT_BEHIND}|absent|missing"
+    rf"(?P<outer>(?:has|have|is|are|was|were) (?:\w+ly |been |all )*(?:{LEFT_BEHIND}|absent|missing"
     rf"|lacking))"
     rf"(?P<rest>(?: (?!and\b|but\b|or\b)[\w-]+){{0,4}}? )(?P<inner>{_FALSE})\b"
     rf"|^\W*(?P<outer2>absent|missing|lacking|gone)(?= [^.;,]{{1,40}}? (?:is"
@@ -268,7 +268,7 @@ def _said_gone(match: re.Match[str]) -> str:
 
 def _blanked(match: re.Match[str]) -> str:
     whole, start = match.group(), match.start()
-    for name in ("outer", "inner", "outer2"):
+    for name in ("outer", "inner", "outer2", "inner2"):
         if name not in match.re.groupindex or match.group(name) is None:
             continue
         low, high = (at - start for at in match.span(name))

@@ -126,6 +126,8 @@ _NO_NOUN = (
 """After "is likely": a noun, so that the doubt is of the nature."""
 UNCERTAIN_BEFORE = grouped(
     rf"\b{_CANNOT} {_EXCLUDE}"
+    rf"|\b(?:none|neither|nothing)(?: of (?:them|these|which))? (?:can|could"
+    rf"|may) (?:\w+ )?be {_EXCLUDE}"
     r"|\b(?:cannot|can not|could not) be (?:\w+ly )?(?:assessed|judged|evaluated|determined"
     r"|ascertained|settled|established|proven|answered|decided)"
     rf"|\b(?:is|are|was|were|remains?|stays?|seems?|appears?|be|been)(?: \w+ly| only| more| less"

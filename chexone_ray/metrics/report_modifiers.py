@@ -279,9 +279,12 @@ CONFIRMED = re.compile(
 )
 """After a doubtful finding: it is there."""
 HEDGED = re.compile(
-    r"\b(?:reservation|caveat|proviso)\b|\b(?:it|one|this|these|they|some|small ones?) (?:could"
+    r"\b(?:reservation|caveat|proviso)\b|\b(?:it|one|this|these|they|some|(?:small|subtle|early"
+    r"|tiny|minor|minimal|discrete|faint) "
+    r"(?:ones?|changes?|amounts?|lesions?|disease|signs?)) (?:could"
     r"|may|might|can"
     r"|would) (?:\w+ )?(?:be (?:\w+ly )?(?:missed|overlooked"
+    r"|invisible|occult|inapparent|undetected|unseen|inconspicuous"
     r"|hidden|masked|obscured|present|there)|escape|hide|lurk|go unseen)\b"
 )
 """After a denial: it is not sure."""

@@ -68,8 +68,9 @@ DOUBT_TURNS = (
         r"\b(?:no|little|without) (?:evidence|argument|sign)s? against\b",
         "poss",
     ),
+    frame("exclusion", r"\b(?:no|without) (?:\w+ )?exclusion of\b", DOUBTED),
     frame(
-        "not be",
+        "not be,not necessarily",
         rf"\b(?:would|might|may)(?: \w+)? not (?:necessarily )?be (?:\w+ly )?{SEEN}",
         "may hide",
     ),

@@ -194,7 +194,7 @@ EARLIER = grouped(
     r"|esophagus|scapula"
     r"|chest wall|vertebra\w*|azygos\w*|hernia|clavicle|manubrium|sternum|diaphragm"
     r"|nipple)\b(?=\W*$|\s*[,;.])"
-    r"|\bonce (?:was|were|had|there|held|showed)\b"
+    r"|\b(?<!never )once (?:was|were|had|there|held|showed)\b"
     r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case|should|when)\b"
 )
 """Clauses that speak of another film or of the patient, not of this film."""
