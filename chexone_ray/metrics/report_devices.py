@@ -107,7 +107,8 @@ DEVICES: tuple[Row, ...] = (
             r"lines?(?= (?:tips?|ends?|terminat\w+|in place|in situ|in (?:good|satisfactory)"
             r"|remains?"
             r"|has been|was|stays?|reach\w*|does not reach|went|removed|out|unchanged)\b)",
-            r"(?<=the )line(?! (?:of|over|at|along|parallel|is a|seen|in the|between)\b)",
+            r"(?<=the )line(?! (?:of|over|at|along|parallel|is a|seen (?!yesterday|previously"
+            r"|earlier|before|on)|in the|between)\b)",
             r"lines?(?= (?:in|via|from|through|into) (?:the |an? )?(?:(?:left|right|upper"
             r"|internal|lower) )*"
             r"(?:subclav|jugular|svc|ij\b|femoral|brachio|vena|caval|superior vena|atri|neck))",

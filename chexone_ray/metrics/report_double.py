@@ -76,7 +76,8 @@ _CLAIM = re.compile(
 _WRONG_TO = re.compile(
     r"\b(?P<outer>(?:wrong|inaccurate|untrue|false|incorrect|mistaken|a mistake|an error|misleading"
     r"|unjustified|rash)"
-    r" (?:to|that)|(?:hardly|not|scarcely|never|by no means|far from) (?:\w+ )?(?:correct|true"
+    r" (?:to|that)|(?:hardly|not|no longer|scarcely|never|by no means"
+    r"|far from) (?:\w+ )?(?:correct|true"
     r"|right|accurate|fair)"
     r" (?:that|to (?:say|claim|state|call|report)(?: that)?)|disagree(?:s|d)? that|(?:difficult"
     r"|hard|impossible) to (?:believe|accept"
@@ -135,7 +136,8 @@ _GONE_DENIED = re.compile(
 )
 _SAID_GONE = re.compile(
     rf"\b(?P<outer>not|never|hardly|scarcely|barely|by no means|far from|anything but|nothing"
-    rf"|nobody|no one|cannot|nowhere|(?:at|in|on) neither|no(?= (?:\w+ ){{1,2}}(?:in|of|on|from"
+    rf"|nobody|no one|cannot|nowhere|in no (?:way|sense|respect)|at no time|(?:at|in|on) neither"
+    rf"|no(?= (?:\w+ ){{1,2}}(?:in|of|on|from"
     rf"|that"
     rf"|which|where|whose)"
     rf" (?:which|whose|the|that|all)?))"
@@ -260,7 +262,7 @@ def _said_gone(match: re.Match[str]) -> str:
     claims = re.search(
         r"\b(?:that|which|whose|say|claim|call|state|think|than|deal\w*)\b", match["gap"]
     )
-    free = "neither" in match["outer"] or match["outer"] == "nowhere"
+    free = match["outer"] in ("nowhere", "at no time") or "neither" in match["outer"]
     if not claims and not free and _OBJECT.match(match["gap"]):
         return match.group()
     return _blanked(match)

@@ -104,7 +104,8 @@ STRONG_BREAK = re.compile(
     r"|are\b)[\w-]+ ){1,5}?not (?:\w+ )?"
     r"(?:seen|shown|visible|present|identified|demonstrated|evident|found)\b(?!.*\b(?:or|nor)\b))"
     r"|, (?=(?:there|it|no|without|the|a|an|and the)\b)"
-    r"| with (?=(?:a|an|no|none)\b)|(?<! or) (?=without\b)"
+    r"| with (?=(?:a|an|no|none)\b)|(?<! or) (?=without\b(?! (?:\w+ ){1,2}(?:is|are|cannot|can"
+    r"|may) ))"
 )
 """A new clause begins."""
 _ORGAN = r"(?:heart|mediastinum|lungs?|pleura|bones|ribs|trachea|hila|diaphragms?|aorta)"

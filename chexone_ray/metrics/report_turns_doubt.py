@@ -85,7 +85,12 @@ DOUBT_TURNS = (
         r" (?P<k13>(?!out\b|in\b)(?:[\w-]+ ){1,4}?)out\b",
         "<poss",
     ),
-    frame("nothing", r"\bnothing(?: \w+){0,3} to (?:exclude|rule out)\b", DOUBTED),
+    frame(
+        "nothing,no way,no means,no possib,no basis,no ground",
+        r"\b(?:nothing|no (?:way|means|possibility|basis|grounds?))(?: \w+){0,3}? (?:exclud(?:e"
+        r"|ing)|rul(?:e|ing) out)\b",
+        DOUBTED,
+    ),
     frame(
         "be excluded,be ruled out,be rule",
         r"\b(?:(?:has|have|needs?|ought|is|are) to|should|must)(?: now"

@@ -54,7 +54,10 @@ MENTIONS: tuple[Row, ...] = (
         "",
         ("cardiomeg", "enlarge", "heart", "cm", "cardi", "ventric", "atrial", "ctr"),
         alternatives(
-            r"cardiomeg\w*|enlarged (?:left|right) ventricle",
+            r"cardiomeg\w*|(?:enlarged|dilated|hypertrophied) (?:left|right) (?:ventricle"
+            r"|heart)",
+            r"(?:left|right) (?:ventricle|heart) (?:is|appears|looks) (?:not )?(?:\w+ly )?"
+            r"(?P<chamber>enlarged|dilated|hypertrophied)|(?:left|right) heart enlargement",
             r"(?:increased?|enlarged|raised|high)(?: in)?(?: the)? (?:transverse )?(?:heart size"
             r"|cardiac size"
             r"|cardiothoracic ratio|ctr|(?:transverse )?diameter of the heart|size of the heart)",
