@@ -79,6 +79,8 @@ def _inherit(text: str, placed: list[Phrase]) -> list[Phrase]:
     """Sides and change that two joined phrases share: "left effusion and atelectasis",
     "effusion and atelectasis on the left", "effusion and edema have improved"."""
     result = list(placed)
+    if len(placed) < 2:
+        return result
     tail, end = frozenset[str](), len(text)
     changed = max((match.start() for match in words.CHANGE.finditer(text)), default=-1)
     for index in range(len(result) - 2, -1, -1):

@@ -172,7 +172,11 @@ class _Signs:
 def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
     """The phrases of one clause with their states. Change words ("no change in") do not negate."""
     start, end = span
-    signs = _signs(text[start:end], text[end : end + 60])
+    signs = _signs(
+        text[start:end],
+        text[end : end + 60],
+        sized=any(phrase.label in ENLARGED for phrase in inside),
+    )
     first = inside[0].end - start
     spent = {
         end
@@ -212,7 +216,8 @@ def _active(match: re.Match[str]) -> bool:
     return bool(ends and doubt.OBJECT.match(match.string, match.end()))
 
 
-def _signs(clause: str, following: str) -> _Signs:
+def _signs(clause: str, following: str, *, sized: bool) -> _Signs:
+    """`sized`: one of the findings is an enlargement, which a projection may have made."""
     plain = steady(clause)
     if holds(plain, doubt.NATURE_STEMS):
         plain = blank(doubt.OF_NATURE, plain)
@@ -252,7 +257,7 @@ def _signs(clause: str, following: str) -> _Signs:
             if not denial.STILL_THERE.match(plain, match.end())
         ]
     confirmed = [match.start() for match in words.CONFIRMED.finditer(clause)]
-    projected = max((match.start() for match in doubt.PROJECTED.finditer(clause)), default=-1)
+    projected = _last(doubt.PROJECTED, clause) if sized else -1
     return _Signs(
         clause,
         plain,
@@ -265,9 +270,14 @@ def _signs(clause: str, following: str) -> _Signs:
         passive,
         active,
         confirmed,
-        max((match.start() for match in _OR.finditer(clause)), default=-1),
+        _last(_OR, clause) if word else -1,
         projected,
     )
+
+
+def _last(pattern: re.Pattern[str], text: str) -> int:
+    """Where the last match begins; -1 for none."""
+    return max((match.start() for match in pattern.finditer(text)), default=-1)
 
 
 def given(text: str, phrase: Phrase) -> bool:
@@ -328,7 +338,7 @@ def _parted(between: str, or_behind: bool) -> bool:
 def _reaches(clause: str, inside: Sequence[Phrase], start: int) -> list[int]:
     """How far to the right a word may stand that acts back on each phrase: past further phrases
     only in a list without a verb ("effusion and edema are not seen")."""
-    joined = max((match.start() for match in _LISTS.finditer(clause)), default=-1)
+    joined = _last(_LISTS, clause) if len(inside) > 1 and "," in clause else -1
     reaches = [len(clause)]
     for left, right in pairwise(reversed(inside)):
         gap = clause[right.end - start : left.start - start]
