@@ -190,7 +190,6 @@ _OUTER_STEMS = (
     "no ",
     "barely",
 )
-_FOUND = re.compile(_FINDING)
 _OBJECT = re.compile(
     rf"\s*(?:(?:any|an?|the|new|acute|focal|evidence of|seen|longer)\s+)*(?:\w+ ){{0,2}}?{_FINDING}"
 )

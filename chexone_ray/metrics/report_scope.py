@@ -203,8 +203,8 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
     if holds(signs.clause, doubt.DOUBTED_STEMS) and doubt.DOUBTED.search(signs.clause):
         result = [p if given(text, p) else replace(p, state=UNCERTAIN) for p in result]
-    at = result[0].start if result else 0
-    ahead = re.split(r"[;:]|\bbut\b", text[max(0, at - _FAR) : at])[-1]
+    first_at = result[0].start if result else 0
+    ahead = re.split(r"[;:]|\bbut\b", text[max(0, first_at - _FAR) : first_at])[-1]
     if re.search(r"\b(?:no|not|without|neither|nor)\b", ahead):
         return result
     return _alternatives(text, result)

@@ -23,6 +23,8 @@ BOUND = {
     "check": (0.92, 0.92),
     "practice 3": (0.98, 0.98),
     "check 3": (0.93, 0.93),
+    "practice 4": (0.98, 0.98),
+    "practice 5": (0.98, 0.98),
     "held-out": (0.89, 0.89),
 }
 """Precision and recall. Rules are written and mended on "dev" and both "practice" only. The aim is
