@@ -10,6 +10,7 @@ docs/labeller.md has the conventions and the measured figures.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,6 +19,7 @@ from types import MappingProxyType
 from chexone_ray.metrics import report_modifiers as modifiers
 from chexone_ray.metrics import report_untold as other
 from chexone_ray.metrics import report_words as words
+from chexone_ray.metrics.report_answers import answered, questioned
 from chexone_ray.metrics.report_elided import near_so, pointed, taken_over
 from chexone_ray.metrics.report_elsewhere import ELSEWHERE, ELSEWHERE_STEMS
 from chexone_ray.metrics.report_heart import (
@@ -29,6 +31,7 @@ from chexone_ray.metrics.report_heart import (
 )
 from chexone_ray.metrics.report_mediastinum import LABEL as WIDTH
 from chexone_ray.metrics.report_mediastinum import mediastinum_of
+from chexone_ray.metrics.report_parity import uncancelled
 from chexone_ray.metrics.report_patterns import holds
 from chexone_ray.metrics.report_phrases import (
     ABSENT,
@@ -42,15 +45,14 @@ from chexone_ray.metrics.report_phrases import (
     Phrase,
 )
 from chexone_ray.metrics.report_place import place
+from chexone_ray.metrics.report_pleura import explained
 from chexone_ray.metrics.report_scope import (
     Span,
     affirm,
-    answered,
     blank,
     clauses,
     given,
     judge,
-    questioned,
     untold,
 )
 from chexone_ray.metrics.report_spelling import mend
@@ -99,7 +101,9 @@ def sentences(text: str) -> list[str]:
         flat = re.sub(r"^\d+[.)]\s+", "", flat)
         flat = re.sub(r"(?<=\w) (?=\d\) )", ". ", flat)
         parts += re.split(
-            r"(?<=[.!?])(?<!^\?)(?<!\s\?)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])\s+", flat
+            r"(?<=[.!?])(?<!^\?)(?<!\s\?)(?<! vs\.)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])(?<! vs\.)"
+            r"(?<! cf\.)(?<! ca\.)(?<! approx\.)(?<! e\.g\.)(?<! i\.e\.)\s+",
+            flat,
         )
     return [part.strip() for part in parts if re.search(r"\w", part)]
 
@@ -226,14 +230,15 @@ def _requests(lower: str, last: bool) -> bool:
 
 def _without_answered(split: list[str], found: list[Phrase]) -> list[Phrase]:
     """Without what a sentence only asks ("Plaques?") and a later one tells."""
-    result = []
-    for phrase in found:
-        asks = phrase.state == UNCERTAIN and _ASKED.search(split[phrase.sentence])
-        told = asks and any(
-            later.label == phrase.label and later.sentence > phrase.sentence for later in found
-        )
-        result += [] if told else [phrase]
-    return result
+    asks = {number for number, lower in enumerate(split) if "?" in lower and _ASKED.search(lower)}
+    last = {phrase.label: phrase.sentence for phrase in found}
+    return [
+        phrase
+        for phrase in found
+        if phrase.state != UNCERTAIN
+        or phrase.sentence not in asks
+        or last[phrase.label] <= phrase.sentence
+    ]
 
 
 def _plain(sentence: str) -> str:
@@ -247,7 +252,8 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
     whole = blank(TRAPS, blank(ELSEWHERE, lower) if holds(lower, ELSEWHERE_STEMS) else lower)
     masked = affirm(whole)
     found = _find_mentions(masked)
-    spans = clauses(masked, [phrase.start for phrase in found])
+    starts = [phrase.start for phrase in found]
+    spans = clauses(masked, starts)
     past = untold(masked, spans)
     if asking:
         told = other.TOLD_HEAD.search(masked, 1)
@@ -259,15 +265,15 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
         judged_text = judged_text[:low] + " " * (high - low) + judged_text[high:]
     result: list[Phrase] = []
     for span in spans:
-        inside = [phrase for phrase in found if span[0] <= phrase.start < span[1]]
+        inside = found[bisect_left(starts, span[0]) : bisect_left(starts, span[1])]
         if inside:
             judged = judge(masked if not past else judged_text, span, inside)
             if past:
-                judged = [p if given(masked, p) else _untold(p, past) for p in judged]
+                judged = [p if given(masked, p) else _untold(p, past, asking) for p in judged]
             result += taken_over(masked, span, whole[: span[0]], judged, result)
         elif result:
             result = _answer(masked, span, result, spans)
-    result = questioned(masked, result)
+    result = explained(masked, questioned(masked, uncancelled(masked, result)))
     result = place(whole, spans, result)
     result += normal_signs(masked, spans, past, result)
     result += mediastinum_of(masked, spans, past, result)
@@ -278,9 +284,11 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
     return tuple(sorted(result, key=lambda phrase: phrase.start)), heart
 
 
-def _untold(phrase: Phrase, past: Sequence[Span]) -> Phrase:
-    """A phrase of a history or an earlier film is left open, unless this film denies it."""
-    if phrase.state != ABSENT and any(low <= phrase.start < high for low, high in past):
+def _untold(phrase: Phrase, past: Sequence[Span], asking: bool) -> Phrase:
+    """A phrase of a history or an earlier film is left open, unless this film denies it;
+    "indication: tube removal" denies none."""
+    denied = phrase.state == ABSENT and not (asking and phrase.label == "support devices")
+    if not denied and any(low <= phrase.start < high for low, high in past):
         return replace(phrase, state=UNTOLD)
     return phrase
 
@@ -306,6 +314,7 @@ def _answered(clause: str, said: list[Phrase], text: str = "") -> list[Phrase]:
 def _find_mentions(text: str) -> list[Phrase]:
     """Phrases without overlap; the earlier row of the table wins."""
     taken: list[Span] = []
+    """In order, so that a place is looked up and not compared with each."""
     found: list[Phrase] = []
     padded = f" {text}"
     for row in words.MENTIONS:
@@ -313,8 +322,9 @@ def _find_mentions(text: str) -> list[Phrase]:
             continue
         for match in row.pattern.finditer(text):
             start, end = match.span(match.lastgroup or 0)
-            if all(end <= low or start >= high for low, high in taken):
-                taken.append((start, end))
+            at = bisect_left(taken, (start, end))
+            if (not at or taken[at - 1][1] <= start) and (at == len(taken) or taken[at][0] >= end):
+                taken.insert(at, (start, end))
                 found.append(Phrase(row.label, row.name or row.label, 0, start, end))
     return sorted(found, key=lambda phrase: phrase.start)
 

@@ -97,7 +97,7 @@ DEVICES: tuple[Row, ...] = (
             r"lines and tubes|(?<=there is a )line|(?<=no )lines?(?! of)|lines?(?=\s*:)",
             r"(?:(?!(?:no|not|without|nor|or|and|any|neither|with|possible)\b)\w+ )?catheters?",
             r"guide-?wires?",
-            r"(?<=a )ports?|(?<=sided )ports?|(?<=the )ports?|(?<=right )ports?|(?<=left )ports?",
+            r"(?<!ap )(?<!pa )ports?(?! (?:film|x-?ray|cxr|chest|ap\b|site|of\b|wine))",
             r"port-?\s?a-?\s?cath|(?:[rl]|lt|rt) port",
             r"portacath",
             r"mediport",
@@ -107,7 +107,11 @@ DEVICES: tuple[Row, ...] = (
             r"lines?(?= (?:tips?|ends?|terminat\w+|in place|in situ|in (?:good|satisfactory)"
             r"|remains?"
             r"|has been|was|stays?|reach\w*|does not reach|went|removed|out|unchanged)\b)",
-            r"(?<=the )line(?! (?:of|over|at|along|parallel|is a|seen|in the|between)\b)",
+            r"(?<=the )line(?! (?:of|over|at|along|parallel|is a|seen (?!yesterday|previously"
+            r"|earlier|before|on)|in the|between)\b)",
+            r"lines?(?= (?:in|via|from|through|into) (?:the |an? )?(?:(?:left|right|upper"
+            r"|internal|lower) )*"
+            r"(?:subclav|jugular|svc|ij\b|femoral|brachio|vena|caval|superior vena|atri|neck))",
             r"(?<=post )line|(?<=after )line|(?<=tip of )lines?|tlc|[rl]?ij(?= (?:in|at|to|tip"
             r"|line|c))"
             r"|(?:[rl]|right|left|rt|lt) (?:ij|scv?|subclavian|femoral)(?=,| (?:in|at|to|tip"
@@ -162,6 +166,11 @@ DEVICES: tuple[Row, ...] = (
             "watchman",
             " rod",
             "sutur",
+            "screw",
+            "fixation",
+            "osteosyn",
+            "graft",
+            "probe",
         ),
         alternatives(
             r"(?:life[- ])?support (?:and monitoring )?(?:devices?|apparatus)",
@@ -200,6 +209,12 @@ DEVICES: tuple[Row, ...] = (
             r"(?:loop|event) recorder",
             r"(?:nerve |vagal |vagus )?stimulator",
             r"(?:cardiac |ecg |ekg |pacer )?leads",
+            r"(?:ventricular|atrial|rv|ra|lv|shock|epicardial|coronary sinus|transvenous"
+            r"|pacer) lead",
+            r"(?:metal(?:lic)?|bone|pedicle|orthopa?edic|spinal|fixation) (?:screws?|implants?)"
+            r"|(?:screws? and plates?|plates? and screws?)|internal fixation"
+            r"|osteosynthe\w+(?: plates?)?"
+            r"|endo-?grafts?|bioprosthes[ie]s|(?:oesophageal|esophageal|temperature) probe",
             r"(?:an?|the|one|pacing|pacemaker) lead(?! (?:to|in|time)\b)",
             r"(?:pacemaker |pacer |icd |pacing )?lead(?= (?:tips?|fragment|ends?|projects?"
             r"|fractures?)\b)",

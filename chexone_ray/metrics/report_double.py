@@ -23,7 +23,9 @@ _FINDING = (
     r"|infect|infiltr|cardiomeg|enlarge|widen|drain|tube|line\b|catheter|device|pacemaker|tumou?r"
     r"|evidence|sign|change|doubt|reason|shift|abnormal|reliab|certain|sure)"
 )
-_GAP = rf"(?:(?!(?:and|but|or|nor|no|not|with|without|although|though|because|if|{_FINDING})\b)"
+_GAP = r"(?:(?!(?:and|but|or|nor|no|not|"
+_GAP += r"(?<!dealing )(?<!consistent )(?<!compatible )(?<!faced )with|without|although|though"
+_GAP += rf"|because|if|{_FINDING})\b)"
 _GAP += rf"(?!{_FINDING})[\w'-]+ +){{0,11}}?"
 LEFT_BEHIND = (
     rf"{GONE}|reversed|corrected|undone|abolished|dispersed|dissolved|faded|abated|settled|closed"
@@ -72,9 +74,18 @@ _CLAIM = re.compile(
 )
 """A denial that is called false."""
 _WRONG_TO = re.compile(
-    r"\b(?P<outer>(?:wrong|inaccurate|untrue|false|incorrect|a mistake|an error|misleading"
+    r"\b(?P<outer>(?:wrong|inaccurate|untrue|false|incorrect|mistaken|a mistake|an error|misleading"
     r"|unjustified|rash)"
-    r" (?:to|that))(?P<gap> (?:[\w-]+ ){0,6}?)(?P<inner>no|not|(?:the )?(?:absence|lack) of"
+    r" (?:to|that)|(?:hardly|not|no longer|scarcely|never|by no means"
+    r"|far from) (?:\w+ )?(?:correct|true"
+    r"|right|accurate|fair)"
+    r" (?:that|to (?:say|claim|state|call|report)(?: that)?)|disagree(?:s|d)? that|(?:difficult"
+    r"|hard|impossible) to (?:believe|accept"
+    r"|credit)(?: that)?"
+    r"|contests? that|reject\w* the (?:view|claim|idea|notion|reading) that|(?:unlike"
+    r"|contrary to) the (?:\w+ )?"
+    r"(?:report|view|claim|reading)(?: that| of)?)(?P<gap> (?:[\w-]+ ){0,6}?)(?P<inner>no|not"
+    r"|(?:has|have|had|is|are|with) no|(?:the )?(?:absence|lack) of"
     r"|free (?:of|from)"
     r"|clear (?:of|from)|without|deny|exclude)\b"
 )
@@ -110,6 +121,33 @@ _ATTRIBUTE = re.compile(
     r"|measur|significant|loculat|mass-like|round|an air|air|fluid level))"
 )
 """Denies an attribute of findings that are there: "of which none is cavitated"."""
+_STOP = (
+    r"(?:and|but|or|nor|no|not|since|after|when|because|with|although|though|until|while|as|if|now"
+    r"|for|so|there|before|which (?:was|were)|that (?:was|were))"
+)
+_GONE_DENIED = re.compile(
+    rf"\b(?:that|claim|statement|idea|view|report) (?P<gap>(?:the |this |any "
+    rf"|an? )?(?:[\w-]+ ){{1,6}}?)"
+    rf"(?P<outer>(?:has|have|is|are|was|were) (?:\w+ly |been |all )*(?:{LEFT_BEHIND}|absent|missing"
+    rf"|lacking))"
+    rf"(?P<rest>(?: (?!and\b|but\b|or\b)[\w-]+){{0,4}}? )(?P<inner>{_FALSE})\b"
+    rf"|^\W*(?P<outer2>absent|missing|lacking|gone)(?= [^.;,]{{1,40}}? (?:is"
+    rf"|are) (?P<inner2>not)\W*$)"
+)
+_SAID_GONE = re.compile(
+    rf"\b(?P<outer>not|never|hardly|scarcely|barely|by no means|far from|anything but|nothing"
+    rf"|nobody|no one|cannot|nowhere|in no (?:way|sense|respect)|at no time|(?:at|in|on) neither"
+    rf"|no(?= (?:\w+ ){{1,2}}(?:in|of|on|from"
+    rf"|that"
+    rf"|which|where|whose)"
+    rf" (?:which|whose|the|that|all)?))"
+    rf"(?P<gap>(?: (?!{_STOP}\b)[\w'-]+){{0,11}}? )"
+    rf"(?P<inner>(?:(?:has|have|had|is|are|being) )?(?:\w+ly |been |all |now |to be )*"
+    rf"(?:{LEFT_BEHIND}|absent|missing|lacking|wanting|spared|escaped|avoided))\b(?! (?:of|from"
+    rf"|to|with))"
+)
+"""A denied claim that a finding has gone, with the finding between: "it is not so that the effusion
+has gone"."""
 _CLAIM_STEMS = (
     "wrong",
     "false",
@@ -117,7 +155,15 @@ _CLAIM_STEMS = (
     "correct",
     "mistake",
     "error",
-    "not ",
+    "disagree",
+    "believe",
+    "accept",
+    "credit",
+    "contest",
+    "reject",
+    "unlike",
+    "contrary",
+    "not",
     "refuted",
     "unfounded",
 )
@@ -131,6 +177,21 @@ _LASTS_STEMS = (
     "no means",
     "hardly",
     "scarcely",
+)
+_OUTER_STEMS = (
+    *_LASTS_STEMS,
+    "nowhere",
+    "neither",
+    "not",
+    "far from",
+    "anything",
+    "nothing",
+    "nobody",
+    "no ",
+    "barely",
+)
+_OBJECT = re.compile(
+    rf"\s*(?:(?:any|an?|the|new|acute|focal|evidence of|seen|longer)\s+)*(?:\w+ ){{0,2}}?{_FINDING}"
 )
 _INNER_STEMS = (
     *("free ", "clear ", "devoid", "bare ", "void ", "empty", "innocent", "rid of", "exempt"),
@@ -183,6 +244,9 @@ def undoubled(text: str) -> str:
         text = _ATTRIBUTE.sub(_blanked, text)
     if holds(text, _CLAIM_STEMS):
         text = _WRONG_TO.sub(_blanked, _CLAIM.sub(_blanked, text))
+        text = _GONE_DENIED.sub(_blanked, text)
+    if holds(text, _OUTER_STEMS):
+        text = _SAID_GONE.sub(_said_gone, text)
     if holds(text, _LASTS_STEMS):
         text = _LASTS.sub(_blanked, text)
     if not holds(text, _INNER_STEMS):
@@ -192,9 +256,20 @@ def undoubled(text: str) -> str:
     return text
 
 
+def _said_gone(match: re.Match[str]) -> str:
+    """Blanked, unless the first word denies the finding itself: "no effusion" is no claim."""
+    claims = re.search(
+        r"\b(?:that|which|whose|say|claim|call|state|think|than|deal\w*)\b", match["gap"]
+    )
+    free = match["outer"] in ("nowhere", "at no time") or "neither" in match["outer"]
+    if not claims and not free and _OBJECT.match(match["gap"]):
+        return match.group()
+    return _blanked(match)
+
+
 def _blanked(match: re.Match[str]) -> str:
     whole, start = match.group(), match.start()
-    for name in ("outer", "inner", "outer2"):
+    for name in ("outer", "inner", "outer2", "inner2"):
         if name not in match.re.groupindex or match.group(name) is None:
             continue
         low, high = (at - start for at in match.span(name))

@@ -123,7 +123,7 @@ def pointed(
     """The phrases as "the former is gone, the latter remains" leaves them; None where the clause
     does not point at one of several."""
     marks = list(_ORDINAL.finditer(clause)) if len(phrases) > 1 else []
-    if not any(mark.group("which") in ("former", "latter") for mark in marks):
+    if not any(mark.group("only") or mark.group("which") in ("former", "latter") for mark in marks):
         return None
     result = list(phrases)
     for mark, end in zip(marks, [*(m.start() for m in marks[1:]), len(clause)], strict=True):

@@ -16,7 +16,8 @@ from chexone_ray.metrics.report_turns_doubt import DOUBT_TURNS
 FRAMES = (*DOUBT_TURNS, *DENIAL_TURNS)
 _STEMS = tuple({stem for frame in FRAMES for stem in frame.stems})
 _ASIDE = re.compile(
-    r", for that matter,|, (?:however|though|therefore|moreover|then|also|fortunately|of course"
+    r", (?:including|even|not even) [^,;.]{1,30},|, for that matter,|, (?:however|though"
+    r"|therefore|moreover|then|also|fortunately|of course"
     r"|for example|in fact"
     r"|indeed"
     r"|in particular|again|too|incidentally|as yet|at present|at least|if anything|on balance"

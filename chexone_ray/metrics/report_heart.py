@@ -43,11 +43,14 @@ _ENLARGED = alternatives(
     r"| somewhat"
     r"| rather| far| too| quite| perhaps| possibly| again| still| not)* (?:large|big|wide"
     r"|widened|dilated"
-    r"|increased|broad|prominent|bulky)",
+    r"|increased|broad|broadened|expanded|prominent|bulky)",
     r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated"
     r"|increased)",
     r"(?:large|big|dilated|bulky|massive|huge|globular|prominent|wide|widened) (?:heart|cardiac)",
-    r"increased (?:in )?(?:size|ratio|cardiac)",
+    r"increased (?:in )?(?:size|ratio|cardiac)|oversized?|megacardia|bigger than|larger than",
+    r"(?:hypertrophied|expanded|generous)(?=\W*$|[ ,;])|(?:exceeds?|exceeding|above"
+    r"|beyond) (?:the )?"
+    r"(?:upper )?(?:normal|limits? of normal)(?: size| limits?| range)?",
     r"(?:exceeds?|exceeding|more than|over"
     r"|greater than) (?:\w+ )?half (?:of )?(?:the )?(?:\w+ )?(?:chest|thorax|thoracic|width"
     r"|diameter)",
@@ -68,7 +71,7 @@ _NORMAL = alternatives(
     r"|of note|untoward)"
     r"|no abnormalit\w+|within (?:\w+ )?(?:limits|bounds|range)"
     r"|no cardiac enlargement|no enlargement"
-    r"|not (?:large|big)",
+    r"|not (?:large|big)|less than (?:\w+ )?half",
     r"(?:usual|normal) (?:size|width|dimensions)",
 )
 _IT = re.compile(
@@ -78,7 +81,9 @@ _IT = re.compile(
     r"|of|(?:large|enlarged|big|normal|wide|dilated)\b,?) "
 )
 _RATIO = re.compile(
-    r"\b(?:cardiothoracic ratio|ctr)\b[^.,;]{0,30}?(?:(?P<more>above|over|exceeds?|exceeding"
+    r"\b(?:cardiothoracic ratio|ctr|(?:heart|silhouette|shadow) (?:\w+ly |now )?(?:occupies"
+    r"|takes up|spans|covers"
+    r"|fills|measures))\b[^.,;]{0,30}?(?:(?P<more>above|over|exceeds?|exceeding"
     r"|greater than"
     r"|more than|>)|(?P<less>below|under|less than|<))?\s*(?:0[.,](?P<part>\d{1,2})"
     r"|(?P<cent>\d\d) ?(?:%"
@@ -90,6 +95,17 @@ _AND_SO_ON = re.compile(
 )
 """A second subject of one plural verb."""
 _LARGE_RATIO = 0.5
+_NOT_INCREASED = re.compile(
+    r"\b(?:is|size|heart|silhouette|shadow) not (?:\w+ly )?increased\b(?!,? (?:since|from"
+    r"|compared|in))"
+)
+_OTHER_ORGAN = re.compile(r"\bmediastinum (?:that|which|is|looks|appears)\b")
+_BEYOND = re.compile(
+    r"\b(?:(?:bigger|larger|wider|greater) than (?:the )?(?:upper limits? of )?(?:normal"
+    r"|expected|usual)"
+    r"|above (?:the )?(?:upper )?(?:limits? of )?normal"
+    r"|(?:exceed(?:s|ing)?) (?:the )?(?:\w+ )?(?:normal|limits?)(?: of normal)?)\b"
+)
 _NOW_NORMAL = re.compile(
     r"\b(?:now|again|back to|returned to|reverted to) (?:\w+ )?normal\b|\bnormali[sz]ed\b"
     r"|\bno longer (?:\w+ )?(?:enlarged|large|dilated|wide)\b"
@@ -147,6 +163,13 @@ def _size(text: str, span: Span) -> str:
     clause = text[slice(*span)]
     if _BORDERLINE.search(clause):
         return "borderline"
+    other = _OTHER_ORGAN.search(clause)
+    if other and _NORMAL.search(clause, 0, other.start()):
+        clause = clause[: other.start()]
+    if _NOT_INCREASED.search(clause):
+        return "normal"
+    if match := _BEYOND.search(clause):
+        return "enlarged" if _state(text, span, match) == PRESENT else "normal"
     ratio = _RATIO.search(clause)
     if ratio:
         share = float("0." + (ratio.group("part") or ratio.group("cent")))

@@ -117,6 +117,9 @@ def _width(text: str, span: Span) -> int | None:
         return _state(text, span, wide)
     if normal is None:
         return None
+    # "Not displaced and of normal width": the denial ends before "and of".
+    parted = text.rfind(" and of ", span[0], normal.start())
+    span = (max(parted, span[0]), span[1])
     state = _state(text, span, normal)
     return {PRESENT: ABSENT, ABSENT: PRESENT}.get(state, state)
 

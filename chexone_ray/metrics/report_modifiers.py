@@ -98,9 +98,14 @@ STRONG_BREAK = re.compile(
     r"|\b(?:absent|present|none|nil|no|yes|neg|negative|normal|seen|clear|enlarged|unchanged|stable"
     r"|removed|out|in situ)(?P<slash> / )"
     r"| (?=(?:leaving|revealing|unmasking|uncovering) )"
-    r"|, (?=(?:\w+ ){1,2}without\b)"
+    r"|, (?=(?:\w+ ){1,2}without\b)|(?:,| and|, and) (?=what (?:may|might|could|looks|appears"
+    r"|seems)\b)"
+    r"|(?:,|, and) (?=(?:(?!and\b|or\b|nor\b|not\b|no\b|but\b|is\b"
+    r"|are\b)[\w-]+ ){1,5}?not (?:\w+ )?"
+    r"(?:seen|shown|visible|present|identified|demonstrated|evident|found)\b(?!.*\b(?:or|nor)\b))"
     r"|, (?=(?:there|it|no|without|the|a|an|and the)\b)"
-    r"| with (?=(?:a|an|no|none)\b)|(?<! or) (?=without\b)"
+    r"| with (?=(?:a|an|no|none)\b)|(?<! or) (?=without\b(?! (?:\w+ ){1,2}(?:is|are|cannot|can"
+    r"|may) ))"
 )
 """A new clause begins."""
 _ORGAN = r"(?:heart|mediastinum|lungs?|pleura|bones|ribs|trachea|hila|diaphragms?|aorta)"
@@ -119,7 +124,11 @@ SOFT_BREAK = re.compile(
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b|no\b)[\w-]+ ){1,4}?not\W*$)"
     r"|, (?=(?:certainly|definitely|clearly|undoubtedly|definite) )"
     r"|, (?=(?:cleared|resolved|clearing|resolving|improving|worsening|increasing|decreasing) )"
-    r"|, (?=(?:perhaps|possibly|probably|maybe|likely) )"
+    r"|, (?=(?:perhaps|possibly|probably|maybe|likely|suspect|i suspect|query|consider|favou?r"
+    r"|cannot exclude|can not exclude|could be|may be|might be) )"
+    r"|, (?=(?:retained|residual|remaining|persisting|recurrent|resolving|healing|increasing"
+    r"|worsening"
+    r"|improving|enlarging|unresolved|ongoing|continuing|further|another) )"
     r"|, (?=(?:l|r|lt|rt|[rl][ulm]l|bibasal|bibasilar|bibasal|basal|basilar|apical|retrocardiac"
     r"|angles?"
     r"|lines?|ett|ngt|cardiomegaly|small|sl|pos|(?:present|positive)(?= for)?)\b)"
@@ -166,7 +175,11 @@ SUBJECT = re.compile(
     r"\s*(?:the|an?|this|these|there|it|(?:(?!and\b)[\w-]+ ){1,4}(?:is|are|was|were|shows?|has|have"
     r"|blunts?|remains?))\b"
 )
-PARTED = re.compile(r"[;?(]|\b(?:with|from|due to|caused by|owing to|because of|whether)\b")
+PARTED = re.compile(
+    r"[;?(]|\b(?:with|from|due to|caused by|owing to|because of|whether|possibly|perhaps|probably"
+    r"|presumably|either(?! (?:\w+ )?(?:lung|side|base|apex|zone|lobe|hemithorax|pleura|angle"
+    r"|costo)))\b"
+)
 """Between two findings that are no list."""
 FORWARD_STOP = re.compile(
     r"\b(?:after|following|since|despite|in spite of|status post|s/p|besides|in addition to|only"
@@ -180,10 +193,13 @@ FORWARD_STOP = re.compile(
     r"|\b(?:may|might|could|would) (?:\w+ )?(?:explain|account for|cause|give|produce|underlie)\b"
     r"|\b(?:accompan(?:y|ies)|complicates?|surrounds?)\b"
     r"|\b(?:accounts? for|explains?|causes?|underlies)\b"
-    r"|(?<!that )(?<!think )(?<!believe )(?<!if )(?<!whether )(?<!where )(?<!say )\bthere (?:is"
+    r"|(?<!that )(?<!think )(?<!believe )(?<!if )(?<!whether )(?<!where )(?<!say )(?<!bly"
+    r" )(?<!perhaps )"
+    r"(?<!likely )(?<!maybe )\bthere (?:is"
     r"|are|has|have|remains?)\b"
     r"|\b(?:is|are|has become|have become) now (?=(?:an?|the|only|mere\w*|just|some|few|\w+ of)\b)"
-    r"|\w, (?:is|are|was|were|has|have|remains?)\b"
+    r"|\w, (?:is|are|was|were|has|have|remains?)\b|\band (?:is|are|has|have|lies|shows?)\b"
+    r"|\band of (?:\w+ )?(?:normal|usual|average|ordinary|regular)\b"
 )
 """A denial or doubt before it does not reach what follows it."""
 GIVEN = re.compile(
@@ -192,7 +208,9 @@ GIVEN = re.compile(
     r"|(?:explanation|cause|reason|account\w*|responsible|consideration|differential|possibilit\w+"
     r"|diagnosis|candidate)s? (?:for|of)|(?:distinguish|differentiate|separate|tell"
     r"|told|distinguished|separated) from"
-    r"|(?:infection|pneumonia|aspiration) of|(?:possib|likel|probab|conceiv|thought|suspect"
+    r"|(?:super)?(?:infection|pneumonia|aspiration) of|(?:on top|in (?:front|addition|association)"
+    r"|on a background) (?:of|to|with)|(?:superimposed|superadded) (?:on|upon|to)|complicating"
+    r"|(?:possib|likel|probab|conceiv|thought|suspect"
     r"|think|believe"
     r"|whether|if)\w*(?: that)?|(?:improv|increas|decreas|chang|worsen|progress"
     r"|reduc|growth)\w* (?:in|of)) the"
@@ -208,6 +226,7 @@ JOINED = re.compile(
     r"|now|since"
     r"|\w*ed|gone|absent|no|not|unchanged|stable|present)\b"
 )
+OPENER = re.compile(r"^\W*(?:but|while|whereas|although|though|however|yet)\b")
 FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|shows?|seen|appears?|remains?|no|not|without|neither|nor"
     r"|may|might"
@@ -261,9 +280,12 @@ CONFIRMED = re.compile(
 )
 """After a doubtful finding: it is there."""
 HEDGED = re.compile(
-    r"\b(?:reservation|caveat|proviso)\b|\b(?:it|one|this|these|they|some|small ones?) (?:could"
+    r"\b(?:reservation|caveat|proviso)\b|\b(?:it|one|this|these|they|some|(?:small|subtle|early"
+    r"|tiny|minor|minimal|discrete|faint) "
+    r"(?:ones?|changes?|amounts?|lesions?|disease|signs?)) (?:could"
     r"|may|might|can"
     r"|would) (?:\w+ )?(?:be (?:\w+ly )?(?:missed|overlooked"
+    r"|invisible|occult|inapparent|undetected|unseen|inconspicuous"
     r"|hidden|masked|obscured|present|there)|escape|hide|lurk|go unseen)\b"
 )
 """After a denial: it is not sure."""
@@ -287,14 +309,18 @@ SIDE_NOT = re.compile(
     r"(?: (?:one|side|lung|base|lobe|zone|half))? (?:is|are|has|does) not(?: so)?\W*$"
 )
 NOT_THERE = re.compile(
-    r"\W*(?:(?:but|and|now|today) )*there (?:is|are) (?:now |today )?(?:one|some|two"
+    r"\W*(?:but|and|though|only|just) (?:there is |only |just )*(?:an? (?:\w+ )?)?(?:one|some"
+    r"|both) (?:on|at|in)"
+    r" (?:the |its )?(?:left|right|other|base|apex|upper|lower)\b|\W*(?:(?:but|and|now"
+    r"|today) )*there (?:is|are) (?:now |today )?(?:one|some|two"
     r"|several)(?= now| today|\W*$)|\W*(?:but|though|although|yet) (?:still )?not (?:entirely "
     r"|completely |yet |quite )?(?:on|in|at|from|over) "
     r"(?:the|its) (?:left|right|other|upper|lower|middle|base|apex|\w+ (?:lobe|zone|base|side))"
 )
 """After "has cleared": not everywhere."""
 STATUS_YES = re.compile(
-    r"^\W*(?:(?:(?:an? |one )?(?:small|large|moderate|tiny|mild|slight|left|right|bilateral"
+    r"^\W*(?:(?:only|just|merely) )?(?:(?:(?:an? |one )?(?:small|large|moderate|tiny|mild|slight"
+    r"|left|right|bilateral"
     r"|both sides|old|new|several)\b"
     r"(?:[ ,]+[\w-]+){0,3}\W*$)|(?:but |and |yet |though |it |they |while |also )*(?:persists?"
     r"|lingers?|continues?"
@@ -308,7 +334,7 @@ STATUS_YES = re.compile(
     r"(?:persists?|remains?(?! (?:clear|free|normal))|lingers?|is left|are left)"
     r"|the (?:left|right|other|rest|remainder|latter|former)(?: ones?| side)? (?:persists?"
     r"|has not|have not"
-    r"|remains?(?! (?:clear|free|normal))|is still|is unchanged|is stable)|(?:it|this|they"
+    r"|remains?(?! (?:clear|free|normal))|is still|is unchanged|is stable)|(?:it|this|which|they"
     r"|these) (?:is|are"
     r"|has|have|remains?|persists?|still)\b(?! (?:not|no|never|been|since|now)\b).*"
     r"(?:there|present|visible|seen|persist\w*|remains?|confirmed))"
@@ -326,13 +352,23 @@ STATUS_OPEN = re.compile(
 _HEAD = (
     r"(?:heart(?: size)?|cardiac (?:size|silhouette|shadow|contours?)|ctr|cardiothoracic ratio"
     r"|cardiomediastinal (?:silhouette|contours?)|mediastin(?:um|al (?:contours?|silhouette|width"
-    r"|outline|shadow))|hil(?:a|um)|trachea|pleurae?|costophrenic angles|lungs?|ribs|bones)"
+    r"|outline|shadow))|hil(?:a|um)|trachea|pleurae?|(?:costophrenic |cp )?angles|lungs?|ribs"
+    r"|bones)"
 )
 ORGAN_HEAD = re.compile(
-    rf"(?:^|(?<=[.;,] )|(?<=\) ))((?:the )?{_HEAD}(?:(?:, and|,| and| &|/) ?(?:the )?{_HEAD})*)"
-    r"\s*[:=\u2013] "
+    rf"(?:^|(?<=[.;,/] )|(?<=\) ))((?:the )?{_HEAD}(?:(?:, and|,| and| &|/) ?(?:the )?{_HEAD})*)"
+    r"(?:\s*[:=\u2013]| -) "
 )
 """A heading within a line."""
+SAVE_FOR = re.compile(
+    r"^\W*(?:apart from|except(?:ing)?(?: for)?|save(?: for)?|but for|other than|aside from"
+    r"|barring) "
+    r"(?:(?:in|at|on|over|along|for|near|perhaps) )*(?:the |an? |one |that |some |what )*(?:\w+ )?"
+    r"(?:left|right|base|bases|apex|apices|lower|upper|middle|mid|lingula|retrocardiac|trace"
+    r"|sliver|tiny"
+    r"|small|little|minimal|few|focus|streak|rim|strip|area|corner|angle|periphery)\b"
+)
+"""After "no X": there it is."""
 EXCEPT = re.compile(
     r"^\W*(?:apart from|except|save|barring|but for|other than|aside from)\b"
     r"(?!.*\b(?:atelect|scar|thicken|fibro|plaque))"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -17,6 +18,7 @@ _SIDED = frozenset(LABELS[3:12]) | {"fracture", "support devices"}
 def place(text: str, spans: Sequence[Span], found: Sequence[Phrase]) -> list[Phrase]:
     """Side, severity and change of each phrase from the words around it in the sentence."""
     segments = _segments(text, spans, found)
+    changing = holds(text, words.CHANGE_STEMS)
     placed = []
     for phrase, (low, high) in zip(found, segments, strict=True):
         sides = _sides(text[low:high]) if phrase.label in _SIDED else frozenset()
@@ -26,9 +28,8 @@ def place(text: str, spans: Sequence[Span], found: Sequence[Phrase]) -> list[Phr
                 severity = match.lastgroup or ""
         if phrase.state == ABSENT:
             severity = ""
-        placed.append(
-            replace(phrase, sides=sides, severity=severity, change=_change(text, low, high, phrase))
-        )
+        change = _change(text, low, high, phrase) if changing else ""
+        placed.append(replace(phrase, sides=sides, severity=severity, change=change))
     return _inherit(text, placed)
 
 
@@ -36,12 +37,12 @@ def _segments(text: str, spans: Sequence[Span], found: Sequence[Phrase]) -> list
     """The stretch of the sentence that belongs to each phrase: from the last join before it to the
     last join before the next one; stretches without a phrase fall to their neighbour."""
     cuts = [0]
-    clause_starts = [low for low, _ in spans]
+    clause_starts = sorted(low for low, _ in spans)
     for left, right in pairwise(found):
         between = text[left.end : right.start]
-        clause = [at for at in clause_starts if left.end <= at <= right.start]
+        clause = clause_starts[bisect_left(clause_starts, left.end) :][:1]
         joins = [left.end + match.start() for match in words.JOIN.finditer(between)]
-        if clause:
+        if clause and clause[0] <= right.start:
             cuts.append(clause[0])
         elif joins:
             cuts.append(joins[-1])
@@ -60,8 +61,6 @@ def _sides(text: str) -> frozenset[str]:
 
 
 def _change(text: str, low: int, high: int, phrase: Phrase) -> str:
-    if not holds(text, words.CHANGE_STEMS):
-        return ""
     matches = list(words.CHANGE.finditer(text, low, high))
     if phrase.label == HEART:
         # A heart that "is larger" changed; a heart "of increased size" may only be large.
@@ -80,15 +79,19 @@ def _inherit(text: str, placed: list[Phrase]) -> list[Phrase]:
     """Sides and change that two joined phrases share: "left effusion and atelectasis",
     "effusion and atelectasis on the left", "effusion and edema have improved"."""
     result = list(placed)
+    if len(placed) < 2:
+        return result
+    tail, end = frozenset[str](), len(text)
+    changed = max((match.start() for match in words.CHANGE.finditer(text)), default=-1)
     for index in range(len(result) - 2, -1, -1):
         here, after = result[index], result[index + 1]
+        tail, end = tail | _sides(text[after.end : end]), after.end
         between = text[here.end : after.start]
         if here.state != after.state or words.VERB.search(between):
             continue
-        tail = text[after.end :]
-        if not here.sides and here.label in _SIDED and _sides(tail) and not _sides(between):
-            result[index] = here = replace(here, sides=_sides(tail) & after.sides)
-        if not here.change and words.BARE_JOIN.match(between) and words.CHANGE.search(tail):
+        if not here.sides and here.label in _SIDED and tail and not _sides(between):
+            result[index] = here = replace(here, sides=tail & after.sides)
+        if not here.change and changed >= after.end and words.BARE_JOIN.match(between):
             result[index] = replace(here, change=after.change)
     for index in range(1, len(result)):
         before, here = result[index - 1], result[index]

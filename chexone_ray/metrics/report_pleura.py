@@ -5,15 +5,21 @@ Our own, written from general knowledge of report language. All patterns match l
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
 from chexone_ray.metrics.report_patterns import Row, alternatives
+from chexone_ray.metrics.report_phrases import UNCERTAIN, Phrase
 
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
 _ANGLE = (
-    r"(?:costophrenic|cp|posterior|lateral|both|the|left|right) (?:angles?|sulc\w+|recess\w*"
+    r"(?:(?:costophrenic|cp|posterior|lateral|both|the|left|right) )?(?:angles?|sulc\w+|recess\w*"
     r"|gutters?|sinus(?:es)?)"
 )
 _NO_SCAR = (
-    r"(?!(?:,? \w+){0,3}? (?:by|from|due to|owing to|because of|reflect\w*|is"
+    r"(?!(?:,? \w+){0,3}? (?:by|from|due to"
+    r"|owing to|because of|reflect\w*|is"
     r"|caused by) (?:\w+ ){0,3}?"
     r"(?:thicken\w*|scar\w*|adhesions?|fibrosis|fat|peel|pleurisy|hyperinflation|emphysema))"
 )
@@ -35,16 +41,24 @@ EFFUSION = Row(
         "menisc",
         "costoph",
         "sinus",
+        "collection",
+        "recess",
+        "gutter",
     ),
     alternatives(
         r"(?:pleural |parapneumonic |subpulmonic )?effusions?",
-        r"(?:pleural|fissural|subpulmonic) (?:fluid|collections?)",
+        r"(?:pleural|fissural|subpulmonic|parapneumonic|interlobar) (?:fluid|collections?)",
+        r"(?<!air )(?<!gas )(?:loculated|encysted|basal|fluid) collections?",
+        rf"(?:filling|filling-?\s?in|blurring) of (?:the |both )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
+        rf"(?:filled-?\s?in|indistinct|blurred) (?:\w+ )?(?:costophrenic|cp) (?:angles?"
+        rf"|sulc\w+){_NO_SCAR}",
+        r"pseudo-?tumou?rs? (?:of|in) the (?:\w+ )?fissure",
         r"(?:free |layering |loculated )?fluid (?:\w+ )?(?:in|within|along"
-        r"|around) (?:\w+ ){0,3}?"
+        r"|around) (?:(?!neither\b|no\b)\w+ ){0,3}?"
         r"(?:pleura|pleural|fissures?|lung|thorax|hemithorax)(?: (?:space|cavity)s?)?",
         r"(?:pleural )?effs?|htx",
         r"fluid in (?:the |both |either )?(?:\w+ )?pleural (?:cavity|cavities|spaces?|sac)",
-        r"(?:loculated |fluid )?collections? (?:in|of"
+        r"(?<!air )(?<!gas )(?:loculated |fluid )?collections? (?:in|of"
         r"|within) the (?:\w+ )?pleura(?:l (?:space|cavity))?",
         r"pleural (?:liquid|pus)|meniscus(?: sign)?"
         r"|loss of (?:the )?(?:\w+ )?costophrenic (?:angles?|sulc\w+)",
@@ -67,7 +81,8 @@ EFFUSION = Row(
         r"blood in (?:the )?(?:\w+ )?(?:pleura\w*|chest|hemithorax|thorax)",
         rf"(?:blunt|oblitera|efface)\w* (?:of )?(?:(?:the|both"
         rf"|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
-        rf"{_ANGLE} +(?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|obliterated"
+        rf"{_ANGLE} +(?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|filled[- ]in|lost"
+        rf"|obliterated"
         rf"|effaced){_NO_SCAR}",
         rf"{_ANGLE} +(?:blunting|effacement){_NO_SCAR}",
     ),
@@ -75,11 +90,14 @@ EFFUSION = Row(
 PNEUMOTHORAX = Row(
     "pneumothorax",
     "",
-    ("pneumothora", "ptx", "pleural air", "pleural gas", "air ", "gas ", "pleural spa"),
+    ("pneumothora", "ptx", "pleural air", "pleural gas", "air ", "gas ", "pleural spa", "deep sul"),
     alternatives(
         r"(?:hemo|haemo|hydro|pyo|chylo)-?(?P<at>pneumothora\w+)",
         r"pneumothora\w+",
-        r"ptx",
+        r"ptx|(?:air|gas) collections? (?:in|of|within) (?:the )?(?:\w+ )?pleura(?:l (?:space"
+        r"|cavity|sac))?"
+        r"|(?:air|gas) (?:\w+ ){0,3}?between (?:the )?lung and (?:the )?(?:chest|thoracic) wall"
+        r"|deep sulcus sign",
         r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
         r"|full of)"
         r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
@@ -107,6 +125,7 @@ PLEURA = Row(
         "peel",
         "adhesion",
         "cap",
+        "mesothel",
     ),
     alternatives(
         r"(?:bi)?(?:pleural|apical|pleuroparenchymal|pleural[- ]based) (?:\w+ )?"
@@ -115,14 +134,19 @@ PLEURA = Row(
         r"(?:post-?\s?)?pleuri\w+ (?:\w+ ){0,2}?(?P<pleuritic>thickening|scar\w*|fibrosis"
         r"|calcification)",
         r"(?:(?:pleural|fibrous|thick) )?(?:rinds?|peels?)|thickened (?:\w+ )?fissures?"
-        r"|fissural thickening|(?:apical )?(?:fibrous |pleural )?apical caps?|pleural capping",
+        r"|fissural thickening|(?:apical )?(?:fibrous |pleural )?apical caps?|(?:pleural"
+        r"|apical) capping"
+        r"|mesotheliomas?|pleural (?:\w+ )?(?:encasement|irregularit\w+|nodularit\w+|deposits?"
+        r"|symphysis"
+        r"|sequelae|residua|masses|mass|tumou?rs?)",
         r"(?:angles?|sulc\w+|recess\w*) [^.;]{0,40}?(?:by|from|to|with"
         r"|of) (?:\w+ ){0,3}?(?P<scar>scar\w*"
         r"|thickening|adhesions?)",
         r"(?P<blunts>scar\w*|thickening|adhesions?|fibrosis) (?:[\w-]+ ){0,5}?(?:blunt"
         r"|obliterat|effac|clos|fill)\w*"
         r" (?:\w+ ){0,4}?(?:angles?|sulc\w+|recess\w*)",
-        r"fibrothorax|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting|fibrous change"
+        r"costophrenic adhesions?|fibrothorax|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting"
+        r"|fibrous change"
         r"|reaction|rim)",
         r"pleuroparenchymal (?:\w+ )?(?:scar\w*|chang\w+)|thickening of the (?:\w+ )?fissures?",
         r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
@@ -142,3 +166,24 @@ PLEURA = Row(
     ),
 )
 """Rows as in `report_words.MENTIONS`."""
+
+
+def explained(text: str, found: Sequence[Phrase]) -> list[Phrase]:
+    """The phrases, where a blunted angle that fluid or thickening may have caused is as the"
+    " fluid is:
+    "blunted, from either fluid or scar"."""
+    fluids = [p for p in found if p.label == EFFUSION.label]
+    scars = [p for p in found if p.label == PLEURA.label]
+    if not fluids or not scars:
+        return list(found)
+    cause = fluids[-1] if len(fluids) > 1 else scars[-1]
+    if cause.state != UNCERTAIN and len(fluids) < 2:
+        return list(found)
+    return [
+        replace(phrase, state=cause.state)
+        if phrase in fluids
+        and phrase is not cause
+        and re.match(r"blunt|oblit|effac", text[phrase.start : phrase.end])
+        else phrase
+        for phrase in found
+    ]

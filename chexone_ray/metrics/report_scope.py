@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -19,12 +20,17 @@ from chexone_ray.metrics.report_phrases import (
     HEART,
     PRESENT,
     UNCERTAIN,
-    UNTOLD,
     Phrase,
 )
 
 Span = tuple[int, int]
-_ENLARGED = frozenset({"cardiomegaly", "enlarged cardiomediastinum", HEART})
+ENLARGED = frozenset({"cardiomegaly", "enlarged cardiomediastinum", HEART})
+_LISTS = re.compile(r"\b(?:and|or|nor|all|none|each|both)\b")
+_OR = re.compile(r"\bor\b")
+_FAR = 300
+"""So many characters back a word is looked for that denies a whole list."""
+_NEAR = 4
+"""So many doubtful words before a finding are tried: a text may say one a thousand times."""
 
 
 def blank(pattern: re.Pattern[str], text: str) -> str:
@@ -103,7 +109,7 @@ def _together(text: str, edges: list[int], at: Sequence[int]) -> list[int]:
         first, second = text[low:cut], text[cut:high]
         if (
             words.JOINED.match(second)
-            and not words.FINITE.search(first)
+            and not words.FINITE.search(words.OPENER.sub("", first))
             and any(low <= place < cut for place in at)
         ):
             result.remove(cut)
@@ -155,12 +161,22 @@ class _Signs:
     passive: dict[int, int]
     """End -> start of what acts on what follows only where no finding stands before it: "is not
     seen", "cannot be excluded"."""
+    not_excluding: list[int]
+    """Ends of "does not exclude": a denial before it does not reach what it leaves open."""
+    confirmed: list[int]
+    last_or: int
+    projected: int
+    """Where the last word stands that puts a size down to the projection; -1 for none."""
 
 
 def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
     """The phrases of one clause with their states. Change words ("no change in") do not negate."""
     start, end = span
-    signs = _signs(text[start:end], text[end : end + 60])
+    signs = _signs(
+        text[start:end],
+        text[end : end + 60],
+        sized=any(phrase.label in ENLARGED for phrase in inside),
+    )
     first = inside[0].end - start
     spent = {
         end
@@ -168,11 +184,12 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         if first <= at or words.NOUN_AHEAD.search(signs.clause, 0, at)
     }
     result: list[Phrase] = []
-    for index, phrase in enumerate(inside):
+    for index, (phrase, reach) in enumerate(
+        zip(inside, _reaches(signs.clause, inside, start), strict=True)
+    ):
         if given(text, phrase):
             result.append(phrase)
             continue
-        reach = _reach(signs.clause, inside[index:], start)
         # "Without consolidation the opacity is": the second noun is no member of a list.
         gap = text[inside[index - 1].end : phrase.start] if index else ""
         listed = not re.match(r"\s+(?:the|this|these)\s", gap)
@@ -186,7 +203,8 @@ def judge(text: str, span: Span, inside: Sequence[Phrase]) -> list[Phrase]:
         result.append(phrase if state == phrase.state else replace(phrase, state=state))
     if holds(signs.clause, doubt.DOUBTED_STEMS) and doubt.DOUBTED.search(signs.clause):
         result = [p if given(text, p) else replace(p, state=UNCERTAIN) for p in result]
-    ahead = re.split(r"[;:]|\bbut\b", text[: result[0].start])[-1] if result else ""
+    first_at = result[0].start if result else 0
+    ahead = re.split(r"[;:]|\bbut\b", text[max(0, first_at - _FAR) : first_at])[-1]
     if re.search(r"\b(?:no|not|without|neither|nor)\b", ahead):
         return result
     return _alternatives(text, result)
@@ -198,15 +216,18 @@ def _active(match: re.Match[str]) -> bool:
     return bool(ends and doubt.OBJECT.match(match.string, match.end()))
 
 
-def _signs(clause: str, following: str) -> _Signs:
+def _signs(clause: str, following: str, *, sized: bool) -> _Signs:
+    """`sized`: one of the findings is an enlargement, which a projection may have made."""
     plain = steady(clause)
     if holds(plain, doubt.NATURE_STEMS):
         plain = blank(doubt.OF_NATURE, plain)
     if "nor" in plain or "none" in plain or "neither" in plain or "not one" in plain:
         plain = blank(denial.UNMOVED, plain)
-    after, passive = [], {}
+    after, passive, active = [], {}, []
     for match in doubt.UNCERTAIN_AFTER.finditer(plain):
         after.append(match.end())
+        if doubt.ACTIVE.search(match.group()):
+            active.append(match.end())
         if match.group().endswith(("d", "out", "off", "proven")) and doubt.PASSIVE.search(
             match.group()
         ):
@@ -235,7 +256,28 @@ def _signs(clause: str, following: str) -> _Signs:
             for match in denial.NEGATED_BEFORE.finditer(plain)
             if not denial.STILL_THERE.match(plain, match.end())
         ]
-    return _Signs(clause, plain, denied, denied_back, after, word, before, not_excluded, passive)
+    confirmed = [match.start() for match in words.CONFIRMED.finditer(clause)]
+    projected = _last(doubt.PROJECTED, clause) if sized else -1
+    return _Signs(
+        clause,
+        plain,
+        denied,
+        denied_back,
+        after,
+        word,
+        before,
+        not_excluded,
+        passive,
+        active,
+        confirmed,
+        _last(_OR, clause) if word else -1,
+        projected,
+    )
+
+
+def _last(pattern: re.Pattern[str], text: str) -> int:
+    """Where the last match begins; -1 for none."""
+    return max((match.start() for match in pattern.finditer(text)), default=-1)
 
 
 def given(text: str, phrase: Phrase) -> bool:
@@ -254,126 +296,74 @@ def _state(
     clause = signs.clause
 
     def behind(starts: Sequence[int]) -> bool:
-        return any(high <= start <= reach for start in starts)
+        first = bisect_left(starts, high)
+        return first < len(starts) and starts[first] <= reach
+
+    def ahead(text: str, ends: Sequence[int], first: int) -> bool:
+        # The nearest tells for all: what stops it stops those before it.
+        at = bisect_right(ends, low) - 1
+        while at >= 0 and ends[at] in spent:
+            at -= 1
+        return at >= 0 and ends[at] >= first and not words.FORWARD_STOP.search(text, ends[at], low)
 
     healing = phrase.label != "fracture"
     if behind(signs.not_excluded):
         return UNCERTAIN
     if behind([start for start, healed in signs.denied_back if healing or not healed]):
         return ABSENT
-    if any(
-        floor <= end <= low and not words.FORWARD_STOP.search(signs.plain, end, low)
-        for end in signs.denied
-        if end not in spent
-    ):
+    active = bisect_right(signs.not_excluding, low)
+    if ahead(signs.plain, signs.denied, max(floor, *signs.not_excluding[:active][-1:], 0)):
         return ABSENT
-    if words.CONFIRMED.search(clause, high, reach):
+    if behind(signs.confirmed):
         return PRESENT
+    words_before = signs.unsure_word[: bisect_right(signs.unsure_word, low)][-_NEAR:]
     unsure = (
-        any(
-            end <= low and not words.FORWARD_STOP.search(clause, end, low)
-            for end in signs.unsure
-            if end not in spent
-        )
-        or any(end <= low and not _parted(clause, end, low) for end in signs.unsure_word)
+        ahead(clause, signs.unsure, 0)
+        or any(not _parted(clause[end:low], signs.last_or >= end) for end in words_before)
         or behind(signs.unsure_back)
-        or (phrase.label in _ENLARGED and doubt.PROJECTED.search(clause, high))
+        or (phrase.label in ENLARGED and signs.projected >= high)
     )
     return UNCERTAIN if unsure else PRESENT
 
 
-def _parted(clause: str, at: int, low: int) -> bool:
+def _parted(between: str, or_behind: bool) -> bool:
     """A comma or "and" parts a doubtful word from a finding, unless a list goes on to "or"."""
-    between = re.sub(r"^ (?:with|also|even)(?= )", "", clause[at:low])
+    between = re.sub(r"^ (?:with|also|even)(?= )", "", between)
     if words.FORWARD_STOP.search(between):
         return True
-    in_list = " and " not in between and re.search(r"\bor\b", clause[at:])
+    in_list = " and " not in between and or_behind
     return bool(words.JOIN.search(between)) and not in_list
 
 
-def _reach(clause: str, following: Sequence[Phrase], start: int) -> int:
-    """How far to the right a word may stand that acts back on the first of `following`: past
-    further phrases only in a list without a verb ("effusion and edema are not seen")."""
-    for left, right in pairwise(following):
-        gap, rest = clause[left.end - start : right.start - start], clause[left.end - start :]
-        listed = "," not in gap or re.search(r"\b(?:and|or|nor|all|none|each|both)\b", rest)
-        if words.VERB.search(gap) or not listed or words.PARTED.search(gap):
-            return right.start - start
-    return len(clause)
+def _reaches(clause: str, inside: Sequence[Phrase], start: int) -> list[int]:
+    """How far to the right a word may stand that acts back on each phrase: past further phrases
+    only in a list without a verb ("effusion and edema are not seen")."""
+    joined = _last(_LISTS, clause) if len(inside) > 1 and "," in clause else -1
+    reaches = [len(clause)]
+    for left, right in pairwise(reversed(inside)):
+        gap = clause[right.end - start : left.start - start]
+        listed = "," not in gap or joined >= right.end - start
+        parted = words.VERB.search(gap) or not listed or words.PARTED.search(gap)
+        reaches.append(left.start - start if parted else reaches[-1])
+    return reaches[::-1]
 
 
 def _alternatives(text: str, judged: list[Phrase]) -> list[Phrase]:
     """ "A or B" of two stated findings: each is uncertain, and so is what the list began with."""
     result = list(judged)
+    later = False
     for index in range(len(result) - 1, 0, -1):
         before, here = result[index - 1], result[index]
         gap = text[before.end : here.start]
         linked = doubt.OR_LINK.match(gap)
-        carried = here.state == UNCERTAIN and re.fullmatch(r",\s*(?:\w+ )?", gap)
-        in_list = carried and any(
-            doubt.OR_LINK.match(text[a.end : b.start]) for a, b in pairwise(result[index:])
+        in_list = (
+            later and here.state == UNCERTAIN and re.fullmatch(r",\s*(?:(?!either\b)\w+ )?", gap)
         )
+        later = later or linked is not None
+        if linked and here.state == PRESENT and before.state == UNCERTAIN:
+            result[index] = replace(here, state=UNCERTAIN)
         if (linked and before.state == here.state == PRESENT) or (in_list and before.state == 1):
             result[index - 1] = replace(before, state=UNCERTAIN)
             if linked:
                 result[index] = replace(here, state=UNCERTAIN)
     return result
-
-
-def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
-    """Findings that a question mark asks for ("nodule or nipple?", "?pneumonia"): uncertain."""
-    marks = [match.start() for match in other.QUESTION.finditer(text)]
-    if not marks or other.FULL_QUESTION.match(text):
-        return list(found)
-    result = []
-    for phrase in found:
-        after = [at for at in marks if at < phrase.start]
-        ahead = after and text[max(after) - 1 : max(after)].strip(" ,(;:") == ""
-        asked = ahead and not re.search(r"[,;.)]", text[max(after) : phrase.start])
-        behind = any(
-            at >= phrase.end
-            and text[at - 1 : at].strip() != ""
-            and not re.search(r"[;:.]", text[phrase.end : at])
-            for at in marks
-        )
-        if phrase.state == PRESENT and (asked or behind):
-            phrase = replace(phrase, state=UNCERTAIN)
-        result.append(phrase)
-    return result
-
-
-def answered(clause: str, before: Phrase, said: str = "") -> Phrase:
-    """The phrase as a clause that only answers or points back ("none is there") leaves it; `said`
-    is the text before that clause."""
-    if before.label in _ENLARGED and before.state == PRESENT and doubt.PROJECTED.search(clause):
-        return replace(before, state=UNCERTAIN)
-    if re.search(r"\bhad\b", clause):
-        return before
-    plain = steady(clause)
-    head = other.TOLD_HEAD.match(plain.lstrip())
-    plain = plain.lstrip()[head.end() :] if head else plain
-    if head:
-        clause = plain
-    points = bool(words.BACK.match(plain))
-    if words.STATUS_OPEN.match(plain) or (points and doubt.UNCERTAIN_BEFORE.search(plain)):
-        return replace(before, state=UNCERTAIN)
-    plain = blank(doubt.UNCERTAIN_BEFORE, plain)
-    gone = denial.NEGATED_BEFORE.search(plain) if points else words.STATUS.match(plain)
-    gone = gone or denial.NOT_FOUND.search(plain)
-    neither = points and re.match(r"\W*(?:(?:and|but) )?(?:neither|none)\b", plain)
-    if (gone and not denial.STILL_THERE.match(plain, gone.end())) or neither:
-        return replace(before, state=ABSENT)
-    if before.state == ABSENT and words.HEDGED.search(clause):
-        return replace(before, state=UNCERTAIN)
-    if before.state == ABSENT and words.SIDE_NOT.match(clause) and denial.PRIVATIVE.search(said):
-        return replace(before, state=PRESENT)
-    if words.NOT_SAME.search(clause):
-        return replace(before, state=PRESENT if before.state == ABSENT else ABSENT)
-    if before.state == ABSENT and (
-        words.OTHER_SIDE.search(clause) or words.NOT_THERE.match(clause)
-    ):
-        return replace(before, state=PRESENT)
-    lasting = re.search(r"\b(?:still|persists?|remains?|lingers?|left)\b", clause)
-    if words.STATUS_YES.match(clause) and (lasting or before.state in (UNCERTAIN, UNTOLD)):
-        return replace(before, state=PRESENT)
-    return before

@@ -10,8 +10,46 @@ from chexone_ray.metrics.report_turns import DENIED, FREE, LEFT, NO, SUBJECT, fr
 
 DENIAL_TURNS = (
     frame(
+        "fail",
+        r"\b(?:no|not one|not a single|neither|none of (?:the|these)|never)(?: (?!and\b|or\b"
+        r"|nor\b|but\b)[\w-]+)"
+        r"{0,4}? fail(?:s|ed)? to (?:show|reveal|demonstrate|display|include|contain|disclose)\b",
+    ),
+    frame(
+        "denying,overlooking,ignoring,disputing,doubting,missing",
+        r"\b(?:denying|overlooking|ignoring|disputing|doubting"
+        r"|missing) (?P<k30>(?:[\w-]+ ){1,5}?)(?:is|would be) "
+        r"(?:not (?:\w+ )?possible|impossible|wrong|out of the question|(?:an? )?(?:mistake"
+        r"|error|folly))\b",
+    ),
+    frame(
+        "absence of,lack of",
+        r"\b(?:absence|lack) of (?P<k31>(?:[\w-]+ ){1,5}?)(?:is|was) not (?:what|seen|shown"
+        r"|the case|apparent|evident"
+        r"|found|true)\b[^.;,]*",
+    ),
+    frame(
+        "call,consider,term,regard,describ,deem",
+        r"\b(?:cannot|can not|could not|(?:can|could|would) (?:hardly|scarcely|never|not)"
+        r"|is not to|hardly to"
+        r"|should not) (?:\w+ly )?be (?:\w+ly )?(?:called|considered|termed|regarded as"
+        r"|described as|deemed)"
+        r"(?: as)?(?= (?:of |within |as |quite |\w+ly )?(?:normal|narrow|slim|small|clear|sharp"
+        r"|unremarkable"
+        r"|large|wide|enlarged))",
+        "is not",
+    ),
+    frame(
+        "not ,absent,missing,lacking,excluded,ruled out",
+        rf"(?:^|(?<=[.;:] ))\W*(?:not (?:\w+ )?{SEEN}|absent|missing|lacking|excluded|ruled out)\b"
+        r"(?:(?!\b(?:there|previous|prior|earlier|last|now|but|it|this is)\b)[^.;:])*? (?:is|are)"
+        r"(?= (?!not\b|no\b|now\b|also not\b|seen\b)[a-z])",
+        DENIED,
+    ),
+    frame(
         "one of ",
-        rf"\bone of the (?P<k15>(?:[\w-]+ ){{1,3}}?)(?:has|have) (?:\w+ly |been )*{LEFT}\b",
+        rf"\b(?<!not )(?<!no )one of the (?P<k15>(?:[\w-]+ ){{1,3}}?)(?:has|have) (?:\w+ly "
+        rf"|been )*{LEFT}\b",
     ),
     frame("not as,not so,not quite", r"\bnot (?:quite )?(?:as|so)\b(?= \w+ (?:as|now)\b)"),
     frame(
@@ -145,7 +183,8 @@ DENIAL_TURNS = (
         "no ,not ,never,nothing,nobody,none,without,hardly",
         r"\b(?:no|little|hardly any|there can be no|without)(?: \w+)? (?:disput\w+|question\w*"
         r"|deny\w*|denial|mistak\w+|ignor\w+|doubt\w*|gainsay\w*|overlook\w+|miss(?:ing)?|escap\w+"
-        r"|argu\w+(?: with| about)?|hiding|get\w+ (?:away from|round|around)|contest\w*)"
+        r"|uncertainty|ambiguity|hesitation|room for doubt|argu\w+(?: with| about)?|hiding"
+        r"|get\w+ (?:away from|round|around)|contest\w*)"
         r"(?: (?:about|that|of|as to|but|as regards|regarding|concerning|over)\b)?(?= (?!or\b|that"
         r" the absence)\w)",
     ),
@@ -219,7 +258,8 @@ DENIAL_TURNS = (
     ),
     frame(
         "unable,cannot,can not,could not,fail,impossible,do not,did not,nowhere",
-        r"\b(?:cannot|can not|could not|unable to|impossible to|not possible to|fail(?:s|ed)? to"
+        r"\b(?<!not )(?:cannot|can not|could not|unable to|impossible to|not possible to"
+        r"|fail(?:s|ed)? to"
         r"|do not|did not|does not)(?: \w+ly| here| now)? (?:see|find|identify|detect|discern"
         r"|demonstrate|make out|recogni[sz]e|appreciate|spot|locate|trace|show|point to|perceive"
         r"|observe|visuali[sz]e|pick out|reveal|discover)\b(?! (?:the (?:tip|end|position|course)"

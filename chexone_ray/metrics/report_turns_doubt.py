@@ -10,6 +10,26 @@ from chexone_ray.metrics.report_turns import DOUBTED, LEFT, NO, NOT_SURE, frame
 
 DOUBT_TURNS = (
     frame(
+        "ruled in,confirmed,proven,proved,established,neither",
+        r"\b(?:(?:cannot|can not|could not) be (?:\w+ly )?(?:ruled in|confirmed|proven|proved"
+        r"|established) n?or"
+        r" (?:be )?(?:ruled )?(?:out|excluded|refuted|denied|dismissed)"
+        r"|neither (?:\w+ly )?(?:seen|shown|visible"
+        r"|present|evident|confirmed|proven|established|identified"
+        r"|ruled in) n?or (?:\w+ly )?(?:excluded|ruled out"
+        r"|refuted|disproved|dismissed|excludable))\b",
+        "cannot be excluded",
+    ),
+    frame(
+        "absent,excluded,resolved,gone,cleared,free ",
+        r"\bnot (?:unequivocally|definitely|definitively|certainly|convincingly|demonstrably"
+        r"|confidently"
+        r"|reliably|positively|safely|unambiguously|conclusively|provably) (?:absent|resolved"
+        r"|gone|cleared"
+        r"|excluded)\b",
+        "cannot be excluded",
+    ),
+    frame(
         "comment,statement,judgement,opinion",
         r"\bno (?:comment|statement|judgement|opinion) (?:can be|is) (?:made|possible|given"
         r"|offered)"
@@ -48,8 +68,9 @@ DOUBT_TURNS = (
         r"\b(?:no|little|without) (?:evidence|argument|sign)s? against\b",
         "poss",
     ),
+    frame("exclusion", r"\b(?:no|without) (?:\w+ )?exclusion of\b", DOUBTED),
     frame(
-        "not be",
+        "not be,not necessarily",
         rf"\b(?:would|might|may)(?: \w+)? not (?:necessarily )?be (?:\w+ly )?{SEEN}",
         "may hide",
     ),
@@ -64,7 +85,12 @@ DOUBT_TURNS = (
         r" (?P<k13>(?!out\b|in\b)(?:[\w-]+ ){1,4}?)out\b",
         "<poss",
     ),
-    frame("nothing", r"\bnothing(?: \w+){0,3} to (?:exclude|rule out)\b", DOUBTED),
+    frame(
+        "nothing,no way,no means,no possib,no basis,no ground",
+        r"\b(?:nothing|no (?:way|means|possibility|basis|grounds?))(?: \w+){0,3}? (?:exclud(?:e"
+        r"|ing)|rul(?:e|ing) out)\b",
+        DOUBTED,
+    ),
     frame(
         "be excluded,be ruled out,be rule",
         r"\b(?:(?:has|have|needs?|ought|is|are) to|should|must)(?: now"
@@ -132,7 +158,7 @@ DOUBT_TURNS = (
         r"\b(?:absence|lack) of (?P<k2>(?:[\w-]+ ){1,5}?)(?:is|has|was|remains?|seems?)(?: been)? "
         r"(?:\w+ly )?(?:not|un|never|yet)(?: \w+ly| be| been| to be)*[ -]?(?:prov\w+|certain|sure"
         r"|confirm\w+|established|guaranteed|clear|demonstrated|assured|shown)",
-        "doubtful",
+        "is doubtful",
     ),
     frame(
         "neither,nor ",

@@ -18,6 +18,10 @@ HISTORY = grouped(
     r"(?:old|previous|prior|former|past|remote|ancient) (?!films?\b|stud|exam|radiog|x-?ray"
     r"|imag)[^.,;:]*|"
     r"^\W*had (?:an? )[^.;:]*|"
+    r"^\W*known (?:\w+ ){0,2}?(?:heart failure|chf|ccf|cancer|carcinoma|malignan\w+|metasta\w+|copd"
+    r"|tuberculosis|pneumonia|disease)(?=\W*$|,)|"
+    r"\b(?:after|following|post) (?:drainage|evacuation|aspiration|tapping"
+    r"|treatment) of an? [^,.;:]*|"
     r"\bquery (?=[^.;:]*\b(?:patient|man|woman|male|female|child|smoker|lady|gentleman|ward"
     r"|unit)\b)"
     r"[^.;:]*|"
@@ -154,7 +158,7 @@ EARLIER = grouped(
     r"|outside|record\w*|chart)\b|\bas a (?:child|boy|girl|youth|young \w+)\b|\bin (?:childhood"
     r"|infancy|youth|the past|(?:his|her|their) \w+)\b"
     r"|\b(?:days?|weeks?|months?) (?:after|following) (?:an? |the )?(?:\w+ )?(?:pneumonia"
-    r"|pneumothorax|infection|fracture|heart failure)\b|\bclinically\b|\b(?:he|she) (?:had"
+    r"|pneumothorax|infection|fracture|heart failure)\b|\bclinically\b(?!\W*$)|\b(?:he|she) (?:had"
     r"|has had|came|fell"
     r"|presents)\b|\b(?:fell|fall) (?:from|off|down)\b|\bhad been\b|\b(?:initially|originally"
     r"|on admission|on arrival|at the outset)\b|\byesterday there (?:was|were)\b|\bused to (?:be"
@@ -190,7 +194,7 @@ EARLIER = grouped(
     r"|esophagus|scapula"
     r"|chest wall|vertebra\w*|azygos\w*|hernia|clavicle|manubrium|sternum|diaphragm"
     r"|nipple)\b(?=\W*$|\s*[,;.])"
-    r"|\bonce (?:was|were|had|there|held|showed)\b"
+    r"|\b(?<!never )once (?:was|were|had|there|held|showed)\b"
     r"|\b(?:is|are|be) (?:advised|recommended|suggested|warranted) (?:if|to|in case|should|when)\b"
 )
 """Clauses that speak of another film or of the patient, not of this film."""
@@ -209,7 +213,8 @@ PRESENT_VERB = re.compile(
 )
 NOW_TOO = re.compile(
     r"\b(?:still|already|remains?|persist\w*|unchanged|again|stable|now|today|as before"
-    r"|same(?! (?:day|morning|evening|afternoon|night|week|time|date))|as (?:last"
+    r"|corresponds? (?:to|with)|same(?! (?:day|morning|evening|afternoon|night|week|time|date))"
+    r"|as (?:last"
     r"|ever|in|on)"
     r"|has (?:\w+ly )?"
     r"(?:increased|grown|decreased|improved|worsened))\b"

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import re
 
+from chexone_ray.metrics.report_bones import FRACTURE
 from chexone_ray.metrics.report_devices import DEVICES
 from chexone_ray.metrics.report_patterns import Row, alternatives
 from chexone_ray.metrics.report_phrases import HEART, ONE
 from chexone_ray.metrics.report_pleura import EFFUSION, PLEURA, PNEUMOTHORAX
 
-_IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
 _CARDIAC = r"(?:silhouettes?|contours?|shadow|size|sizes)"
 _MEDIASTINUM = r"(?:cardio)?mediastin(?:um|al (?:silhouettes?|contours?|shadow|borders?|width))"
-_BONE = (
-    r"(?:ribs?|collar-?\s?bones?|breast-?\s?bone|shoulder blades?|spine|spinous process\w*"
-    r"|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
-)
-
 # --- mentions: an earlier row wins over a later one -----------------------------------------------
 
 MENTIONS: tuple[Row, ...] = (
@@ -29,11 +24,13 @@ MENTIONS: tuple[Row, ...] = (
         "",
         ("mediast",),
         alternatives(
-            r"(?:widened|wide|enlarged|broad(?:ened)?|prominent|bulky|expanded"
+            r"(?:widened|wide|enlarged|broad(?:ened)?|prominent|bulky|expanded|distended|dilated"
+            r"|generous|capacious|unfolded"
             r"|large) (?:\w+ )?(?:cardio)?mediast\w+",
             r"(?:cardio)?mediastin\w+ (?:and cardiac )?(?:widening|enlargement|broadening"
             r"|expansion)",
-            r"(?:widening|enlargement|broadening|fullness)(?: (?:or|and"
+            r"(?:widening|enlargement|broadening|fullness|expansion|distension|bulging"
+            r"|bulge)(?: (?:or|and"
             r"|nor) \w+)? of (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
             r"(?:superior )?mediastinal fullness",
             r"(?:enlargement|widening|enlarged|large|wide) (?:of )?(?:the )?(?:heart|cardiac \w+)"
@@ -49,7 +46,7 @@ MENTIONS: tuple[Row, ...] = (
             rf"|,[^,]{{0,30}},?)?(?: +(?!normal)[\w-]+){{0,6}}? +"
             r"(?P<at>widened|wide|wider|widens|enlarged|enlarging|broad|broadened|broader|large"
             r"|larger"
-            r"|prominent|expanded|bulky)(?! range)",
+            r"|prominent|expanded|bulky|distended|dilated|generous|bulges|bulging)(?! range)",
         ),
     ),
     Row(
@@ -57,21 +54,29 @@ MENTIONS: tuple[Row, ...] = (
         "",
         ("cardiomeg", "enlarge", "heart", "cm", "cardi", "ventric", "atrial", "ctr"),
         alternatives(
-            r"cardiomeg\w*|enlarged (?:left|right) ventricle",
+            r"cardiomeg\w*|(?:enlarged|dilated|hypertrophied) (?:left|right) (?:ventricle"
+            r"|heart)",
+            r"(?:left|right) (?:ventricle|heart) (?:is|appears|looks) (?:not )?(?:\w+ly )?"
+            r"(?P<chamber>enlarged|dilated|hypertrophied)|(?:left|right) heart enlargement",
             r"(?:increased?|enlarged|raised|high)(?: in)?(?: the)? (?:transverse )?(?:heart size"
             r"|cardiac size"
             r"|cardiothoracic ratio|ctr|(?:transverse )?diameter of the heart|size of the heart)",
             r"(?:(?:left|right) (?:ventricular|atrial)|biventricular|biatrial|four-chamber"
             r"|ventricular)"
             r" (?:enlargement|dilata?tion|hypertrophy)",
-            r"(?:globular|boot-shaped|bulky|wide|widened|prominent|large|dilated) (?:heart|cardiac"
-            r" (?:silhouette|shadow|contour|outline))",
+            r"(?:globular|boot-shaped|water-?bottle|bulky|wide|widened|prominent|large|dilated"
+            r"|oversized?|expanded|hypertrophied|broad(?:ened)?|huge|massive|generous)(?: sized"
+            r"|-sized)?"
+            r" (?:heart|cardiac (?:silhouettes?|shadows?|contours?|outlines?|size))",
+            r"megacardia|cardiac hypertrophy",
             r"(?<!\d)(?<!\d )(?<!few )(?<!some )(?<!several )(?<!in )(?<!per )cm"
             r"(?=\W*$|[,;]| w| stable| unch| persist| \+| again)",
             r"(?:cardiac|heart)(?: and mediastinal)? enlargement",
             r"(?:big|large|enlarged|dilated) heart",
             r"(?:cardiac|heart) (?:dilata?tion|hypertrophy)",
-            r"(?:dilata?tion|enlargement|widening) of (?:the )?(?:heart|cardiac (?:silhouette"
+            r"(?:dilated|enlarged) (?:cardiac|heart) chambers?|(?:cardiac )?chamber enlargement",
+            r"(?:dilata?tion|enlargement|widening|prominence|expansion) of (?:the )?(?:heart"
+            r"|cardiac (?:silhouette"
             r"|shadow|contour))",
             r"enlarge(?:d|ment of the) (?:heart|cardiac (?:silhouette|contour|shadow))",
         ),
@@ -96,6 +101,7 @@ MENTIONS: tuple[Row, ...] = (
             "lesion",
             "coin",
             "round",
+            "spheric",
             "growth",
             "deposit",
             "lump",
@@ -108,18 +114,24 @@ MENTIONS: tuple[Row, ...] = (
             "malig",
             "hamart",
             "primary",
+            "tubercul",
+            "secondaries",
+            "lymphang",
         ),
         alternatives(
             r"(?:space[- ]occupying |coin |cavitary |cavitating |pulmonary |lung |round |focal )*"
             r"lesions?",
-            r"tumou?rs?",
-            r"neoplasms?",
+            r"tumou?rs?|tuberculomas?",
+            r"neoplas(?:ms?|tic (?:lesions?|process|disease|growth))",
             r"metasta(?:sis|ses)",
-            r"(?:pulmonary|lung|intrapulmonary) (?:growths?|deposits?|lump)",
-            r"coin shadows?",
+            r"(?:pulmonary|lung|intrapulmonary|secondary) (?:growths?|deposits?|lumps?)",
+            r"(?:growths?|deposits?|lumps?|secondaries) (?:in|of|within) (?:the |both |either )?"
+            r"(?:\w+ ){0,2}?(?:lungs?|lobe|zone|apex|base)",
+            r"(?:pulmonary|lung) secondaries|lymphangitic (?:spread|carcinomatosis)",
+            r"(?:coin(?:-like|-shaped)?|spherical) (?:shadows?|opacity|opacities|densit\w+)",
             r"(?:rounded|round) (?:shadow|density|opacity)(?= (?:of|in) the \w+ (?:lobe|lung))",
             r"metastatic (?:disease|deposits?)",
-            r"(?:lung |bronchial |bronchogenic )?(?:cancers?|carcinomas?)",
+            r"(?:lung |bronchial |bronchogenic )?(?:cancers?|(?:adeno)?carcinomas?)",
             r"granulomas?",
             r"granulomata",
             r"malignanc(?:y|ies)",
@@ -146,9 +158,17 @@ MENTIONS: tuple[Row, ...] = (
             "septal",
             "kerley",
             "bronchov",
+            "veil",
+            "cloud",
+            "atten",
+            "honey",
         ),
         alternatives(
-            r"opacit(?:y|ies)|opacs?|infilts?",
+            r"(?:radi(?:o-?)?)?opacit(?:y|ies)|opacs?|infilts?|honeycombing",
+            r"(?:veiling|clouding|cloudiness) (?:of|in|at|over) (?:the "
+            r"|both )?(?:\w+ ){0,2}?(?:lungs?"
+            r"|bas[ei]s?|zones?|lobes?|hemithora\w+)",
+            r"(?:increased|abnormal) attenuation",
             r"(?:patchy|hazy|lung|parenchymal|increased|focal|ill-defined|retrocardiac|alveolar"
             r"|streaky|veil-like|vague"
             r"|confluent"
@@ -161,15 +181,19 @@ MENTIONS: tuple[Row, ...] = (
             r"|lungs? (?P<white>opaque)",
             r"opaque (?:lung|hemithorax|area\w*|zone\w*|base\w*)",
             r"(?:prominent|thickened|coarsened|accentuated|increased) interstiti\w+(?: markings)?",
-            r"(?:patchy|fluffy|ill-defined|alveolar|cloudy|confluent|hazy|reticular"
-            r"|streaky) shadows?",
+            r"(?:patchy|fluffy|ill-defined|alveolar|cloudy|confluent|hazy|reticular|linear"
+            r"|interstitial"
+            r"|streaky) shadows?|(?<!nipple )(?<!round )(?<!rounded )(?<!coin )shadows? (?:in"
+            r"|at) (?:the |both |either )(?:\w+ ){1,2}?"
+            r"(?:zones?|lobes?|lungs?|bas[ei]s?|apex|apices)",
             r"alveolar (?:filling|process|disease|pattern)",
             r"interstitial lung disease",
             r"infiltrat\w+",
             r"air-?\s?space (?:disease|shadow\w*|process\w*|chang\w+|filling|densit\w+)",
             r"haze",
-            r"haziness|(?:lung |bronchovascular |interstitial |basal )?markings (?:is |are "
-            r"|appear |look |remain )"
+            r"haziness|(?:lung |bronchovascular |interstitial |basal )?markings (?:(?:in|of|at"
+            r"|over) "
+            r"(?:the |both )?(?:\w+ ){1,2}?)?(?:is |are |appear |look |remain )"
             r"(?:\w+ly )?(?:coarse\w*|increased|prominent|accentuated|heavy|thickened)",
             r"hazy (?:\w+ )?(?:bases?|lungs?|zones?|fields?|hemithorax|appearance)",
             r"(?:lungs?|bases?|zones?|fields?|hemithorax) (?:is|are|looks?"
@@ -206,6 +230,10 @@ MENTIONS: tuple[Row, ...] = (
             "decompens",
             "engorge",
             "wet",
+            "plethor",
+            "hypertens",
+            "overhyd",
+            "water",
         ),
         alternatives(
             r"(?:oe|e|o)dema(?:tous)?",
@@ -213,7 +241,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?<!respiratory )(?<!renal )(?<!kidney )(?<!liver )(?<!hepatic )(?<!organ )"
             r"(?<!multiorgan )failure(?! (?:to|of)\b)",
             r"[cl]cf|ccf|chf|hf",
-            r"lvf",
+            r"lvf|water (?:on|in) (?:the |both )?lungs?",
             r"(?:pulmonary )?(?:vascular|venous)(?: \w+)? congestion",
             r"congestion",
             r"congested",
@@ -222,21 +250,23 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:cardiac |heart )?decompensat\w+",
             r"(?:vascular |venous |vessel )?engorge\w+",
             r"congestive",
+            r"(?:pulmonary |vascular )*plethora|(?:fluid )?overhydration",
+            r"(?:pulmonary )?venous hypertension",
         ),
     ),
     Row("consolidation", "", ("cons",), alternatives(r"consolidat\w+", r"consols?", r"cons")),
     Row(
         "pneumonia",
         "",
-        ("pneumoni", "infect", "pna", "lrti", "tubercul", "chest sepsis"),
+        ("pneumoni", "infect", "abscess", " tb", "pna", "lrti", "tubercul", "chest sepsis"),
         alternatives(
             r"(?:broncho|pleuro)?pneumonias?",
             r"(?:super)?infections?",
-            r"infectious process",
+            r"infectious process|pulmonary abscess|lung abscess(?:es)?|active tb",
             r"pna|l?lrti|pneumonitis|(?:pulmonary )?tuberculosis",
             r"infecti(?:ous|ve)(?: (?:process\w*|focus|foci|etiology"
             r"|change))?",
-            r"pneumonic(?: \w*chang\w+)?",
+            r"(?:broncho)?pneumonic(?: \w*chang\w+)?",
             r"infected",
         ),
     ),
@@ -253,6 +283,13 @@ MENTIONS: tuple[Row, ...] = (
             "airless",
             "unaer",
             "atx",
+            "deflat",
+            "inflat",
+            "shrunk",
+            "expand",
+            "aerat",
+            "dystel",
+            "volume",
         ),
         alternatives(
             r"atelecta\w+",
@@ -264,25 +301,25 @@ MENTIONS: tuple[Row, ...] = (
             r"unaerated",
             r"lost (?:\w+ )?volume",
             r"(?:lobar )?collaps(?:e[ds]?|ing)",
-            r"airless",
+            r"airless|dystelectas\w+",
+            r"(?:deflated|shrunken|unexpanded|under-?inflated|non-?aerated"
+            r"|under-?expanded) (?:\w+ ){0,3}?"
+            r"(?:lung|lobe|lingula|base|segment)s?",
+            r"(?:lungs?|lobes?|lingula|segments?) (?:is |are |remains? )(?:not )?(?:\w+ly )?"
+            r"(?P<shrunk>deflated|shrunken|unexpanded|under-?inflated|non-?aerated)",
+            r"(?:lungs?|lobes?) (?:is|are|has|have) (?P<unexpanded>not (?:been )?(?:fully "
+            r"|completely |yet )+"
+            r"(?:re-?)?(?:expanded|inflated|aerated))",
+            r"loss of aeration|(?:deflation|underinflation) of (?:the )?(?:\w+ ){1,3}?(?:lobe"
+            r"|lung|base)",
+            r"(?:reduced|reduction (?:of"
+            r"|in)) (?:the )?(?:\w+ )?volume of the (?:\w+ ){1,3}?(?:lobe|lung)"
+            r"|volume reduction",
         ),
     ),
     PNEUMOTHORAX,
     PLEURA,
-    Row(
-        "fracture",
-        "",
-        ("fract", "broken", "break", "fx", "crack", "cortical", "bony", "flail", "wedge", "callus"),
-        alternatives(
-            r"(?:micro)?fractur\w+",
-            r"fxs?",
-            rf"(?:broken|cracked) (?:\w+ )?{_BONE}",
-            rf"(?:breaks?|crack) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,5}}?{_BONE}",
-            rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<at>broken|cracked)",
-            r"broken bones?|flail (?:segment|chest)|wedge (?:compression|deformity)|callus",
-            r"(?:cortical|bony) (?:break|discontinuity|step)",
-        ),
-    ),
+    FRACTURE,
     *DEVICES,
     Row(
         HEART,

@@ -2,7 +2,7 @@
 
 `python -m tests.metrics.labeller_score dev` prints the figures of one part, no sentence. Parts are
 "dev" and "held-out" of hard_sentences.jsonl, "practice" and "check" of practice_sentences_1 and _2,
-"practice 3" and "check 3" of practice_sentences_3.jsonl.
+"practice 3" and "check 3" of practice_sentences_3.jsonl, and so on for 4 and 5.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ Row = Mapping[str, Any]
 _DRAWN: Mapping[str, tuple[tuple[int, ...], int, int]] = {
     "": ((1, 2), 300, 440),
     " 3": ((3,), 200, 300),
+    " 4": ((4,), 240, 20261204),
+    " 5": ((5,), 240, 20261205),
 }
 """End of a part's name -> practice files, lines that rules were mended on, seed of the draw. The
 other lines only guided, as figures."""
@@ -75,7 +77,7 @@ def load(part: str) -> list[Line]:
 
 def practice(part: str) -> list[Row]:
     """The lines of "practice" (looked at) or "check" (figures only), drawn with a fixed seed."""
-    kind, number = part[:-2] if part.endswith(" 3") else part, part[-2:]
+    kind, number = part[:-2] if part[-2:] in _DRAWN else part, part[-2:]
     files, kept, seed = _DRAWN[number if number in _DRAWN else ""]
     rows = [row for file in files for row in _read(f"practice_sentences_{file}")]
     order = list(range(len(rows)))

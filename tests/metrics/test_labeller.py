@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from chexone_ray.metrics import labeller
@@ -205,3 +207,17 @@ def test_sentences_keep_decimals_and_list_numbers() -> None:
         "A 1.5 cm nodule.",
         "No effusion.",
     ]
+
+
+@pytest.mark.parametrize("said", ["effusion ", "no effusion, ", "possible effusion or ", "mass; "])
+def test_time_grows_about_linearly_with_findings_said_again(said: str) -> None:
+    """A degenerate answer says one thing hundreds of times; quadratic growth would be 16-fold."""
+
+    def seconds(times: int) -> float:
+        labeller._sentence.cache_clear()
+        start = time.process_time()
+        labeller._read.__wrapped__(said * times)
+        return time.process_time() - start
+
+    seconds(20)
+    assert min(seconds(1200), seconds(1200)) < 9 * max(seconds(300), seconds(300), 0.004)
