@@ -27,6 +27,7 @@ from chexone_ray.demo.recipe import Configs, load
 from chexone_ray.demo.stages import AMOUNTS, STAGES, told
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.blind import SIDES_TOLD
+from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.statistics import Interval
 from chexone_ray.figures.answered import Answer, Asked
 from chexone_ray.figures.page import Said
@@ -132,13 +133,15 @@ def test_a_rise_needs_its_interval_only_where_it_is_asked_for() -> None:
     assert [c.passed for c in outcome.reinforced(runs, falls, few)] == [True, True]
 
 
-def changed(kind: str, value: float, headline: bool = True, first: str = "SFT") -> dict[str, Any]:
-    return {"first": first, "second": "GRPO", "kind": kind, "value": value, "headline": headline}
+def changed(kind: str, value: float, metric: str = "", first: str = "SFT") -> dict[str, Any]:
+    metric = metric or METRICS[kind][0].name
+    return {"first": first, "second": "GRPO", "kind": kind, "metric": metric, "value": value}
 
 
 def test_the_smallest_change_is_of_a_headline_and_fails_without_a_value() -> None:
     rows = [
-        changed("side", -0.9, headline=False),
+        changed("grounding", 0.05),
+        changed("grounding", -0.9, metric="specificity"),  # tested beside the headline
         changed("side", 0.1),
         changed("view", -0.02),
         changed("view", -0.9, first="base"),

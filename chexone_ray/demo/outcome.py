@@ -18,6 +18,7 @@ from chexone_ray.demo import report
 from chexone_ray.demo.recipe import Configs, Recipe
 from chexone_ray.demo.showcase import content
 from chexone_ray.evaluation.blind import SIDES_TOLD
+from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.evaluation.statistics import Interval, paired_difference, patient_totals
 from chexone_ray.kinds import spoken
@@ -172,7 +173,8 @@ def reinforced(
     changes = {
         row["kind"]: row["value"]
         for row in differences
-        if row["headline"] and (row["first"], row["second"]) == ("SFT", "GRPO")
+        if (row["first"], row["second"]) == ("SFT", "GRPO")
+        and row["metric"] == METRICS[row["kind"]][0].name
     } or {"none": math.nan}
     worst = min(changes, key=lambda kind: (not math.isnan(changes[kind]), changes[kind]))
     # The interval has to exclude 0 where a rise is asked for; of few patients there is none.
