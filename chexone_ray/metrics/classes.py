@@ -14,7 +14,7 @@ import numpy as np
 
 from chexone_ray.kinds import KINDS
 from chexone_ray.metrics.label_f1 import Average, ZeroDivision, f1_signature, mean_known
-from chexone_ray.metrics.report_phrases import LABELS
+from chexone_ray.metrics.labeller.terms import LABELS
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import Array
 

@@ -54,7 +54,7 @@ def findings(text: str) -> frozenset[Finding]:
     saying the same thing again adds nothing. What is denied or uncertain is left out.
     """
     from chexone_ray.metrics.labeller import PRESENT, phrases, read_report, sentences
-    from chexone_ray.metrics.report_phrases import HEART
+    from chexone_ray.metrics.labeller.terms import HEART
 
     lines = [line.lower() for line in sentences(text)]
     stated = read_report(text)
@@ -147,7 +147,7 @@ def _merged(found: Iterable[Finding]) -> list[Finding]:
 def _severities(line: str) -> dict[str, str]:
     """Side -> the severity that stands right before it: "a small right and a large left effusion",
     "effusions, small on the right and large on the left"."""
-    from chexone_ray.metrics.report_modifiers import SEVERITY, SIDE
+    from chexone_ray.metrics.labeller.modifiers import SEVERITY, SIDE
 
     found = {}
     grades = [(word.end(), word.lastgroup or "") for word in SEVERITY.finditer(line)]
@@ -178,7 +178,7 @@ def _region(line: str, phrase: Phrase, said: tuple[Phrase, ...]) -> str:
 def _gap(line: str, phrase: Phrase, start: int, end: int) -> int:
     """Letters between a phrase and a word; more than any sentence has where a comma or an "and"
     parts the two."""
-    from chexone_ray.metrics.report_modifiers import JOIN
+    from chexone_ray.metrics.labeller.modifiers import JOIN
 
     low, high = (end, phrase.start) if start < phrase.start else (phrase.end, start)
     parted = bool(JOIN.search(line, low, max(low, high)))

@@ -41,10 +41,10 @@ F1_14: tuple[str, ...] = LABELS
 """The 13 findings and "no finding"."""
 F1_5 = ("cardiomegaly", "edema", "consolidation", "atelectasis", "pleural effusion")
 _SOURCES = (
-    *("denials.py", "factuality.py", "labeller.py", "normality.py"),
-    *sorted(path.name for path in _HERE.glob("report_*.py")),
+    *(_HERE / name for name in ("denials.py", "factuality.py", "normality.py")),
+    *sorted((_HERE / "labeller").glob("*.py")),
 )
-_DIGEST = hashlib.sha256(b"".join((_HERE / name).read_bytes() for name in _SOURCES)).hexdigest()
+_DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()
 RULES = f"rules {_DIGEST[:8]}"
 """The rule labeller as signatures name it: with a digest of its rules, as another rule makes other
 numbers."""

@@ -23,7 +23,7 @@ _RANK = ("same", "better", "worse")
 def courses(said: Sequence[Phrase]) -> Courses:
     """Changes of the findings that are there or may be; what has resolved is denied and counts as
     that. Of two words on one finding the worse wins, as in `labeller.changes`."""
-    from chexone_ray.metrics.report_phrases import ABSENT, HEART
+    from chexone_ray.metrics.labeller.terms import ABSENT, HEART
 
     found: dict[tuple[str, str], str] = {}
     for phrase in said:

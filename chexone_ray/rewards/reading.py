@@ -108,7 +108,7 @@ def _conflicts(
     """Labels stated in one place and denied in another, by name, by sign or as a whole."""
     from chexone_ray.metrics.denials import denials
     from chexone_ray.metrics.labeller import ABSENT, PRESENT, heart_size
-    from chexone_ray.metrics.report_phrases import HEART
+    from chexone_ray.metrics.labeller.terms import HEART
 
     there = [phrase for phrase in said if phrase.state == PRESENT and phrase.label != HEART]
     gone = [phrase for phrase in said if phrase.state == ABSENT and not _limited(phrase, lines)]

@@ -6,8 +6,7 @@ import time
 
 import pytest
 
-from chexone_ray.metrics import labeller
-from chexone_ray.metrics.labeller import changes, heart_size, read_report
+from chexone_ray.metrics.labeller import LABELS, changes, heart_size, read_report, reader, sentences
 
 EFFUSION, PNEUMOTHORAX, CARDIOMEGALY = "pleural effusion", "pneumothorax", "cardiomegaly"
 CONSOLIDATION, OPACITY, LESION = "consolidation", "lung opacity", "lung lesion"
@@ -199,11 +198,11 @@ def test_present_wins_over_absent_and_order_is_that_of_the_labels() -> None:
     found = read_report("No right effusion. A left effusion. A nodule. Mild cardiomegaly.")
     assert found[EFFUSION].state == 1
     assert found[EFFUSION].sides == {"left"}
-    assert list(found) == [label for label in labeller.LABELS if label in found]
+    assert list(found) == [label for label in LABELS if label in found]
 
 
 def test_sentences_keep_decimals_and_list_numbers() -> None:
-    assert labeller.sentences("1. A 1.5 cm nodule.\n2. No effusion.") == [
+    assert sentences("1. A 1.5 cm nodule.\n2. No effusion.") == [
         "A 1.5 cm nodule.",
         "No effusion.",
     ]
@@ -214,9 +213,9 @@ def test_time_grows_about_linearly_with_findings_said_again(said: str) -> None:
     """A degenerate answer says one thing hundreds of times; quadratic growth would be 16-fold."""
 
     def seconds(times: int) -> float:
-        labeller._sentence.cache_clear()
+        reader._sentence.cache_clear()
         start = time.process_time()
-        labeller._read.__wrapped__(said * times)
+        reader._read.__wrapped__(said * times)
         return time.process_time() - start
 
     seconds(20)

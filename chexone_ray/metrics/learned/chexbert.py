@@ -17,8 +17,8 @@ import numpy as np
 
 from chexone_ray import storage
 from chexone_ray.errors import ChexoneError
+from chexone_ray.metrics.labeller.terms import LABELS
 from chexone_ray.metrics.learned import encoder, packages
-from chexone_ray.metrics.report_phrases import LABELS
 from chexone_ray.metrics.signature import signature
 from chexone_ray.metrics.summable import Array
 

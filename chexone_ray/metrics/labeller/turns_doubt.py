@@ -5,8 +5,8 @@ Our own, written from general knowledge of report language. All patterns match l
 
 from __future__ import annotations
 
-from chexone_ray.metrics.report_denial import SEEN
-from chexone_ray.metrics.report_turns import DOUBTED, LEFT, NO, NOT_SURE, frame
+from chexone_ray.metrics.labeller.denial import SEEN
+from chexone_ray.metrics.labeller.turns import DOUBTED, LEFT, NO, NOT_SURE, frame
 
 DOUBT_TURNS = (
     frame(

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from chexone_ray.metrics.report_elided import size_taken_over
-from chexone_ray.metrics.report_patterns import alternatives
-from chexone_ray.metrics.report_phrases import ABSENT, PRESENT, UNCERTAIN, Phrase
-from chexone_ray.metrics.report_scope import Span, judge
+from chexone_ray.metrics.labeller.elided import size_taken_over
+from chexone_ray.metrics.labeller.patterns import alternatives
+from chexone_ray.metrics.labeller.scope import Span, judge
+from chexone_ray.metrics.labeller.terms import ABSENT, PRESENT, UNCERTAIN, Phrase
 
 LABEL = "enlarged cardiomediastinum"
 _WORD = re.compile(

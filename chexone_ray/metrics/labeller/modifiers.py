@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from chexone_ray.metrics.report_denial import SEEN, STATUS_WORDS
-from chexone_ray.metrics.report_doubt import OPEN
-from chexone_ray.metrics.report_patterns import alternatives as _words
+from chexone_ray.metrics.labeller.denial import SEEN, STATUS_WORDS
+from chexone_ray.metrics.labeller.doubt import OPEN
+from chexone_ray.metrics.labeller.patterns import alternatives as _words
 
 # --- side, severity, change -----------------------------------------------------------------------
 

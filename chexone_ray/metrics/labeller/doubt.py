@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from chexone_ray.metrics.report_patterns import alternatives as _words
-from chexone_ray.metrics.report_patterns import grouped
+from chexone_ray.metrics.labeller.patterns import alternatives as _words
+from chexone_ray.metrics.labeller.patterns import grouped
 
 _HEDGE = (
     r"(?:probably|likely|possibly|presumably|perhaps|apparently|maybe|may have|might have"

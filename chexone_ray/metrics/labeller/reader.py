@@ -1,10 +1,8 @@
-"""Rule labeller for chest X-ray reports in English: text -> the 14 CheXpert labels.
+"""A report read sentence by sentence.
 
-One sentence at a time: phrases that mention a finding, then negation, uncertainty, side, severity
-and change words in reach of each phrase. Pure, deterministic, no model. The label names are
-CheXpert's in lower case; `Mention.name` keeps the finer word, such as "nodule" for "lung lesion".
-The words are in `report_words.py` (findings) and its neighbours `report_*.py`;
-docs/labeller.md has the conventions and the measured figures.
+Phrases that mention a finding, then negation, uncertainty, side, severity and change words in reach
+of each phrase. Pure, deterministic, no model. The label names are CheXpert's in lower case;
+`Mention.name` keeps the finer word, such as "nodule" for "lung lesion".
 """
 
 from __future__ import annotations
@@ -16,24 +14,35 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 
-from chexone_ray.metrics import report_modifiers as modifiers
-from chexone_ray.metrics import report_untold as other
-from chexone_ray.metrics import report_words as words
-from chexone_ray.metrics.report_answers import answered, questioned
-from chexone_ray.metrics.report_elided import near_so, pointed, taken_over
-from chexone_ray.metrics.report_elsewhere import ELSEWHERE, ELSEWHERE_STEMS
-from chexone_ray.metrics.report_heart import (
+from chexone_ray.metrics.labeller import modifiers, words
+from chexone_ray.metrics.labeller import untold as other
+from chexone_ray.metrics.labeller.answers import answered, questioned
+from chexone_ray.metrics.labeller.elided import near_so, pointed, taken_over
+from chexone_ray.metrics.labeller.elsewhere import ELSEWHERE, ELSEWHERE_STEMS
+from chexone_ray.metrics.labeller.heart import (
     SIZE_STATES,
     SIZES,
     HeartSize,
     heart_of,
     normal_signs,
 )
-from chexone_ray.metrics.report_mediastinum import LABEL as WIDTH
-from chexone_ray.metrics.report_mediastinum import mediastinum_of
-from chexone_ray.metrics.report_parity import uncancelled
-from chexone_ray.metrics.report_patterns import holds
-from chexone_ray.metrics.report_phrases import (
+from chexone_ray.metrics.labeller.mediastinum import LABEL as WIDTH
+from chexone_ray.metrics.labeller.mediastinum import mediastinum_of
+from chexone_ray.metrics.labeller.parity import uncancelled
+from chexone_ray.metrics.labeller.patterns import holds
+from chexone_ray.metrics.labeller.place import place
+from chexone_ray.metrics.labeller.pleura import explained
+from chexone_ray.metrics.labeller.scope import (
+    Span,
+    affirm,
+    blank,
+    clauses,
+    given,
+    judge,
+    untold,
+)
+from chexone_ray.metrics.labeller.spelling import mend
+from chexone_ray.metrics.labeller.terms import (
     ABSENT,
     HEART,
     LABELS,
@@ -44,33 +53,7 @@ from chexone_ray.metrics.report_phrases import (
     Mention,
     Phrase,
 )
-from chexone_ray.metrics.report_place import place
-from chexone_ray.metrics.report_pleura import explained
-from chexone_ray.metrics.report_scope import (
-    Span,
-    affirm,
-    blank,
-    clauses,
-    given,
-    judge,
-    untold,
-)
-from chexone_ray.metrics.report_spelling import mend
-from chexone_ray.metrics.report_traps import TRAPS
-
-__all__ = [
-    "ABSENT",
-    "LABELS",
-    "PRESENT",
-    "UNCERTAIN",
-    "Mention",
-    "Phrase",
-    "changes",
-    "heart_size",
-    "phrases",
-    "read_report",
-    "sentences",
-]
+from chexone_ray.metrics.labeller.traps import TRAPS
 
 CACHED_TEXTS = 4096
 """One report is read for many questions, and one reference for many completions."""

@@ -12,9 +12,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from chexone_ray.metrics import report_denial as denial
-from chexone_ray.metrics import report_doubt as doubt
-from chexone_ray.metrics.report_phrases import ABSENT, PRESENT, UNCERTAIN, UNTOLD, Phrase
+from chexone_ray.metrics.labeller import denial, doubt
+from chexone_ray.metrics.labeller.terms import ABSENT, PRESENT, UNCERTAIN, UNTOLD, Phrase
 
 _VERB = r"(?:is|are|was|were|has|have|had|can|could|may|might|does|do|did|will|would)"
 _BARE = re.compile(

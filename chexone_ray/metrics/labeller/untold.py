@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from chexone_ray.metrics.report_patterns import grouped
+from chexone_ray.metrics.labeller.patterns import grouped
 
 _TO_STOP = (
     r"[^,.;:?]*?(?=[,.;:?]|\b(?:shows?|reveals?|but|is|are|which|there)\b"

@@ -2,7 +2,7 @@
 
 Words of denial that stand before another one, with nothing but words of place between them, cancel
 each other; both are blanked and what stands between them stays where it is. What a whole turn of
-phrase says is in `report_turns_denial.py`. Our own, written from general knowledge of report
+phrase says is in `turns_denial.py`. Our own, written from general knowledge of report
 language. All patterns match lower-case text.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 
-from chexone_ray.metrics.report_denial import GONE
-from chexone_ray.metrics.report_patterns import holds
+from chexone_ray.metrics.labeller.denial import GONE
+from chexone_ray.metrics.labeller.patterns import holds
 
 _OUTER = (
     r"(?:not (?:one|a single|a|an|any|all|every|both|each)(?: of)?|no one|nobody|nothing|nowhere"

@@ -5,7 +5,7 @@ Our own, written from general knowledge of report language. All patterns match l
 
 from __future__ import annotations
 
-from chexone_ray.metrics.report_patterns import Row, alternatives
+from chexone_ray.metrics.labeller.patterns import Row, alternatives
 
 DEVICES: tuple[Row, ...] = (
     Row(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from chexone_ray.metrics.report_patterns import grouped
+from chexone_ray.metrics.labeller.patterns import grouped
 
 SEEN = (
     r"(?:borne out|reproduced|repeated|substantiated|supported|proven|established|documented"

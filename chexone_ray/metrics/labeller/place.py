@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from chexone_ray.metrics import report_modifiers as words
-from chexone_ray.metrics.report_patterns import holds
-from chexone_ray.metrics.report_phrases import ABSENT, HEART, LABELS, Phrase
-from chexone_ray.metrics.report_scope import Span
+from chexone_ray.metrics.labeller import modifiers as words
+from chexone_ray.metrics.labeller.patterns import holds
+from chexone_ray.metrics.labeller.scope import Span
+from chexone_ray.metrics.labeller.terms import ABSENT, HEART, LABELS, Phrase
 
 _SIDED = frozenset(LABELS[3:12]) | {"fracture", "support devices"}
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from chexone_ray.metrics.report_turns_denial import DENIAL_TURNS
-from chexone_ray.metrics.report_turns_doubt import DOUBT_TURNS
+from chexone_ray.metrics.labeller.turns_denial import DENIAL_TURNS
+from chexone_ray.metrics.labeller.turns_doubt import DOUBT_TURNS
 
 FRAMES = (*DOUBT_TURNS, *DENIAL_TURNS)
 _STEMS = tuple({stem for frame in FRAMES for stem in frame.stems})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from chexone_ray.metrics.report_denial import GONE
+from chexone_ray.metrics.labeller.denial import GONE
 
 FREE = (
     r"(?:without|(?:free|clear|devoid|bare|void|empty|innocent|rid) (?:of|from)|lacking(?: in)?"

@@ -8,14 +8,13 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from chexone_ray.metrics import report_denial as denial
-from chexone_ray.metrics import report_doubt as doubt
-from chexone_ray.metrics import report_modifiers as words
-from chexone_ray.metrics import report_untold as other
-from chexone_ray.metrics.report_double import undoubled
-from chexone_ray.metrics.report_frames import framed
-from chexone_ray.metrics.report_patterns import holds
-from chexone_ray.metrics.report_phrases import (
+from chexone_ray.metrics.labeller import denial, doubt
+from chexone_ray.metrics.labeller import modifiers as words
+from chexone_ray.metrics.labeller import untold as other
+from chexone_ray.metrics.labeller.double import undoubled
+from chexone_ray.metrics.labeller.frames import framed
+from chexone_ray.metrics.labeller.patterns import holds
+from chexone_ray.metrics.labeller.terms import (
     ABSENT,
     HEART,
     PRESENT,

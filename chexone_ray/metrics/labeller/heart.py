@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chexone_ray.metrics import report_doubt as doubt
-from chexone_ray.metrics import report_modifiers as words
-from chexone_ray.metrics.report_elided import size_taken_over
-from chexone_ray.metrics.report_patterns import alternatives, holds
-from chexone_ray.metrics.report_phrases import (
+from chexone_ray.metrics.labeller import doubt
+from chexone_ray.metrics.labeller import modifiers as words
+from chexone_ray.metrics.labeller.elided import size_taken_over
+from chexone_ray.metrics.labeller.patterns import alternatives, holds
+from chexone_ray.metrics.labeller.scope import Span, judge
+from chexone_ray.metrics.labeller.terms import (
     ABSENT,
     HEART,
     PRESENT,
@@ -18,7 +19,6 @@ from chexone_ray.metrics.report_phrases import (
     UNTOLD,
     Phrase,
 )
-from chexone_ray.metrics.report_scope import Span, judge
 
 # --- the heart -----------------------------------------------------------------------------------
 

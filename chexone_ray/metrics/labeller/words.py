@@ -1,18 +1,18 @@
 """Findings of the rule labeller: how reports in English name them.
 
 Our own, written from general knowledge of report language. All patterns match lower-case text. The
-words that act on findings are in `report_modifiers.py`.
+words that act on findings are in `modifiers.py`.
 """
 
 from __future__ import annotations
 
 import re
 
-from chexone_ray.metrics.report_bones import FRACTURE
-from chexone_ray.metrics.report_devices import DEVICES
-from chexone_ray.metrics.report_patterns import Row, alternatives
-from chexone_ray.metrics.report_phrases import HEART, ONE
-from chexone_ray.metrics.report_pleura import EFFUSION, PLEURA, PNEUMOTHORAX
+from chexone_ray.metrics.labeller.bones import FRACTURE
+from chexone_ray.metrics.labeller.devices import DEVICES
+from chexone_ray.metrics.labeller.patterns import Row, alternatives
+from chexone_ray.metrics.labeller.pleura import EFFUSION, PLEURA, PNEUMOTHORAX
+from chexone_ray.metrics.labeller.terms import HEART, ONE
 
 _CARDIAC = r"(?:silhouettes?|contours?|shadow|size|sizes)"
 _MEDIASTINUM = r"(?:cardio)?mediastin(?:um|al (?:silhouettes?|contours?|shadow|borders?|width))"

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chexone_ray.metrics.report_patterns import Row, alternatives
-from chexone_ray.metrics.report_phrases import UNCERTAIN, Phrase
+from chexone_ray.metrics.labeller.patterns import Row, alternatives
+from chexone_ray.metrics.labeller.terms import UNCERTAIN, Phrase
 
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
 _ANGLE = (

@@ -5,7 +5,7 @@ Our own, written from general knowledge of report language. All patterns match l
 
 from __future__ import annotations
 
-from chexone_ray.metrics.report_patterns import grouped
+from chexone_ray.metrics.labeller.patterns import grouped
 
 TRAPS = grouped(
     r"\b(?:explains?|accounts? for|causes?|is responsible for) (?:the )?(?:\w+ )?(?:blunt\w+"

@@ -1,8 +1,8 @@
 """Denials that are counted: an even number of them in one plain stretch of a sentence makes an
 assertion ("in neither lung is an opacity lacking").
 
-Turns of phrase and pairs that stand close together are resolved before (`report_frames.py`,
-`report_double.py`); this counts what is left around a finding that reads as denied. Our own,
+Turns of phrase and pairs that stand close together are resolved before (`frames.py`,
+`double.py`); this counts what is left around a finding that reads as denied. Our own,
 written from general knowledge of report language. All patterns match lower-case text.
 """
 
@@ -13,10 +13,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chexone_ray.metrics import report_doubt as doubt
-from chexone_ray.metrics.report_double import LEFT_BEHIND
-from chexone_ray.metrics.report_modifiers import CHANGE
-from chexone_ray.metrics.report_phrases import ABSENT, HEART, PRESENT, Phrase
+from chexone_ray.metrics.labeller import doubt
+from chexone_ray.metrics.labeller.double import LEFT_BEHIND
+from chexone_ray.metrics.labeller.modifiers import CHANGE
+from chexone_ray.metrics.labeller.terms import ABSENT, HEART, PRESENT, Phrase
 
 _NEGATION = re.compile(
     r"\b(?:not|no(?! doubt)|never|neither|nobody|nowhere|nothing|none|hardly|scarcely|barely"

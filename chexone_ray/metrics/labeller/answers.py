@@ -6,12 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chexone_ray.metrics import report_denial as denial
-from chexone_ray.metrics import report_doubt as doubt
-from chexone_ray.metrics import report_modifiers as words
-from chexone_ray.metrics import report_untold as other
-from chexone_ray.metrics.report_phrases import ABSENT, PRESENT, UNCERTAIN, UNTOLD, Phrase
-from chexone_ray.metrics.report_scope import ENLARGED, blank, steady
+from chexone_ray.metrics.labeller import denial, doubt
+from chexone_ray.metrics.labeller import modifiers as words
+from chexone_ray.metrics.labeller import untold as other
+from chexone_ray.metrics.labeller.scope import ENLARGED, blank, steady
+from chexone_ray.metrics.labeller.terms import ABSENT, PRESENT, UNCERTAIN, UNTOLD, Phrase
 
 
 def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
