@@ -19,6 +19,7 @@ from chexone_ray.metrics.normality import NORMAL, states_normal
 from chexone_ray.metrics.tokens import words
 from chexone_ray.rewards.course import Courses, courses
 from chexone_ray.rewards.normal import normal_regions
+from chexone_ray.rewards.wording import PLAIN
 
 if TYPE_CHECKING:
     from chexone_ray.metrics.labeller import Mention, Phrase
@@ -66,11 +67,11 @@ class Reading:
     """Regions that it calls normal by name."""
 
     def plain_words(self, known: frozenset[str]) -> float:
-        """Different words of prose a name, of those that are `known`; sides, sizes and places count
+        """Different words a name that are `known` or of `PLAIN`; sides, sizes and places count
         half. 1 for fewer than two names."""
         if self.names < 2:
             return 1.0
-        plain = self.spare & known
+        plain = (self.spare & PLAIN) | (self.spare & known)
         return (len(plain) - len(plain & _MODIFIERS) / 2) / self.names
 
 

@@ -29,7 +29,7 @@ from chexone_ray.rewards.course import has_prior, same_course
 from chexone_ray.rewards.normal import covered
 from chexone_ray.rewards.original import Scorer, radcliq_reward
 from chexone_ray.rewards.reading import Reading, read
-from chexone_ray.rewards.wording import PLAIN, in_order, said_once
+from chexone_ray.rewards.wording import in_order, said_once
 
 if TYPE_CHECKING:
     from chexone_ray.metrics.labeller import Mention
@@ -206,9 +206,8 @@ def _borne_out(predicted: Mapping[str, Mention], reference: Mapping[str, Mention
 def _prose(said: Reading, meant: Reading) -> float:
     """`BARE` for names alone, 1 from one other word a name on, or as many as the reference has.
     Different words of prose or of the reference count, no fillers."""
-    known = PLAIN | meant.spare
-    wanted = min(meant.plain_words(known), 1.0)
-    return BARE + (1.0 - BARE) * min(said.plain_words(known) / wanted, 1.0) if wanted else 1.0
+    wanted = min(meant.plain_words(meant.spare), 1.0)
+    return BARE + (1.0 - BARE) * min(said.plain_words(meant.spare) / wanted, 1.0) if wanted else 1.0
 
 
 def _same_sense(answer: str, reference: str, meant: Reading) -> float:
