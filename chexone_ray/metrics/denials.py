@@ -26,7 +26,7 @@ _NO = (
     r"(?: (?:radiographic|radiological|definite|convincing|obvious|imaging|x-?ray))*"
     r"(?: (?:evidence|signs?|indication) (?:of|for))?(?: (?:an?|any))?"
 )
-_DISEASE = r"(?:disease|process(?:es)?|abnormalit(?:y|ies)|findings?|patholog(?:y|ies)|change)"
+_DISEASE = r"(?:disease|process(?:es)?|abnormalit(?:y|ies)|findings?|patholog(?:y|ies))"
 _NO_ACUTE = re.compile(
     rf"{_NO} (?:acute|active|significant)(?: (?:or|and) (?:acute|active))?"
     rf"(?: {_WHOLE})? {_DISEASE}\b"
@@ -47,10 +47,21 @@ _BUT = re.compile(r"\b(?:except|other than|apart from|aside from|besides|otherwi
 @lru_cache(maxsize=CACHED_TEXTS)
 def denials(text: str) -> Callable[[str], bool]:
     """A predicate on the names of findings: does the text deny them all together?"""
-    told = [s.lower().rstrip(".!; ") for s in sentences(text)]
-    told = [sentence for sentence in told if not _BUT.search(sentence)]
-    if any(_NORMAL.fullmatch(sentence) for sentence in told):
+    if calls_normal(text):
         return lambda name: name not in APART
-    if any(_NO_ACUTE.search(sentence) for sentence in told):
+    if any(_NO_ACUTE.search(sentence) for sentence in _told(text)):
         return ACUTE.__contains__
     return lambda name: False
+
+
+@lru_cache(maxsize=CACHED_TEXTS)
+def calls_normal(text: str) -> bool:
+    """True where a sentence calls the whole film normal: "Normal chest."."""
+    return any(_NORMAL.fullmatch(sentence) for sentence in _told(text))
+
+
+@lru_cache(maxsize=CACHED_TEXTS)
+def _told(text: str) -> tuple[str, ...]:
+    """Sentences without an exception, in lower case."""
+    told = (sentence.lower().rstrip(".!; ") for sentence in sentences(text))
+    return tuple(sentence for sentence in told if not _BUT.search(sentence))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ATTRIBUTE_SHARE = 1 / 3
 """Weight of a side, a severity or a region beside that of the finding itself."""
+DOUBTFUL = 0.5
+"""What a finding held possible weighs beside one that is stated, and how far the two agree."""
 CACHED_TEXTS = 4_096
 
 _REGION = re.compile(
@@ -35,7 +37,7 @@ _IN_THE_LUNG = frozenset(
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a report states as present. Empty where it does not say."""
+    """Something that a report states as present or possible. Empty where it does not say."""
 
     name: str
     side: str = ""
@@ -44,16 +46,23 @@ class Finding:
     """"mild", "moderate" or "severe"."""
     region: str = ""
     """"upper", "middle" or "lower"."""
+    doubtful: bool = False
+
+    @property
+    def weight(self) -> float:
+        """`DOUBTFUL` where the report is unsure of it, else 1."""
+        return DOUBTFUL if self.doubtful else 1.0
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
 def findings(text: str) -> frozenset[Finding]:
-    """What the report states as present, each once; an empty set for a normal report.
+    """What the report states as present or possible, each once; empty for a normal report.
 
     Mentions of one name on one side merge, a mention without a side into those that have one, so
-    saying the same thing again adds nothing. What is denied or uncertain is left out.
+    saying the same thing again adds nothing. What is denied is left out, and so is what is possible
+    in one place of the text and stated in another.
     """
-    from chexone_ray.metrics.labeller import PRESENT, phrases, read_report, sentences
+    from chexone_ray.metrics.labeller import ABSENT, PRESENT, phrases, read_report, sentences
     from chexone_ray.metrics.labeller.terms import HEART
 
     lines = [line.lower() for line in sentences(text)]
@@ -61,28 +70,30 @@ def findings(text: str) -> frozenset[Finding]:
     found: dict[tuple[str, str], Finding] = {}
     said = phrases(text)
     for phrase in said:
-        if phrase.state != PRESENT or phrase.label in (HEART, "cardiomegaly"):
+        if phrase.state == ABSENT or phrase.label in (HEART, "cardiomegaly"):
             continue
         line = lines[phrase.sentence]
         region = _region(line, phrase, said)
         own = _severities(line) if len(phrase.sides) > 1 else {}
         for side in sorted(phrase.sides) or [""]:
-            _add(found, Finding(phrase.name, side, own.get(side, phrase.severity), region))
-    covered = {phrase.label for phrase in said if phrase.state == PRESENT} - {"cardiomegaly"}
+            severity = own.get(side, phrase.severity)
+            doubtful = phrase.state != PRESENT
+            _add(found, Finding(phrase.name, side, severity, region, doubtful))
+    covered = {phrase.label for phrase in said if phrase.state != ABSENT} - {"cardiomegaly"}
     for label, mention in stated.items():
-        if mention.state == PRESENT and label not in covered and label != "no finding":
-            _add(found, Finding(label, "", mention.severity))
+        if mention.state != ABSENT and label not in covered and label != "no finding":
+            _add(found, Finding(label, "", mention.severity, doubtful=mention.state != PRESENT))
     return frozenset(_merged(found.values()))
 
 
 def finding_f1(predicted: Iterable[Finding], reference: Iterable[Finding]) -> float | None:
     """F1 in 0-1 with partial credit: findings of one name pair one to one, the best pairs first,
-    and count by `likeness`. None where there is none on either side."""
+    and count by `likeness`, those held possible half. None where there is none on either side."""
     said, meant = _ordered(predicted), _ordered(reference)
     if not said and not meant:
         return None
     pairs = sorted(
-        (-likeness(a, b), i, j)
+        (-likeness(a, b) * (a.weight + b.weight) / 2, i, j)
         for (i, a), (j, b) in product(enumerate(said), enumerate(meant))
         if a.name == b.name
     )
@@ -93,12 +104,13 @@ def finding_f1(predicted: Iterable[Finding], reference: Iterable[Finding]) -> fl
             left.add(i)
             right.add(j)
             shared -= value
-    return 2 * shared / (len(said) + len(meant))
+    return 2 * shared / sum(finding.weight for finding in (*said, *meant))
 
 
 def likeness(a: Finding, b: Finding) -> float:
     """0 for another name or the other side. Otherwise the finding counts 1 and each attribute that
-    either gives a third: in full where they agree, half where only one gives it."""
+    either gives a third: in full where they agree, half where only one gives it. `DOUBTFUL` of that
+    where one report is sure of it and the other is not."""
     if a.name != b.name or (a.side and b.side and a.side != b.side):
         return 0.0
     credit = whole = 1.0
@@ -107,7 +119,7 @@ def likeness(a: Finding, b: Finding) -> float:
             whole += ATTRIBUTE_SHARE
             agree = 1.0 if said == meant else 0.0 if said and meant else 0.5
             credit += ATTRIBUTE_SHARE * agree
-    return credit / whole
+    return credit / whole * (DOUBTFUL if a.doubtful != b.doubtful else 1.0)
 
 
 def opposite(a: Mention, b: Mention) -> bool:
@@ -118,7 +130,12 @@ def opposite(a: Mention, b: Mention) -> bool:
 def _add(found: dict[tuple[str, str], Finding], new: Finding) -> None:
     old = found.get((new.name, new.side))
     if old is not None:
-        new = replace(old, severity=old.severity or new.severity, region=old.region or new.region)
+        new = replace(
+            old,
+            severity=old.severity or new.severity,
+            region=old.region or new.region,
+            doubtful=old.doubtful and new.doubtful,
+        )
     found[new.name, new.side] = new
 
 
@@ -137,6 +154,7 @@ def _merged(found: Iterable[Finding]) -> list[Finding]:
                     finding,
                     severity=finding.severity or loose[0].severity,
                     region=finding.region or loose[0].region,
+                    doubtful=finding.doubtful and loose[0].doubtful,
                 )
                 for finding in sided
             ]
@@ -186,4 +204,4 @@ def _gap(line: str, phrase: Phrase, start: int, end: int) -> int:
 
 
 def _ordered(found: Iterable[Finding]) -> list[Finding]:
-    return sorted(found, key=lambda f: (f.name, f.side, f.severity, f.region))
+    return sorted(found, key=lambda f: (f.name, f.side, f.severity, f.region, f.doubtful))

@@ -18,6 +18,8 @@ from chexone_ray.metrics.findings import Finding, findings
 from chexone_ray.metrics.normality import NORMAL, states_normal
 from chexone_ray.metrics.tokens import words
 from chexone_ray.rewards.course import Courses, courses
+from chexone_ray.rewards.normal import normal_regions
+from chexone_ray.rewards.wording import PLAIN
 
 if TYPE_CHECKING:
     from chexone_ray.metrics.labeller import Mention, Phrase
@@ -53,13 +55,24 @@ class Reading:
     findings: frozenset[Finding]
     conflicts: frozenset[str]
     """Labels that the text both states and denies, of the same side or of any."""
-    plain_words: float
-    """Words beside the names of findings, over the number of those names; sides, sizes, places and
-    names of what is denied count half. 1 for fewer than two names, which make no list."""
+    names: float
+    """How many different findings are named; what is denied counts half."""
+    spare: frozenset[str]
+    """The different words beside those names; none for fewer than two, which make no list."""
     courses: Courses
     """Changes against the earlier film."""
     all_normal: bool
     """The text denies all of it together: "Normal chest.", "No acute process."."""
+    normal: frozenset[str]
+    """Regions that it calls normal by name."""
+
+    def plain_words(self, known: frozenset[str]) -> float:
+        """Different words a name that are `known` or of `PLAIN`; sides, sizes and places count
+        half. 1 for fewer than two names."""
+        if self.names < 2:
+            return 1.0
+        plain = (self.spare & PLAIN) | (self.spare & known)
+        return (len(plain) - len(plain & _MODIFIERS) / 2) / self.names
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
@@ -72,7 +85,8 @@ def read(text: str) -> Reading:
     said = phrases(told)
     lines = [line.lower() for line in sentences(told)]
     labels = dict(read_report(told))
-    if NORMAL in labels and not states_normal(told):
+    regions = normal_regions(told)
+    if NORMAL in labels and not (regions or states_normal(told)):
         del labels[NORMAL]
     named = [phrase for phrase in said if not phrase.implied]
     conflicts = _conflicts(told, said, lines, labels)
@@ -80,43 +94,44 @@ def read(text: str) -> Reading:
         labels,
         findings(told),
         conflicts,
-        _plain_words(named, lines),
+        *_around(named, lines),
         courses(said),
         denials(told)("pneumonia"),
+        regions,
     )
 
 
-def _plain_words(named: Sequence[Phrase], lines: Sequence[str]) -> float:
+def _around(named: Sequence[Phrase], lines: Sequence[str]) -> tuple[float, frozenset[str]]:
+    """How many names there are, and the different words beside them."""
     from chexone_ray.metrics.labeller import ABSENT
 
     # "No effusion, pneumothorax or consolidation." is how denials are written.
-    number = sum(0.5 if phrase.state == ABSENT else 1.0 for phrase in named)
+    number = sum(
+        0.5 if absent else 1.0 for _, absent in {(p.name, p.state == ABSENT) for p in named}
+    )
     if number < 2:
-        return 1.0
+        return number, frozenset()
     rest = list(lines)
     for phrase in named:
         line, blank = rest[phrase.sentence], " " * (phrase.end - phrase.start)
         rest[phrase.sentence] = line[: phrase.start] + blank + line[phrase.end :]
-    spare = words(" ".join(rest))
-    halved = sum(word in _MODIFIERS for word in spare)
-    return (len(spare) - halved / 2) / number
+    return number, frozenset(words(" ".join(rest)))
 
 
 def _conflicts(
     told: str, said: Sequence[Phrase], lines: Sequence[str], labels: Mapping[str, Mention]
 ) -> frozenset[str]:
-    """Labels stated in one place and denied in another, by name, by sign or as a whole."""
-    from chexone_ray.metrics.denials import denials
+    """Labels stated in one place and denied in another, by name, by sign or as a whole. "No acute
+    process." denies none: what is stated may be old."""
+    from chexone_ray.metrics.denials import APART, calls_normal
     from chexone_ray.metrics.labeller import ABSENT, PRESENT, heart_size
     from chexone_ray.metrics.labeller.terms import HEART
 
     there = [phrase for phrase in said if phrase.state == PRESENT and phrase.label != HEART]
     gone = [phrase for phrase in said if phrase.state == ABSENT and not _limited(phrase, lines)]
     found = {here.label for here in there for away in gone if _denies(away, here)}
-    denied = denials(told)
-    found |= {
-        label for label, mention in labels.items() if mention.state == PRESENT and denied(label)
-    }
+    if calls_normal(told):
+        found |= {label for label, mention in labels.items() if mention.state == PRESENT} - APART
     sizes = {heart_size(line) for line in lines if "heart" in line or "cardi" in line}
     if sizes >= {"normal", "enlarged"}:
         found.add("cardiomegaly")

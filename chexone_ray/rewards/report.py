@@ -21,11 +21,11 @@ from chexone_ray.answers import Answer, normalise
 from chexone_ray.kinds import form
 from chexone_ray.metrics.entities import entity_f1
 from chexone_ray.metrics.factuality import IMPLIED
-from chexone_ray.metrics.findings import finding_f1, opposite
+from chexone_ray.metrics.findings import DOUBTFUL, finding_f1, opposite
 from chexone_ray.metrics.normality import NORMAL
 from chexone_ray.metrics.tokens import rouge_l, token_f1, words
 from chexone_ray.records import Sample
-from chexone_ray.rewards.course import same_course
+from chexone_ray.rewards.course import has_prior, same_course
 from chexone_ray.rewards.normal import covered
 from chexone_ray.rewards.original import Scorer, radcliq_reward
 from chexone_ray.rewards.reading import Reading, read
@@ -78,11 +78,11 @@ def reward(answer: Answer, sample: Sample, scorer: Scorer | None = None) -> floa
     if normalise(answer.answer) == normalise(reference):
         return 1.0
     if which == "report" or sample.kind == "caption":  # a caption describes a film
-        return _report(answer.answer, reference)
-    return _free_answer(answer.answer, reference, sample.kind in SHORT_KINDS)
+        return _report(answer.answer, reference, has_prior(sample))
+    return _free_answer(answer.answer, reference, sample)
 
 
-def _report(answer: str, reference: str) -> float:
+def _report(answer: str, reference: str, prior: bool) -> float:
     said, meant = read(answer), read(reference)
     both_normal = NORMAL in said.labels and NORMAL in meant.labels
     told = covered(said, meant) if both_normal else 1.0
@@ -96,15 +96,16 @@ def _report(answer: str, reference: str) -> float:
     else:
         agreement = LABEL_SHARE * labels + FINDING_SHARE * found + WORD_SHARE * overlap
     worded = said_once(answer, reference) * in_order(answer, reference)
-    return _same_sense(answer, reference, meant) * guard(said, meant) * worded * agreement
+    return _same_sense(answer, reference, meant) * guard(said, meant, prior) * worded * agreement
 
 
-def _free_answer(answer: str, reference: str, short: bool) -> float:
+def _free_answer(answer: str, reference: str, sample: Sample) -> float:
     """The overlap of the words, and half of it the F1 of what is stated or denied where the
     reference names a finding or says that there is none."""
+    short = sample.kind in SHORT_KINDS
     overlap = token_f1(answer, reference) if short else rouge_l(answer, reference)
     said, meant = read(answer), read(reference)
-    kept = guard(said, meant)
+    kept = guard(said, meant, has_prior(sample))
     if not short:
         kept *= said_once(answer, reference) * in_order(answer, reference)
     if not meant.labels:
@@ -119,37 +120,52 @@ def _free_answer(answer: str, reference: str, short: bool) -> float:
 def label_f1(
     predicted: Mapping[str, Mention], reference: Mapping[str, Mention], normal: float = 1.0
 ) -> float | None:
-    """F1 of the labels stated as present, "no finding" included, which counts `normal` where both
-    state it. A label on the opposite side only counts as missed and as made up. None where neither
-    report states one."""
-    said = {label for label, mention in predicted.items() if mention.state == 1}
-    meant = {label for label, mention in reference.items() if mention.state == 1}
-    if not said and not meant:
+    """F1 of the labels stated as present or possible, "no finding" included, which counts `normal`
+    where both state it. What is possible weighs half. A label on the opposite side only counts as
+    missed and as made up. None where neither report states one."""
+    said, meant = _weights(predicted), _weights(reference)
+    whole = sum(said.values()) + sum(meant.values())
+    if not whole:
         return None
     shared = sum(
-        normal if label == NORMAL else not opposite(predicted[label], reference[label])
-        for label in said & meant
+        (said[label] + meant[label])
+        * (normal if label == NORMAL else _alike(predicted[label], reference[label]))
+        for label in said.keys() & meant.keys()
     )
-    return 2 * shared / (len(said) + len(meant))
+    return shared / whole
 
 
 def statement_f1(predicted: Mapping[str, Mention], reference: Mapping[str, Mention]) -> float:
     """F1 of the labels mentioned, "no finding" left out: right where both say the same of one,
-    present, denied or unsure, and not of the opposite side. 0 where either mentions none."""
+    present, denied or unsure, and not of the opposite side, half where one of the two is unsure of
+    what the other states. 0 where either mentions none."""
     said, meant = set(predicted) - {NORMAL}, set(reference) - {NORMAL}
-    shared = sum(
-        predicted[label].state == reference[label].state
-        and not opposite(predicted[label], reference[label])
-        for label in said & meant
-    )
+    shared = sum(_alike(predicted[label], reference[label]) for label in said & meant)
     return 2 * shared / (len(said) + len(meant)) if shared else 0.0
 
 
-def guard(said: Reading, meant: Reading) -> float:
+def _weights(labels: Mapping[str, Mention]) -> dict[str, float]:
+    """Label -> 1 where it is present, `DOUBTFUL` where it is possible."""
+    return {
+        label: 1.0 if mention.state == 1 else DOUBTFUL
+        for label, mention in labels.items()
+        if mention.state != 0
+    }
+
+
+def _alike(said: Mention, meant: Mention) -> float:
+    """1 for the same state, `DOUBTFUL` for a possible finding and one that is present, else 0, as
+    for opposite sides."""
+    if opposite(said, meant):
+        return 0.0
+    return 1.0 if said.state == meant.state else DOUBTFUL * (0 not in (said.state, meant.state))
+
+
+def guard(said: Reading, meant: Reading, prior: bool) -> float:
     """What contradictions, another course, findings made up and bare names leave of the reward, in
     0-1; 1 for a text against itself."""
     kept = polarity(said.labels, meant.labels, said.conflicts - meant.conflicts)
-    kept *= same_course(said.courses, meant.courses, said.labels)
+    kept *= same_course(said.courses, meant.courses, said.labels, meant.labels, prior)
     return kept * _borne_out(said.labels, meant.labels) * _prose(said, meant)
 
 
@@ -175,17 +191,23 @@ def polarity(
 
 def _borne_out(predicted: Mapping[str, Mention], reference: Mapping[str, Mention]) -> float:
     """1 - made up / (stated + 1): a finding of which the reference says nothing, or that it denies,
-    costs beyond its own share of the labels. Never 0, so that its words still tell texts apart."""
-    stated = [label for label, said in predicted.items() if said.state == 1 and label != NORMAL]
+    costs beyond its own share of the labels, half as much where it is only possible. Never 0, so
+    that its words still tell texts apart."""
+    stated = {label: weight for label, weight in _weights(predicted).items() if label != NORMAL}
     known = {label for label, meant in reference.items() if meant.state != 0}
-    made_up = sum(known.isdisjoint((label, *IMPLIED.get(label, ()))) for label in stated)
-    return 1.0 - made_up / (len(stated) + 1)
+    made_up = sum(
+        weight
+        for label, weight in stated.items()
+        if known.isdisjoint((label, *IMPLIED.get(label, ())))
+    )
+    return 1.0 - made_up / (sum(stated.values()) + 1)
 
 
 def _prose(said: Reading, meant: Reading) -> float:
-    """`BARE` for names alone, 1 from one other word a name on, or as many as the reference has."""
-    wanted = min(meant.plain_words, 1.0)
-    return BARE + (1.0 - BARE) * min(said.plain_words / wanted, 1.0) if wanted else 1.0
+    """`BARE` for names alone, 1 from one other word a name on, or as many as the reference has.
+    Different words of prose or of the reference count, no fillers."""
+    wanted = min(meant.plain_words(meant.spare), 1.0)
+    return BARE + (1.0 - BARE) * min(said.plain_words(meant.spare) / wanted, 1.0) if wanted else 1.0
 
 
 def _same_sense(answer: str, reference: str, meant: Reading) -> float:

@@ -65,7 +65,8 @@ EFFUSION = Finding("pleural effusion", "left", "mild")
         ("Left effusion. The effusion is small. There is a left pleural effusion.", {EFFUSION}),
         ("Severe cardiomegaly.", {Finding("cardiomegaly", "", "severe")}),
         ("The lungs are clear. The heart is normal. No effusion.", set()),
-        ("Possible pneumonia.", set()),
+        ("Possible pneumonia.", {Finding("pneumonia", doubtful=True)}),
+        ("Possible pneumonia. The pneumonia is left.", {Finding("pneumonia", "left")}),
         ("", set()),
     ],
 )
