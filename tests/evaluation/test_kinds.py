@@ -250,6 +250,20 @@ def of(kind: str, rows: Sequence[tuple[Sample, str | None]]) -> dict[str, float]
     return found
 
 
+@pytest.mark.parametrize("denial", ["No nodules detected.", "No finding detected.", "None."])
+def test_precision_by_label_charges_every_unanswered_negative(denial: str) -> None:
+    """One hit of one, and five boxes made up: a precision of 1/6, whatever the reference's words.
+    A denial of no label of the reference charges each of them: then mass has 1/6 as well."""
+    row, negative = grounding(LEFT), replace(grounding(), answer=denial)
+    rows: list[tuple[Sample, str | None]] = [(row, boxes.encode([LEFT])), *[(negative, None)] * 5]
+    name = "mAP at IoU 0.4 (mean of labels)"
+    assert of("grounding", rows)[name] == pytest.approx(1 / 6)
+    mass = Box("mass", (0.5, 0.5, 0.9, 0.9))
+    both = [(grounding(mass), boxes.encode([mass])), *rows]
+    expected = 1 / 6 if "finding" in denial or "None" in denial else (1 / 6 + 1) / 2
+    assert of("grounding", both)[name] == pytest.approx(expected)
+
+
 def test_all_metrics_of_boxes_by_hand() -> None:
     """One box found, one half found, one missed, a negative left alone: IoU 1, 0.5 and 0."""
     half = Box("nodule", (0.0, 0.0, 0.5, 0.25))

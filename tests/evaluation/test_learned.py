@@ -304,7 +304,7 @@ def test_the_completions_of_a_prompt_go_through_each_network_at_once(
     )
     named = {"radcliq_scorer": components.__name__ + ":scorer", "radcliq": models}
     sizes: list[int] = []
-    for network, name in ((RadGraph, "scores"), (BertScore, "scores"), (CheXbert, "semb_scores")):
+    for network, name in ((RadGraph, "scores"), (BertScore, "scores"), (CheXbert, "score")):
         monkeypatch.setattr(network, name, _counted(getattr(network, name), sizes))
     row = replace(SAMPLE, answer=REFERENCES[0], reference="")
     texts = [rf"Seen. \boxed{{{told}}}" for told in ("Left edema.", "A mass.", "A mass.")]

@@ -83,7 +83,10 @@ OPTIONS = ("(A) mass", "(B) edema")
             "*Please note: I'm just an AI and this should be reviewed by a radiologist.*",
         ),
         ("presence", "I am an AI and cannot diagnose. Yes, there is an effusion."),
-        ("grounding", "I cannot provide a diagnosis. No nodule detected."),
+        *(
+            ("grounding", f"I cannot provide a diagnosis. {said}")
+            for said in ("No nodule detected.", "There is no nodule.", "No nodule seen.", "None.")
+        ),
         (
             "grounding",
             "I cannot view images directly. <|ref|>nodule<|/ref|><|box|>(1,2),(30,40)<|/box|>",
@@ -104,6 +107,7 @@ def test_an_answer_with_a_disclaimer_is_an_answer(kind: str, text: str) -> None:
         ("findings", "I can't assist with this X-ray. A trained physician has to look at it."),
         ("impression", "I am just an AI language model. I cannot provide a diagnosis."),
         ("grounding", "I cannot provide a box. Interpreting films needs training."),
+        ("grounding", "Sorry, I cannot help with that. No diagnosis is given."),
         ("presence", "I'm unable to determine whether there is a pleural effusion."),
         ("choice", "I cannot determine whether (A) or (B) is right."),
         ("open_vqa", "Unfortunately, I cannot analyze medical images. Could you describe it?"),
