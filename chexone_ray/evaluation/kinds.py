@@ -16,7 +16,6 @@ from chexone_ray.answers import choice_of, chosen_options, normalise
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.metric import (
     LABELS,
-    OF_TEXTS,
     REFERENCE,
     Metric,
     RowsStatistics,
@@ -25,6 +24,7 @@ from chexone_ray.evaluation.metric import (
     over_reference,
     source_metric,
     text_metric,
+    words_metric,
 )
 from chexone_ray.kinds import KINDS, Form
 from chexone_ray.metrics.classes import (
@@ -177,8 +177,6 @@ _MATCHED = {
     "empty_reference": "left out",
     "codec": _CODEC,
 }
-_WORDS = {"tok": "letters and digits", "case": "lower", "level": "mean of rows", **OF_TEXTS}
-_EDGES = "case, space, edges"
 _ACCURACY = metric("accuracy", _accuracy, match="exact set of options", **_ROWS)
 _SPECIFICITY = replace(
     metric(
@@ -274,9 +272,9 @@ _OF_FORM: dict[Form, tuple[Metric, ...]] = {
         *_TEXT_OVERLAP,
     ),
     "text": (
-        metric("token F1", over_reference(token_f1), **_WORDS, articles="kept"),
-        metric("token recall", over_reference(token_recall), **_WORDS, articles="kept"),
-        metric("exact match", over_reference(exact_match), normalise=_EDGES, **OF_TEXTS),
+        words_metric("token F1", token_f1),
+        words_metric("token recall", token_recall),
+        words_metric("exact match", exact_match),
     ),
 }
 _OF_KIND: dict[str, tuple[Metric, ...]] = {

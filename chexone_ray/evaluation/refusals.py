@@ -11,13 +11,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from chexone_ray import boxes
 from chexone_ray.answers import chosen_options
 from chexone_ray.kinds import KINDS, form
 from chexone_ray.metrics.denied import denies
 from chexone_ray.metrics.labeller import read_report
+from chexone_ray.metrics.labels import RULES
+from chexone_ray.metrics.signature import rules_of
 from chexone_ray.options import leading_class
+
+_HERE = Path(__file__).parent
+READING = rules_of(
+    (
+        *(
+            _HERE.parent / f"{name}.py"
+            for name in ("answers", "boxes", "kinds", "options", "prose")
+        ),
+        _HERE.parent / "metrics" / "denied.py",
+        _HERE / "refusals.py",
+    ),
+    RULES,
+)
+"""What answers are read by, options, boxes, denials and refusals, as signatures name it: with a
+digest of these rules."""
 
 _ADVERB = r"(?: (?:\w+ly|also|just|even|not))?"
 _CANNOT = (

@@ -13,6 +13,7 @@ from chexone_ray import boxes
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.blind import SIDES_TOLD, baselines_of, pairwise_iou
 from chexone_ray.evaluation.kinds import METRICS, is_correct
+from chexone_ray.evaluation.metric import OF_TEXTS
 from chexone_ray.evaluation.predictions import Judged, Status
 from chexone_ray.evaluation.text_rows import row_statistics
 from chexone_ray.kinds import KINDS
@@ -20,6 +21,8 @@ from chexone_ray.metrics.detection import MAX_LABELS
 from chexone_ray.metrics.label_f1 import UNANSWERED
 from chexone_ray.metrics.labels import RULES
 from chexone_ray.metrics.overlap import matched_iou
+from chexone_ray.metrics.signature import extended
+from chexone_ray.metrics.text import FIGURES
 from chexone_ray.records import Box, Sample
 from tests.samples import sample
 
@@ -383,6 +386,12 @@ def test_signatures_say_what_report_labels_are_read_from() -> None:
     assert all(
         "|codec:percent with fractions|" in metric.signature for metric in METRICS["grounding"]
     )
+
+
+def test_a_figure_has_one_signature_wherever_it_is_computed() -> None:
+    of_text = {figure.name: figure.signature for figure in FIGURES}
+    for metric in METRICS["open_vqa"]:
+        assert metric.signature == extended(of_text[metric.name], OF_TEXTS)
 
 
 def test_a_text_that_names_nothing_is_no_normal_film() -> None:

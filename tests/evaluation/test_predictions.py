@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.predictions import read_predictions, status_of
 from chexone_ray.evaluation.refusals import refused
 from chexone_ray.evaluation.same_rows import digests_of
+from chexone_ray.metrics.factuality import stated_text
 from chexone_ray.parts import to_parquet
 from chexone_ray.predict import result_schema
 from chexone_ray.records import ImageRef, Sample
@@ -116,6 +118,22 @@ def test_an_answer_with_a_disclaimer_is_an_answer(kind: str, text: str) -> None:
 )
 def test_refusals_that_name_what_was_asked(kind: str, text: str) -> None:
     assert refused(text, kind, OPTIONS if kind == "choice" else ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(mark * 20_000 for mark in (" ", "\n", ",", "(", ".")),
+        *(f"{lead}{gap * 10_000}x" for lead in ("a", "I cannot") for gap in ("  ", "\n\n", " \n")),
+        *(word * 1500 for word in ("consult ", "see a, ", "I cannot ", "but ", "is there ")),
+    ],
+)
+def test_no_text_makes_it_slow(text: str) -> None:
+    start = time.process_time()
+    refused(text, "grounding")
+    refused(text, "choice", OPTIONS)
+    stated_text(text)
+    assert time.process_time() - start < 1.0
 
 
 KEYED = {
