@@ -12,7 +12,7 @@ from collections.abc import Collection
 from chexone_ray.answers import Answer, choice_of, chosen_options, normalise
 from chexone_ray.boxes import decode
 from chexone_ray.kinds import form
-from chexone_ray.metrics.denied import asked_name, denied_name, names
+from chexone_ray.metrics.denied import asked_name, denied_name, names, same_name
 from chexone_ray.metrics.factuality import (
     RUN_LENGTH,
     borne_out,
@@ -104,11 +104,13 @@ def _drawn(answer: str) -> frozenset[str]:
 
 
 def _denied(answer: str, reference: str) -> frozenset[str]:
-    """The names that an answer without boxes denies, of "None." those that are asked for."""
-    said = denied_name(answer)
+    """The names that an answer without boxes denies, in the words of the question where they say
+    the same; of "None." those that are asked for."""
+    said, asked = denied_name(answer), asked_name(reference)
     if said is None:
         return frozenset({normalise(answer)})
-    return frozenset(names(said or asked_name(reference))) or _drawn(reference)
+    told = frozenset(names(said or asked)) or _drawn(reference)
+    return frozenset(asked if asked and same_name(name, asked) else name for name in told)
 
 
 def _yes_no(said: Collection[str], trace: str, asked: Collection[str]) -> float:

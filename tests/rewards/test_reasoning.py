@@ -59,6 +59,10 @@ ALL = (CHOICE, PRESENCE, REPORT, BOXES, SIDE)
             for said in (negative("nodule"), "No nodule seen.", "None.")
         ),
         (BOXES, "There is no nodule.", "No mass seen.", 0.0),
+        *(
+            (sample("grounding", "Where?", negative("nodule")), "There is no nodule.", said, 1.0)
+            for said in ("No nodules seen.", "No visible nodule.", "None.")
+        ),
         # Other closed answers: their words.
         (SIDE, "The left angle is blunted.", "left", 1.0),
         (SIDE, "The left angle is blunted.", "right", 0.0),
