@@ -25,8 +25,8 @@ _KEY_LIST = re.compile(rf"(?:{_MARKED_KEY})(?:(?:{_SEPARATOR})(?:{_MARKED_KEY}))
 _ONE_KEY = re.compile(rf"\b(?:{KEY})\b")
 _PREFIX = re.compile(
     r"^(?:(?:so|thus|therefore|hence|i\s+(?:think|believe|choose|pick|select))\b[,:]?\s*)*"
-    r"(?:(?:the\s+)?(?:(?:correct|final|best|right)\s+)*(?:answers?|options?|choices?)\b\s*"
-    r"|it(?:'s\b|\u2019s\b|(?=\s+is\b))\s*)?(?:(?:is|are)\b)?\s*[:=]?\s*(?:(?:both|options?|choices?|only|definitely|certainly|clearly|probably)\b\s*)*",
+    r"(?:(?:(?:the|my)\s+)?(?:(?:correct|final|best|right)\s+)*(?:answers?|options?|choices?)\b\s*"
+    r"(?:-\s)?|(?:correct|final)\s*(?=[:=])|it(?:'s\b|\u2019s\b|(?=\s+is\b))\s*)?(?:(?:is|are)\b)?\s*[:=]?\s*(?:(?:both|options?|choices?|only|definitely|certainly|clearly|probably)\b\s*)*",
     re.IGNORECASE,
 )
 _STATED = re.compile(

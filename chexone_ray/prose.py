@@ -4,7 +4,8 @@ For answers that are more than a list of keys and texts. Options are mentioned b
 without their own text; neighbouring mentions that only commas, "and" and the like part are one run.
 Of the runs count, in this order: the last that is stated as the answer ("Answer: B"), one that the
 text begins with and that is a sentence of its own, the last that is concluded ("so B", "I would
-choose B", "the most likely finding is edema"), and the one that there is, if all runs say the same.
+choose B", "the most likely finding is edema"), the one that there is, if all runs say the same, and
+what the film is "consistent with".
 What is denied ("not (A)", "(A) is unlikely") or left open ("A or B") names nothing, and neither
 does a text that weighs several options and settles on none.
 """
@@ -42,11 +43,17 @@ _AFTER_BARE = re.compile(
 _ENDS = re.compile(
     r"[ \t]+-\s|[ \t]*(?:$|[;!\n]|\.(?=\s|$)"
     r"|(?:,[ \t]*)?(?:because|since|as|but|not|rather|instead)\b"
-    r"|(?:is|are) (?:the )?(?:correct|right|best|most|likeliest)\b)"
+    r"|(?:is|are) (?:the )?(?:correct|right|best|most|likeliest|more likely)\b)"
 )
 _TEXTS_END = re.compile(rf"{_ENDS.pattern}|[ \t]*,")
 _CONCLUDES = re.compile(
-    r"(?:(?P<stated>\banswers?\b\s*(?:(?:is|are)\b|[:=]))"
+    r"(?:(?P<stated>\banswers?\b\s*(?:(?:is|are)\b|[:=]|-\s)"
+    r"|(?<!\bnot )(?<!\bnot the )(?<!\bnot my )"
+    r"\b(?:(?:final|correct|my)\s+(?:choices?|options?)|final|correct)\s?[:=])"
+    r"|(?P<weak>(?<!\bnot )(?<!n't )(?<!\bless )\bconsistent\s+with\b)"
+    r"|(?<!\bdifferential )\bdiagnosis\s?[:=]|\b(?:it|this|that)\s+must\s+be\b"
+    r"|\bneither\b[^.;\n]{1,60}?\bnor\b[^.;\n]{1,40}?(?:[;.]|,?\s+but\b)"
+    r"|\bbetween\b[^.\n]{1,40}?,(?=[^.\n]{1,40}?\b(?:is|seems|looks)\s+(?:the\s+)?mo(?:re|st)\s+likely\b)"
     r"|\b(?:answers?|options?|choices?)\s+(?:is|are|(?:would|should|must)\s+be)\b"
     r"|\b(?:choose|chose|picks?|picked|select(?:ed)?|go(?:ing)?\s+(?:with|for)|opt(?:ed)?\s+for)\b"
     r"|\b(?:so|thus|therefore|hence|conclude)\b"
@@ -61,7 +68,7 @@ _OPTION_WORD = re.compile(r"\b(?:options?|choices?)\s$", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?:an?|the) ")
 _DENIED_BEFORE = re.compile(
     r"(?:\b(?:(?:can)?not|nor|neither|never|than|except|excludes?|excluding|without|unlike|against"
-    r"|rul(?:es?|ed|ing)\s+out|instead\s+of|opposed\s+to)|n't)\s+"
+    r"|between|rul(?:es?|ed|ing)\s+out|instead\s+of|opposed\s+to)|n't)\s+"
     r"(?:(?:be|choose|pick|select|options?|choices?|both|the|an?)\s+)*$"
 )
 _DENIAL = (
@@ -105,20 +112,21 @@ def settled(text: str, begins: int, keyed: Mapping[str, str]) -> frozenset[str]:
     low = text.lower()
     if len(low) != len(text):  # a few letters have a longer lower case: offsets would slip
         low = text
-    marks = {found.end(): bool(found["stated"]) for found in _CONCLUDES.finditer(text)}
+    marks = {found.end(): found.lastgroup for found in _CONCLUDES.finditer(text)}
     heads = {0, begins}
     runs = _runs(list(_mentions(text, low, keyed)), low, heads | marks.keys())
     runs += [run for at in heads | marks.keys() if (run := _texts(low, at, keyed))]
     runs = [run for run in runs if not _denied(low, run, run.start in heads)]
-    last: dict[bool, _Run] = {}
+    last: dict[str | None, _Run] = {}
     for run in sorted(runs, key=lambda run: (run.start, run.end)):
         if run.start in marks:
             last[marks[run.start]] = run
+    weak = [last["weak"]] if "weak" in last else []
     head = next((run for run in runs if run.start in heads and _ENDS.match(low, run.end)), None)
-    for run in (last.get(True), head, last.get(False)):
+    for run in (last.get("stated"), head, last.get(None)):
         if run:
             return run.keys
-    named = {run.keys for run in runs if run.clear}
+    named = {run.keys for run in runs if run.clear} or {run.keys for run in weak}
     return named.pop() if len(named) == 1 else frozenset()
 
 
@@ -166,7 +174,7 @@ def _runs(mentions: list[_Mention], low: str, starts: set[int]) -> list[_Run]:
         listed = last is not None and last.end == previous
         if previous >= 0 and _OR.fullmatch(between):
             opened |= {len(runs) - 1, len(runs)} if listed else {len(runs)}
-        elif last and listed and _joins(between, low, mention):
+        elif last and listed and mention.start not in starts and _joins(between, low, mention):
             runs[-1] = _Run(
                 last.keys | {mention.key}, last.start, mention.end, last.clear or mention.clear
             )

@@ -76,6 +76,33 @@ def test_the_longest_text_that_fits_is_meant() -> None:
 @pytest.mark.parametrize(
     ("answer", "keys"),
     [
+        *[(text, "C") for text in ("Correct: C", "Final: C", "Final answer - C", "C is correct")],
+        *[(text, "C") for text in ("My final choice: C", "The film is hazy.\nFinal: C")],
+        *[(text, "C") for text in ("Neither A nor B; C", "Neither (A) nor (B), but (C).")],
+        *[(text, "C") for text in ("Diagnosis: edema", "The findings are consistent with edema.")],
+        ("The answer cannot be A, it must be B", "B"),
+        ("Between A and B, A is more likely", "A"),
+        ("Between edema and pneumonia, edema is more likely.", "C"),
+        ("The most likely finding is pneumonia (B), the haze is consistent with edema.", "B"),
+        ("B. The haze is consistent with edema.", "B"),
+        ("Diagnosis: edema. The answer is B.", "B"),
+        ("Correct: A, C; incorrect: B", "AC"),
+        *[(text, "") for text in ("Incorrect: C", "Not the final choice: C", "Neither A nor B")],
+        *[(text, "") for text in ("Neither A nor B; C or D", "Neither A nor B; C is wrong too")],
+        *[(text, "") for text in ("Between A and B, A is less likely", "It must be A or B")],
+        *[(f"{of}consistent with edema", "") for of in ("not ", "in", "It isn't ", "less ")],
+        ("consistent with edema or pneumonia", ""),
+        ("Between (A) and (B), (A) is possible.", ""),
+        ("Differential diagnosis: edema, pneumonia", ""),
+    ],
+)
+def test_what_is_concluded_in_other_words(answer: str, keys: str) -> None:
+    assert _keys(answer) == keys
+
+
+@pytest.mark.parametrize(
+    ("answer", "keys"),
+    [
         ("C. edema\n\nReasoning: (A) pleural effusion would need a meniscus.", "C"),
         ("B\n\nExplanation: (A) would need a meniscus.", "B"),
         ("Explanation: (A) pleural effusion is blunting.\n\nAnswer: C", "C"),
@@ -257,6 +284,7 @@ def test_a_class_word_for_a_keyed_option(options: tuple[str, ...]) -> None:
         "yes." + "\n" * 20_000 + "x",
         "yes" + ", or" * 5000,
         "yes" + ", \n" * 5000 + "x",
+        *(word * 3000 for word in ("neither A nor ", "between A and ", "final ", "diagnosis: ")),
     ],
 )
 def test_no_text_makes_it_slow(text: str) -> None:

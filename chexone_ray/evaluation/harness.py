@@ -146,9 +146,7 @@ def evaluate_settings(
     statistics: dict[tuple[str, str], Computed] = {}
     for setting, runs in settings.items():
         kinds = sorted({kind for rows in answers[setting].values() for kind in rows})
-        reports = reasoned.reports_of(
-            r for rows in answers[setting].values() for r in rows.values()
-        )
+        reports = reasoned.reports_of(r for m in answers[setting].values() for r in m.values())
         train = _train_rows(runs.manifest_uri, kinds) if baselines else {}
         if baselines and not train:
             without_train.append(setting or runs.manifest_uri)

@@ -16,7 +16,6 @@ from chexone_ray.answers import choice_of, chosen_options, normalise
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.metric import (
     LABELS,
-    OF_TEXTS,
     REFERENCE,
     Metric,
     RowsStatistics,
@@ -25,6 +24,7 @@ from chexone_ray.evaluation.metric import (
     over_reference,
     source_metric,
     text_metric,
+    words_metric,
 )
 from chexone_ray.kinds import KINDS, Form
 from chexone_ray.metrics.classes import (
@@ -35,15 +35,15 @@ from chexone_ray.metrics.classes import (
     progression_signature,
     progression_value,
 )
+from chexone_ray.metrics.denied import asked_name, denies, same_name
 from chexone_ray.metrics.detection import (
     THRESHOLDS,
     box_f1_signature,
     charged,
-    denied_name,
-    denies,
     detection_row,
     label_precision_value,
     label_rank_rows,
+    labels_of,
     mean_precision_value,
     negative_row,
     precision_signature,
@@ -131,11 +131,18 @@ def _over_boxes(
 
 def _by_label(judged: Judged) -> RowsStatistics:
     pairs = list(zip(judged.samples, judged.answers, strict=True))
+    labels = labels_of([sample.boxes for sample in judged.samples])
     said = [
-        charged(_decoded(a), s.boxes, is_denial(s, a), denied_name(s.answer) or "")
+        charged(_decoded(a), s.boxes, is_denial(s, a), _denied_labels(s.answer, labels))
         for s, a in pairs
     ]
     return label_rank_rows(said, [sample.boxes for sample in judged.samples], _LABEL_IOU)
+
+
+def _denied_labels(reference: str, labels: Sequence[str]) -> Sequence[str]:
+    """Those of the labels that a row without boxes denies, else all: "None." denies each."""
+    name = asked_name(reference)
+    return [label for label in labels if same_name(name, label)] or labels
 
 
 def _of_all_rows(sample: Sample, answer: str | None) -> None:
@@ -170,9 +177,6 @@ _MATCHED = {
     "empty_reference": "left out",
     "codec": _CODEC,
 }
-_WORDS = {"tok": "letters and digits", "case": "lower", "level": "mean of rows", **OF_TEXTS}
-_PAIRED = {**_ROWS, "reference": REFERENCE}
-_EDGES = "case, space, edges"
 _ACCURACY = metric("accuracy", _accuracy, match="exact set of options", **_ROWS)
 _SPECIFICITY = replace(
     metric(
@@ -215,7 +219,12 @@ _LABEL_PRECISION = Metric(
     f"mAP at IoU {_LABEL_IOU:g} (mean of labels)",
     _of_all_rows,
     label_precision_value,
-    precision_signature((_LABEL_IOU,), "labels of all reference rows", codec=_CODEC),
+    precision_signature(
+        (_LABEL_IOU,),
+        "labels of all reference rows",
+        codec=_CODEC,
+        charged="the labels denied, else every label",
+    ),
     has_row_values=False,
     of_rows=_by_label,
 )
@@ -263,9 +272,9 @@ _OF_FORM: dict[Form, tuple[Metric, ...]] = {
         *_TEXT_OVERLAP,
     ),
     "text": (
-        metric("token F1", over_reference(token_f1), **_WORDS, articles="kept"),
-        metric("token recall", over_reference(token_recall), **_WORDS, articles="kept"),
-        metric("exact match", over_reference(exact_match), normalise=_EDGES, **OF_TEXTS),
+        words_metric("token F1", token_f1),
+        words_metric("token recall", token_recall),
+        words_metric("exact match", exact_match),
     ),
 }
 _OF_KIND: dict[str, tuple[Metric, ...]] = {

@@ -167,13 +167,12 @@ def _chexbert(config: LearnedConfig) -> _Part:
     )
 
     def scores(said: Sequence[str], meant: Sequence[str]) -> Array:
-        semb = model.semb_scores(said, meant)[:, None]
-        told, true = (map(stated, model.states(texts)) for texts in (said, meant))
+        semb, told, true = model.score(said, meant)
         rows = [
-            counted_row(ones if text.strip() else None, others)
+            counted_row(stated(ones) if text.strip() else None, stated(others))
             for text, ones, others in zip(said, told, true, strict=True)
         ]
-        return np.concatenate([semb, np.reshape(rows, (len(said), COUNTED))], axis=1)
+        return np.concatenate([semb[:, None], np.reshape(rows, (len(said), COUNTED))], axis=1)
 
     found = [_Figure("SembScore", model.signature(), (0,))]
     for figure in LABEL_FIGURES:

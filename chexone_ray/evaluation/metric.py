@@ -113,6 +113,14 @@ def text_metric(name: str) -> Metric:
     return source_metric(TEXTS, *told, has_row_values="corpus" not in name)
 
 
+def words_metric(name: str, score: Callable[[str, str], float]) -> Metric:
+    """`text_metric` of a figure that is the mean of `score`, without the rest of the source: for
+    kinds that have no other score of texts."""
+    return Metric(
+        name, over_reference(score), mean_value, extended(_TEXT[name].signature, OF_TEXTS)
+    )
+
+
 def read_columns(matrix: Array, columns: Sequence[int]) -> RowsStatistics:
     """What a metric reads of a source's matrix (N, S); None for rows that are all NaN there."""
     rows = matrix[:, list(columns)]

@@ -14,7 +14,7 @@ from chexone_ray import storage
 from chexone_ray.answers import parse
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.kinds import METRICS
-from chexone_ray.evaluation.refusals import refused
+from chexone_ray.evaluation.refusals import READING, refused
 from chexone_ray.parts import PROGRESS_FILE
 from chexone_ray.records import Sample, sample_from_row
 
@@ -193,8 +193,10 @@ def _judged(
 
 
 def _reading(parser: str, modes: set[str]) -> dict[str, str]:
-    """The original rules read both modes alike, so the mode does not tell figures apart."""
-    found = {"parse": parser}
+    """`parser` is what read the answers out of the text when it was written; the digest is of the
+    rules that read options, boxes and refusals out of them now. The original rules read both modes
+    alike, so the mode does not tell figures apart."""
+    found = {"parse": f"{parser}, {READING}"}
     return found if parser == "original" else found | {"mode": "+".join(sorted(modes))}
 
 

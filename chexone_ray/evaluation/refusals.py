@@ -11,12 +11,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from chexone_ray import boxes
 from chexone_ray.answers import chosen_options
 from chexone_ray.kinds import KINDS, form
+from chexone_ray.metrics.denied import denies
 from chexone_ray.metrics.labeller import read_report
+from chexone_ray.metrics.labels import RULES
+from chexone_ray.metrics.signature import rules_of
 from chexone_ray.options import leading_class
+
+_HERE = Path(__file__).parent
+READING = rules_of(
+    (
+        *(
+            _HERE.parent / f"{name}.py"
+            for name in ("answers", "boxes", "kinds", "options", "prose")
+        ),
+        _HERE.parent / "metrics" / "denied.py",
+        _HERE / "refusals.py",
+    ),
+    RULES,
+)
+"""What answers are read by, options, boxes, denials and refusals, as signatures name it: with a
+digest of these rules."""
 
 _ADVERB = r"(?: (?:\w+ly|also|just|even|not))?"
 _CANNOT = (
@@ -42,6 +61,7 @@ _THING = (
     r"|statements?|recommendations?|people|individuals|(?:medical|health) conditions)"
 )
 """What is asked about and for, never what is seen on a film."""
+_ASKED_FOR = re.compile(rf"\b{_THING}\b", re.IGNORECASE)
 _WORD = (
     r"(?:yes or no |(?!(?:in|on|of|from|for|with|due|because|as|to|at|by|and|or|than|between|prior"
     r"|previous|earlier|comparison|lateral|no)\b)[\w'/-]+ )"
@@ -114,9 +134,12 @@ _ONLY_AN_AI = re.compile(
     r"(?:,? (?:and )?not an? .*(?:radiologist|physician|doctor|professional|advice))?",
     re.IGNORECASE,
 )
-_ADVICE = re.compile(
+_ADVISES = re.compile(
     r"\b(?:consult|seek|see|contact|speak (?:to|with)|ask|advise|refer|reviewed|evaluated"
-    r"|interpreted)\b.*"
+    r"|interpreted)\b",
+    re.IGNORECASE,
+)
+_ADVISER = re.compile(
     r"\b(?:radiologists?|physicians?|doctors?|professionals?|providers?|specialists?|advice)\b",
     re.IGNORECASE,
 )
@@ -136,6 +159,7 @@ _LEAD = re.compile(
 )
 """What may stand before "I cannot" and says nothing."""
 _NORMAL = re.compile(r"\b(?:normal|unremarkable|clear|no acute|within normal limits)\b", re.I)
+_SPACE = re.compile(r"\s+")
 _CUT = re.compile(
     r"(?<=[.!?])[*_\"')]*\s+|\n+|[;:]\s+|,?\s+\b(?:but|yet)\b,?\s+"
     r"|,\s+(?!(?:as|since|because|which|so|that|who|please|and|if|I)\b)"
@@ -176,7 +200,7 @@ def refused(text: str, kind: str = "", options: Sequence[str] = ()) -> bool:
 def _names_one(text: str, kind: str, options: tuple[str, ...]) -> bool:
     """True where the text is one of the answers that the kind has, as its metric reads it."""
     if form(kind) == "boxes":
-        return bool(boxes.decode(text) or boxes.negative_label(text))
+        return bool(boxes.decode(text) or denies(text))
     on_offer = frozenset[str]().union(*(chosen_options(option, options) for option in options))
     if on_offer and on_offer & chosen_options(text, options):
         return True
@@ -186,7 +210,8 @@ def _names_one(text: str, kind: str, options: tuple[str, ...]) -> bool:
 def _answers(rest: Sequence[str], kind: str, options: tuple[str, ...]) -> bool:
     known, text = KINDS.get(kind), ". ".join(rest)
     if known and known.form == "boxes":
-        return any(map(boxes.negative_label, rest)) or bool(boxes.decode(text))
+        denied = any(denies(clause) and not _ASKED_FOR.search(clause) for clause in rest)
+        return denied or bool(boxes.decode(text))
     if known and known.form == "report":
         return bool(_labels(text) or _NORMAL.search(text))
     if known and options:
@@ -195,7 +220,7 @@ def _answers(rest: Sequence[str], kind: str, options: tuple[str, ...]) -> bool:
         return any(leading_class(clause, known.classes) for clause in rest)
     if known and known.classes:
         return any(word in known.classes for word in re.findall(r"\w+", text.lower()))
-    return any(not _ADVICE.search(clause) for clause in rest)
+    return any(not _is_advice(clause) for clause in rest)
 
 
 def _labels(text: str) -> set[str]:
@@ -204,7 +229,9 @@ def _labels(text: str) -> set[str]:
 
 def _clauses(text: str) -> Iterator[str]:
     """Sentences, with what follows "but" and "however" as clauses of their own; no headers."""
-    told = re.sub(r"\s*\n(?=[a-z])", " ", text.replace("\u2019", "'"))
+    # One space or break each: runs of them would be read again from each of their places.
+    told = _SPACE.sub(lambda gap: "\n" if "\n" in gap[0] else " ", text.replace("\u2019", "'"))
+    told = re.sub(r"\n(?=[a-z])", " ", told)
     for clause in _CUT.split(told):
         clause = " ".join(clause.split()).strip(_EMPTY)
         if clause and not _HEADER.fullmatch(clause):
@@ -241,8 +268,14 @@ def _is_courtesy(clause: str) -> bool:
     return bool(_COURTESY.fullmatch(clause)) and _declines_at(clause, one_of=True) is None
 
 
+def _is_advice(clause: str) -> bool:
+    """True where a clause names whom to ask instead."""
+    begins = _ADVISES.search(clause)
+    return bool(begins and _ADVISER.search(clause, begins.end()))
+
+
 def _is_of_ai(clause: str) -> bool:
     """True where an AI says no more than that it is one, or whom to ask instead."""
     if not _AN_AI.search(clause):
         return False
-    return bool(_ONLY_AN_AI.fullmatch(clause) or _ADVICE.search(clause))
+    return bool(_ONLY_AN_AI.fullmatch(clause) or _is_advice(clause))

@@ -1,7 +1,8 @@
 """Do two answers to one row say the same? Read as accuracy and the reward read them. Pure.
 
-What says nothing, a refusal or a text that no rule of its kind can read, is the same as another
-such and as nothing else: a model that gives up on a blank film has changed its answer.
+What says nothing, a refusal or what is neither a box nor the denial of one, is the same as another
+such and as nothing else: a model that gives up on a blank film has changed its answer. Of a report
+without a label that can be read, the words are compared.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING
 from chexone_ray.answers import choice_of, normalise
 from chexone_ray.boxes import decode
 from chexone_ray.evaluation.kinds import is_denial
-from chexone_ray.evaluation.refusals import refused
+from chexone_ray.evaluation.refusals import READING, refused
 from chexone_ray.kinds import form
 from chexone_ray.metrics.labels import RULES
 from chexone_ray.metrics.overlap import matched_iou
 from chexone_ray.records import Sample
+from chexone_ray.rewards.course import Courses
 from chexone_ray.rewards.reading import read
 
 if TYPE_CHECKING:
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
 SAME_IOU = 0.5
 """Matched IoU from which two answers of boxes are the same, and an answer is right."""
 SAME_RULE = {
-    "options": "set or class as accuracy reads it, else normalised text",
+    "options": f"set or class as accuracy reads it, else normalised text, {READING}",
     "text": "normalised",
-    "reports": f"labels present or uncertain, normality stated, sides where both tell, {RULES}",
+    "reports": "labels present or uncertain, normality stated, sides and course where both tell, "
+    f"else normalised text, {RULES}",
     "boxes": f"matched IoU >= {SAME_IOU:g}, or both denied",
     "says_nothing": "same as its like alone",
 }
@@ -36,19 +39,23 @@ SAME_RULE = {
 
 def same_answer(sample: Sample, first: str, second: str) -> bool:
     """Whether two answers to a row say the same: its options or class, or normalised text; of
-    reports the labels stated or held possible, with no other side, and whether all is normal; of
-    boxes a matched IoU of half or more, or a denial on both sides."""
+    reports the labels stated or held possible, with no other side or course, and whether all is
+    normal, or without labels the normalised text; of boxes a matched IoU of half or more, or a
+    denial on both sides."""
     silent = says_nothing(sample, first), says_nothing(sample, second)
     if any(silent):
         return all(silent)
     which = form(sample.kind)
     if which == "report":
-        return _same_report(read(first).labels, read(second).labels)
+        told, again = read(first), read(second)
+        if not (told.labels or again.labels):
+            return normalise(first) == normalise(second)
+        return _same_report(told.labels, again.labels) and _same_course(told.courses, again.courses)
     if which == "boxes":
-        drawn, again = decode(first), decode(second)
-        if not (drawn and again):
-            return bool(drawn) == bool(again)
-        return matched_iou(drawn, again, labelled=True) >= SAME_IOU
+        drawn, redrawn = decode(first), decode(second)
+        if not (drawn and redrawn):
+            return bool(drawn) == bool(redrawn)
+        return matched_iou(drawn, redrawn, labelled=True) >= SAME_IOU
     chosen = choice_of(first, sample)
     if not chosen:  # neither names an option: it may still be another text
         return normalise(first) == normalise(second)
@@ -56,13 +63,10 @@ def same_answer(sample: Sample, first: str, second: str) -> bool:
 
 
 def says_nothing(sample: Sample, answer: str) -> bool:
-    """True for a refusal, a report without a label that can be read, and what is neither a box nor
-    the denial of one."""
+    """True for a refusal, and what is neither a box nor the denial of one."""
     which = form(sample.kind)
     if which == "boxes":
         return not (decode(answer) or is_denial(sample, answer))
-    if which == "report" and not read(answer).labels:
-        return True
     if sample.options and choice_of(answer, sample):  # an option may read "Unable to tell"
         return False
     return refused(answer, sample.kind, sample.options)
@@ -81,3 +85,15 @@ def _same_report(first: Mapping[str, Mention], second: Mapping[str, Mention]) ->
         and (mention.sides == other.sides or not (mention.sides and other.sides))
         for mention, other in ((mention, again[label]) for label, mention in told.items())
     )
+
+
+def _same_course(first: Courses, second: Courses) -> bool:
+    """True where no change that both tell of a finding, and of its side, is another."""
+    both = {label for label, _ in first} & {label for label, _ in second}
+    return all(first[key] == second[key] for key in first.keys() & second.keys()) and all(
+        _changes(first, label) == _changes(second, label) for label in both
+    )
+
+
+def _changes(told: Courses, finding: str) -> set[str]:
+    return {change for (label, _), change in told.items() if label == finding}

@@ -270,8 +270,7 @@ def _notes(
     if any(figure.baseline for figure in figures):
         yield (
             "Italic: baselines without the image; what one is told of the answer is in its name. "
-            "Nothing is parsed of them: their signatures are those of the models without parse and "
-            "mode."
+            "Nothing is parsed of them: their signatures are without parse and mode."
         )
     size = family(differences, baseline=False)
     if size:

@@ -12,7 +12,6 @@ most, at IoU >= t. The "voc" rule looks only at the reference box it overlaps mo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
@@ -36,25 +35,6 @@ MAX_LABELS = 40
 """Labels that a mean over labels may have; VinDr-CXR has 22 of boxes."""
 CHARGED = "one false positive"
 """What `charged` makes of no answer to a row without reference boxes, as signatures say it."""
-_SEEN = (
-    r"(?:detected|seen|visible|present|identified|found|noted|evident|visuali[sz]ed|demonstrated"
-    r"|shown|appreciated|there)"
-)
-_THING = r"[a-z][a-z/() -]{1,80}?"
-_DENIAL = re.compile(
-    rf"(?:there (?:is|are) )?no (?:evidence of |signs? of )?({_THING})"
-    rf"(?: (?:is |are |was |were )?(?:\w+ly )?{_SEEN})?"
-    rf"|({_THING}) (?:is|are|was|were) (?:not {_SEEN}|absent)"
-    rf"|(?:it is )?not {_SEEN}|(?:none|nothing)(?: (?:is |are |was )?{_SEEN})|none|nothing|absent"
-)
-_HERE = re.compile(
-    r" (?:on|in) (?:this|the|these) (?:\w+ )?(?:images?|films?|x-rays?|radiographs?)$"
-)
-_NO_DENIAL = re.compile(
-    r"\b(?:images?|films?|x-rays?|radiographs?|scans?|pictures?|views?|answers?|ideas?|doubt|clue"
-    r"|questions?|problem|change|thanks?|but|however|except|other|only|although|though|i|we|you"
-    r"|cannot|can|could|may|might|possibl[ey]|if|box(?:es)?)\b"
-)
 
 
 def hits(
@@ -151,38 +131,29 @@ def negative_row(
 ) -> tuple[float, float] | None:
     """(1 where a row without reference boxes gets none, 1) for `mean_value`: specificity.
 
-    None as prediction, an answer that neither draws nor denies (`denies`), is wrong. Rows with
-    boxes: None.
+    None as prediction, an answer that neither draws nor denies (`denied.denies`), is wrong. Rows
+    with boxes: None.
     """
     return None if reference else (float(predicted is not None and not predicted), 1.0)
 
 
-def denies(answer: str) -> bool:
-    """True for a short sentence that says that there is nothing to draw, and says nothing else:
-    "No nodule detected.", "There is no pleural effusion.", "None". "No, I cannot see it" is none,
-    nor is a sentence about the image or with an exception."""
-    return denied_name(answer) is not None
-
-
-def denied_name(answer: str) -> str | None:
-    """What such a sentence denies, in lower case: "pleural effusion", empty for "None"; None where
-    `answer` is no denial."""
-    text = _HERE.sub("", " ".join(answer.lower().split()).strip(" .\"'"))
-    found = _DENIAL.fullmatch(text)
-    if not found or _NO_DENIAL.search(text):
-        return None
-    return found[1] or found[2] or ""
-
-
 def charged(
-    predicted: Sequence[Box], reference: Sequence[Box], denied: bool, name: str = ""
+    predicted: Sequence[Box],
+    reference: Sequence[Box],
+    denied: bool,
+    labels: Sequence[str] = ("",),
 ) -> list[Box]:
     """The boxes that count as drawn: of a row without reference boxes that neither got a box nor
-    was denied to have one, a box `name` of the whole film. So no answer is one false positive
-    there, as it is one miss a box elsewhere, and failing on negatives does not pay."""
+    was denied to have one, a box of the whole film for each of `labels`. So no answer is one false
+    positive there, as it is one miss a box elsewhere, and failing on negatives does not pay."""
     if predicted or reference or denied:
         return list(predicted)
-    return [Box(name, (0.0, 0.0, 1.0, 1.0))]
+    return [Box(label, (0.0, 0.0, 1.0, 1.0)) for label in labels]
+
+
+def labels_of(reference: Sequence[Sequence[Box]]) -> list[str]:
+    """All names of the boxes, in lower case."""
+    return sorted({_name(box) for boxes in reference for box in boxes} - {""})
 
 
 def label_rank_rows(
@@ -194,7 +165,7 @@ def label_rank_rows(
     None for every row where the reference has no label, or more than `MAX_LABELS`: phrases, of
     which each has a box or two, have no precision worth the memory.
     """
-    labels = sorted({_name(box) for boxes in reference for box in boxes} - {""})
+    labels = labels_of(reference)
     if not 0 < len(labels) <= MAX_LABELS:
         return [None] * len(reference)
     return [

@@ -29,6 +29,7 @@ RUN_LENGTH = 4
 """Words a run whose return counts as repetition."""
 
 
+_SPACE = re.compile(r"\s+")
 _EMPHASIS = re.compile(r"[*_#`]+")
 _ASKED = re.compile(
     r"(?:^|(?<=[.!?\n]))(?:\s*(?i:is|are|was|were|do|does|did|can|could|has|have|any|wh\w+|how)\b"
@@ -77,7 +78,14 @@ def entity_counts(trace: str, references: Sequence[Sample]) -> tuple[int, int]:
 def stated_text(trace: str) -> str:
     """A trace without emphasis, questions and what is only looked for: what the labeller, made for
     reports, may read."""
-    return _SOUGHT.sub(" ", _ASKED.sub(" ", _EMPHASIS.sub(" ", trace)))
+    # Runs of white space would be read again from each of their places.
+    told = _SPACE.sub(_one_gap, _EMPHASIS.sub(" ", trace))
+    return _SOUGHT.sub(" ", _ASKED.sub(" ", told))
+
+
+def _one_gap(gap: re.Match[str]) -> str:
+    """White space as one space, line break or empty line."""
+    return "\n" * min(gap[0].count("\n"), 2) or " "
 
 
 def borne_out(sample: Sample) -> dict[str, Mention]:

@@ -8,7 +8,6 @@ are not the same metric; `metrics/learned/chexbert.py` reads reports with the mo
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from chexone_ray.metrics.label_f1 import (
 )
 from chexone_ray.metrics.labeller import LABELS, PRESENT, UNCERTAIN, Mention, read_report
 from chexone_ray.metrics.normality import NORMAL, RULE, states_normal
+from chexone_ray.metrics.signature import rules_of
 from chexone_ray.metrics.summable import Array, mean_value
 
 _HERE = Path(__file__).parent
@@ -44,8 +44,7 @@ _SOURCES = (
     *(_HERE / name for name in ("denials.py", "factuality.py", "normality.py")),
     *sorted((_HERE / "labeller").glob("*.py")),
 )
-_DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()
-RULES = f"rules {_DIGEST[:8]}"
+RULES = rules_of(_SOURCES)
 """The rule labeller as signatures name it: with a digest of its rules, as another rule makes other
 numbers."""
 Reading = Literal["rrg", "positive"]

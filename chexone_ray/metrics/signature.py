@@ -6,7 +6,9 @@ signature were computed alike, those with different ones are not to be compared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from chexone_ray import __version__
 
@@ -32,3 +34,10 @@ def extended(signed: str, settings: Mapping[str, str]) -> str:
     """
     told, bar, version = signed.rpartition("|v:")
     return "".join([told, *(f"|{key}:{value}" for key, value in settings.items()), bar, version])
+
+
+def rules_of(sources: Iterable[Path], *others: str) -> str:
+    """Such as "rules 0123abcd": a digest of files of rules, as another rule makes other numbers;
+    `others` are such names of rules that these build on."""
+    text = b"".join(path.read_bytes() for path in sources) + "".join(others).encode()
+    return f"rules {hashlib.sha256(text).hexdigest()[:8]}"

@@ -152,8 +152,9 @@ def _figures() -> tuple[Figure, ...]:
     coco = signature("ROUGE-L", beta=COCO_BETA, stem=False, tok="ptb", average="pairs")
     means.append((f"ROUGE-L (beta {COCO_BETA}, ptb)", coco))
     exact = {"case": "lower", "edges": "stripped", "article": "dropped"}
+    of_words = {"case": "lower", "tok": "letters-digits", "articles": "kept"}
     for name, score in _WORDS:
-        settings = exact if score is exact_match else {"case": "lower", "tok": "letters-digits"}
+        settings = exact if score is exact_match else of_words
         means.append((name, signature(name, average="pairs", **settings)))
     found += [
         Figure(name, signed, (_FIRST_OVERLAP + at, _COUNT), mean_value)

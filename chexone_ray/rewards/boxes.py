@@ -11,7 +11,7 @@ from functools import lru_cache
 from chexone_ray.answers import Answer, normalise
 from chexone_ray.boxes import decode, match
 from chexone_ray.kinds import form
-from chexone_ray.metrics.detection import denied_name
+from chexone_ray.metrics.denied import asked_name, denied_name, same_name
 from chexone_ray.records import Box, Sample
 
 
@@ -19,8 +19,8 @@ def reward(answer: Answer, sample: Sample) -> float | None:
     """Sum of the matched IoU over max(#predicted, #reference) boxes; names must agree.
 
     The reference is the sample's answer in its own codec, so that a perfect answer reaches 1 in
-    spite of the rounding. Without reference boxes: 1 for a denial (`detection.denies`) of the same
-    name, in singular or plural, or of none ("None."), 0 for a box or anything else. No answer
+    spite of the rounding. Without reference boxes: 1 for a denial (`denied.denies`) of the same
+    name (`denied.same_name`) or of none ("None."), 0 for a box or anything else. No answer
     counts 0. None for other kinds.
     """
     if form(sample.kind) != "boxes":
@@ -45,15 +45,7 @@ def _reference(text: str) -> tuple[Box, ...]:
 def _same_negative(predicted: str, reference: str) -> bool:
     if decode(predicted):
         return False
-    said, meant = denied_name(predicted), denied_name(reference)
-    if said is None or meant is None:
+    said, meant = denied_name(predicted), asked_name(reference)
+    if said is None or not meant:
         return normalise(predicted) == normalise(reference)
-    return not said or bool(_numbers(said) & _numbers(meant))
-
-
-def _numbers(name: str) -> frozenset[str]:
-    """A name as it stands and as the plural of it."""
-    name = normalise(name)
-    if name.endswith("y"):
-        return frozenset((name, name[:-1] + "ies"))
-    return frozenset((name, name + ("es" if name.endswith(("s", "x", "ch", "sh")) else "s")))
+    return not said or same_name(said, meant)

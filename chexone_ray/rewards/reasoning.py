@@ -10,8 +10,9 @@ import re
 from collections.abc import Collection
 
 from chexone_ray.answers import Answer, choice_of, chosen_options, normalise
-from chexone_ray.boxes import decode, negative_label
+from chexone_ray.boxes import decode
 from chexone_ray.kinds import form
+from chexone_ray.metrics.denied import asked_name, denied_name, names, same_name
 from chexone_ray.metrics.factuality import (
     RUN_LENGTH,
     borne_out,
@@ -56,8 +57,7 @@ def agreement(answer: Answer, sample: Sample) -> float | None:
     if which == "options":
         named = choice_of(answer.answer, sample)
     else:
-        drawn = frozenset(normalise(box.label) for box in decode(answer.answer))
-        named = drawn or frozenset({normalise(negative_label(answer.answer) or answer.answer)})
+        named = _drawn(answer.answer) or _denied(answer.answer, sample.answer)
     if not named:
         return 0.0
     return sum(holds(answer.reasoning, name) for name in named) / len(named)
@@ -97,6 +97,20 @@ def length(answer: Answer, sample: Sample, bounds: tuple[int, int]) -> float | N
     if count < low:
         return count / low
     return max(0.0, 1.0 - max(0, count - high) / high)
+
+
+def _drawn(answer: str) -> frozenset[str]:
+    return frozenset(normalise(box.label) for box in decode(answer))
+
+
+def _denied(answer: str, reference: str) -> frozenset[str]:
+    """The names that an answer without boxes denies, in the words of the question where they say
+    the same; of "None." those that are asked for."""
+    said, asked = denied_name(answer), asked_name(reference)
+    if said is None:
+        return frozenset({normalise(answer)})
+    told = frozenset(names(said or asked)) or _drawn(reference)
+    return frozenset(asked if asked and same_name(name, asked) else name for name in told)
 
 
 def _yes_no(said: Collection[str], trace: str, asked: Collection[str]) -> float:

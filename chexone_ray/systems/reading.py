@@ -9,7 +9,7 @@ from chexone_ray import answers, boxes
 from chexone_ray.answers import Answer
 from chexone_ray.boxes import Geometry
 from chexone_ray.kinds import form
-from chexone_ray.metrics.detection import denies
+from chexone_ray.metrics.denied import denies
 from chexone_ray.systems.adapter import Adapter, Posed
 from chexone_ray.systems.asking import WHOLE_REPORTS, named
 
@@ -25,7 +25,7 @@ def read(adapter: Adapter, posed: Posed, text: str, geometry: Geometry | None) -
 
     Boxes are in the `percent` form on the displayed original, whatever the model writes, with the
     fractions that its own codec gives (`boxes.exact`). An empty list, or a text that denies by the
-    rule that judges all systems (`metrics.detection.denies`), is a denial; any other text without a
+    rule that judges all systems (`metrics.denied.denies`), is a denial; any other text without a
     box is no answer to a question for boxes. Models that write `percent` themselves are left alone.
     """
     found = answers.parse(text, posed.mode, adapter.rules)

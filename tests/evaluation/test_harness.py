@@ -31,6 +31,7 @@ from chexone_ray.evaluation.measures import (
 )
 from chexone_ray.evaluation.metric import row_value
 from chexone_ray.evaluation.predictions import Judged, all_answered
+from chexone_ray.evaluation.refusals import READING
 from chexone_ray.evaluation.rows import rows_schema, rows_table
 from chexone_ray.evaluation.same_rows import unlike
 from chexone_ray.evaluation.text_rows import computed, row_statistics
@@ -340,7 +341,8 @@ def test_figures_of_another_parse_have_another_signature(tmp_path: Path) -> None
     signed = {row["model"]: row["signature"] for row in table}
     assert signed["a"] == signed["f"] and signed["c"] == signed["d"], "one mode of the original"
     assert len(set(signed.values())) == 4
-    assert "|parse:strict|mode:reasoning|v:" in signed["a"] and "|parse:original|v:" in signed["c"]
+    assert f"|parse:strict, {READING}|mode:reasoning|v:" in signed["a"]
+    assert f"|parse:original, {READING}|v:" in signed["c"]
     (line,) = [x for x in (out / "table.md").read_text().splitlines() if "| accuracy [1] |" in x]
     notes = [re.findall(r"\[(\d)\]", cell) for cell in line.strip("| ").split(" | ")[-6:]]
     assert notes == [[], ["2"], ["3"], ["3"], ["4"], []]

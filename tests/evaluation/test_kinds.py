@@ -91,10 +91,15 @@ def test_findings_count_labels() -> None:
     assert list(metric.row(normal, None) or ()) == list(metric.row(normal, " ") or ()) == [0, 1, 0]
 
 
-@pytest.mark.parametrize("said", [None, "", "banana"])
-def test_failing_on_all_negatives_does_not_pay(said: str | None) -> None:
+DENIALS = ("No nodule detected.", "No nodules detected.", "No finding detected.", "None.")
+
+
+@pytest.mark.parametrize(
+    ("said", "denial"), [("", DENIALS[0]), ("banana", DENIALS[0]), *((None, no) for no in DENIALS)]
+)
+def test_failing_on_all_negatives_does_not_pay(said: str | None, denial: str) -> None:
     """Ten sick and ten normal studies; the ten normal ones are not answered, or with junk."""
-    negative = grounding()
+    negative = replace(grounding(), answer=denial)
     sick = [(grounding(LEFT), boxes.encode([LEFT]))] * 10
     right = of("grounding", [*sick, *[(negative, "No nodule detected.")] * 10])
     failing = of("grounding", [*sick, *[(negative, said)] * 10])
@@ -105,6 +110,12 @@ def test_failing_on_all_negatives_does_not_pay(said: str | None) -> None:
     for name in ("mAP at IoU 0.1-0.75 (any label)", "mAP at IoU 0.4 (mean of labels)"):
         assert failing[name] == pytest.approx(1 / 2)
     assert failing["specificity"] == 0
+    # A second label, found once, is charged too where the reference denies neither by name.
+    mass = Box("mass", LEFT.xyxy)
+    more = [*sick, (grounding(mass), boxes.encode([mass])), *[(negative, said)] * 10]
+    of_mass = 1 if "nodule" in denial else 1 / 11
+    found = of("grounding", more)["mAP at IoU 0.4 (mean of labels)"]
+    assert found == pytest.approx((1 / 2 + of_mass) / 2)
 
 
 def test_failing_on_all_normal_reports_does_not_pay() -> None:

@@ -24,6 +24,7 @@ from chexone_ray.evaluation import learned, text_rows
 from chexone_ray.evaluation.harness import SettingRuns, evaluate, evaluate_settings
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.learned import tables_of
+from chexone_ray.evaluation.refusals import READING
 from chexone_ray.exchange.prediction_rows import answered, said, write
 from chexone_ray.metrics.labels import stated
 from chexone_ray.metrics.learned import radcliq as components
@@ -156,7 +157,7 @@ def test_the_table_has_what_the_adapters_give(bert: str, weights: str, tmp_path:
     model = BertScore(BertScoreSettings(bert, 2, baseline=BASELINE))
     f1 = model.scores(texts, REFERENCES)[:, 2]
     assert found["BERTScore F1"]["value"] == pytest.approx(f1.mean())
-    reading = {"parse": "given", "mode": "instruct"}
+    reading = {"parse": f"given, {READING}", "mode": "instruct"}
     assert found["BERTScore F1"]["signature"] == extended(model.signature, reading)
     assert found["BERTScore F1"]["num_failed"] == 1, "counts as an empty text"
     reader = CheXbert(weights, bert)
@@ -304,7 +305,7 @@ def test_the_completions_of_a_prompt_go_through_each_network_at_once(
     )
     named = {"radcliq_scorer": components.__name__ + ":scorer", "radcliq": models}
     sizes: list[int] = []
-    for network, name in ((RadGraph, "scores"), (BertScore, "scores"), (CheXbert, "semb_scores")):
+    for network, name in ((RadGraph, "scores"), (BertScore, "scores"), (CheXbert, "score")):
         monkeypatch.setattr(network, name, _counted(getattr(network, name), sizes))
     row = replace(SAMPLE, answer=REFERENCES[0], reference="")
     texts = [rf"Seen. \boxed{{{told}}}" for told in ("Left edema.", "A mass.", "A mass.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.predictions import read_predictions, status_of
 from chexone_ray.evaluation.refusals import refused
 from chexone_ray.evaluation.same_rows import digests_of
+from chexone_ray.metrics.factuality import stated_text
 from chexone_ray.parts import to_parquet
 from chexone_ray.predict import result_schema
 from chexone_ray.records import ImageRef, Sample
@@ -83,7 +85,10 @@ OPTIONS = ("(A) mass", "(B) edema")
             "*Please note: I'm just an AI and this should be reviewed by a radiologist.*",
         ),
         ("presence", "I am an AI and cannot diagnose. Yes, there is an effusion."),
-        ("grounding", "I cannot provide a diagnosis. No nodule detected."),
+        *(
+            ("grounding", f"I cannot provide a diagnosis. {said}")
+            for said in ("No nodule detected.", "There is no nodule.", "No nodule seen.", "None.")
+        ),
         (
             "grounding",
             "I cannot view images directly. <|ref|>nodule<|/ref|><|box|>(1,2),(30,40)<|/box|>",
@@ -104,6 +109,7 @@ def test_an_answer_with_a_disclaimer_is_an_answer(kind: str, text: str) -> None:
         ("findings", "I can't assist with this X-ray. A trained physician has to look at it."),
         ("impression", "I am just an AI language model. I cannot provide a diagnosis."),
         ("grounding", "I cannot provide a box. Interpreting films needs training."),
+        ("grounding", "Sorry, I cannot help with that. No diagnosis is given."),
         ("presence", "I'm unable to determine whether there is a pleural effusion."),
         ("choice", "I cannot determine whether (A) or (B) is right."),
         ("open_vqa", "Unfortunately, I cannot analyze medical images. Could you describe it?"),
@@ -112,6 +118,22 @@ def test_an_answer_with_a_disclaimer_is_an_answer(kind: str, text: str) -> None:
 )
 def test_refusals_that_name_what_was_asked(kind: str, text: str) -> None:
     assert refused(text, kind, OPTIONS if kind == "choice" else ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(mark * 20_000 for mark in (" ", "\n", ",", "(", ".")),
+        *(f"{lead}{gap * 10_000}x" for lead in ("a", "I cannot") for gap in ("  ", "\n\n", " \n")),
+        *(word * 1500 for word in ("consult ", "see a, ", "I cannot ", "but ", "is there ")),
+    ],
+)
+def test_no_text_makes_it_slow(text: str) -> None:
+    start = time.process_time()
+    refused(text, "grounding")
+    refused(text, "choice", OPTIONS)
+    stated_text(text)
+    assert time.process_time() - start < 1.0
 
 
 KEYED = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from chexone_ray.metrics.denied import denies, same_name
 from chexone_ray.metrics.detection import (
     RANKS,
     Points,
     box_f1_signature,
     charged,
     class_precisions,
-    denies,
     detection_row,
     hits,
     mean_precision_value,
@@ -199,6 +199,27 @@ def test_a_denial(text: str) -> None:
 )
 def test_no_denial(text: str) -> None:
     assert not denies(text)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant", "same"),
+    [
+        ("visible nodule", "nodule", True),
+        ("lung nodule(s)", "nodule", True),
+        ("nodule or mass", "nodule", True),
+        ("nodule in the lungs", "nodule", True),
+        ("effusion", "pleural effusion", True),
+        ("mass, nodules", "nodule/mass", True),
+        ("nodule", "nodule/mass", False),
+        ("large nodule", "nodule", False),
+        ("nodule in the left lung", "nodule", False),
+        ("pericardial effusion", "pleural effusion", False),
+        ("lung", "lung nodule", False),
+        ("", "nodule", False),
+    ],
+)
+def test_names_that_deny_the_same(said: str, meant: str, same: bool) -> None:
+    assert same_name(said, meant) is same
 
 
 def test_no_answer_to_a_negative_is_one_false_positive() -> None:

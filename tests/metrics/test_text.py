@@ -9,9 +9,12 @@ import pytest
 
 from chexone_ray import __version__
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation.kinds import METRICS
+from chexone_ray.evaluation.metric import OF_TEXTS
 from chexone_ray.metrics import text, tokenise
 from chexone_ray.metrics.bleu import bleu_counts, bleu_value
 from chexone_ray.metrics.labels import label_statistics
+from chexone_ray.metrics.signature import extended
 from chexone_ray.metrics.text import FIGURES, Pair, figures, score_pairs, text_statistics
 from tests.metrics.made_up import pairs
 
@@ -85,6 +88,8 @@ def test_every_figure_has_a_name_and_a_signature_of_its_own() -> None:
         "BLEU-2|level:mean-of-pairs|eff:no|case:lower|tok:rexrank|smooth:method1|v:" + __version__
     )
     assert sorted(column for figure in FIGURES for column in figure.columns)[-1] == text.WIDTH - 1
+    for metric in METRICS["open_vqa"]:  # made without the matrix, but the same figures
+        assert metric.signature == extended(signed[metric.name], OF_TEXTS)
 
 
 def test_no_pairs() -> None:

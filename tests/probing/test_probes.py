@@ -173,6 +173,12 @@ FAR = replace(EFFUSION, xyxy=(0.1, 0.6, 0.3, 0.7))  # IoU 1/3
         (REPORT, "Left effusion.", "Right effusion.", False),
         (REPORT, "Left effusion.", "Bilateral effusions.", False),
         (REPORT, "Left effusion.", "Left effusion. No pneumothorax.", True),
+        (REPORT, "Left effusion increased.", "Left effusion decreased.", False),
+        (REPORT, "Left effusion increased.", "The left effusion is larger.", True),
+        (REPORT, "Left effusion increased.", "Left effusion.", True),  # one tells no course
+        (REPORT, "Low lung volumes.", "Scoliosis.", False),
+        (REPORT, "Low lung volumes.", "low lung volumes", True),
+        (REPORT, "Hyperinflated lungs.", "I cannot see the image.", False),
         (BOXES, encode([EFFUSION]), encode([NEAR]), True),
         (BOXES, encode([EFFUSION]), encode([FAR]), False),
         (BOXES, encode([EFFUSION]), encode([EFFUSION, NEAR]), True),  # 1 / 2

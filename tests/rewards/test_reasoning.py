@@ -54,7 +54,15 @@ ALL = (CHOICE, PRESENCE, REPORT, BOXES, SIDE)
         # Boxes: their names.
         (BOXES, "A round nodule lies in the upper zone.", BOXES.answer, 1.0),
         (BOXES, "A round mass lies in the upper zone.", BOXES.answer, 0.0),
-        (BOXES, "There is no nodule.", negative("nodule"), 1.0),
+        *(
+            (BOXES, "There is no nodule.", said, 1.0)
+            for said in (negative("nodule"), "No nodule seen.", "None.")
+        ),
+        (BOXES, "There is no nodule.", "No mass seen.", 0.0),
+        *(
+            (sample("grounding", "Where?", negative("nodule")), "There is no nodule.", said, 1.0)
+            for said in ("No nodules seen.", "No visible nodule.", "None.")
+        ),
         # Other closed answers: their words.
         (SIDE, "The left angle is blunted.", "left", 1.0),
         (SIDE, "The left angle is blunted.", "right", 0.0),

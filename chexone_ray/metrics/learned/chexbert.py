@@ -55,24 +55,27 @@ class CheXbert:
 
     def states(self, reports: Sequence[str]) -> list[dict[str, int]]:
         """Label -> 1 present, 0 absent, -1 uncertain; blank ones are left out."""
-        return [
-            {
-                label: state
-                for label, at in zip(HEADS, row, strict=True)
-                if (state := _STATES[int(at)]) is not None
-            }
-            for row in self.classes(reports)
-        ]
+        return _states_of(self.classes(reports))
 
     def semb_scores(self, predicted: Sequence[str], reference: Sequence[str]) -> Array:
-        """Cosine of the vectors of each pair (N,), in -1 to 1: SembScore. 0 where the prediction is
+        """`score` without the states."""
+        return self.score(predicted, reference)[0]
+
+    def score(
+        self, predicted: Sequence[str], reference: Sequence[str]
+    ) -> tuple[Array, list[dict[str, int]], list[dict[str, int]]]:
+        """SembScore (N,) and the `states` of both sides, each text read once.
+
+        SembScore is the cosine of the vectors of a pair, in -1 to 1. 0 where the prediction is
         blank: the vector of no text is like that of some report."""
         packages.check_pairs("SembScore", predicted, reference)
-        both = self._run([*predicted, *reference])[1]
-        said, meant = both[: len(predicted)], both[len(predicted) :]
+        classes, vectors = self._run([*predicted, *reference])
+        count = len(predicted)
+        said, meant = vectors[:count], vectors[count:]
         lengths = np.linalg.norm(said, axis=1) * np.linalg.norm(meant, axis=1)
         cosines = (said * meant).sum(axis=1) / np.maximum(lengths, 1e-12)
-        return np.where([bool(text.strip()) for text in predicted], cosines, 0.0)
+        semb = np.where([bool(text.strip()) for text in predicted], cosines, 0.0)
+        return semb, _states_of(classes[:count]), _states_of(classes[count:])
 
     def signature(self) -> str:
         """Of SembScore: file and digest of the weights, vocabulary, tokens read, version of
@@ -112,6 +115,17 @@ class CheXbert:
                 for column, head in enumerate(self._heads):
                     classes[places, column] = head(first).argmax(dim=-1).cpu().numpy()
         return classes, vectors
+
+
+def _states_of(classes: Array) -> list[dict[str, int]]:
+    return [
+        {
+            label: state
+            for label, at in zip(HEADS, row, strict=True)
+            if (state := _STATES[int(at)]) is not None
+        }
+        for row in classes
+    ]
 
 
 def _read(uri: str) -> tuple[dict[str, Any], str]:
