@@ -84,11 +84,7 @@ def write(
             names.update(row["id"] for row in part)
             firsts.update(row["id"] for row in part if row["completion"] == 0)
             modes.update(row["mode"] for row in part if not row["error"])
-        if names - firsts:
-            raise ChexoneError(
-                f"{source}: row {min(names - firsts)} has no first answer ([repeat0]), the one "
-                "that tables take: number its answers from 0"
-            )
+        _refuse_without_first(source, names - firsts)
     except ChexoneError:  # what is wrong in the file is told late: the next try finds no rest
         for place in places:
             storage.delete(place)
@@ -115,3 +111,11 @@ def write(
     storage.write_json(storage.join(uri, SUMMARY_FILE), summary)
     storage.commit(uri, summary)
     return tally.rows.total()
+
+
+def _refuse_without_first(source: str, names: set[str]) -> None:
+    if names:
+        raise ChexoneError(
+            f"{source}: row {min(names)} has no first answer ([repeat0]), the one that tables "
+            "take: number its answers from 0"
+        )
