@@ -152,11 +152,10 @@ class ChatClient:
     def _last_answers(self, call: _Call, told: Told) -> None:
         """Tell what a call that sends nothing more still gets, for `LAST_ANSWERS_S` at most."""
 
-        async def end() -> set[int]:
-            call.ended = True
+        async def under_way() -> set[int]:
             return set(call.under_way)
 
-        left = asyncio.run_coroutine_threadsafe(end(), self._loop).result(CLOSE_S)
+        left = asyncio.run_coroutine_threadsafe(under_way(), self._loop).result(CLOSE_S)
         limit = time.monotonic() + LAST_ANSWERS_S
         while left or not call.answers.empty():
             try:
@@ -187,6 +186,8 @@ class ChatClient:
             while isinstance(result, Asked) and 0 < len(result.texts) < self._sampling.n:
                 name = f"{chat.id}/{len(result.texts)}"  # for another seed
                 result = _joined(result, await self._tried(place, chat, call, 1, name))
+        if isinstance(result, ChexoneError):
+            call.ended = True  # here: a slot that is free now is taken before `ask` hears of it
         call.answers.put((place, result))
         call.under_way.discard(place)
 
