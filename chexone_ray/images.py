@@ -2,8 +2,8 @@
 
 Training, rollouts and serving all decode here, once, so that they cannot disagree on a pixel or on
 the number of image tokens: a picture on the grid within the limits passes every later processor
-unchanged. PNG and JPEG go through Pillow, DICOM through `dicom.py`; JSRT's headerless films are
-read here.
+unchanged. PNG and JPEG go through Pillow, DICOM through `films/dicom.py`; JSRT's headerless films
+are read here.
 """
 
 from __future__ import annotations

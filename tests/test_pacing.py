@@ -127,6 +127,22 @@ def test_it_gives_up_once_nobody_was_answered_for_so_long() -> None:
     assert paced(told, patience_s=10) == [*[True] * 5, False, False, False, True]
 
 
+def test_an_answer_to_what_was_sent_before_the_refusal_shows_that_the_server_lives() -> None:
+    async def told(pace: Pace, clock: Clock) -> list[bool]:
+        async with pace.turn() as first, pace.turn() as second:
+            found = [pace.refused(first, None)]
+            clock.now = 8
+            pace.answered(second, 0)
+        clock.now = 12  # longer than the patience after the refusal, not after the answer
+        async with pace.turn() as era:
+            found.append(pace.refused(era, None))
+            clock.now = 18
+            found.append(pace.refused(era, None))
+        return found
+
+    assert paced(told, patience_s=10) == [True, True, False]
+
+
 def test_a_server_that_asks_for_no_wait_is_not_asked_on_and_on() -> None:
     async def told(pace: Pace, clock: Clock) -> list[float]:
         found = []

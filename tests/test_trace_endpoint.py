@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from chexone_ray.config import EndpointConfig, RayConfig
-from chexone_ray.endpoints.chat_client import Asked, _client
+from chexone_ray.endpoints import connection
+from chexone_ray.endpoints.chat_client import Asked
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import Waiting
 from chexone_ray.records import Sample
@@ -66,7 +67,7 @@ def test_a_host_elsewhere_gets_no_proxy_of_the_environment_either(
     for name, value in AMBIENT.items():
         monkeypatch.setenv(name, value)
     url = "https://teacher.example.org/v1"
-    client: Any = _client(EndpointConfig(url=url, model="t", send_reports=True))
+    client: Any = connection.client(EndpointConfig(url=url, model="t", send_reports=True))
     assert str(client.base_url) == f"{url}/"
     assert client._client.trust_env is False
 

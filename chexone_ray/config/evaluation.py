@@ -167,4 +167,11 @@ class EvaluateConfig(Stage):
             not model.answers for model in self.models.values()
         ):
             raise ValueError("evaluate.predict has no effect: no model of the suite is asked")
+        if "engine" in self.predict.model_fields_set and all(
+            model.endpoint is not None for model in self.models.values() if model.answers
+        ):
+            raise ValueError(
+                "evaluate.predict.engine has no effect: every model that is asked is an endpoint; "
+                "drop it"
+            )
         return self

@@ -92,6 +92,8 @@ class PredictConfig(Stage):
             raise ValueError(
                 "predict.kinds and predict.max_per_kind have no effect with images_uri: drop them"
             )
+        if self.images_uri is not None and "split" in self.model_fields_set:
+            raise ValueError("predict.split has no effect with images_uri: drop it")
         return self
 
     @model_validator(mode="after")

@@ -39,7 +39,7 @@ class EndpointConfig(Settings):
         description="Consent: report text, questions, answers and films may leave this machine.",
     )
     max_in_flight: PositiveInt = Field(8, description="Requests under way at a time.")
-    timeout_s: Annotated[float, Field(gt=0)] = Field(
+    timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         300, description="Until one request is answered; counted anew for every repeat."
     )
     max_retries: int = Field(

@@ -1,7 +1,7 @@
 """An OpenAI-compatible chat endpoint as a client: bounded, retried, with nothing ambient.
 
-Teachers (`teachers.py`), predictions (`answering.py`) and GREEN ask through it. What is asked may
-hold report text: nothing of it, and no key, is logged or put into an error.
+Teachers (`tracing/teachers.py`), predictions (`answering.py`) and GREEN ask through it. What is
+asked may hold report text: nothing of it, and no key, is logged or put into an error.
 """
 
 from __future__ import annotations
@@ -10,20 +10,17 @@ import asyncio
 import base64
 import logging
 import math
-import os
 import queue
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from chexone_ray import ports
 from chexone_ray.config import EndpointConfig, SamplingConfig
-from chexone_ray.endpoints import pacing
+from chexone_ray.endpoints import connection, pacing
 from chexone_ray.engine.engine import request_seed
 from chexone_ray.errors import ChexoneError
 from chexone_ray.log import Waiting
@@ -31,11 +28,14 @@ from chexone_ray.log import Waiting
 logger = logging.getLogger(__name__)
 
 CLOSE_S = 10.0
+LAST_ANSWERS_S = 30.0
+"""How long a call that ends in an error waits for the answers that are under way: they are paid."""
 WRONG_SETTINGS = {
     401: "it does not take the key: check endpoint.api_key_env",
     403: "it forbids the request: check the key and what it may use",
     404: "it knows no such model or address: check endpoint.url (often ending in /v1) and "
     "endpoint.model",
+    **dict.fromkeys(range(300, 400), "the address moved: correct endpoint.url"),
 }
 """Status codes that no other row would fare better with."""
 OTHER_FORM = "did not answer in the OpenAI form"
@@ -71,6 +71,17 @@ class Chat:
     pngs: tuple[bytes, ...]
 
 
+@dataclass
+class _Call:
+    """The chats of one `ask`. Its loop's thread alone changes `under_way`."""
+
+    answers: queue.SimpleQueue[tuple[int, Asked | ChexoneError]]
+    under_way: set[int] = field(default_factory=set)
+    """Places whose request is sent and whose result is not put yet."""
+    ended: bool = False
+    """True where nothing more may be sent."""
+
+
 Told = Callable[[int, Asked], None]
 """Called with the place of a sample in the sequence asked about, in the thread that asked."""
 
@@ -88,7 +99,7 @@ class ChatClient:
     def __init__(self, endpoint: EndpointConfig, sampling: SamplingConfig) -> None:
         self._endpoint = endpoint
         self._sampling = sampling
-        self._client: Any = _client(endpoint)
+        self._client: Any = connection.client(endpoint)
         # Looked up here: it imports, for seconds where much runs, which is no request's time.
         self._create = self._client.chat.completions.create
         self._slots = asyncio.Semaphore(endpoint.max_in_flight)
@@ -104,7 +115,7 @@ class ChatClient:
         )
 
     def __enter__(self) -> ChatClient:
-        _probe(self._endpoint)
+        connection.probe(self._endpoint)
         self._thread.start()
         return self
 
@@ -116,29 +127,49 @@ class ChatClient:
             self._loop.close()
 
     def ask(self, chats: Sequence[Chat], told: Told) -> None:
-        """Ask all, `max_in_flight` at a time, and return once `told` had an answer of each."""
-        answers: queue.SimpleQueue[tuple[int, Asked | ChexoneError]] = queue.SimpleQueue()
+        """Ask all, `max_in_flight` at a time, and return once `told` had an answer of each.
+
+        Raises:
+            ChexoneError: the settings are wrong; `told` had what was answered or under way by then.
+        """
+        call = _Call(queue.SimpleQueue())
         futures = [
-            asyncio.run_coroutine_threadsafe(self._answer(place, chat, answers), self._loop)
+            asyncio.run_coroutine_threadsafe(self._answer(place, chat, call), self._loop)
             for place, chat in enumerate(chats)
         ]
         waiting = Waiting(logger, f"{self._endpoint.host}, {len(futures)} requests")
         try:
             for _ in futures:
-                place, asked = self._next(answers, waiting)
+                place, asked = self._next(call, waiting)
                 if isinstance(asked, ChexoneError):
+                    self._last_answers(call, told)
                     raise asked
                 told(place, asked)
         finally:
             for future in futures:
                 future.cancel()
 
-    def _next(
-        self, answers: queue.SimpleQueue[tuple[int, Asked | ChexoneError]], waiting: Waiting
-    ) -> tuple[int, Asked | ChexoneError]:
+    def _last_answers(self, call: _Call, told: Told) -> None:
+        """Tell what a call that sends nothing more still gets, for `LAST_ANSWERS_S` at most."""
+
+        async def under_way() -> set[int]:
+            return set(call.under_way)
+
+        left = asyncio.run_coroutine_threadsafe(under_way(), self._loop).result(CLOSE_S)
+        limit = time.monotonic() + LAST_ANSWERS_S
+        while left or not call.answers.empty():
+            try:
+                place, asked = call.answers.get(timeout=max(limit - time.monotonic(), 0))
+            except queue.Empty:
+                return
+            left.discard(place)
+            if isinstance(asked, Asked) and (asked.error != NOT_ASKED or asked.prompt_tokens):
+                told(place, asked)
+
+    def _next(self, call: _Call, waiting: Waiting) -> tuple[int, Asked | ChexoneError]:
         while True:
             try:
-                answer = answers.get(timeout=1.0)
+                answer = call.answers.get(timeout=1.0)
             except queue.Empty:
                 waiting.remind()
                 if not self._thread.is_alive():
@@ -147,33 +178,41 @@ class ChatClient:
             waiting.restart()
             return answer
 
-    async def _answer(
-        self,
-        place: int,
-        chat: Chat,
-        answers: queue.SimpleQueue[tuple[int, Asked | ChexoneError]],
-    ) -> None:
+    async def _answer(self, place: int, chat: Chat, call: _Call) -> None:
         """Put an answer or an error for `place`, whatever happens; cancelled ones put nothing."""
+        async with self._slots:
+            result = await self._tried(place, chat, call, self._sampling.n, chat.id)
+            # Some servers know no `n` and write one text: the others are asked for one by one.
+            while isinstance(result, Asked) and 0 < len(result.texts) < self._sampling.n:
+                name = f"{chat.id}/{len(result.texts)}"  # for another seed
+                result = _joined(result, await self._tried(place, chat, call, 1, name))
+        if isinstance(result, ChexoneError):
+            call.ended = True  # here: a slot that is free now is taken before `ask` hears of it
+        call.answers.put((place, result))
+        call.under_way.discard(place)
+
+    async def _tried(
+        self, place: int, chat: Chat, call: _Call, n: int, name: str
+    ) -> Asked | ChexoneError:
+        """What one request gives in the end, errors included."""
         import openai
 
-        result: Asked | ChexoneError
         try:
-            async with self._slots:
-                result = await self._repeated(chat)
+            return await self._repeated(place, chat, call, n, name)
         except (TimeoutError, openai.APITimeoutError):
-            result = Asked((), error="endpoint: timeout")
+            reason = "timeout"
         except openai.APIStatusError as error:
-            result = self._refused(error.status_code, str(error.code or ""))
+            return self._refused(error.status_code, str(error.code or ""))
         except openai.APIConnectionError:
-            result = Asked((), error="endpoint: no connection")
+            reason = "no connection"
         except openai.OpenAIError:
-            result = Asked((), error="endpoint: no valid answer")
+            reason = "no valid answer"
         except (AttributeError, TypeError, ValueError):  # the page of a proxy, say
-            result = Asked((), error=f"endpoint: {OTHER_FORM}")
+            reason = OTHER_FORM
         except Exception as error:
             # What a server sends may be anything; a row that never comes back would block the run.
-            result = Asked((), error=f"endpoint: {type(error).__name__}")
-        answers.put((place, result))
+            reason = type(error).__name__
+        return Asked((), error=f"endpoint: {reason}")
 
     def _refused(self, status: int, code: str) -> Asked | ChexoneError:
         if status in WRONG_SETTINGS:
@@ -185,45 +224,51 @@ class ChatClient:
         told = f" {code}" if _CODE.fullmatch(code) else ""
         return Asked((), error=f"endpoint: HTTP {status}{told}")
 
-    async def _repeated(self, chat: Chat) -> Asked:
+    async def _repeated(self, place: int, chat: Chat, call: _Call, n: int, name: str) -> Asked:
         """Ask until there is an answer, an error that stays, or no repeat left."""
         import openai
 
-        limit, repeats = self._endpoint.timeout_s, 0
+        limit, repeats, wait = self._endpoint.timeout_s, 0, 0.0
         while True:
-            pause: float | None = None
+            call.under_way.discard(place)
+            await asyncio.sleep(wait)
+            wait, pause = 0.0, None
             async with self._pace.turn() as era:
+                if call.ended:
+                    return Asked((), error=NOT_ASKED)
+                call.under_way.add(place)
                 try:
                     # The client's own limit is for every piece that it reads; this one is for all.
-                    asked = await asyncio.wait_for(self._request(chat), limit)
+                    asked = await asyncio.wait_for(self._request(chat, n, name), limit)
                     self._pace.answered(era, asked.prompt_tokens + asked.completion_tokens)
                     return asked
                 except openai.APIStatusError as error:
                     pause = _asked_pause(error.response.headers)
                     if error.status_code == 429:
-                        if error.code == NO_MONEY or not self._pace.refused(era, pause):
+                        lost = error.code == NO_MONEY or not self._pace.refused(era, pause)
+                        if lost or call.ended:
                             raise
                         continue
                     passing = error.status_code in (408, 409) or error.status_code >= 500
-                    if not passing or repeats == self._endpoint.max_retries:
+                    if not passing or call.ended or repeats == self._endpoint.max_retries:
                         raise
                 except (TimeoutError, openai.APIConnectionError):  # its timeouts too
-                    if repeats == self._endpoint.max_retries:
+                    if call.ended or repeats == self._endpoint.max_retries:
                         raise
             wait = pacing.backoff(repeats, limit) if pause is None else min(pause, limit)
-            await asyncio.sleep(wait)
             repeats += 1
 
-    async def _request(self, chat: Chat) -> Asked:
+    async def _request(self, chat: Chat, n: int, name: str) -> Asked:
+        """`n` texts, or as many as the server gives; `name` decides on the seed."""
         sampling = self._sampling
         more: dict[str, Any] = {}
         if sampling.seed is not None:
             # 31 bits: what every server takes.
-            more["seed"] = request_seed(sampling.seed, chat.id) % 2**31
+            more["seed"] = request_seed(sampling.seed, name) % 2**31
         answer = await self._create(
             model=self._endpoint.model,
             messages=wire_messages(chat),
-            n=sampling.n,
+            n=n,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             max_tokens=sampling.max_tokens,
@@ -245,6 +290,20 @@ class ChatClient:
         if left:
             await asyncio.wait(left, timeout=CLOSE_S)
         await self._client.close()
+
+
+def _joined(first: Asked, more: Asked | ChexoneError) -> Asked | ChexoneError:
+    """Both as the answer to one chat; an error of `more` is that of all, with the cost of both."""
+    if isinstance(more, ChexoneError):
+        return more
+    prompt, written = (
+        first.prompt_tokens + more.prompt_tokens,
+        first.completion_tokens + more.completion_tokens,
+    )
+    if more.error:
+        return Asked((), prompt, written, more.error)
+    reasons = (*first.finish_reasons, *more.finish_reasons)
+    return Asked((*first.texts, *more.texts), prompt, written, "", reasons)
 
 
 def _asked_pause(headers: Mapping[str, str]) -> float | None:
@@ -284,70 +343,3 @@ def wire_messages(chat: Chat) -> list[dict[str, Any]]:
 def _picture(png: bytes) -> dict[str, Any]:
     data = base64.b64encode(png).decode()
     return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
-
-
-def _probe(endpoint: EndpointConfig) -> None:
-    """Raise ChexoneError where nobody listens: the client would try again for every row."""
-    parts = urlsplit(endpoint.url)
-    try:
-        ports.probe(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
-    except OSError as error:
-        raise ChexoneError(
-            f"endpoint.url={endpoint.url}: no server answers at {endpoint.host} "
-            f"({error.strerror or error}): start it, or check the address"
-        ) from error
-
-
-def _client(endpoint: EndpointConfig) -> Any:
-    """The official client, kept from what it would take out of the environment by itself.
-
-    Raises ChexoneError where the variable of the key is not set.
-    """
-    import openai
-
-    key = "none"
-    if endpoint.api_key_env is not None:
-        key = os.environ.get(endpoint.api_key_env, "")
-        if not key:
-            raise ChexoneError(
-                f"endpoint.api_key_env={endpoint.api_key_env}: no such environment variable is "
-                "set; put the key there"
-            )
-
-    async def only_ours(request: Any) -> None:
-        headers = _headers(key, request.url.netloc.decode("ascii"), len(request.content))
-        for name in list(request.headers):
-            del request.headers[name]
-        request.headers.update(headers)
-
-    # OPENAI_LOG=debug makes some versions of the client log whole requests, report text among them.
-    logging.getLogger("openai").setLevel(logging.WARNING)
-    # A proxy from the environment, or a redirect, would carry text off a machine that was to keep
-    # it, or to a host that nobody consented to. The client also takes an organisation, a project
-    # and any further header (OPENAI_CUSTOM_HEADERS) from there, which may be secrets.
-    http = openai.DefaultAsyncHttpxClient(
-        trust_env=False,
-        follow_redirects=False,
-        timeout=endpoint.timeout_s,
-        event_hooks={"request": [only_ours]},
-    )
-    return openai.AsyncOpenAI(
-        api_key=key,
-        base_url=endpoint.url,
-        timeout=endpoint.timeout_s,
-        max_retries=0,  # ours: a refusal counts for all requests, see `_repeated`
-        http_client=http,
-    )
-
-
-def _headers(key: str, host: str, length: int) -> dict[str, str]:
-    """All headers of a request."""
-    return {
-        "Host": host,
-        "Authorization": f"Bearer {key}",
-        "Content-Type": "application/json",
-        "Content-Length": str(length),
-        "Accept": "application/json",
-        "Accept-Encoding": "gzip, deflate",
-        "User-Agent": "chexone-ray",
-    }

@@ -79,8 +79,10 @@ class Pace:
     def answered(self, era: int, tokens: int) -> None:
         """A request with a turn of that era was answered, with so many tokens read and written."""
         self._tokens_paid = max(self._tokens_paid, self._now()) + tokens * self._token_s
-        if era < self._era:
-            return  # sent before the refusal: says nothing of what came after
+        if era < self._era:  # sent before the refusal: opens nothing, but the server does answer
+            if self._refused_since is not None:
+                self._refused_since = self._now()
+            return
         self._refused_since = None
         self._limit = min(self._limit + 1, self._most)
         self._answers += 1

@@ -94,7 +94,8 @@ def majority_of_question(train: Sequence[Sample]) -> Answerer:
 
 
 def likeliest_option(train: Sequence[Sample]) -> Answerer:
-    """Of the options shown, the one that was right most often where it was shown in training."""
+    """Of the options shown, the one that was right most often where it was shown in training; to a
+    row without options the majority's answer."""
     shown: Counter[str] = Counter()
     right: Counter[str] = Counter()
     for sample in train:
@@ -102,7 +103,11 @@ def likeliest_option(train: Sequence[Sample]) -> Answerer:
             shown[_text(option)] += 1
             right[_text(option)] += option.partition(" ")[0] in sample.answer
 
+    without = majority(train)
+
     def answer(sample: Sample) -> str:
+        if not sample.options:
+            return without(sample)
         best = max(sample.options, key=lambda o: right[_text(o)] / max(shown[_text(o)], 1))
         return best.partition(" ")[0]
 

@@ -87,7 +87,7 @@ def evaluate(config: EvaluateConfig) -> str:
     """
     assert config.suite is None, "a suite is run by suite_run"
     check(config)  # before models of `learned` are loaded
-    of_reports = learned.metrics_of(config.learned)
+    of_reports = learned.metrics_of(config.learned, config.output_uri)
     join_for_texts(config)
     runs = SettingRuns(
         config.manifest_uri or "",
@@ -140,24 +140,22 @@ def evaluate_settings(
     draws = Draws(bootstrap, randomisations, seed)
     answers = {setting: _answers(setting, runs) for setting, runs in settings.items()}
     told = [note for name, runs in settings.items() for note in _coverage(runs, answers[name])]
-    without_train: list[str] = []
+    metrics = {s: _metrics(s, runs, answers[s], of_reports) for s, runs in settings.items()}
+    told += _without_headline(settings, metrics)
+    without_train: dict[str, list[str]] = {}
     figures: list[Figure] = []
     differences: list[Difference] = []
     statistics: dict[tuple[str, str], Computed] = {}
     for setting, runs in settings.items():
-        kinds = sorted({kind for rows in answers[setting].values() for kind in rows})
-        reports = reasoned.reports_of(r for m in answers[setting].values() for r in m.values())
-        train = _train_rows(runs.manifest_uri, kinds) if baselines else {}
-        if baselines and not train:
-            without_train.append(setting or runs.manifest_uri)
-        for kind in kinds:
+        train = _train_rows(runs.manifest_uri, list(metrics[setting])) if baselines else {}
+        lacking = [kind for kind in metrics[setting] if baselines and not train.get(kind)]
+        without_train |= {setting or runs.manifest_uri: lacking} if lacking else {}
+        for kind, of_kind in metrics[setting].items():
             models = {name: rows[kind] for name, rows in answers[setting].items()}
             blind = _blind(kind, models, train.get(kind, []), seed) if baselines else {}
-            of_reasoning = reasoned.metrics_of(kind, models, reports)
-            of_models = of_reports if form(kind) == "report" else ()
-            metrics = in_order((*METRICS[kind], *of_models, *of_reasoning), runs.headline)
-            statistics[setting, kind] = computed(metrics, {**blind, **models}, text_tasks)
-            found = measure(Part(setting, kind), statistics[setting, kind], models, blind, draws)
+            made = computed(of_kind, {**blind, **models}, text_tasks, blind)
+            statistics[setting, kind] = made
+            found = measure(Part(setting, kind), made, models, blind, draws)
             figures += found[0]
             differences += found[1]
     notes = (*notes, *told, *_of_baselines(without_train))
@@ -183,6 +181,49 @@ def _coverage(runs: SettingRuns, answers: Answers) -> list[str]:
     models = next(iter(answers.values()))  # all have the same rows
     asked = {sample.id for rows in models.values() for sample in rows.samples}
     return coverage.compared(runs.manifest_uri, runs.predictions, asked)
+
+
+def _metrics(
+    setting: str, runs: SettingRuns, answers: Answers, of_reports: Sequence[Metric]
+) -> dict[str, list[Metric]]:
+    """The metrics of each kind, its headline first.
+
+    Raises:
+        ChexoneError: the models' rows have no figure that is the setting's headline.
+    """
+    reports = reasoned.reports_of(rows for kinds in answers.values() for rows in kinds.values())
+    found = {}
+    for kind in sorted({kind for kinds in answers.values() for kind in kinds}):
+        models = {name: kinds[kind] for name, kinds in answers.items()}
+        of_reasoning = reasoned.metrics_of(kind, models, reports)
+        of_models = of_reports if form(kind) == "report" else ()
+        found[kind] = in_order((*METRICS[kind], *of_models, *of_reasoning), runs.headline)
+    if runs.headline not in reasoned.OF_TRACES and not _has_headline(runs, found):
+        raise ChexoneError(
+            f"setting {setting}: no model has a figure of its headline {runs.headline!r}"
+            + (
+                ", which is of several answers to a row: answer with sampling.n above 1"
+                if runs.headline == reasoned.CONSISTENCY
+                else f": give one of {', '.join(m.name for of in found.values() for m in of)}"
+            )
+        )
+    return found
+
+
+def _has_headline(runs: SettingRuns, metrics: Mapping[str, Sequence[Metric]]) -> bool:
+    return not runs.headline or any(of[0].name == runs.headline for of in metrics.values())
+
+
+def _without_headline(
+    settings: Mapping[str, SettingRuns], metrics: Mapping[str, Mapping[str, Sequence[Metric]]]
+) -> list[str]:
+    """What the page says where no model gives the traces that the headline is of."""
+    return [
+        f"No model gives reasoning in setting {name}: its headline is not {runs.headline!r} but "
+        f"{' and '.join(dict.fromkeys(of[0].name for of in metrics[name].values()))}."
+        for name, runs in settings.items()
+        if not _has_headline(runs, metrics[name])
+    ]
 
 
 def in_order(metrics: Sequence[Metric], headline: str) -> list[Metric]:
@@ -230,15 +271,15 @@ def _refuse_different_rows(setting: str, answers: Answers) -> None:
             )
 
 
-def _of_baselines(without_train: Sequence[str]) -> list[str]:
-    """What the page and the log say of baselines that could not be fitted: to prepare an archive's
-    train split for them would be to read all of its films."""
+def _of_baselines(without_train: Mapping[str, Sequence[str]]) -> list[str]:
+    """What the page and the log say of baselines that could not be fitted, by setting or manifest:
+    to prepare an archive's train split for them would be to read all of its films."""
     if not without_train:
         return []
-    places = ", ".join(dict.fromkeys(without_train))
+    places = "; ".join(f"{place}: {', '.join(kinds)}" for place, kinds in without_train.items())
     told = (
         "No baselines but random, of closed questions alone, where the manifest has no train rows "
-        f"of the kinds: {places}. Of an archive a suite prepares the held-out part alone; for "
+        f"of the kinds ({places}). Of an archive a suite prepares the held-out part alone; for "
         "majority and the others give the manifest_uri of one with a train split."
     )
     logger.warning("%s", told)

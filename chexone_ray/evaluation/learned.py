@@ -15,6 +15,7 @@ from itertools import accumulate
 import numpy as np
 
 from chexone_ray.config import LearnedConfig
+from chexone_ray.config.learned import GreenTable
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.metric import Metric, Source, source_metric
 from chexone_ray.evaluation.statistics import Array, Value
@@ -61,7 +62,6 @@ class _Figure:
     signature: str
     columns: tuple[int, ...]
     value: Value | None = None
-    leaves_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ class _Part:
     figures: tuple[_Figure, ...]
 
 
-def metrics_of(config: LearnedConfig) -> tuple[Metric, ...]:
-    """The metrics whose tables are given, with their models loaded; they share one source.
+def metrics_of(config: LearnedConfig, output_uri: str | None = None) -> tuple[Metric, ...]:
+    """The metrics whose tables are given, with their models loaded; those of models here share one
+    source. What a judge is paid for is kept under `output_uri`.
 
     Raises:
         ChexoneError: a package or weights are missing, or a setting does not fit them.
@@ -85,11 +86,11 @@ def metrics_of(config: LearnedConfig) -> tuple[Metric, ...]:
         "radgraph": _radgraph,
         "ratescore": _ratescore,
         "radeval": _radeval,
-        "green": _green,
     }
+    judge = _green(config.green, output_uri) if config.green is not None else ()
     parts = {name: make(config) for name, make in makers.items() if getattr(config, name)}
     if not parts:
-        return ()
+        return judge
     starts = dict(
         zip(parts, accumulate([p.width for p in parts.values()], initial=0), strict=False)
     )
@@ -115,13 +116,12 @@ def metrics_of(config: LearnedConfig) -> tuple[Metric, ...]:
             columns = tuple(starts[name] + column for column in figure.columns)
             value = figure.value or mean_value
             columns = columns if figure.value else (*columns, count)
-            made = source_metric(source, figure.name, columns, value, figure.signature)
-            found.append(replace(made, leaves_out=figure.leaves_out))
+            found.append(source_metric(source, figure.name, columns, value, figure.signature))
     if components:
         signed = {one.name: one.signature for one in found}
         told = [signed[name] for name in ("RadGraph F1 (radcliq)", "BERTScore F1", "SembScore")]
         found += _radcliq(source, count, [*told, _BLEU.signature])
-    return tuple(found)
+    return (*found, *judge)
 
 
 def _radcliq(source: Source, count: int, components: Sequence[str]) -> list[Metric]:
@@ -241,18 +241,18 @@ def _radeval(config: LearnedConfig) -> _Part:
     return _Part(len(names), scores, figures)
 
 
-def _green(config: LearnedConfig) -> _Part:
-    """Scores and their weights: a pair that the judge gave no counts for weighs nothing."""
+def _green(table: GreenTable, output_uri: str | None) -> tuple[Metric, ...]:
+    """Scores and their weights: a pair that the judge gave no counts for weighs nothing. Baselines
+    are not sent: they say nothing that is worth a request."""
+    from chexone_ray.evaluation.judgements import judged
     from chexone_ray.metrics.learned.green import NAME, green, green_signature
 
-    assert config.green is not None
-    table = config.green
-    green(
-        [""], [""], table.endpoint
-    )  # an empty pair: nothing is asked, but key and address are seen
+    # An empty pair: nothing is asked, but key and address are seen.
+    green([""], [""], table.endpoint)
 
-    def scores(said: Sequence[str], meant: Sequence[str]) -> Array:
-        found = green(said, meant, table.endpoint, table.max_tokens)
+    def statistics(pairs: Sequence[Pair]) -> Array:
+        said, meant = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        found = judged(said, meant, table, output_uri)
         why = Counter(one.problem for one in found if one.score is None)
         if why:
             told = ", ".join(f"{reason} ({count})" for reason, count in why.most_common())
@@ -260,5 +260,7 @@ def _green(config: LearnedConfig) -> _Part:
         rows = [(one.score or 0.0, one.score is not None) for one in found]
         return np.reshape(np.array(rows, dtype=float), (len(said), 2))
 
+    source = Source(statistics, of_models=True)
     signed = green_signature(table.endpoint)
-    return _Part(2, scores, (_Figure(NAME, signed, (0, 1), mean_value, leaves_out=True),))
+    made = source_metric(source, NAME, (0, 1), mean_value, signed)
+    return (replace(made, leaves_out=True),)

@@ -178,6 +178,7 @@ def measure(
             counts = {
                 n: counted(rows, statistics.rows[n][metric.name], topic)
                 for n, rows in systems.items()
+                if metric.name in statistics.rows[n]
             }
             place = replace(part, topic=topic)
             measured = _measured(place, metric, counts, baselines, draws)

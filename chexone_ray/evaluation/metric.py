@@ -40,6 +40,8 @@ class Source:
     """A row whose columns of a metric are all NaN is one that the metric does not apply to."""
     on_tasks: bool = False
     """True where Ray tasks may do it: pure, without a model to load."""
+    of_models: bool = False
+    """True where baselines are not scored: every pair costs money."""
 
 
 TEXTS = Source(text_statistics, on_tasks=True)

@@ -6,6 +6,7 @@ from chexone_ray import identity, storage
 from chexone_ray.config import EvaluateConfig, Settings
 
 SUITE_FILE = "suite.json"
+JUDGEMENTS_FILE = "judgements.json"
 FILES = frozenset(
     {
         "table.json",
@@ -16,6 +17,7 @@ FILES = frozenset(
         "outcomes.json",
         "rows.parquet",
         SUITE_FILE,
+        JUDGEMENTS_FILE,
         storage.SETTINGS_FILE,
         storage.COMMIT_FILE,
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 from chexone_ray import storage
@@ -23,7 +23,12 @@ Status = Literal["answered", "unparsed", "refused", "failed"]
 completion, as the image or the engine failed."""
 
 
-_NEEDED = frozenset({"id", "kind", "mode", "completion", "text", "predicted_answer", "error"})
+_OF_SAMPLES = {one.name for one in fields(Sample) if MISSING is one.default is one.default_factory}
+_NEEDED = _OF_SAMPLES | {
+    *("mode", "completion", "text", "predicted_reasoning", "predicted_answer", "finish_reason"),
+    "error",
+}
+"""What a row cannot be read without; older files may lack other columns of samples."""
 
 
 def refuse_unfinished(uri: str) -> None:
@@ -188,7 +193,7 @@ def _judged(
         tuple(row["predicted_reasoning"] or "" for row in rows),
         tuple(tuple(a for _, a in sorted(answers[str(row["id"])].items())) for row in rows),
         tuple(Written(row["text"] or "", row["error"] or "", row["mode"]) for row in rows),
-        _reading(parser, {str(row["mode"]) for row in rows}),
+        _reading(parser, {str(row["mode"]) for row in rows if not row["error"]}),
     )
 
 
@@ -197,7 +202,9 @@ def _reading(parser: str, modes: set[str]) -> dict[str, str]:
     rules that read options, boxes and refusals out of them now. The original rules read both modes
     alike, so the mode does not tell figures apart."""
     found = {"parse": f"{parser}, {READING}"}
-    return found if parser == "original" else found | {"mode": "+".join(sorted(modes))}
+    if parser == "original" or not modes:  # nothing was read where all rows failed
+        return found
+    return found | {"mode": "+".join(sorted(modes))}
 
 
 def status_of(row: Mapping[str, Any]) -> Status:

@@ -27,6 +27,8 @@ STATING = "reasoning: traces that state a finding"
 CONSISTENCY = "reasoning: self-consistency"
 NAMES = (FACTUALITY, STATING, CONSISTENCY)
 """`figures/reasoned.py` draws what begins with "reasoning:"."""
+OF_TRACES = (FACTUALITY, STATING)
+"""Those that a model without reasoning has none of."""
 OF_NO_FINDING = frozenset(
     {"view", "view_matching", "image_text_matching", "image_text_selection", "entities", "text_qa"}
 )

@@ -115,7 +115,9 @@ def run(config: EvaluateConfig) -> str:
             of no configured setting.
     """
     check(config)
-    of_reports = learned.metrics_of(config.learned)  # before hours of predictions
+    of_reports = learned.metrics_of(
+        config.learned, config.output_uri
+    )  # before hours of predictions
     suite = suites.load(config.suite or "")
     configured = _configured(config, suite)
     suites.refuse_headlines([setting for setting, _ in configured], config, of_reports)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from chexone_ray.errors import ChexoneError
@@ -31,16 +31,21 @@ PAIRS_A_TASK = 500
 
 @dataclass(frozen=True)
 class Computed:
-    """What metrics make of the rows of one kind: system -> metric -> statistics of each row."""
+    """What metrics make of the rows of one kind: system -> metric -> statistics of each row; a
+    baseline has none of metrics of models alone."""
 
     metrics: tuple[Metric, ...]
     rows: Mapping[str, Mapping[str, RowsStatistics]]
 
 
 def computed(
-    metrics: Sequence[Metric], systems: Mapping[str, Judged], num_tasks: int | None = None
+    metrics: Sequence[Metric],
+    systems: Mapping[str, Judged],
+    num_tasks: int | None = None,
+    baselines: Collection[str] = (),
 ) -> Computed:
-    """The statistics of all rows, in the order of each system.
+    """The statistics of all rows, in the order of each system; metrics of models alone have none of
+    the systems that `baselines` names.
 
     `num_tasks` Ray tasks score the texts. By default as many as a Ray that this process has joined
     has free CPUs, and without one all is scored here.
@@ -49,7 +54,10 @@ def computed(
         ChexoneError: more than one task is asked for without a Ray.
     """
     sources = list(dict.fromkeys(metric.source for metric in metrics if metric.source))
-    matrices = [_matrices(source, systems, num_tasks) for source in sources]
+    models = {name: judged for name, judged in systems.items() if name not in baselines}
+    matrices = [
+        _matrices(source, models if source.of_models else systems, num_tasks) for source in sources
+    ]
     rows = {
         name: {
             metric.name: (
@@ -58,6 +66,7 @@ def computed(
                 else row_statistics(metric, judged)
             )
             for metric in metrics
+            if name in models or not (metric.source and metric.source.of_models)
         }
         for name, judged in systems.items()
     }

@@ -66,13 +66,14 @@ def write(
     `parser` says how the answers were read, in the signatures of figures.
 
     Raises:
-        ChexoneError: something is there already, or there is no row.
+        ChexoneError: something is there already, or there is no row, or a row has no completion 0.
     """
     import pyarrow as pa
 
     if storage.list_files(uri):
         raise ChexoneError(f"{uri} is not empty: give another output_uri or delete that folder")
     tally, names, modes = Tally(), set[str](), set[str]()
+    firsts = set[str]()
     places: list[str] = []
     try:
         for number, part in numbered(rows, ROWS_PER_PART):
@@ -81,7 +82,9 @@ def write(
             storage.write_bytes(places[-1], to_parquet(table))
             tally.add(table)
             names.update(row["id"] for row in part)
+            firsts.update(row["id"] for row in part if row["completion"] == 0)
             modes.update(row["mode"] for row in part if not row["error"])
+        _refuse_without_first(source, names - firsts)
     except ChexoneError:  # what is wrong in the file is told late: the next try finds no rest
         for place in places:
             storage.delete(place)
@@ -108,3 +111,11 @@ def write(
     storage.write_json(storage.join(uri, SUMMARY_FILE), summary)
     storage.commit(uri, summary)
     return tally.rows.total()
+
+
+def _refuse_without_first(source: str, names: set[str]) -> None:
+    if names:
+        raise ChexoneError(
+            f"{source}: row {min(names)} has no first answer ([repeat0]), the one that tables "
+            "take: number its answers from 0"
+        )

@@ -151,7 +151,7 @@ def _sample(record: Mapping[str, Any], name: str, kind: str | None, place: str) 
         question = question.removesuffix(suffix).rstrip()
     question = question.replace("<image>", "").strip()
     answer = _right(record, place)
-    options = options_of(question) or _given(record.get("options"))
+    options = options_of(question) or _given(record.get("options"), place)
     task = str(record.get("task_name") or _told(name)[0])
     known = kind or kind_of(task, answer, options)
     if known not in KINDS:
@@ -205,7 +205,7 @@ def options_of(question: str) -> tuple[str, ...]:
             if len(pairs) > 1:
                 found = [(mark.strip("(.:)"), text) for mark, text in pairs]
                 break
-    if not found:
+    if len(found) < 2:  # "of the choices: p. 4" shows none
         ending = [*takewhile(_OPTION.match, reversed(question.splitlines()))]
         found = _lines(reversed(ending))
         if len(found) < 2 or [key.upper() for key, _ in found] != [*LETTERS[: len(found)]]:
@@ -222,13 +222,24 @@ def _written(pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"({key}) {text}" for key, text in pairs)
 
 
-def _given(told: Any) -> tuple[str, ...]:
-    """The options of a record's own field: {key: text}, or a list, lettered where it is not."""
+def _given(told: Any, place: str) -> tuple[str, ...]:
+    """The options of a record's own field: {key: text}, or a list, lettered where it is not.
+
+    Raises:
+        ChexoneError: there are more than letters.
+    """
     if isinstance(told, dict) and all(isinstance(text, str) for text in told.values()):
         return _written(told.items())
     texts = [str(one).strip() for one in told] if isinstance(told, list) else []
     keyed = _lines(texts)
-    return _written(keyed if len(keyed) == len(texts) else zip(LETTERS, texts, strict=False))
+    if len(keyed) == len(texts):
+        return _written(keyed)
+    if len(texts) > len(LETTERS):
+        raise ChexoneError(
+            f"{place} has {len(texts)} options, more than there are letters: give them as "
+            "{key: text}"
+        )
+    return _written(zip(LETTERS, texts, strict=False))
 
 
 def _told(name: str) -> tuple[str, str, str]:

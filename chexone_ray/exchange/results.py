@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chexone_ray.answering import failed_row
@@ -85,7 +86,7 @@ def _letters(found: Mapping[str, Any], config: ResultsImportConfig) -> Iterator[
         if key:
             yield prediction_rows.answered(sample, key, key)
         else:
-            yield failed_row(sample, prediction_rows.NO_RESPONSE)
+            yield _failed(sample, prediction_rows.NO_RESPONSE, config)
     yield from _without(samples, answered, config)
 
 
@@ -99,7 +100,7 @@ def _row(
     sample: Sample, text: str, error: str, number: int, config: ResultsImportConfig
 ) -> dict[str, Any]:
     if error:
-        return failed_row(sample, error, number)
+        return _failed(sample, error, config, number)
     return prediction_rows.said(sample, text, config.mode, config.rules, number)
 
 
@@ -113,4 +114,10 @@ def _without(
     if missing:
         logger.warning("import: %d of %d rows have no result", len(missing), len(samples))
     for sample in missing:
-        yield failed_row(sample, prediction_rows.NO_RESPONSE)
+        yield _failed(sample, prediction_rows.NO_RESPONSE, config)
+
+
+def _failed(
+    sample: Sample, error: str, config: ResultsImportConfig, number: int = 0
+) -> dict[str, Any]:
+    return failed_row(replace(sample, mode=config.mode), error, number)

@@ -88,8 +88,7 @@ def train(
                 if report.started:
                     rows.rewind(report.step)
                     continue
-                now = time.monotonic()
-                times = {"publish_s": publish_s, "train_s": now - put, "step_s": now - start}
+                times = _times(publish_s, start, put)
                 row = step_metrics(report.step, haul, counts, report.metrics, times)
                 _show(config, report.step, row)
                 rows.add(report.step, row)
@@ -207,6 +206,12 @@ def _bring_up_to_date(engines: EnginePool, config: GrpoConfig, report: TrainerRe
     elif (engines.model_uri, engines.version, engines.pristine) != (config.model_uri, 0, True):
         engines.load(config.model_uri, 0)
     engines.wait_ready()
+
+
+def _times(publish_s: float, start: float, put: float) -> dict[str, float]:
+    """Seconds of a step that ends now, begun at `start`, whose batches were there at `put`."""
+    now = time.monotonic()
+    return {"publish_s": publish_s, "train_s": now - put, "step_s": now - start}
 
 
 def _show(config: GrpoConfig, step: int, row: dict[str, float]) -> None:

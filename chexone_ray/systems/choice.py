@@ -36,6 +36,11 @@ def settled(config: PredictConfig) -> PredictConfig:
             f"predict.adapter={adapter.name} runs the Python code that comes with "
             f"{changes['model_uri']}: read it, then set predict.trust_remote_code=true"
         )
+    if config.trust_remote_code and not adapter.runs_code:
+        raise ChexoneError(
+            f"predict.trust_remote_code has no effect with predict.adapter={adapter.name}, which "
+            "runs no code of its checkpoint: drop it"
+        )
     if adapter.prompts is not None:
         changes["prompts"] = _filled(config, "prompts", adapter.prompts)
     elif config.endpoint is not None:  # what is served adds the wording of its checkpoint itself

@@ -68,7 +68,7 @@ def test_a_part_that_predict_was_told_to_answer_is_noted(tmp_path: Path) -> None
 
     told = page("two", 2, kinds=("heart_size",), max_per_kind=2)
     assert "as predict was told: heart\\_size 2 of 4, side 0 of 4." in told
-    assert "heart\\_size" not in page("four", 4, kinds=("heart_size",)), "but that side is not"
+    assert "heart\\_size 4" not in page("four", 4, kinds=("heart_size",)), "but that side is not"
     with pytest.raises(ChexoneError, match=r"1 of the 3 rows"):
         page("one", 2, kinds=("heart_size",), max_per_kind=3)
     with pytest.raises(ChexoneError, match=r"2 of the 4 rows"):

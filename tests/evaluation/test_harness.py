@@ -393,6 +393,7 @@ def test_without_a_train_split_there_is_chance_alone(tmp_path: Path) -> None:
     assert {chance(replace(of_classes, id=str(i))) for i in range(99)} == {"yes", "no"}
     page = (tmp_path / "out/table.md").read_text()
     assert "No baselines but random, of closed questions alone, where the manifest" in page
+    assert "manifest: choice, heart\\_size, open\\_vqa, presence)." in page
     evaluate_settings(str(tmp_path / "none"), {"": runs}, bootstrap=10, baselines=False)
     figures = json.loads((tmp_path / "none" / "table.json").read_text())
     assert {f["model"] for f in figures} == {"a"}

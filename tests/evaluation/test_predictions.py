@@ -232,6 +232,16 @@ def test_one_completion_twice_is_refused(tmp_path: Path) -> None:
         read_predictions(str(tmp_path))
 
 
+@pytest.mark.parametrize("column", ["finish_reason", "dataset"])
+def test_a_column_that_is_not_there_is_named(tmp_path: Path, column: str) -> None:
+    table = pa.Table.from_pylist([failed_row(SAMPLE, "engine: x")], result_schema())
+    part = to_parquet(table.drop_columns([column]))
+    storage.write_bytes(str(tmp_path / "part-00000.parquet"), part)
+    storage.commit(str(tmp_path), {})
+    with pytest.raises(ChexoneError, match=f"has no column {column}: give the output_uri of"):
+        read_predictions(str(tmp_path))
+
+
 def test_what_is_no_finished_prediction_is_told_apart(tmp_path: Path) -> None:
     uri = str(tmp_path / "a")
 

@@ -148,3 +148,23 @@ def test_a_setting_has_them_as_headline(tmp_path: Path) -> None:
     )
     with pytest.raises(ChexoneError, match="is of several answers: set num_answers"):
         load(str(path))
+
+
+def test_a_headline_that_no_model_has_is_refused_and_one_of_traces_told_of(tmp_path: Path) -> None:
+    quiet = {"quiet": _quiet(tmp_path / "quiet")}
+    for headline, words in (
+        (CONSISTENCY, "of several answers to a row"),
+        ("BLEU", "one of balanced acc"),
+    ):
+        with pytest.raises(ChexoneError, match=f"setting s: no model has .*{words}"):
+            evaluate_settings(
+                str(tmp_path / "out"), {"s": SettingRuns("", quiet, headline)}, baselines=False
+            )
+    evaluate_settings(
+        *(str(tmp_path / "out"), {"s": SettingRuns("", quiet, FACTUALITY)}),
+        bootstrap=10,
+        randomisations=0,
+        baselines=False,
+    )
+    page = (tmp_path / "out" / "table.md").read_text()
+    assert f"No model gives reasoning in setting s: its headline is not '{FACTUALITY}' but" in page

@@ -63,7 +63,8 @@ def test_how_a_model_is_asked() -> None:
 
 
 def settled_in_a_suite(model: dict[str, Any], of: SuiteSetting, **predict: Any) -> PredictConfig:
-    config = EvaluateConfig(output_uri="out", suite="x", models={"a": model}, predict=predict)
+    models = {"a": model, "b": {"model_uri": "m"}}
+    config = EvaluateConfig(output_uri="out", suite="x", models=models, predict=predict)
     return settled(predict_config("a", config.models["a"], of, Rows("rows", "all", 3), config))
 
 

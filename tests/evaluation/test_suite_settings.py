@@ -70,6 +70,14 @@ REXVQA = ["--suite", "chexone17", "--settings", "rexvqa", "--data.rexvqa.uri", "
             "evaluate.predict has no effect: no model of the suite is asked",
         ),
         (
+            [
+                "--suite", "phantom", "--models.A.predictions_uri", "p",
+                "--models.B.endpoint.url", "http://127.0.0.1:1/v1",
+                "--models.B.endpoint.model", "m", "--predict.engine.max_engines", "9",
+            ],
+            "evaluate.predict.engine has no effect: every model that is asked is an endpoint",
+        ),
+        (
             ["--suite", "phantom", *MODEL, "--data.view.uri", "u", "--data.view.manifest_uri", "m"],
             "data.view: give exactly one of uri and manifest_uri",
         ),

@@ -144,8 +144,9 @@ def test_a_repeat_twice_and_one_without_its_first_are_refused(tmp_path: Path) ->
 
     with pytest.raises(ChexoneError, match="repeat 1 of n1 is there twice"):
         imported(tmp_path, lines(repeat(0), repeat(1), repeat(1)))
-    with pytest.raises(ChexoneError, match="row n1 has no completion 0"):
-        read_predictions(imported(tmp_path, lines(repeat(1))))
+    with pytest.raises(ChexoneError, match=r"row n1 has no first answer \(\[repeat0\]\)"):
+        imported(tmp_path, lines(repeat(1)))
+    assert not list((tmp_path / "predictions").rglob("*.parquet"))
 
 
 def test_rows_of_a_manifest_are_answered_and_what_is_missing_fails(tmp_path: Path) -> None:
@@ -167,8 +168,11 @@ def test_rows_of_a_manifest_are_answered_and_what_is_missing_fails(tmp_path: Pat
     manifest_uri = str(tmp_path / "manifest")
     manifest.write_samples(manifest_uri, rows, {"kind": "manifest"})
     text = lines({"id": "b", "response": "\\boxed{no}"})
-    judged = read_predictions(imported(tmp_path, text, manifest_uri=manifest_uri))["presence"]
+    out = imported(tmp_path, text, manifest_uri=manifest_uri, mode="instruct")
+    judged = read_predictions(out)["presence"]
     assert judged.statuses == ("failed", "answered") and judged.answers == (None, "no")
+    assert {row["mode"] for row in read_rows(out)} == {"instruct"}
+    assert judged.reading["mode"] == "instruct"
     for record, message in (
         ([{"id": "c", "response": "x"}], "c is no row of"),
         ([{"id": "b", "response": "x"}] * 2, "b is there twice"),
@@ -225,6 +229,7 @@ def test_kinds_of_tasks_and_options() -> None:
         assert kind_of("Image Classification", two, lesions) == "multi_choice"
     assert kind_of("Disease Classification", "Edema", ()) == "choice"
     assert options_of("Which? Options:\nA. one\nB. two two") == ("(A) one", "(B) two two")
+    assert options_of("Which of the choices: p. 4 shows it?") == ()
     assert options_of("Which? A. one") == options_of("Sum up.\n1. Clear.\n2. Normal.") == ()
 
 
@@ -249,6 +254,12 @@ def test_options_of_a_field_of_the_record(tmp_path: Path, options: Any) -> None:
     record = {"question": "Which?", "options": options, "correct_answer": "B", "response": "B"}
     (row,) = read_rows(imported(tmp_path, lines(record), mode="instruct"))
     assert (row["options"], row["kind"]) == (["(A) PA", "(B) AP"], "closed_vqa")
+
+
+def test_more_options_than_letters_are_refused(tmp_path: Path) -> None:
+    record = {"question": "Which?", "options": [*map(str, range(27))], "correct_answer": "B"}
+    with pytest.raises(ChexoneError, match="record 1 has 27 options, more than there are letters"):
+        imported(tmp_path, lines(record | {"response": "B"}))
 
 
 @pytest.mark.parametrize(

@@ -29,49 +29,8 @@ from chexone_ray.parts import to_parquet
 from chexone_ray.predict import result_schema
 from chexone_ray.records import Box, Completion, ImageRef, Sample
 from chexone_ray.rewards.score import Scored
-
-DATASETS = ("mimic_cxr_jpg", "chexpert_plus", "vindr_cxr", "padchest_gr", "rexgradient", "openi")
-SETTINGS = {
-    "MIMIC-CXR report generation": ("findings", "impression"),
-    "IU X-ray": ("findings",),
-    "CheXpert Plus": ("findings",),
-    "ReXGradient-160K": ("report",),
-    "ReXVQA": ("closed_vqa",),
-    "VQA-RAD closed questions": ("presence",),
-    "SLAKE (English, chest only)": ("closed_vqa",),
-    "Medical-Diff-VQA": ("difference",),
-    "MS-CXR-T progression of five findings": ("progression",),
-    "CheXpert classification": ("multi_choice",),
-    "MS-CXR phrase grounding": ("phrase_grounding",),
-    "VinDr-CXR abnormality detection and localisation": ("detection",),
-    "PadChest-GR": ("phrase_grounding", "impression"),
-    "CheXpert views": ("view",),
-    "RSNA": ("presence", "side"),
-    "PMC-VQA": ("open_vqa", "closed_vqa"),
-    "a setting with a name that is longer than that of any other": ("choice", "heart_size"),
-}
-TOPICS = {
-    "ReXVQA": (
-        "presence assessment",
-        "location assessment",
-        "negation assessment",
-        "differential diagnosis",
-        "geometric information assessment",
-    )
-}
-MODELS = (
-    "Qwen2.5-VL-3B-Instruct (base, not trained)",
-    "CheXOne SFT",
-    "CheXOne GRPO, with reasoning",
-    "MedGemma-4B-it",
-    "NV-Reason-CXR-3B",
-    "ChestX-Reasoner",
-    "MAIRA-2",
-    "Lingshu-7B",
-    "RadVLM",
-    "an endpoint under a name that is longer than any other",
-)
-REPORT_METRICS = ("label F1-14 (micro)", "RadCliQ-v1 (1/x)", "BLEU-4 (corpus)", "RadGraph F1")
+from tests.figures.made_up_names import DATASETS, MODELS, REPORT_METRICS, SETTINGS, TOPICS
+from tests.figures.made_up_study import write_responses
 
 
 @dataclass(frozen=True)
@@ -389,48 +348,6 @@ def write_predictions(uri: str, shown: Sequence[MadeFilm], size: Size) -> str:
     storage.write_bytes(f"{uri}/part-00000.parquet", part)
     storage.write_json(f"{uri}/predictions.json", {"samples": len(rows), "rows": len(rows)})
     storage.commit(uri, {"notice": RESEARCH_USE_ONLY})
-    return uri
-
-
-# --- reader study --------------------------------------------------------------------------------
-
-STATEMENTS = ("The draft helps to answer the indication", "The draft makes writing faster")
-
-
-def responses(num_readers: int = 5, num_cases: int = 20) -> list[dict[str, Any]]:
-    """Lines of responses.jsonl, answered by this program."""
-    rng = np.random.default_rng(4)
-    found: list[dict[str, Any]] = []
-    for reader in range(1, num_readers + 1):
-        role = "attending" if reader == num_readers else "resident"
-        who = {"reader": f"{role}-{reader}", "role": role, "simulated": True}
-        for case in range(num_cases):
-            told = {**who, "case": f"case-{case}"}
-            choice = str(rng.choice(["model", "resident", "comparable"], p=[0.35, 0.25, 0.4]))
-            found.append({**told, "study": "blind", "choice": choice})
-            found += _timed(told, role, rng)
-            likert = {"The trace is factual": int(rng.integers(2, 6))}
-            found.append({**told, "study": "reasoning", "source": "model", "likert": likert})
-    return found
-
-
-def _timed(told: dict[str, Any], role: str, rng: np.random.Generator) -> list[dict[str, Any]]:
-    scratch = float(rng.lognormal(5.3, 0.4))
-    found = []
-    if role == "resident":
-        found.append({**told, "study": "draft", "duration_s": scratch})
-    for source in ("model",) if role == "resident" else ("model", "resident"):
-        likert = {name: int(rng.integers(1, 6)) for name in STATEMENTS}
-        reason = str(rng.choice(["none", "content", "style", "both"]))
-        edited = {"duration_s": scratch * float(rng.uniform(0.4, 1.1)), "edit_reason": reason}
-        found.append({**told, "study": "edit", "source": source, "likert": likert, **edited})
-    return found
-
-
-def write_responses(uri: str, num_readers: int = 5, num_cases: int = 20) -> str:
-    """A folder with responses.jsonl."""
-    lines = [json.dumps(line) + "\n" for line in responses(num_readers, num_cases)]
-    storage.write_bytes(f"{uri}/responses.jsonl", "".join(lines).encode())
     return uri
 
 

@@ -18,7 +18,7 @@ from chexone_ray.config import FiguresConfig
 from chexone_ray.errors import ChexoneError
 from chexone_ray.figures import compare, draw, grounded, plates, readers, runs, scored
 from chexone_ray.log import RESEARCH_USE_ONLY
-from tests.figures import made_up
+from tests.figures import made_up, made_up_study
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +245,7 @@ def test_long_names_wide_intervals_and_many_systems_fit(figures: list[Any], tmp_
     size = made_up.Size(2, 40, 6, 12, ("presence",))
     shown = made_up.films(tmp_path, 2)
     made_up.write_evaluation(str(tmp_path / "evaluation"), shown, size)
-    made_up.write_responses(str(tmp_path / "study"))
+    made_up_study.write_responses(str(tmp_path / "study"))
     found = runs.find([str(tmp_path / "evaluation"), str(tmp_path / "study")])
     for figure in (scored.vqa, scored.skills, readers.draw):
         figure(found)

@@ -119,6 +119,7 @@ def test_an_endpoint_is_known_by_its_address_however_it_is_written(url: str, pla
             {"adapter": "maira_2", "trust_remote_code": True, "kinds": ["view"]},
             "cannot be asked of",
         ),
+        ({"adapter": "medgemma", "trust_remote_code": True}, "trust_remote_code has no effect"),
     ],
 )
 def test_what_a_model_cannot_take_is_refused(given: dict[str, Any], message: str) -> None:
@@ -137,6 +138,11 @@ def test_what_a_model_cannot_take_is_refused(given: dict[str, Any], message: str
         ({"endpoint": ENDPOINT, "model_uri": "m"}, r"predict\.model_uri has no effect"),
         ({"endpoint": ENDPOINT, "engine": {"num_gpus": 0}}, r"predict\.engine has no effect"),
         ({"endpoint": ENDPOINT, "adapter": "maira_2"}, "takes no chat"),
+        ({"endpoint": ENDPOINT | {"timeout_s": float("inf")}}, "finite number"),
+        (
+            {"endpoint": ENDPOINT, "manifest_uri": None, "images_uri": "i", "split": "train"},
+            r"predict\.split has no effect with images_uri",
+        ),
         ({"endpoint": ENDPOINT, "sampling": {"top_k": 5}}, r"predict\.sampling\.top_k"),
         ({"adapter": "endpoint", "endpoint": ENDPOINT | {"url": "http://a.org"}}, "send_reports"),
         ({"adapter": "gpt"}, "adapter"),

@@ -300,6 +300,59 @@ def test_answers_are_kept_as_they_come_and_before_an_error(
         assert [shade(body) for body in server.bodies[before:]] == [60, 80]
 
 
+def test_answers_that_are_there_or_under_way_outlive_another_rows_wrong_key(
+    tmp_path: Path,
+) -> None:
+    refused = threading.Event()
+
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        if shade(body) == 60:  # three are under way beside it
+            server.wait_for(lambda: server.answered.total() == 1 and len(server.bodies) >= 4, 20)
+            refused.set()
+            return failure(401)
+        if shade(body):  # one is answered before, the others after the refusal
+            refused.wait(20)
+            time.sleep(0.1)
+        return completion([REPORT])
+
+    with ChatServer(script) as server:
+        settings = config(tmp_path, server, films(tmp_path, 8), endpoint={"max_in_flight": 4})
+        with pytest.raises(ChexoneError, match=r"check endpoint\.api_key_env"):
+            predict(settings)
+        kept = rows(settings.output_uri)
+        assert server.answered.total() == sum(not row["error"] for row in kept) >= 3
+        assert {row["error"] for row in kept} == {"", "endpoint: not asked"}
+        assert len(server.bodies) == 5, "nothing more is asked"
+
+
+def test_a_server_that_writes_one_text_is_asked_for_the_others(tmp_path: Path) -> None:
+    def script(row: int, count: int, body: dict[str, Any]) -> Reply:
+        if count == 3 and "n3" not in seen:
+            seen.add("n3")
+            return failure(400, "content_filter")
+        return completion([f"{REPORT} {count}"])
+
+    seen = {"n3"}
+    drawn = {"n": 3, "temperature": 0.5, "seed": 3}
+    with ChatServer(script) as server:
+        settings = config(tmp_path, server, films(tmp_path, 1), sampling=drawn)
+        found = rows(predict(settings))
+        assert [body["n"] for body in server.bodies] == [3, 1, 1]
+        assert len({body["seed"] for body in server.bodies}) == 3
+    assert [(row["completion"], row["text"]) for row in found] == [
+        (number, f"{REPORT} {number + 1}") for number in range(3)
+    ]
+    assert (found[0]["num_prompt_tokens"], found[0]["num_tokens"]) == (2100, 60)
+    seen.clear()
+    with ChatServer(script) as server:
+        (row,) = rows(
+            predict(config(tmp_path, server, settings.images_uri or "", sampling=drawn,
+                           output_uri=str(tmp_path / "b")))
+        )  # fmt: skip
+    assert row["error"] == "endpoint: HTTP 400 content_filter", "no row of fewer answers"
+    assert (row["num_prompt_tokens"], row["num_tokens"]) == (1400, 120)
+
+
 def test_an_error_in_one_part_keeps_the_answers_of_the_others(tmp_path: Path) -> None:
     release = threading.Event()
 
@@ -329,9 +382,12 @@ def test_an_error_in_one_part_keeps_the_answers_of_the_others(tmp_path: Path) ->
     ]
 
 
-def test_wrong_settings_end_the_run_with_the_remedy(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("status", "told"), [(401, r"check endpoint\.api_key_env"), (308, r"correct endpoint\.url")]
+)
+def test_wrong_settings_end_the_run_with_the_remedy(tmp_path: Path, status: int, told: str) -> None:
     with (
-        ChatServer(lambda row, count, body: failure(401)) as server,
-        pytest.raises(ChexoneError, match=r"check endpoint\.api_key_env"),
+        ChatServer(lambda row, count, body: failure(status)) as server,
+        pytest.raises(ChexoneError, match=told),
     ):
         predict(config(tmp_path, server, films(tmp_path, 2)))

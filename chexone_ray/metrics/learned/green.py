@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from chexone_ray.config import EndpointConfig, SamplingConfig
@@ -69,20 +69,26 @@ def green(
     reference: Sequence[str],
     endpoint: EndpointConfig,
     max_tokens: int = 1024,
+    keep: Callable[[int, Judged], None] = lambda place, judged: None,
 ) -> list[Judged]:
     """One a pair, asked greedily; an empty prediction scores 0 without being asked about.
+
+    `keep` is called with the place and the judgement of each pair, as they come.
 
     Raises ChexoneError where the endpoint says that its settings are wrong.
     """
     packages.check_pairs(NAME, predicted, reference)
     found = [Judged(0.0)] * len(predicted)
     asked = [place for place, text in enumerate(predicted) if text.strip()]
+    for place in sorted({*range(len(predicted))} - {*asked}):
+        keep(place, found[place])
     chats = [_chat(place, predicted[place], reference[place]) for place in asked]
 
     def told(number: int, answer: Asked) -> None:
         found[asked[number]] = (
             Judged(None, problem=answer.error) if answer.error else read_counts(answer.texts[0])
         )
+        keep(asked[number], found[asked[number]])
 
     sampling = SamplingConfig(temperature=0.0, max_tokens=max_tokens)
     with ChatClient(endpoint, sampling) as judge:
@@ -108,8 +114,17 @@ def read_counts(text: str) -> Judged:
 
 def green_signature(endpoint: EndpointConfig) -> str:
     """The judge's name and a digest of the wording."""
-    wording = hashlib.sha256(f"{SYSTEM}\n{QUESTION}".encode()).hexdigest()[:8]
-    return signature(NAME, judge=endpoint.model, prompt=wording, decode="greedy")
+    return signature(NAME, judge=endpoint.model, prompt=_wording()[:8], decode="greedy")
+
+
+def key_of(predicted: str, reference: str, endpoint: EndpointConfig, max_tokens: int) -> str:
+    """A digest of all that the judgement of a pair depends on, the server's place left out."""
+    told = [predicted.strip(), reference.strip(), endpoint.model, _wording(), max_tokens]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _wording() -> str:
+    return hashlib.sha256(f"{SYSTEM}\n{QUESTION}".encode()).hexdigest()
 
 
 def _chat(place: int, predicted: str, reference: str) -> Chat:
