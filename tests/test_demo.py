@@ -175,7 +175,7 @@ def test_no_line_of_waiting_beside_other_lines(
 def test_a_stage_line_says_how_much_there_is() -> None:
     recipe = load(False)
     assert set(AMOUNTS) <= set(STAGES)
-    assert told("sft", recipe).endswith("(3400 steps).")
+    assert told("sft", recipe).endswith("(3100 steps).")
     assert told("serve", recipe).endswith("text.")
 
 
