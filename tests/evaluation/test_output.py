@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from chexone_ray import storage
+from chexone_ray import runtime, storage
 from chexone_ray.config import EvaluateConfig
+from chexone_ray.config.tables import RayConfig
 from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import run
@@ -78,7 +79,13 @@ def test_other_settings_are_refused_by_name(tmp_path: Path, said: str) -> None:
     assert files(out) == before
 
 
-def test_what_is_missing_is_told_before_ray_is_joined(tmp_path: Path, said: str) -> None:
+def test_what_is_missing_is_told_before_ray_is_joined(
+    tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def join(config: RayConfig) -> None:
+        raise ChexoneError(f"asked to join {config.address}")
+
+    monkeypatch.setattr(runtime, "join", join)
     nowhere = str(tmp_path / "nowhere")
     far: dict[str, Any] = {"text_tasks": 2, "ray": {"address": "127.0.0.1:1"}}
     suite = {
@@ -99,7 +106,7 @@ def test_what_is_missing_is_told_before_ray_is_joined(tmp_path: Path, said: str)
     for changes, told in wrong:
         with pytest.raises(ChexoneError, match=told):
             run.evaluate(config(said, tmp_path / "out", **far, **changes))
-    with pytest.raises(ChexoneError, match=r"127\.0\.0\.1:1"):
+    with pytest.raises(ChexoneError, match=r"asked to join 127\.0\.0\.1:1"):
         run.evaluate(config(said, tmp_path / "out", **far))
 
 

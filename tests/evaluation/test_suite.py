@@ -235,7 +235,7 @@ def test_a_suite_on_given_predictions(tmp_path: Path, caplog: pytest.LogCaptureF
     answer(config, "skills", "right", lambda s: s.answer)
     answer(config, "skills", "wrong", lambda s: "(B)" if s.topic == "presence" else "(A)")
     answer(config, "one-box", "right", lambda s: s.answer)
-    caplog.clear()
+    caplog.set_level("WARNING")
     assert evaluate(config) == config.output_uri
     assert "suite: no figures of wrong in one-box: no predictions" in caplog.messages
     out = Path(config.output_uri)

@@ -143,6 +143,7 @@ def test_a_setting_that_an_adapter_cannot_be_asked_is_named(
     pools: list[tuple[str, bool]],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("WARNING")
     maira = SUITE_MODELS["maira_2"] | {"model_uri": model_uri}
     config = given(tmp_path, models={"phrases": maira})
     evaluate(config)

@@ -279,6 +279,7 @@ def test_a_right_answer_is_read_out_of_its_box_or_tags(tmp_path: Path, told: str
 def test_closed_questions_without_options_are_told_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("WARNING")
     open_, closed = swift("Which side?", "left", "x"), swift("Is it?", "yes", "x")
     imported(tmp_path, lines(open_, closed, swift(CHOICE, "c", "x")), kind="closed_vqa")
     assert "1 of 3 closed questions show no options" in caplog.text

@@ -146,6 +146,7 @@ PRICES = {"usd_per_million_prompt_tokens": 100.0, "usd_per_million_completion_to
 def test_a_run_goes_on_with_the_rows_that_failed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("WARNING")
     down = [True]
 
     def script(row: int, count: int, body: dict[str, Any]) -> Reply:
@@ -188,6 +189,7 @@ def test_a_run_goes_on_with_the_rows_that_failed(
 def test_a_finished_run_asks_again_what_failed_for_the_servers_sake(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("WARNING")
     down = [True]
 
     def script(row: int, count: int, body: dict[str, Any]) -> Reply:
