@@ -58,6 +58,7 @@ _DRAWN: Mapping[str, tuple[tuple[int, ...], int, int]] = {
     " 3": ((3,), 200, 300),
     " 4": ((4,), 240, 20261204),
     " 5": ((5,), 240, 20261205),
+    " 6": ((6,), 320, 20261206),
 }
 """End of a part's name -> practice files, lines that rules were mended on, seed of the draw. The
 other lines only guided, as figures."""

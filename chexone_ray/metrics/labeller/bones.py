@@ -5,6 +5,8 @@ Our own, written from general knowledge of report language. All patterns match l
 
 from __future__ import annotations
 
+import re
+
 from chexone_ray.metrics.labeller.patterns import Row, alternatives
 
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
@@ -13,13 +15,27 @@ _BONE = (
     r"|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
 )
 
+_DEVICE = re.compile(
+    r"\b(?:wires?|leads?|catheters?|tubes?|sutures?|screws?|plates?|stents?|lines?|drains?|hardware"
+    r"|rods?|electrodes?|cerclage|port|piccs?|clips?|staples?)"
+    r"(?: (?:of|for|from|in) (?:the |an? |his |her )?(?:\w+ ){1,3}?| )"
+    r"(?:(?:(?:is|are|has|have|was|were|appears?|looks?|seems?|remains?|one|be) )"
+    r"(?:\w+ly |been |again |also |now |not |no longer |to be |to have )*)?$"
+)
+
+
+def of_device(text: str, start: int) -> bool:
+    """Is what is broken at `start` a wire or a line: "the lead of the pacemaker is fractured"?"""
+    return _DEVICE.search(text, max(0, start - 80), start) is not None
+
+
 FRACTURE = Row(
     "fracture",
     "",
     (
         *(
             "fract",
-            "broken",
+            "broke",
             "break",
             "fx",
             "crack",
@@ -45,7 +61,7 @@ FRACTURE = Row(
     alternatives(
         r"(?:micro)?fractur\w+",
         r"fxs?",
-        rf"(?:broken|cracked) (?:\w+ )?{_BONE}",
+        rf"(?:broken?|cracked|snapped) (?:\w+ ){{0,3}}?{_BONE}",
         rf"(?:breaks?|cracks?) (?:\w+ )?(?:of|in|through|across) (?:\w+ ){{0,5}}?{_BONE}",
         rf"{_BONE} +(?:(?:that|which) +)?(?:{_IS} +)+(?:not )?(?:\w+ly )?(?P<at>broken"
         rf"|cracked)",
@@ -70,7 +86,7 @@ FRACTURE = Row(
         rf"{_BONE} (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<un>snapped|buckled|crushed|disrupted"
         rf"|wedged)",
         rf"(?:non-?union|mal-?union|wedging|buckling"
-        rf"|crushing) of (?:the )?(?:\w+ ){{0,3}}?{_BONE}",
+        rf"|crushing|cracking|breaking) of (?:the )?(?:\w+ ){{0,3}}?(?:{_BONE}|cortex)",
         rf"{_BONE} (?:break|buckling|wedging|non-?union)",
         r"(?:post-?traumatic|healed) (?:\w+ )?deformit(?:y|ies)",
     ),

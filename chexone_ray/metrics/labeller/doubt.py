@@ -131,7 +131,7 @@ UNCERTAIN_BEFORE = grouped(
     r"|\b(?:cannot|can not|could not) be (?:\w+ly )?(?:assessed|judged|evaluated|determined"
     r"|ascertained|settled|established|proven|answered|decided)"
     rf"|\b(?:is|are|was|were|remains?|stays?|seems?|appears?|be|been)(?: \w+ly| only| more| less"
-    rf"| most"
+    rf"| all| both| each| most"
     rf"| also| still| thus)* {OPEN}\b{_NO_NOUN}"
     rf"|\bnot (?:\w+ )?(?:unlikely|improbable|impossible|inconceivable|implausible|unthinkable)\b"
     r"|\b(?:may|might|could)(?: well| also| still| yet| easily| \w+ly)* (?:be (?:\w+ly |also "

@@ -81,7 +81,8 @@ EFFUSION = Row(
         r"blood in (?:the )?(?:\w+ )?(?:pleura\w*|chest|hemithorax|thorax)",
         rf"(?:blunt|oblitera|efface)\w* (?:of )?(?:(?:the|both"
         rf"|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
-        rf"{_ANGLE} +(?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|filled[- ]in|lost"
+        rf"{_ANGLE} +(?:(?:sharp|clear|preserved|crisp|free|normal)[^.;]{{0,40}}?(?:,|\band|\bbut)"
+        rf"(?: the (?:left|right)(?: one)?)? )?(?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|filled[- ]in|lost"
         rf"|obliterated"
         rf"|effaced){_NO_SCAR}",
         rf"{_ANGLE} +(?:blunting|effacement){_NO_SCAR}",
@@ -101,7 +102,7 @@ PNEUMOTHORAX = Row(
         r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
         r"|full of)"
         r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
-        r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<air>air|gas)(?! fluid)",
+        r"pleural (?:spaces?|cavity|cavities) (?:[\w,]+ ){1,6}?(?P<air>air|gas)(?! fluid)",
         r"(?:air|gas) (?:(?!or\b|nor\b|and\b|not\b|no\b)\w+ ){0,6}?(?:in|within|around|to"
         r"|into|inside) "
         r"(?:\w+ ){0,2}?(?:pleura|pleural (?:space|cavity|cavities|spaces|sac))",

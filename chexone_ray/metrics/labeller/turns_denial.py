@@ -8,7 +8,45 @@ from __future__ import annotations
 from chexone_ray.metrics.labeller.denial import SEEN
 from chexone_ray.metrics.labeller.turns import DENIED, FREE, LEFT, NO, SUBJECT, frame
 
+_GO = (
+    r"(?:clear|resolve|disappear|vanish|subside|go(?: away)?|settle|absorb|re-?expand|close|seal"
+    r"|regress|heal|drain|recede)"
+)
 DENIAL_TURNS = (
+    frame(
+        "fail,neglect",
+        r"\b(?:has|have|had|did|does|do)(?: not|) ?(?<=not )(?:\w+ly )?(?:fail(?:ed)?|neglect(?:ed)?)"
+        rf" to (?:\w+ly )?{_GO}\b|\b(?:has|have|had) never failed to {_GO}\b",
+        "has resolved",
+    ),
+    frame(
+        "no longer,never,not ,nowhere,at no,in no",
+        r"\b(?:no longer|never|not|nowhere|(?:at|in|on) (?:no|neither) \w+) (?:is|are|was|were|can|do"
+        rf"|does|has|have)(?: there| it| one| he| she)?(?P<k34> (?:\w+ ){{0,3}}?)(?:no|without|{FREE})(?= \w)",
+    ),
+    frame(
+        "not of,not from",
+        r"\b(?P<k32>(?:free|clear|devoid|bare|void|empty|rid) (?:of|from)\b[^.;:]{1,120}?)"
+        r"(?:,? (?:but|though|yet|although)|,) not (?:of|from)\b",
+        "but",
+    ),
+    frame(
+        "none,neither,not one",
+        r"\b(?:none|neither|not one)(?: of (?:which|these|them|those))?,? (?:(?:is|are|was|were|being) )?"
+        r"(?:\w+ly )?(?:associated|accompanied|complicated|followed|surrounded|coupled|combined"
+        r"|connected) (?:with|by)(?: any| an?)?(?= )",
+        DENIED,
+    ),
+    frame(
+        "only,alone",
+        rf"\bonly (?P<k33>(?:the |one )?(?:[\w-]+ ){{0,3}}?)(?:has|have|is|are)(?: \w+ly| been| now)*"
+        rf" {LEFT}\b",
+    ),
+    frame(
+        "only,alone",
+        rf"\b(?:(?:has|have|is|are) )?(?:\w+ly |been |now )*{LEFT} (?:(?:only|just|merely|solely) (?:on|in|at|from|over) (?:the |one )?"
+        r"(?:\w+ ){0,2}\w+|(?:on|in|at|from|over) (?:the |one )(?:\w+ ){1,3}?(?:only|alone))\b",
+    ),
     frame(
         "fail",
         r"\b(?:no|not one|not a single|neither|none of (?:the|these)|never)(?: (?!and\b|or\b"

@@ -1,0 +1,40 @@
+"""Answers of a form in words that the rule labeller reads: "edema [no]", "cardiomegaly: y".
+
+Our own, written from general knowledge of report language. All patterns match lower-case text.
+"""
+
+from __future__ import annotations
+
+import re
+
+_YES = r"(?:yes|y|pos|positive|present|\+|1)"
+_NO = r"(?:no|n|none|nil|neg|negative|absent|-|0)"
+_BRACKET = re.compile(rf"\s*\[\s*(?:(?P<yes>{_YES})|(?P<no>{_NO}))\s*\][,;]?")
+_NAME = r"[a-z][a-z /-]{2,40}?"
+_FIELD = re.compile(
+    rf"(?P<name>\b{_NAME}) ?[:=] ?(?:(?P<yes>{_YES})|(?P<no>{_NO}))"
+    rf"(?P<end>(?=\s*(?:[;,.|]|$))|(?= {_NAME} ?[:=]))"
+)
+"""A field that is followed by a stop or by the next field."""
+
+
+def forms(lower: str) -> str:
+    """The text with the answers of its form as "present" or "none", each with a stop behind it.
+    Answers in brackets stand before their items if the text opens with one."""
+    if "[" in lower:
+        ahead = _BRACKET.match(lower.strip())
+
+        def said(match: re.Match[str]) -> str:
+            if ahead:
+                return "; " if match.group("yes") else "; no "
+            return ": present;" if match.group("yes") else ": none;"
+
+        lower = _BRACKET.sub(said, lower)
+    if ":" in lower or "=" in lower:
+        lower = _FIELD.sub(_answer, lower)
+    return lower
+
+
+def _answer(match: re.Match[str]) -> str:
+    stop = "" if re.match(r"\s*(?:[;,.|]|$)", match.string[match.end() :]) else ";"
+    return f"{match['name']}: {'present' if match['yes'] else 'none'}{stop}"
