@@ -23,6 +23,12 @@ _OLD = re.compile(
     r"|resolved|cleared|film|study|history)\b)(?:[ ,]+[\w-]+){0,6}\W*$"
 )
 """After "none acute": there are others."""
+_CONFIRMS = re.compile(
+    r"^\W*(?:which |and |as )*(?:this|today's|our|the (?:present|current)) (?:film|radiograph|study"
+    r"|image|examination) (?:also |again |still |now )*(?:(?:confirms?|reproduces?|bears? out"
+    r"|corroborates?|repeats?)\b|(?:shows?|demonstrates?) (?:too|again|as well|it)\b)"
+)
+"""What another film showed is here too."""
 _COURSE = re.compile(
     r"^\W*(?:the |its )?(?:tip|end|course|side-?\s?hole|side-?\s?port|loop|position|placement)s?\b"
     r"(?!.*\b(?:not|cannot|no)\b)"
@@ -80,6 +86,8 @@ def answered(clause: str, before: Phrase, said: str = "") -> Phrase:
     if before.state == ABSENT and words.SIDE_NOT.match(clause) and denial.PRIVATIVE.search(said):
         return replace(before, state=PRESENT)
     if before.state == ABSENT and _OLD.match(clause) and _NONE_NEW.search(said):
+        return replace(before, state=PRESENT)
+    if before.state == UNTOLD and _CONFIRMS.match(clause):
         return replace(before, state=PRESENT)
     if before.state == UNTOLD and before.label == "support devices" and _COURSE.match(clause):
         return replace(before, state=PRESENT)

@@ -17,6 +17,15 @@ _FIELD = re.compile(
 )
 """A field that is followed by a stop or by the next field."""
 
+_PARTS = re.compile(rf"\s+/\s+(?={_NAME} ?[:=])|\s*\|\s*(?=[a-z])")
+"""Between two fields."""
+_BARE_YES = re.compile(r"(?:^|[,;.] )[a-z][a-z -]{2,40} (?:yes|y)(?=\s*(?:[,;.]|$))")
+_BARE = re.compile(
+    r"(?:(?<=^)|(?<=[,;.] ))(?P<name>[a-z][a-z -]{2,40}?) (?:(?P<yes>yes|y)|(?P<no>no|n|nil|none))"
+    r"(?=\s*(?:[,;.]|$)),?"
+)
+"""A field without a colon: "effusion no, consolidation yes"."""
+
 
 def forms(lower: str) -> str:
     """The text with the answers of its form as "present" or "none", each with a stop behind it.
@@ -30,6 +39,9 @@ def forms(lower: str) -> str:
             return ": present;" if match.group("yes") else ": none;"
 
         lower = _BRACKET.sub(said, lower)
+    lower = _PARTS.sub("; ", lower)
+    if _BARE_YES.search(lower):
+        lower = _BARE.sub(_answer, lower)
     if ":" in lower or "=" in lower:
         lower = _FIELD.sub(_answer, lower)
     return lower

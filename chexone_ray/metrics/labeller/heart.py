@@ -103,7 +103,7 @@ _NOT_INCREASED = re.compile(
 _OTHER_ORGAN = re.compile(r"\bmediastinum (?:that|which|is|looks|appears)\b")
 _BEYOND = re.compile(
     r"\b(?:(?:bigger|larger|wider|greater) than (?:the )?(?:upper limits? of )?(?:normal"
-    r"|expected|usual)"
+    r"|expected|usual|it (?:should|ought)|one (?:would )?expect|is (?:usual|normal))"
     r"|above (?:the )?(?:upper )?(?:limits? of )?normal"
     r"|(?:exceed(?:s|ing)?) (?:the )?(?:\w+ )?(?:normal|limits?)(?: of normal)?)\b"
 )

@@ -130,7 +130,7 @@ SOFT_BREAK = re.compile(
     r"|possible|probable|suspected|moderately|chronic|healed|early|some|known)\b)"
     rf"|, (?={_ORGAN} (?!and\b|or\b|nor\b|all\b|failure\b|\w*nodul|mass)\w)"
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b)[\w-]+ ){1,4}?(?:noted|incidental\w*|of the (?:left|right)"
-    r"|remains?|persists?|has|have|is|are|can|does|do)\b)"
+    r"|remains?|persists?|has|have|is|are|can|cannot|does|do)\b)"
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b|no\b)[\w-]+ ){1,4}?(?:unch\w*|stable|as before|the same"
     r"|still"
     r"|again|increas\w+|decreas\w+|improv\w+|wors\w+|bigger|larger|smaller|resolving|clearing|up"
@@ -319,9 +319,7 @@ NOT_THERE = re.compile(
 )
 """After "has cleared": not everywhere."""
 STATUS_YES = re.compile(
-    r"^\W*(?:(?:which |and |as )*(?:this|today's|our|the (?:present|current)) (?:film|radiograph|study"
-    r"|image|examination) (?:also |again |still |now )*(?:confirms?|shows? (?:too|again|as well|it)"
-    r"|reproduces?|bears? out|demonstrates? (?:too|again|as well|it)|corroborates?|repeats?)\b|(?:only|just|merely) )?(?:(?:(?:an? |one )?(?:small|large|moderate|tiny|mild|slight"
+    r"^\W*(?:(?:only|just|merely) )?(?:(?:(?:an? |one )?(?:small|large|moderate|tiny|mild|slight"
     r"|left|right|bilateral"
     r"|both sides|old|new|several)\b"
     r"(?:[ ,]+[\w-]+){0,3}\W*$)|(?:but |and |yet |though |it |they |while |also )*(?:persists?"

@@ -14,6 +14,18 @@ _GO = (
 )
 DENIAL_TURNS = (
     frame(
+        "expanded,inflated,aerated",
+        r"\b(?P<k35>(?:lungs?|lobes?|lingula|segments?|bases?) (?:is|are|has|have) )(?:still |yet )?"
+        r"(?:not|never)(?: \w+ly| yet| been| quite)* (?:re-?)?(?:expanded|inflated|aerated)\b",
+        "unexpanded",
+    ),
+    frame(
+        "all but,all except,all bar,all save,everything but,everything except",
+        r"\b(?:all|everything) (?:but|except|bar|save)(?: for)?(?P<k36> (?:an?|some|the|one|a few) "
+        rf"[^.;,]*?)(?:has|have|is|are|was|were)(?: \w+ly| been| now)* {LEFT}\b",
+    ),
+    frame("way out", r"\bon (?:its|the|their) way out\b"),
+    frame(
         "fail,neglect",
         r"\b(?:has|have|had|did|does|do)(?: not|) ?(?<=not )(?:\w+ly )?(?:fail(?:ed)?|neglect(?:ed)?)"
         rf" to (?:\w+ly )?{_GO}\b|\b(?:has|have|had) never failed to {_GO}\b",

@@ -10,6 +10,14 @@ from chexone_ray.metrics.labeller.turns import DOUBTED, LEFT, NO, NOT_SURE, fram
 
 DOUBT_TURNS = (
     frame(
+        "whether, if ",
+        r"\b(?:not (?:possible|easy|feasible)|impossible|difficult|hard|unable|not able|i am not able"
+        r"|one is not able|no way|nothing|no saying|no telling|no means)(?: for me| here)?"
+        r"(?: to| of)?(?: (?:say|tell|know|decide|judge|determine|see|establish|show|settle"
+        r"|saying|telling|knowing|deciding))?(?: \w+){0,3}? (?:whether|if)\b(?! there)",
+        "whether",
+    ),
+    frame(
         "ruled in,confirmed,proven,proved,established,neither",
         r"\b(?:(?:cannot|can not|could not) be (?:\w+ly )?(?:ruled in|confirmed|proven|proved"
         r"|established) n?or"
@@ -117,7 +125,7 @@ DOUBT_TURNS = (
     ),
     frame(
         "if there",
-        r"\bif there (?:is|are|were|be)(?! one| any\W| some\W)(?: an?\b| any\b| some\b)?(?= )",
+        r"\b(?<!as )if there (?:is|are|were|be)(?! one| any\W| some\W)(?: an?\b| any\b| some\b)?(?= )",
         "poss",
     ),
     frame(

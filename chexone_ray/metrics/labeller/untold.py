@@ -17,6 +17,8 @@ HISTORY = grouped(
     r"\b(?:after|following) (?:an? |the )?"
     r"(?:old|previous|prior|former|past|remote|ancient) (?!films?\b|stud|exam|radiog|x-?ray"
     r"|imag)[^.,;:]*|"
+    r"\b(?:after|sequel\w* (?:of|to)|residu\w+ (?:of|from)) (?:an? |the |his |her )?(?:\w+ )?"
+    r"(?:empyema|pneumonia|tuberculosis|pleurisy|ha?emothorax)\b(?! (?:has|have|had|is|was)\b)|"
     r"^\W*had (?:an? )[^.;:]*|"
     r"^\W*known (?:\w+ ){0,2}?(?:heart failure|chf|ccf|cancer|carcinoma|malignan\w+|metasta\w+|copd"
     r"|tuberculosis|pneumonia|disease)(?=\W*$|,)|"
