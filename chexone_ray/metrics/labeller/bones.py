@@ -12,7 +12,7 @@ from chexone_ray.metrics.labeller.patterns import Row, alternatives
 _IS = r"(?:is|are|appears?|remains?|looks?|has|have|been|was|were|seems?|being)"
 _BONE = (
     r"(?:ribs?|collar-?\s?bones?|breast-?\s?bone|shoulder blades?|spine|spinous process\w*"
-    r"|clavicles?|bones?|sternum|humerus|scapula|verteb\w+)"
+    r"|clavicles?|bones?|sternum|humerus|scapula|verteb\w+|[tl]\d{1,2}\b)"
 )
 
 _DEVICE = re.compile(
@@ -76,7 +76,7 @@ FRACTURE = Row(
         rf" (?:the )?(?:\w+ ){{0,3}}?(?:{_BONE}|cortex)",
         r"(?:displaced|rib|bone|bony|cortical) (?:\w+ )?fragments?|compression (?:deformit(?:y"
         r"|ies)|injur(?:y|ies))",
-        r"(?:vertebral|spinal) compression|hairline (?:cracks?|breaks?)",
+        r"(?:vertebral|spinal) compression|compression of (?:the )?(?:\w+ ){0,4}?(?:verteb\w+|spine|[tl]\d{1,2})\b|hairline (?:cracks?|breaks?)",
         r"(?:vertebral (?:body )?)?height loss"
         r"|loss of (?:\w+ )?(?:vertebral (?:body )?)?height",
         rf"(?:healed|healing|united|malunited|un-?united|disrupted|fissured|snapped|buckled"

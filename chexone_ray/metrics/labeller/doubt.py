@@ -51,7 +51,7 @@ UNCERTAIN_AFTER = grouped(
     r"|compatible|in keeping"
     r"|suggestive)\b|\bwhat (?:looks like|appears to be|seems|might be|may be)\b|\blooks like\b"
     r"|\bdoubts? (?:about|as to|whether|if|that|there|over|remains?|persists?)\b"
-    r"|\b(?:nothing|no|none)(?: \w+){0,4} (?:excludes?|rules? out)\b|\btoo [\w-]+ to (?:exclude"
+    r"|\b(?:nothing|none|nobody|no one|no|neither|few)(?: \w+){0,4} (?:excludes?|rules? out)\b|\btoo [\w-]+ to (?:exclude"
     r"|rule out)\b"
     r"|\b(?:shadow|vessel|artefact|artifact|fold|nipple|overlap|summation|rib end|joint"
     r"|cartilage|button"

@@ -45,7 +45,7 @@ _ENLARGED = alternatives(
     r"|widened|dilated"
     r"|increased|broad|broadened|expanded|prominent|bulky)",
     r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated"
-    r"|increased)",
+    r"|increased|broad|broadened|bulky|expanded|oversized)",
     r"(?:large|big|dilated|bulky|massive|huge|globular|prominent|wide|widened) (?:heart|cardiac)",
     r"increased (?:in )?(?:size|ratio|cardiac)|oversized?|megacardia|bigger than|larger than",
     r"(?:hypertrophied|expanded|generous)(?=\W*$|[ ,;])|(?:exceeds?|exceeding|above"

@@ -38,6 +38,7 @@ CHANGE = re.compile(
     r"|expansion|tendency to|signs? of (?:clearing|resol\w+|improvement|regress\w+|healing"
     r"|progress\w*|growth))"
     r"|\b(?:no|not|neither|nor) (?:\w+ly )?(?:larger|smaller|better|worse|bigger|denser|wider)\b"
+    r"(?! than (?:the )?(?:normal|usual|expected|average|it (?:should|ought)))"
     r"|\bnothing new (?:in|about|regarding)\b|\b(?:not|neither|nor|never|fails? to)(?: \w+ly)?"
     r"(?: (?:appear|seem|look|prove|shown?|found|been (?:seen|shown|found)|thought|felt|judged)s?"
     r"(?: to (?:have|be)(?: \w+ly)?)?(?: \w+ly)?) (?:(?<=have )enlarged|grown?|chang\w+|increas\w+|decreas\w+|improv\w+"

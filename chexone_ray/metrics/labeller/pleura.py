@@ -169,6 +169,10 @@ PLEURA = Row(
         rf"|seems to be) )*(?:not \w+ but )?(?:not )?(?:\w+ly )?(?P<at>thickened|thick"
         rf"|scarred|calcified)",
         r"(?:thick|thickened|calcified|scarred) (?:\w+ )?pleura",
+        r"pleural thickness (?:is |are |appears? |not |\w+ly )*(?:increased|abnormal)"
+        r"|increased? (?:in )?(?:the )?pleural thickness",
+        r"thickening (?:of|on|in|along|at) (?:the |both |its )?(?:[\w-]+ ){0,4}?(?:pleurae?|angles?|sulc\w+"
+        r"|recess\w*|fissures?|apex|apices)\b",
         rf"fissures? (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<fissure>thick(?:ened)?)",
         rf"pleural (?:surfaces?|membranes?|lines?|layers?"
         rf"|margins?) (?:{_IS} )*(?:(?:smooth|thin|even|regular|normal)(?:,| and|, and| but) )?"

@@ -64,6 +64,11 @@ CACHED_SENTENCES = 16384
 """Reports say many things in the same words."""
 _ASKED = re.compile(r"\?$|^[^?]*\?[a-z ]{3,40}[.]?$")
 """A sentence that only asks, or ends in a question ("fever, ?pneumonia")."""
+_ASKED_SIZE = re.compile(
+    r"(?i)(?<!\w )\b((?:heart|cardiac|mediastin\w+)(?: (?:size|width|silhouette|shadow|contours?))?)\s*\?"
+    r"\s+(?=\w[\w -]{1,30}(?:[.;,]|$))"
+)
+"""A form's question for a size: "Heart size? Normal."."""
 _LEAD = re.compile(r"\W*(?:none|nil|it|they|this|these|neither)\b(?! of\b)[^,;.]*?(?:[,;]| but\b)")
 """A clause that speaks of the sentence before: "None now, but"."""
 _SO_TOO = re.compile(r"\b(?:so|as) (?:is|does) the (?:\w+ )?mediastinum\b|\bmediastinum likewise\b")
@@ -86,6 +91,7 @@ def sentences(text: str) -> list[str]:
         flat = " ".join(block.split())
         flat = re.sub(r"^\d+[.)]\s+", "", flat)
         flat = re.sub(r"(?<=\w) (?=\d\) )", ". ", flat)
+        flat = _ASKED_SIZE.sub(r"\1: ", flat)
         parts += re.split(
             r"(?<=[.!?])(?<!^\?)(?<!\s\?)(?<! vs\.)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])(?<! vs\.)"
             r"(?<! cf\.)(?<! ca\.)(?<! approx\.)(?<! e\.g\.)(?<! i\.e\.)\s+",

@@ -24,6 +24,13 @@ DENIAL_TURNS = (
         r"\b(?:all|everything) (?:but|except|bar|save)(?: for)?(?P<k36> (?:an?|some|the|one|a few) "
         rf"[^.;,]*?)(?:has|have|is|are|was|were)(?: \w+ly| been| now)* {LEFT}\b",
     ),
+    frame(
+        "resolution,clearing,clearance,disappear,regression,drainage,absorption,evacuation,expansion",
+        r"\b(?:resolution|clearing|clearance|disappearance|regression|drainage|(?:re)?absorption|evacuation"
+        r"|re-?expansion) of (?P<k37>(?:[\w-]+ ){1,6}?)(?:is|remains|was|has been)(?: still| as yet| yet"
+        r"| only| \w+ly)? (?:incomplete|partial|under ?way|ongoing|in progress|slow|delayed|awaited|pending"
+        r"|poor|not (?:\w+ )?(?:complete|total|full|achieved|finished|over)|far from complete)\b",
+    ),
     frame("way out", r"\bon (?:its|the|their) way out\b"),
     frame(
         "fail,neglect",
@@ -74,7 +81,7 @@ DENIAL_TURNS = (
     ),
     frame(
         "absence of,lack of",
-        r"\b(?:absence|lack) of (?P<k31>(?:[\w-]+ ){1,5}?)(?:is|was) not (?:what|seen|shown"
+        r"\b(?:absence|lack) of (?P<k31>(?:[\w-]+ ){1,5}?)(?:is|was) (?:not|no longer) (?:what|seen|shown"
         r"|the case|apparent|evident"
         r"|found|true)\b[^.;,]*",
     ),

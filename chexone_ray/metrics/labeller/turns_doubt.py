@@ -106,12 +106,12 @@ DOUBT_TURNS = (
         "to be sought",
     ),
     frame(
-        "sure,certain,confident,convinced,persuaded,satisfied, say,state,assert,swear,vouch,promise"
+        "sure,certain,confident,convince,persuade,satisf, say,state,assert,swear,vouch,promise"
         ",guarantee,affirm,tell,assum,conclude,declare,claim,doubtful,unclear,open,debatable"
         ",unproven,not clear,proof,knowing,assurance",
         rf"\b{NOT_SURE},? (?:that|whether|if) (?P<k10>(?:[\w-]+ ){{1,5}}?)(?:has|have|is"
         rf"|are) (?:\w+ly |been )*"
-        rf"(?:{LEFT}|not {SEEN}|not \w+ed|absent|missing)\b",
+        rf"(?:{LEFT}|not {SEEN}|not \w+ed|not (?:wide|large|big|broad|dilated|full)|absent|missing)\b",
         "<poss",
     ),
     frame(
@@ -136,7 +136,7 @@ DOUBT_TURNS = (
         "suspected",
     ),
     frame(
-        "sure,certain,confident,convinced,persuaded,satisfied, say,state,assert,swear,vouch,promise"
+        "sure,certain,confident,convince,persuade,satisf, say,state,assert,swear,vouch,promise"
         ",guarantee,affirm,tell,assum,conclude,declare,claim,doubtful,unclear,open,debatable"
         ",unproven,not clear,proof,knowing,assurance",
         rf"\b{NOT_SURE},? (?:(?:that|whether|if|about|of|here|for certain|for sure|with \w+"
@@ -144,7 +144,7 @@ DOUBT_TURNS = (
         DOUBTED,
     ),
     frame(
-        "sure,certain,confident,convinced,persuaded,satisfied, say,state,assert,swear,vouch,promise"
+        "sure,certain,confident,convince,persuade,satisf, say,state,assert,swear,vouch,promise"
         ",guarantee,affirm,tell,assum,conclude,declare,claim,doubtful,unclear,open,debatable"
         ",unproven,not clear,proof,knowing,assurance",
         rf"\b{NOT_SURE}(?: with \w+| for \w+)?,?(?: that| whether"

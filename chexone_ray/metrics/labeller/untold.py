@@ -34,7 +34,7 @@ HISTORY = grouped(
     rf"|due to) {_TO_STOP}"
     r"|\b(?<!cannot )(?<!can not )(?<!could not )(?<!not )(?<!to )(?<!fully )(?<!completely"
     r" )(?<!entirely )"
-    rf"(?:evaluate|assess|rule out|r/o|ro"
+    rf"(?:evaluate|assess|(?<!can )(?<!could )(?<!may )(?<!dares )(?<!safely )rule out|r/o|ro"
     rf"|clinical question) (?:for )?{_TO_STOP}"
     r"|\b(?:checking|screening|searching|looking|work-?up|worry|clinical (?:suspicion|concern"
     r"|correlation)"

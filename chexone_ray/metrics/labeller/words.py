@@ -40,6 +40,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:prominence|increase|increased) (?:of"
             r"|in) (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
             r"(?:cardio)?mediastinal prominence",
+            r"(?:increased?|enlarged|raised)(?: in)? (?:the )?(?:transverse )?(?:diameter|size|breadth"
+            r"|width) of the (?:\w+ )?mediastinum",
             r"increased? (?:in )?(?:cardio)?mediastinal (?:width|size|diameter)",
             r"increased? (?:in )?(?:the )?width of the (?:\w+ )?mediastinum",
             rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?:,? which"
@@ -210,6 +212,7 @@ MENTIONS: tuple[Row, ...] = (
             r"increased (?:(?:r|l|right|left|basal|bibasal|basilar|retrocardiac|lower|upper|zone"
             r"|lobe) )+densit\w+",
             r"air-?\s?space dz",
+            r"veils?(?= (?:over|across|of|in|on|at)\b)",
             r"reticulations?|bronchovascular prominence|septal (?:thickening|lines)"
             r"|kerley(?: \w)? lines",
             r"shadowing",
@@ -292,6 +295,7 @@ MENTIONS: tuple[Row, ...] = (
             "aerat",
             "shrink",
             "expans",
+            "fleisch",
             "dystel",
             "volume",
         ),
@@ -305,7 +309,7 @@ MENTIONS: tuple[Row, ...] = (
             r"unaerated",
             r"lost (?:\w+ )?volume",
             r"(?:lobar )?collaps(?:e[ds]?|ing)",
-            r"airless|dystelectas\w+",
+            r"airless|dystelectas\w+|fleischner(?:'s)? lines?",
             r"(?:(?:poorly|badly|incompletely|partly|not) (?:aerated|expanded|inflated)|deflated|shrunken|unexpanded|under-?inflated|non-?aerated"
             r"|under-?expanded) (?:\w+ ){0,3}?"
             r"(?:lung|lobe|lingula|base|segment)s?",
