@@ -17,7 +17,10 @@ _FIELD = re.compile(
 )
 """A field that is followed by a stop or by the next field."""
 
-_PARTS = re.compile(rf"\s+/\s+(?={_NAME} ?[:=])|\s*\|\s*(?=[a-z])")
+_PARTS = re.compile(
+    rf"\s+/\s+(?={_NAME} ?[:=])|\s*\|\s*(?=[a-z])"
+    r"|, (?=[a-z]+(?: [a-z]+)? ?=)|(?<=[a-z])=(?=[a-z])"
+)
 """Between two fields."""
 _BARE_YES = re.compile(r"(?:^|[,;.] )[a-z][a-z -]{2,40} (?:yes|y)(?=\s*(?:[,;.]|$))")
 _BARE = re.compile(
@@ -39,7 +42,9 @@ def forms(lower: str) -> str:
             return ": present;" if match.group("yes") else ": none;"
 
         lower = _BRACKET.sub(said, lower)
-    lower = _PARTS.sub("; ", lower)
+    if "(x)" in lower or "( )" in lower:
+        lower = re.sub(r" ?\( ?\),?", ": none;", re.sub(r" ?\(x\),?", ": present;", lower))
+    lower = _PARTS.sub(lambda match: ": " if match.group() == "=" else "; ", lower)
     if _BARE_YES.search(lower):
         lower = _BARE.sub(_answer, lower)
     if ":" in lower or "=" in lower:

@@ -38,7 +38,7 @@ _GOES_ON = re.compile(
 """The next clause still speaks of the mediastinum."""
 _NOR = re.compile(
     r"\b(?:nor|or|borderline|doubtful|questionable|abnormal|slender|slim"
-    r"|narrow) (?:the )?(?:\w+ )?$"
+    r"|narrow|call|consider|term|declare|describe|regard|deem) (?:the )?(?:\w+ )?$"
 )
 """Joins the mediastinum to what a denial before it reaches."""
 _UPPER = alternatives(

@@ -322,7 +322,8 @@ NOT_THERE = re.compile(
 STATUS_YES = re.compile(
     r"^\W*(?:(?:only|just|merely) )?(?:(?:(?:an? |one )?(?:small|large|moderate|tiny|mild|slight"
     r"|left|right|bilateral"
-    r"|both sides|old|new|several)\b"
+    r"|both sides|old|new|several|one|two|three|some|multiple|many|single|faint|basal|apical|bibasal"
+    r"|linear|patchy)\b"
     r"(?:[ ,]+[\w-]+){0,3}\W*$)|(?:but |and |yet |though |it |they |while |also )*(?:persists?"
     r"|lingers?|continues?"
     r"|(?:is|are|remains?) (?:still )?(?:there|present|seen|visible|evident|unchanged"

@@ -90,7 +90,7 @@ def sentences(text: str) -> list[str]:
     for block in re.split(r"\n\s*\n|\n\s*(?=\d+[.)]\s)|\n\s*[-*\u2022]\s", text):
         flat = " ".join(block.split())
         flat = re.sub(r"^\d+[.)]\s+", "", flat)
-        flat = re.sub(r"(?<=\w) (?=\d\) )", ". ", flat)
+        flat = re.sub(r"(?<=\w)[,;]? (?=\d\) )", ". ", flat)
         flat = _ASKED_SIZE.sub(r"\1: ", flat)
         parts += re.split(
             r"(?<=[.!?])(?<!^\?)(?<!\s\?)(?<! vs\.)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])(?<! vs\.)"

@@ -31,6 +31,16 @@ DENIAL_TURNS = (
         r"| only| \w+ly)? (?:incomplete|partial|under ?way|ongoing|in progress|slow|delayed|awaited|pending"
         r"|poor|not (?:\w+ )?(?:complete|total|full|achieved|finished|over)|far from complete)\b",
     ),
+    frame(
+        "doubt,question,uncertainty,dispute",
+        r"\bnot (?:the|an?|any|even an?) (?:(?:\w+ )?(?:shadow|hint|trace|moment|bit) of )?(?:an? )?(?:\w+ )?"
+        r"(?:doubt|question|uncertainty|dispute)\b(?: (?:that|about|of|as to|but))?",
+    ),
+    frame(
+        "miss,overlook,ignore,dispute,doubt,deni",
+        r"\b(?:not|hardly|scarcely|never) (?:one|something|an? \w+) (?:that|which|to) (?:(?:can|could|would"
+        r"|should|is to) )?(?:be )?(?:easily |\w+ly )?(?:miss|overlook|ignore|dispute|doubt|deny|denie)\w*\b",
+    ),
     frame("way out", r"\bon (?:its|the|their) way out\b"),
     frame(
         "fail,neglect",

@@ -10,6 +10,17 @@ from chexone_ray.metrics.labeller.turns import DOUBTED, LEFT, NO, NOT_SURE, fram
 
 DOUBT_TURNS = (
     frame(
+        "mean,imply,prove,signify,follow",
+        r"\b(?:does|do|did|need|would|should) not (?:\w+ )?(?:mean|imply|prove|signify|follow)(?: that)?"
+        r" (?:there (?:is|was|are|can be) )?(?:no|not an?)(?= (?!\w+ (?:was|were)\b)\w)",
+        DOUBTED,
+    ),
+    frame(
+        "neither",
+        r"\b(?:excludes?|rul(?:es?|ing) out|excluding) neither (?P<k38>(?:[\w-]+ ){1,4}?)nor\b",
+        f"<{DOUBTED}",
+    ),
+    frame(
         "whether, if ",
         r"\b(?:not (?:possible|easy|feasible)|impossible|difficult|hard|unable|not able|i am not able"
         r"|one is not able|no way|nothing|no saying|no telling|no means)(?: for me| here)?"
