@@ -44,8 +44,9 @@ def forms(lower: str) -> str:
         lower = _BRACKET.sub(said, lower)
     if "(x)" in lower or "( )" in lower:
         lower = re.sub(r" ?\( ?\),?", ": none;", re.sub(r" ?\(x\),?", ": present;", lower))
-    lower = _PARTS.sub(lambda match: ": " if match.group() == "=" else "; ", lower)
-    if _BARE_YES.search(lower):
+    if "=" in lower or "/" in lower or "|" in lower:
+        lower = _PARTS.sub(lambda match: ": " if match.group() == "=" else "; ", lower)
+    if " y" in lower and _BARE_YES.search(lower):
         lower = _BARE.sub(_answer, lower)
     if ":" in lower or "=" in lower:
         lower = _FIELD.sub(_answer, lower)

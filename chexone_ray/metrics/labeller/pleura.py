@@ -168,7 +168,8 @@ PLEURA = Row(
         rf"pleurae? (?:(?:over|at|along|of|on|in|around|above|behind) (?:[\w-]+ ){{1,4}}?)?(?:(?:{_IS}|may be|might be|could be"
         rf"|seems to be) )*(?:not \w+ but )?(?:not )?(?:\w+ly )?(?P<at>thickened|thick"
         rf"|scarred|calcified)",
-        r"(?:thick|thickened|calcified|scarred) (?:\w+ )?pleura",
+        r"(?:thick|thickened|calcified|scarred) (?:\w+ )?pleura(?:e|l (?:reflections?|surfaces?|layers?"
+        r"|membranes?|margins?))?",
         r"pleural thickness (?:is |are |appears? |not |\w+ly )*(?:increased|abnormal)"
         r"|increased? (?:in )?(?:the )?pleural thickness",
         r"thickening (?:of|on|in|along|at) (?:the |both |its )?(?:[\w-]+ ){0,4}?(?:pleurae?|angles?|sulc\w+"

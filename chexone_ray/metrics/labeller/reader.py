@@ -91,7 +91,7 @@ def sentences(text: str) -> list[str]:
         flat = " ".join(block.split())
         flat = re.sub(r"^\d+[.)]\s+", "", flat)
         flat = re.sub(r"(?<=\w)[,;]? (?=\d\) )", ". ", flat)
-        flat = _ASKED_SIZE.sub(r"\1: ", flat)
+        flat = _ASKED_SIZE.sub(r"\1: ", flat) if "?" in flat else flat
         parts += re.split(
             r"(?<=[.!?])(?<!^\?)(?<!\s\?)(?<! vs\.)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])(?<! vs\.)"
             r"(?<! cf\.)(?<! ca\.)(?<! approx\.)(?<! e\.g\.)(?<! i\.e\.)\s+",

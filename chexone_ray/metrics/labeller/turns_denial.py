@@ -181,7 +181,7 @@ DENIAL_TURNS = (
     ),
     frame(
         "call,describe,consider,regard,term,deem",
-        r"\b(?:could|can|would|should|cannot)(?: not| hardly| scarcely|) (?:be )?(?:call"
+        r"\b(?:(?:could|can|would|should)(?: not| hardly| scarcely)|cannot) (?:be )?(?:call"
         r"|describe|consider|regard|term"
         r"|deem)(?:ed|d)? (?P<k12>(?:[\w-]+ ){0,4}?)(?:as )?(?:wholly |entirely |completely )?"
         rf"{FREE}(?= \w)",

@@ -10,6 +10,18 @@ from chexone_ray.metrics.labeller.turns import DOUBTED, LEFT, NO, NOT_SURE, fram
 
 DOUBT_TURNS = (
     frame(
+        "preclud,prevent,forbid,hamper,hinder,impede",
+        r"\b(?:preclud|prevent|forbid|hamper|hinder|imped)\w* (?:the |an? |safe |reliable |us from |me from )*"
+        r"(?:exclusion of|excluding|ruling out|dismissing)\b",
+        DOUBTED,
+    ),
+    frame(
+        "said,considered,regarded,taken",
+        r"\b(?:cannot|can not|could not) be (?:\w+ly )?(?:said|considered|regarded|taken)(?: to be| as)?"
+        r" (?:\w+ly )?(?:excluded|ruled out)\b",
+        "cannot be excluded",
+    ),
+    frame(
         "mean,imply,prove,signify,follow",
         r"\b(?:does|do|did|need|would|should) not (?:\w+ )?(?:mean|imply|prove|signify|follow)(?: that)?"
         r" (?:there (?:is|was|are|can be) )?(?:no|not an?)(?= (?!\w+ (?:was|were)\b)\w)",
