@@ -2,7 +2,7 @@
 
 `python -m tests.metrics.labeller_score dev` prints the figures of one part, no sentence. Parts are
 "dev" and "held-out" of hard_sentences.jsonl, "practice" and "check" of practice_sentences_1 and _2,
-"practice 3" and "check 3" of practice_sentences_3.jsonl, and so on for 4 and 5.
+"practice 3" and "check 3" of practice_sentences_3.jsonl, and so on for 4 to 6.
 """
 
 from __future__ import annotations

@@ -12,13 +12,13 @@ from chexone_ray.metrics.labeller import untold as other
 from chexone_ray.metrics.labeller.scope import ENLARGED, blank, steady
 from chexone_ray.metrics.labeller.terms import ABSENT, PRESENT, UNCERTAIN, UNTOLD, Phrase
 
-
 _NONE_NEW = re.compile(
     r"\b(?:none|nil|no|not|nothing)(?: \w+)? (?:acute|new|recent|fresh|displaced|further|additional"
     r"|other)\b"
 )
 _OLD = re.compile(
-    r"^\W*(?:(?:but|and|only|just|an?|the|some|several|one|two|known) )*(?:old|chronic|healed|healing"
+    r"^\W*(?:(?:but|and|only|just|an?|the|some|several|one|two|known) )*(?:old|chronic|healed"
+    r"|healing"
     r"|known|long-?standing|previous|remote|ancient|stable|unchanged|undisplaced)\b(?!.*\b(?:gone"
     r"|resolved|cleared|film|study|history)\b)(?:[ ,]+[\w-]+){0,6}\W*$"
 )

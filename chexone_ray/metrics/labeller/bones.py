@@ -76,7 +76,8 @@ FRACTURE = Row(
         rf" (?:the )?(?:\w+ ){{0,3}}?(?:{_BONE}|cortex)",
         r"(?:displaced|rib|bone|bony|cortical) (?:\w+ )?fragments?|compression (?:deformit(?:y"
         r"|ies)|injur(?:y|ies))",
-        r"(?:vertebral|spinal) compression|compression of (?:the )?(?:\w+ ){0,4}?(?:verteb\w+|spine|[tl]\d{1,2})\b|hairline (?:cracks?|breaks?)",
+        r"(?:vertebral|spinal) compression|compression of (?:the )?(?:\w+ ){0,4}?(?:verteb\w+"
+        r"|spine|[tl]\d{1,2})\b|hairline (?:cracks?|breaks?)",
         r"(?:vertebral (?:body )?)?height loss"
         r"|loss of (?:\w+ )?(?:vertebral (?:body )?)?height",
         rf"(?:healed|healing|united|malunited|un-?united|disrupted|fissured|snapped|buckled"

@@ -61,7 +61,8 @@ DEVICES: tuple[Row, ...] = (
             r"dobhoff",
             r"tracheostomy(?: cannula)?|trach",
             r"(?:tracheal )?cannulae?s?",
-            r"(?:interval|recent|after|post|following|since|new|\w*bronchial|main-?\s?stem|right|left"
+            r"(?:interval|recent|after|post|following|since|new|\w*bronchial|main-?\s?stem|right"
+            r"|left"
             r"|\w*tracheal|oesophageal|esophageal|selective|low|deep|high) intubation",
             r"(?<!was )(?<!not )intubated|(?:ng|et|og)(?= (?:in|tip|ends|at) )",
         ),

@@ -58,7 +58,8 @@ _ENLARGED = alternatives(
     r"(?<=ctr )(?:up|increased|raised|high)|(?<=ratio )(?:up|increased|raised|high)"
     r"|(?<=heart )up\b",
     r"(?:of )?abnormal (?:size|width)|abnormally (?:large|big|wide)|abnormal in size",
-    r"(?:though|although|while|albeit|but|still|yet)(?: still| yet| nonetheless| again| too| \w+ly)*"
+    r"(?:though|although|while|albeit|but|still|yet)(?: still| yet| nonetheless| again| too"
+    r"| \w+ly)*"
     r" (?:large|big|wide|dilated|bulky)",
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
@@ -262,7 +263,8 @@ _SIGNS = (
         alternatives(
             rf"(?:{_ANGLE}|angles|sinuses) (?:on (?:both sides|either side|the (?:left"
             rf"|right)) )? *{_NORMAL_IS}"
-            r"(?:sharp\w*|clear|preserved|free|acute|crisp|dry|open|deep|well[- ]defined|normal|unremarkable|intact|maintained)",
+            r"(?:sharp\w*|clear|preserved|free|acute|crisp|dry|open|deep|well[- ]defined|normal"
+            r"|unremarkable|intact|maintained)",
             rf"(?:sharp|clear|crisp|free|preserved|acute) (?:\w+ )?(?:{_ANGLE}|angles)",
         ),
         named=True,

@@ -64,7 +64,8 @@ _NORMAL = alternatives(
     r"unremarkable",
     r"wnl|nad|ok|okay|nl",
     r"n(?=\W*$|\s*[,;])",
-    r"preserved|maintained|intact|regular|smooth|well[- ](?:defined|preserved|maintained)|crisp|sharp"
+    r"preserved|maintained|intact|regular|smooth|well[- ](?:defined|preserved|maintained)|crisp"
+    r"|sharp"
     r"|in order",
     r"satisfactory|unexceptional|unimpressive|narrow\w*|slim|slender|trim|fine",
     r"(?:of |its |the )?(?:usual|ordinary|standard|expected|proper|regular) (?:\w+)",

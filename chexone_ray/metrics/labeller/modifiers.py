@@ -41,7 +41,8 @@ CHANGE = re.compile(
     r"(?! than (?:the )?(?:normal|usual|expected|average|it (?:should|ought)))"
     r"|\bnothing new (?:in|about|regarding)\b|\b(?:not|neither|nor|never|fails? to)(?: \w+ly)?"
     r"(?: (?:appear|seem|look|prove|shown?|found|been (?:seen|shown|found)|thought|felt|judged)s?"
-    r"(?: to (?:have|be)(?: \w+ly)?)?(?: \w+ly)?) (?:(?<=have )enlarged|grown?|chang\w+|increas\w+|decreas\w+|improv\w+"
+    r"(?: to (?:have|be)(?: \w+ly)?)?(?: \w+ly)?) (?:(?<=have )enlarged|grown?|chang\w+"
+    r"|increas\w+|decreas\w+|improv\w+"
     r"|worsen\w+|progress\w+|larger|smaller|bigger|better|worse|denser|new)\b"
     r"|\b(?:not|neither|nor|never) (?:\w+ )?(?:grown|shrunk"
     r"|altered|moved|regressed)\b|\bunchanged\b|\bstabl[ey]\b|\bsimilar\b|\bthe same\b"
@@ -58,7 +59,8 @@ CHANGE = re.compile(
 )
 SIDE_BY_SIDE = re.compile(
     r" (?:(?:on|at|in|over) (?:the |its )?(?:\w+ ){0,2}?(?:left|right|base|bases|apex|apices|upper"
-    r"|lower|periphery|centre)\b|than (?:on |at |in |that on |the one on )?(?:the |its )?(?:left|right"
+    r"|lower|periphery|centre)\b|than (?:on |at |in |that on |the one on )?(?:the |its )?(?:left"
+    r"|right"
     r"|other|opposite)\b|,? left\b|,? right\b)"
     r"(?![^.;]*\b(?:than (?:before|on the (?:last|prior|previous|earlier)|it was|yesterday)|since"
     r"|compared|before|previous\w*|prior|earlier|yesterday|today|now|interval|last)\b)"
@@ -228,7 +230,8 @@ JOINED = re.compile(
 )
 OPENER = re.compile(r"^\W*(?:but|while|whereas|although|though|however|yet)\b")
 FINITE = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|show(?:s|ed)?|described|revealed|seen|appears?|remains?|no|not"
+    r"\b(?:is|are|was|were|has|have|had|show(?:s|ed)?|described|revealed|seen|appears?|remains?"
+    r"|no|not"
     r"|without|neither|nor"
     r"|may|might"
     r"|could|but|there|with|persists?|lies|overl\w+|measur\w+|contains?)\b|[;:(]"
@@ -322,7 +325,8 @@ NOT_THERE = re.compile(
 STATUS_YES = re.compile(
     r"^\W*(?:(?:only|just|merely) )?(?:(?:(?:an? |one )?(?:small|large|moderate|tiny|mild|slight"
     r"|left|right|bilateral"
-    r"|both sides|old|new|several|one|two|three|some|multiple|many|single|faint|basal|apical|bibasal"
+    r"|both sides|old|new|several|one|two|three|some|multiple|many|single|faint|basal|apical"
+    r"|bibasal"
     r"|linear|patchy)\b"
     r"(?:[ ,]+[\w-]+){0,3}\W*$)|(?:but |and |yet |though |it |they |while |also )*(?:persists?"
     r"|lingers?|continues?"
@@ -354,7 +358,8 @@ STATUS_OPEN = re.compile(
 _HEAD = (
     r"(?:heart(?: size)?|cardiac (?:size|silhouette|shadow|contours?)|ctr|cardiothoracic ratio"
     r"|cardiomediastinal (?:silhouette|contours?)|mediastin(?:um|al (?:contours?|silhouette|width"
-    r"|outline|shadow))|hil(?:a|um)|trachea|pleura(?:e|l (?:spaces?|cavit(?:y|ies)))?|(?:costophrenic |cp )?angles|lungs?|ribs"
+    r"|outline|shadow))|hil(?:a|um)|trachea|pleura(?:e|l (?:spaces?|cavit(?:y|ies)))?"
+    r"|(?:costophrenic |cp )?angles|lungs?|ribs"
     r"|bones)"
 )
 ORGAN_HEAD = re.compile(

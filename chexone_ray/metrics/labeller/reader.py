@@ -65,7 +65,8 @@ CACHED_SENTENCES = 16384
 _ASKED = re.compile(r"\?$|^[^?]*\?[a-z ]{3,40}[.]?$")
 """A sentence that only asks, or ends in a question ("fever, ?pneumonia")."""
 _ASKED_SIZE = re.compile(
-    r"(?i)(?<!\w )\b((?:heart|cardiac|mediastin\w+)(?: (?:size|width|silhouette|shadow|contours?))?)\s*\?"
+    r"(?i)(?<!\w )\b((?:heart|cardiac|mediastin\w+)(?: (?:size|width|silhouette|shadow"
+    r"|contours?))?)\s*\?"
     r"\s+(?=\w[\w -]{1,30}(?:[.;,]|$))"
 )
 """A form's question for a size: "Heart size? Normal."."""

@@ -15,7 +15,8 @@ _GO = (
 DENIAL_TURNS = (
     frame(
         "expanded,inflated,aerated",
-        r"\b(?P<k35>(?:lungs?|lobes?|lingula|segments?|bases?) (?:is|are|has|have) )(?:still |yet )?"
+        r"\b(?P<k35>(?:lungs?|lobes?|lingula|segments?|bases?) (?:is|are|has|have) )(?:still "
+        r"|yet )?"
         r"(?:not|never)(?: \w+ly| yet| been| quite)* (?:re-?)?(?:expanded|inflated|aerated)\b",
         "unexpanded",
     ),
@@ -26,32 +27,41 @@ DENIAL_TURNS = (
     ),
     frame(
         "resolution,clearing,clearance,disappear,regression,drainage,absorption,evacuation,expansion",
-        r"\b(?:resolution|clearing|clearance|disappearance|regression|drainage|(?:re)?absorption|evacuation"
-        r"|re-?expansion) of (?P<k37>(?:[\w-]+ ){1,6}?)(?:is|remains|was|has been)(?: still| as yet| yet"
-        r"| only| \w+ly)? (?:incomplete|partial|under ?way|ongoing|in progress|slow|delayed|awaited|pending"
+        r"\b(?:resolution|clearing|clearance|disappearance|regression|drainage|(?:re)?absorption"
+        r"|evacuation"
+        r"|re-?expansion) of (?P<k37>(?:[\w-]+ ){1,6}?)(?:is|remains|was|has been)(?: still"
+        r"| as yet| yet"
+        r"| only| \w+ly)? (?:incomplete|partial|under ?way|ongoing|in progress|slow|delayed"
+        r"|awaited|pending"
         r"|poor|not (?:\w+ )?(?:complete|total|full|achieved|finished|over)|far from complete)\b",
     ),
     frame(
         "doubt,question,uncertainty,dispute",
-        r"\bnot (?:the|an?|any|even an?) (?:(?:\w+ )?(?:shadow|hint|trace|moment|bit) of )?(?:an? )?(?:\w+ )?"
+        r"\bnot (?:the|an?|any|even an?) (?:(?:\w+ )?(?:shadow|hint|trace|moment"
+        r"|bit) of )?(?:an? )?(?:\w+ )?"
         r"(?:doubt|question|uncertainty|dispute)\b(?: (?:that|about|of|as to|but))?",
     ),
     frame(
         "miss,overlook,ignore,dispute,doubt,deni",
-        r"\b(?:not|hardly|scarcely|never) (?:one|something|an? \w+) (?:that|which|to) (?:(?:can|could|would"
-        r"|should|is to) )?(?:be )?(?:easily |\w+ly )?(?:miss|overlook|ignore|dispute|doubt|deny|denie)\w*\b",
+        r"\b(?:not|hardly|scarcely|never) (?:one|something|an? \w+) (?:that|which|to) (?:(?:can"
+        r"|could|would"
+        r"|should|is to) )?(?:be )?(?:easily |\w+ly )?(?:miss|overlook|ignore|dispute|doubt|deny"
+        r"|denie)\w*\b",
     ),
     frame("way out", r"\bon (?:its|the|their) way out\b"),
     frame(
         "fail,neglect",
-        r"\b(?:has|have|had|did|does|do)(?: not|) ?(?<=not )(?:\w+ly )?(?:fail(?:ed)?|neglect(?:ed)?)"
+        r"\b(?:has|have|had|did|does|do)(?: not|) ?(?<=not )(?:\w+ly )?(?:fail(?:ed)?"
+        r"|neglect(?:ed)?)"
         rf" to (?:\w+ly )?{_GO}\b|\b(?:has|have|had) never failed to {_GO}\b",
         "has resolved",
     ),
     frame(
         "no longer,never,not ,nowhere,at no,in no",
-        r"\b(?:no longer|never|not|nowhere|(?:at|in|on) (?:no|neither) \w+) (?:is|are|was|were|can|do"
-        rf"|does|has|have)(?: there| it| one| he| she)?(?P<k34> (?:\w+ ){{0,3}}?)(?:no|without|{FREE})(?= \w)",
+        r"\b(?:no longer|never|not|nowhere|(?:at|in|on) (?:no|neither) \w+) (?:is|are|was|were"
+        r"|can|do"
+        rf"|does|has|have)(?: there| it| one| he| she)?(?P<k34> (?:\w+ ){{0,3}}?)(?:no|without"
+        rf"|{FREE})(?= \w)",
     ),
     frame(
         "not of,not from",
@@ -61,19 +71,22 @@ DENIAL_TURNS = (
     ),
     frame(
         "none,neither,not one",
-        r"\b(?:none|neither|not one)(?: of (?:which|these|them|those))?,? (?:(?:is|are|was|were|being) )?"
+        r"\b(?:none|neither|not one)(?: of (?:which|these|them|those))?,? (?:(?:is|are|was|were"
+        r"|being) )?"
         r"(?:\w+ly )?(?:associated|accompanied|complicated|followed|surrounded|coupled|combined"
         r"|connected) (?:with|by)(?: any| an?)?(?= )",
         DENIED,
     ),
     frame(
         "only,alone",
-        rf"\bonly (?P<k33>(?:the |one )?(?:[\w-]+ ){{0,3}}?)(?:has|have|is|are)(?: \w+ly| been| now)*"
+        rf"\bonly (?P<k33>(?:the |one )?(?:[\w-]+ ){{0,3}}?)(?:has|have|is|are)(?: \w+ly| been"
+        rf"| now)*"
         rf" {LEFT}\b",
     ),
     frame(
         "only,alone",
-        rf"\b(?:(?:has|have|is|are) )?(?:\w+ly |been |now )*{LEFT} (?:(?:only|just|merely|solely) (?:on|in|at|from|over) (?:the |one )?"
+        rf"\b(?:(?:has|have|is|are) )?(?:\w+ly |been |now )*{LEFT} (?:(?:only|just|merely"
+        rf"|solely) (?:on|in|at|from|over) (?:the |one )?"
         r"(?:\w+ ){0,2}\w+|(?:on|in|at|from|over) (?:the |one )(?:\w+ ){1,3}?(?:only|alone))\b",
     ),
     frame(
@@ -91,7 +104,8 @@ DENIAL_TURNS = (
     ),
     frame(
         "absence of,lack of",
-        r"\b(?:absence|lack) of (?P<k31>(?:[\w-]+ ){1,5}?)(?:is|was) (?:not|no longer) (?:what|seen|shown"
+        r"\b(?:absence|lack) of (?P<k31>(?:[\w-]+ ){1,5}?)(?:is|was) (?:not|no longer) (?:what"
+        r"|seen|shown"
         r"|the case|apparent|evident"
         r"|found|true)\b[^.;,]*",
     ),

@@ -11,19 +11,22 @@ from chexone_ray.metrics.labeller.turns import DOUBTED, LEFT, NO, NOT_SURE, fram
 DOUBT_TURNS = (
     frame(
         "preclud,prevent,forbid,hamper,hinder,impede",
-        r"\b(?:preclud|prevent|forbid|hamper|hinder|imped)\w* (?:the |an? |safe |reliable |us from |me from )*"
+        r"\b(?:preclud|prevent|forbid|hamper|hinder|imped)\w* (?:the |an? |safe |reliable "
+        r"|us from |me from )*"
         r"(?:exclusion of|excluding|ruling out|dismissing)\b",
         DOUBTED,
     ),
     frame(
         "said,considered,regarded,taken",
-        r"\b(?:cannot|can not|could not) be (?:\w+ly )?(?:said|considered|regarded|taken)(?: to be| as)?"
+        r"\b(?:cannot|can not|could not) be (?:\w+ly )?(?:said|considered|regarded"
+        r"|taken)(?: to be| as)?"
         r" (?:\w+ly )?(?:excluded|ruled out)\b",
         "cannot be excluded",
     ),
     frame(
         "mean,imply,prove,signify,follow",
-        r"\b(?:does|do|did|need|would|should) not (?:\w+ )?(?:mean|imply|prove|signify|follow)(?: that)?"
+        r"\b(?:does|do|did|need|would|should) not (?:\w+ )?(?:mean|imply|prove|signify"
+        r"|follow)(?: that)?"
         r" (?:there (?:is|was|are|can be) )?(?:no|not an?)(?= (?!\w+ (?:was|were)\b)\w)",
         DOUBTED,
     ),
@@ -34,7 +37,8 @@ DOUBT_TURNS = (
     ),
     frame(
         "whether, if ",
-        r"\b(?:not (?:possible|easy|feasible)|impossible|difficult|hard|unable|not able|i am not able"
+        r"\b(?:not (?:possible|easy|feasible)|impossible|difficult|hard|unable|not able"
+        r"|i am not able"
         r"|one is not able|no way|nothing|no saying|no telling|no means)(?: for me| here)?"
         r"(?: to| of)?(?: (?:say|tell|know|decide|judge|determine|see|establish|show|settle"
         r"|saying|telling|knowing|deciding))?(?: \w+){0,3}? (?:whether|if)\b(?! there)",
@@ -134,7 +138,8 @@ DOUBT_TURNS = (
         ",unproven,not clear,proof,knowing,assurance",
         rf"\b{NOT_SURE},? (?:that|whether|if) (?P<k10>(?:[\w-]+ ){{1,5}}?)(?:has|have|is"
         rf"|are) (?:\w+ly |been )*"
-        rf"(?:{LEFT}|not {SEEN}|not \w+ed|not (?:wide|large|big|broad|dilated|full)|absent|missing)\b",
+        rf"(?:{LEFT}|not {SEEN}|not \w+ed|not (?:wide|large|big|broad|dilated|full)|absent"
+        rf"|missing)\b",
         "<poss",
     ),
     frame(
@@ -148,7 +153,8 @@ DOUBT_TURNS = (
     ),
     frame(
         "if there",
-        r"\b(?<!as )if there (?:is|are|were|be)(?! one| any\W| some\W)(?: an?\b| any\b| some\b)?(?= )",
+        r"\b(?<!as )if there (?:is|are|were|be)(?! one| any\W| some\W)(?: an?\b| any\b"
+        r"| some\b)?(?= )",
         "poss",
     ),
     frame(

@@ -142,7 +142,8 @@ _OTHER_FILM = (
     r"|\b(?:first|earlier|previous|prior|last|old|outside|initial|preceding|admission|yesterday's"
     r"|former|prior|that|outside) (?:\w+ )?(?:film|study|exam\w*|radiograph|x-?ray|cxr|image|report"
     r"|ct|scan)s?\b|\b(?:film|radiograph|study) (?:of|from|dated|taken)\b"
-    r"|\bthe (?:prior|previous|last)(?=,? (?:which |that )?(?:described|showed|had|reported|noted|suggested"
+    r"|\bthe (?:prior|previous|last)(?=,? (?:which |that )?(?:described|showed|had|reported"
+    r"|noted|suggested"
     r"|mentioned|raised)\b))"
 )
 _TOLD_THEN = (
@@ -154,7 +155,8 @@ EARLIER = grouped(
     rf"{_OTHER_FILM}(?:(?!\b(?:no longer|now|today|still|this)\b|[;]).)*?{_TOLD_THEN}"
     rf"|{_TOLD_THEN}(?:(?!\b(?:no longer|now|today|still|resolved|cleared|this|is|are)\b|[;.]).)*?"
     rf"\b(?:on|by|in|at) (?:the |an |a )?{_OTHER_FILM}"
-    r"|\b(?:by|on|in|from|per) (?:the |his |her |their |past |previous |medical |clinical )*history\b"
+    r"|\b(?:by|on|in|from|per) (?:the |his |her |their |past |previous |medical "
+    r"|clinical )*history\b"
     r"|\b(?:per|according to)(?: the)? (?:triage|letter|gp|doctor|file|notes|family|wife|husband"
     r"|request|form|clinic\w*|note|history|referr\w+|patient|ward"
     r"|emergency"
@@ -217,7 +219,8 @@ PRESENT_VERB = re.compile(
 NOW_TOO = re.compile(
     r"\b(?:still|already|remains?|persist\w*|unchanged|again|stable|now|today|as before"
     r"|corresponds? (?:to|with)|same(?! (?:day|morning|evening|afternoon|night|week|time|date))"
-    r"|(?:this|today's|the (?:present|current)) (?:film|radiograph|study|image|examination)|as (?:last"
+    r"|(?:this|today's|the (?:present|current)) (?:film|radiograph|study|image|examination)"
+    r"|as (?:last"
     r"|ever|in|on)"
     r"|has (?:\w+ly )?"
     r"(?:increased|grown|decreased|improved|worsened))\b"

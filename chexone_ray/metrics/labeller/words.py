@@ -40,7 +40,8 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:prominence|increase|increased) (?:of"
             r"|in) (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
             r"(?:cardio)?mediastinal prominence",
-            r"(?:increased?|enlarged|raised)(?: in)? (?:the )?(?:transverse )?(?:diameter|size|breadth"
+            r"(?:increased?|enlarged|raised)(?: in)? (?:the )?(?:transverse )?(?:diameter|size"
+            r"|breadth"
             r"|width) of the (?:\w+ )?mediastinum",
             r"increased? (?:in )?(?:cardio)?mediastinal (?:width|size|diameter)",
             r"increased? (?:in )?(?:the )?width of the (?:\w+ )?mediastinum",
@@ -310,16 +311,20 @@ MENTIONS: tuple[Row, ...] = (
             r"lost (?:\w+ )?volume",
             r"(?:lobar )?collaps(?:e[ds]?|ing)",
             r"airless|dystelectas\w+|fleischner(?:'s)? lines?",
-            r"(?:(?:poorly|badly|incompletely|partly|not) (?:aerated|expanded|inflated)|deflated|shrunken|unexpanded|under-?inflated|non-?aerated"
+            r"(?:(?:poorly|badly|incompletely|partly|not) (?:aerated|expanded|inflated)|deflated"
+            r"|shrunken|unexpanded|under-?inflated|non-?aerated"
             r"|under-?expanded) (?:\w+ ){0,3}?"
             r"(?:lung|lobe|lingula|base|segment)s?",
-            r"(?:lungs?|lobes?|lingula|segments?) (?:is |are |has |have |remains? |looks? |appears? )(?:not )?(?:\w+ly )*"
-            r"(?P<shrunk>(?<=poorly )(?:re)?(?:aerated|expanded|inflated)|deflated|shrunken|unexpanded|under-?inflated|non-?aerated)",
+            r"(?:lungs?|lobes?|lingula|segments?) (?:is |are |has |have |remains? |looks? "
+            r"|appears? )(?:not )?(?:\w+ly )*"
+            r"(?P<shrunk>(?<=poorly )(?:re)?(?:aerated|expanded|inflated)|deflated|shrunken"
+            r"|unexpanded|under-?inflated|non-?aerated)",
             r"(?:lungs?|lobes?) (?:is|are|has|have) (?P<unexpanded>not (?:been )?(?:fully "
             r"|completely |yet )+"
             r"(?:re-?)?(?:expanded|inflated|aerated))",
             r"(?:loss|lack) of aeration|(?:deflation|under-?(?:inflation|expansion|aeration)"
-            r"|(?:poor|reduced|impaired) (?:aeration|expansion)|shrinkage) of (?:the )?(?:\w+ ){1,3}?(?:lobe"
+            r"|(?:poor|reduced|impaired) (?:aeration|expansion)"
+            r"|shrinkage) of (?:the )?(?:\w+ ){1,3}?(?:lobe"
             r"|lung|base)",
             r"(?:reduced|reduction (?:of"
             r"|in)) (?:the )?(?:\w+ )?volume of the (?:\w+ ){1,3}?(?:lobe|lung)"
