@@ -75,7 +75,8 @@ hrt heart | ht heart | bilat bilateral | bil bilateral | b/l bilateral | clr cle
 enl enlarged | vasc vascular | cong congestion | inc increased | incr increased | decr decreased
 pulm pulmonary | mediast mediastinal |
 poss possible | prob probable | susp suspected | cmg cardiomegaly |
-pnx pneumothorax | pntx pneumothorax | pthx pneumothorax | ptxs pneumothoraces | plr pleural | infiltr infiltrate
+pnx pneumothorax | pntx pneumothorax | pthx pneumothorax | ptxs pneumothoraces | plr pleural
+infiltr infiltrate
 consolid consolidation | pneum pneumonia | atelect atelectasis | effus effusion | opac opacity
 edem edema | fract fracture | nodul nodule | cardiomeg cardiomegaly | ddx differential | pos present
 -ve negative | +ve positive | enlgmt enlargement
