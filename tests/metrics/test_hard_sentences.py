@@ -95,8 +95,8 @@ def test_practice_lines_keep_the_form_and_are_new(
     known = {" ".join(sentence.text.lower().split()) for sentence in sentences}
     texts = [" ".join(row["text"].lower().split()) for row in practice]
     assert len(set(texts)) == 1737
-    # Two lines came to the same words as a hard sentence (hard_sentences.md).
-    assert sum(text in known for text in texts) == 2
+    # Nine lines came to the same words as a hard sentence (hard_sentences.md).
+    assert sum(text in known for text in texts) == 9
     for row in practice:
         assert set(row) == {"text", "labels", "topic"}
         assert set(row["labels"]) <= set(LABELS)
