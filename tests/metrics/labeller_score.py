@@ -2,7 +2,7 @@
 
 `python -m tests.metrics.labeller_score dev` prints the figures of one part, no sentence. Parts are
 "dev" and "held-out" of hard_sentences.jsonl, "practice" and "check" of practice_sentences_1 and _2,
-"practice 3" and "check 3" of practice_sentences_3.jsonl, and so on for 4 and 5.
+"practice 3" and "check 3" of practice_sentences_3.jsonl, and so on for 4 to 6.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ _DRAWN: Mapping[str, tuple[tuple[int, ...], int, int]] = {
     " 3": ((3,), 200, 300),
     " 4": ((4,), 240, 20261204),
     " 5": ((5,), 240, 20261205),
+    " 6": ((6,), 320, 20261206),
 }
 """End of a part's name -> practice files, lines that rules were mended on, seed of the draw. The
 other lines only guided, as figures."""

@@ -25,6 +25,8 @@ BOUND = {
     "check 3": (0.93, 0.93),
     "practice 4": (0.98, 0.98),
     "practice 5": (0.98, 0.98),
+    "practice 6": (0.98, 0.98),
+    "check 6": (0.95, 0.95),
     "held-out": (0.89, 0.89),
 }
 """Precision and recall. Rules are written and mended on "dev" and both "practice" only. The aim is
@@ -87,7 +89,8 @@ def test_the_signature_says_what_is_left_out() -> None:
         ("The lungs are clear.", "lung opacity", True),
         ("The lungs are clear, without opacity.", "lung opacity", False),
         ("Clear lungs. No infiltrate.", "lung opacity", False),
-        ("The bones are intact.", "fracture", True),
+        ("The bones are unremarkable.", "fracture", True),
+        ("The bones are intact.", "fracture", False),
         ("The costophrenic angles are sharp.", "pleural effusion", False),
     ],
 )

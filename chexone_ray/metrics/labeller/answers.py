@@ -12,6 +12,29 @@ from chexone_ray.metrics.labeller import untold as other
 from chexone_ray.metrics.labeller.scope import ENLARGED, blank, steady
 from chexone_ray.metrics.labeller.terms import ABSENT, PRESENT, UNCERTAIN, UNTOLD, Phrase
 
+_NONE_NEW = re.compile(
+    r"\b(?:none|nil|no|not|nothing)(?: \w+)? (?:acute|new|recent|fresh|displaced|further|additional"
+    r"|other)\b"
+)
+_OLD = re.compile(
+    r"^\W*(?:(?:but|and|only|just|an?|the|some|several|one|two|known) )*(?:old|chronic|healed"
+    r"|healing"
+    r"|known|long-?standing|previous|remote|ancient|stable|unchanged|undisplaced)\b(?!.*\b(?:gone"
+    r"|resolved|cleared|film|study|history)\b)(?:[ ,]+[\w-]+){0,6}\W*$"
+)
+"""After "none acute": there are others."""
+_CONFIRMS = re.compile(
+    r"^\W*(?:which |and |as )*(?:this|today's|our|the (?:present|current)) (?:film|radiograph|study"
+    r"|image|examination) (?:also |again |still |now )*(?:(?:confirms?|reproduces?|bears? out"
+    r"|corroborates?|repeats?)\b|(?:shows?|demonstrates?) (?:too|again|as well|it)\b)"
+)
+"""What another film showed is here too."""
+_COURSE = re.compile(
+    r"^\W*(?:the |its )?(?:tip|end|course|side-?\s?hole|side-?\s?port|loop|position|placement)s?\b"
+    r"(?!.*\b(?:not|cannot|no)\b)"
+)
+"""Tells of a tube or line that was asked for."""
+
 
 def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
     """Findings that a question mark asks for ("nodule or nipple?", "?pneumonia"): uncertain."""
@@ -25,7 +48,7 @@ def questioned(text: str, found: Sequence[Phrase]) -> list[Phrase]:
         asked = ahead and not re.search(r"[,;.)]", text[max(after) : phrase.start])
         behind = any(
             at >= phrase.end
-            and text[at - 1 : at].strip() != ""
+            and (text[at - 1 : at].strip() or not text[at + 1 :].strip(" .)\"'"))
             and not re.search(r"[;:.]", text[phrase.end : at])
             for at in marks
         )
@@ -61,6 +84,12 @@ def answered(clause: str, before: Phrase, said: str = "") -> Phrase:
     if before.state == ABSENT and words.HEDGED.search(clause):
         return replace(before, state=UNCERTAIN)
     if before.state == ABSENT and words.SIDE_NOT.match(clause) and denial.PRIVATIVE.search(said):
+        return replace(before, state=PRESENT)
+    if before.state == ABSENT and _OLD.match(clause) and _NONE_NEW.search(said):
+        return replace(before, state=PRESENT)
+    if before.state == UNTOLD and _CONFIRMS.match(clause):
+        return replace(before, state=PRESENT)
+    if before.state == UNTOLD and before.label == "support devices" and _COURSE.match(clause):
         return replace(before, state=PRESENT)
     if words.NOT_SAME.search(clause):
         return replace(before, state=PRESENT if before.state == ABSENT else ABSENT)

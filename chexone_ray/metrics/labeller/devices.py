@@ -11,7 +11,7 @@ DEVICES: tuple[Row, ...] = (
     Row(
         "support devices",
         "pacemaker",
-        ("pac", "defib", "icd", "generator", "device"),
+        ("pac", "defib", "icd", "generator", "device", "crt", "ppm"),
         alternatives(
             r"pacemakers?",
             r"pacers?",
@@ -61,7 +61,9 @@ DEVICES: tuple[Row, ...] = (
             r"dobhoff",
             r"tracheostomy(?: cannula)?|trach",
             r"(?:tracheal )?cannulae?s?",
-            r"(?:interval|recent|after|post|following|since|new) intubation",
+            r"(?:interval|recent|after|post|following|since|new|\w*bronchial|main-?\s?stem|right"
+            r"|left"
+            r"|\w*tracheal|oesophageal|esophageal|selective|low|deep|high) intubation",
             r"(?<!was )(?<!not )intubated|(?:ng|et|og)(?= (?:in|tip|ends|at) )",
         ),
     ),

@@ -57,6 +57,7 @@ _FALSE = (
     r"|erroneous"
     r"|a mistake|an error|no longer true|not (?:\w+ly )?(?:true|correct|right|so|the case|borne out"
     r"|tenable|accurate|supported|confirmed|justified))"
+    r"|would (?:mislead|deceive|be (?:\w+ )?(?:misleading|deceptive|rash|folly))|misleads?"
     r"|(?:does|do|did) not (?:hold|stand|apply)(?: up)?"
     r"|(?:cannot|can not|could not) be (?:upheld|maintained|sustained|supported|true|accepted"
     r"|confirmed"
@@ -69,7 +70,7 @@ _CLAIM = re.compile(
     r"|call|claim|report|state|declare|describe|consider"
     r"|regard|maintain|assert)) "
     r"(?:['\"]|(?:[\w-]+ ){0,6}?)(?P<outer>no|none|not|without|free (?:of|from)|clear (?:of|from)"
-    r"|(?:the )?absence of)"
+    r"|lacks?|lacking|devoid of|(?:the )?absence of)"
     rf"\b(?P<gap>[^.;:]*?)(?P<inner>{_FALSE})\b"
 )
 """A denial that is called false."""
@@ -80,7 +81,7 @@ _WRONG_TO = re.compile(
     r"|far from) (?:\w+ )?(?:correct|true"
     r"|right|accurate|fair)"
     r" (?:that|to (?:say|claim|state|call|report)(?: that)?)|disagree(?:s|d)? that|(?:difficult"
-    r"|hard|impossible) to (?:believe|accept"
+    r"|hard|impossible) to (?:believe|argue|maintain|pretend|defend|uphold|imagine|accept"
     r"|credit)(?: that)?"
     r"|contests? that|reject\w* the (?:view|claim|idea|notion|reading) that|(?:unlike"
     r"|contrary to) the (?:\w+ )?"
@@ -166,6 +167,13 @@ _CLAIM_STEMS = (
     "not",
     "refuted",
     "unfounded",
+    "mislead",
+    "argu",
+    "maintain",
+    "pretend",
+    "defend",
+    "uphold",
+    "imagine",
 )
 _LASTS_STEMS = (
     "none of",

@@ -15,6 +15,8 @@ from chexone_ray.metrics.labeller.turns_doubt import DOUBT_TURNS
 
 FRAMES = (*DOUBT_TURNS, *DENIAL_TURNS)
 _STEMS = tuple({stem for frame in FRAMES for stem in frame.stems})
+_AT = {stem: tuple(at for at, frame in enumerate(FRAMES) if stem in frame.stems) for stem in _STEMS}
+"""Stem -> places of the frames that need it."""
 _ASIDE = re.compile(
     r", (?:including|even|not even) [^,;.]{1,30},|, for that matter,|, (?:however|though"
     r"|therefore|moreover|then|also|fortunately|of course"
@@ -42,9 +44,8 @@ def framed(text: str) -> str:
         text = _MAYBE.sub(r" \1 ", text)
         text = _ASIDE.sub(lambda match: " " * len(match.group()), text)
     present = {stem for stem in _STEMS if stem in text}
-    for frame in FRAMES:
-        if not present.isdisjoint(frame.stems):
-            text = frame.pattern.sub(partial(_cue, frame.cue), text)
+    for at in sorted({at for stem in present for at in _AT[stem]}):
+        text = FRAMES[at].pattern.sub(partial(_cue, FRAMES[at].cue), text)
     return text
 
 

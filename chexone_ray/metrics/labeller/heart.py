@@ -45,7 +45,7 @@ _ENLARGED = alternatives(
     r"|widened|dilated"
     r"|increased|broad|broadened|expanded|prominent|bulky)",
     r"(?:heart|shadow|silhouette) (?:\w+ly |too |not )?(?:large|big|wide|widened|dilated"
-    r"|increased)",
+    r"|increased|broad|broadened|bulky|expanded|oversized)",
     r"(?:large|big|dilated|bulky|massive|huge|globular|prominent|wide|widened) (?:heart|cardiac)",
     r"increased (?:in )?(?:size|ratio|cardiac)|oversized?|megacardia|bigger than|larger than",
     r"(?:hypertrophied|expanded|generous)(?=\W*$|[ ,;])|(?:exceeds?|exceeding|above"
@@ -58,7 +58,9 @@ _ENLARGED = alternatives(
     r"(?<=ctr )(?:up|increased|raised|high)|(?<=ratio )(?:up|increased|raised|high)"
     r"|(?<=heart )up\b",
     r"(?:of )?abnormal (?:size|width)|abnormally (?:large|big|wide)|abnormal in size",
-    r"(?:though|although|while|albeit)(?: \w+ly)? (?:large|big|wide|dilated)",
+    r"(?:though|although|while|albeit|but|still|yet)(?: still| yet| nonetheless| again| too"
+    r"| \w+ly)*"
+    r" (?:large|big|wide|dilated|bulky)",
     r"above normal|wider than normal|larger than normal|bigger than normal",
 )
 _NORMAL = alternatives(
@@ -78,7 +80,7 @@ _IT = re.compile(
     r"[\W]*(?:but |and |rather |although |though )*(?:it|they|now|which|(?:(?:slight|mild|some"
     r"|any|minor|early|an?|no|gross|true|real|definite|minimal|its?) )*(?:enlargement|increase"
     r"|dilatation|dilation)|is|are|has|remains|still|not"
-    r"|of|(?:large|enlarged|big|normal|wide|dilated)\b,?) "
+    r"|of|within|(?:large|enlarged|big|normal|wide|dilated)\b,?) "
 )
 _RATIO = re.compile(
     r"\b(?:cardiothoracic ratio|ctr|(?:heart|silhouette|shadow) (?:\w+ly |now )?(?:occupies"
@@ -102,7 +104,7 @@ _NOT_INCREASED = re.compile(
 _OTHER_ORGAN = re.compile(r"\bmediastinum (?:that|which|is|looks|appears)\b")
 _BEYOND = re.compile(
     r"\b(?:(?:bigger|larger|wider|greater) than (?:the )?(?:upper limits? of )?(?:normal"
-    r"|expected|usual)"
+    r"|expected|usual|it (?:should|ought)|one (?:would )?expect|is (?:usual|normal))"
     r"|above (?:the )?(?:upper )?(?:limits? of )?normal"
     r"|(?:exceed(?:s|ing)?) (?:the )?(?:\w+ )?(?:normal|limits?)(?: of normal)?)\b"
 )
@@ -221,6 +223,10 @@ _MEDIASTINUM = (
     r"(?:cardio)?mediastin\w+(?:,? (?:and|or) (?:the )?(?:hil\w+|cardiac|heart|trachea))?"
     r"(?:,? (?:silhouettes?|contours?|structures|shadows?|borders?|outlines?|width))?"
 )
+_BONES = (
+    r"(?:bon(?:es|y (?:thorax|cage|structures?))|osseous structures|ribs?|rib ?cage|skeleton"
+    r"|clavicles?|scapula[es]?|sternum|vertebra[el]?|spine|humer[ui]s?|cort(?:ex|ices))"
+)
 _USUAL = r"(?:its |the |their )?(?:usual|normal|former|baseline|ordinary|proper)"
 
 
@@ -232,8 +238,19 @@ class Normal:
     stems: tuple[str, ...]
     pattern: re.Pattern[str]
     named: bool = False
+    raw: bool = False
+    """Tried on the text with the findings of other parts of the body; denies as it stands."""
 
 
+_LUNG = r"(?:lungs?\b|pulmon\w+|chest\b|thorax\b)"
+_OTHER_SITES = (
+    ("pneumothorax", r"(?:air|gas|emphysema|pneumo(?:mediast|perit)\w+)", r"pleura\w*"),
+    ("pleural effusion", r"(?:fluid|(?<=pericardial )effusion)", r"(?:pleura\w*|chest|thorax)"),
+    ("edema", r"o?edema", _LUNG),
+    ("lung lesion", r"(?:mass|masses|nodules?|lesions?|metasta\w+|tumou?rs?|lumps?)", _LUNG),
+    ("pneumonia", r"infections?", _LUNG),
+)
+"""A finding of another place that is denied here: "soft tissue edema, none in the lungs"."""
 _SIGNS = (
     Normal(
         ("lung opacity",),
@@ -246,7 +263,8 @@ _SIGNS = (
         alternatives(
             rf"(?:{_ANGLE}|angles|sinuses) (?:on (?:both sides|either side|the (?:left"
             rf"|right)) )? *{_NORMAL_IS}"
-            r"(?:sharp\w*|clear|preserved|free|acute|crisp|dry|open|deep|well[- ]defined)",
+            r"(?:sharp\w*|clear|preserved|free|acute|crisp|dry|open|deep|well[- ]defined|normal"
+            r"|unremarkable|intact|maintained)",
             rf"(?:sharp|clear|crisp|free|preserved|acute) (?:\w+ )?(?:{_ANGLE}|angles)",
         ),
         named=True,
@@ -287,19 +305,27 @@ _SIGNS = (
         ),
         named=True,
     ),
-    Normal(
-        ("pneumothorax",),
-        ("none in",),
-        re.compile(
-            r"\b(?:air|gas|emphysema|pneumo(?:mediast|perit)\w+)\b[^.]*\bnone in (?:the"
-            r"|either) (?:\w+ )?pleura\w*"
-        ),
-        named=True,
+    *(
+        Normal(
+            (label,),
+            ("none in", "none of", "not in", "not of", "none with"),
+            re.compile(
+                rf"\b{word}\b[^.]*\b(?:none|not) (?:in|of|within) (?:the|either|both) "
+                rf"(?:\w+ )?{site}"
+            ),
+            named=True,
+            raw=True,
+        )
+        for label, word, site in _OTHER_SITES
     ),
     Normal(
-        ("pleural effusion",),
-        ("none in",),
-        re.compile(r"\bfluid\b[^.]*\bnone in (?:the|either) (?:\w+ )?(?:pleura\w*|chest|thorax)"),
+        ("fracture",),
+        ("intact",),
+        alternatives(
+            rf"(?:{_BONES}(?: \w+)?)(?:,? (?:and|&) (?:the )?{_BONES})? "
+            rf"{_NORMAL_IS}(?:themselves )?intact",
+            rf"intact (?:\w+ )?{_BONES}",
+        ),
         named=True,
     ),
     Normal(
@@ -307,7 +333,7 @@ _SIGNS = (
         ("bon", "osseous", "ribs", "skelet"),
         alternatives(
             r"(?:bon(?:es|y \w+)|osseous structures|ribs|bony thorax|skeleton) "
-            rf"{_NORMAL_IS}(?:intact|normal|unremarkable)",
+            rf"{_NORMAL_IS}(?:normal|unremarkable)",
             r"no (?:acute )?(?:osseous|bony) (?:\w+ )?(?:abnormalit\w+|lesion\w*)",
         ),
     ),
@@ -316,18 +342,19 @@ _EXTUBATED = re.compile(r"\bextubat\w+")
 
 
 def normal_signs(
-    text: str, spans: Sequence[Span], past: Sequence[Span], found: Sequence[Phrase]
+    text: str, raw: str, spans: Sequence[Span], past: Sequence[Span], found: Sequence[Phrase]
 ) -> list[Phrase]:
-    """What a sentence denies without naming it, for labels that `found` does not hold."""
+    """What a sentence denies without naming it, for labels that `found` does not hold; `raw` is
+    the text with nothing blanked."""
     result: list[Phrase] = []
     named = {phrase.label for phrase in found if phrase.state != UNTOLD}
     for sign in _SIGNS:
         if not holds(text, sign.stems):
             continue
-        match = sign.pattern.search(text)
+        match = sign.pattern.search(raw if sign.raw else text)
         if not match or any(low <= match.start() < high for low, high in past):
             continue
-        state = _sign_state(text, spans, match, sign.named)
+        state = ABSENT if sign.raw else _sign_state(text, spans, match, sign.named)
         if state is None:
             continue
         result += [

@@ -38,7 +38,7 @@ _GOES_ON = re.compile(
 """The next clause still speaks of the mediastinum."""
 _NOR = re.compile(
     r"\b(?:nor|or|borderline|doubtful|questionable|abnormal|slender|slim"
-    r"|narrow) (?:the )?(?:\w+ )?$"
+    r"|narrow|call|consider|term|declare|describe|regard|deem) (?:the )?(?:\w+ )?$"
 )
 """Joins the mediastinum to what a denial before it reaches."""
 _UPPER = alternatives(
@@ -64,6 +64,9 @@ _NORMAL = alternatives(
     r"unremarkable",
     r"wnl|nad|ok|okay|nl",
     r"n(?=\W*$|\s*[,;])",
+    r"preserved|maintained|intact|regular|smooth|well[- ](?:defined|preserved|maintained)|crisp"
+    r"|sharp"
+    r"|in order",
     r"satisfactory|unexceptional|unimpressive|narrow\w*|slim|slender|trim|fine",
     r"(?:of |its |the )?(?:usual|ordinary|standard|expected|proper|regular) (?:\w+)",
     r"as expected",

@@ -38,7 +38,13 @@ CHANGE = re.compile(
     r"|expansion|tendency to|signs? of (?:clearing|resol\w+|improvement|regress\w+|healing"
     r"|progress\w*|growth))"
     r"|\b(?:no|not|neither|nor) (?:\w+ly )?(?:larger|smaller|better|worse|bigger|denser|wider)\b"
-    r"|\bnothing new (?:in|about|regarding)\b|\b(?:not|neither|nor|never) (?:\w+ )?(?:grown|shrunk"
+    r"(?! than (?:the )?(?:normal|usual|expected|average|it (?:should|ought)))"
+    r"|\bnothing new (?:in|about|regarding)\b|\b(?:not|neither|nor|never|fails? to)(?: \w+ly)?"
+    r"(?: (?:appear|seem|look|prove|shown?|found|been (?:seen|shown|found)|thought|felt|judged)s?"
+    r"(?: to (?:have|be)(?: \w+ly)?)?(?: \w+ly)?) (?:(?<=have )enlarged|grown?|chang\w+"
+    r"|increas\w+|decreas\w+|improv\w+"
+    r"|worsen\w+|progress\w+|larger|smaller|bigger|better|worse|denser|new)\b"
+    r"|\b(?:not|neither|nor|never) (?:\w+ )?(?:grown|shrunk"
     r"|altered|moved|regressed)\b|\bunchanged\b|\bstabl[ey]\b|\bsimilar\b|\bthe same\b"
     r"|\bas before\b|\bconstant\b|\bstatic\b|\bsteady\b|\bidentical\b|\bno different\b|\b(?:has"
     r"|have) not (?:budged|altered)\b"
@@ -51,6 +57,17 @@ CHANGE = re.compile(
     r"|\bmore (?:extensive|pronounced|prominent|marked|conspicuous|dense|severe)\b|\bdenser\b"
     r"|\b(?:has|have) enlarged\b|\bdeteriorat\w+)"
 )
+SIDE_BY_SIDE = re.compile(
+    r" (?:(?:on|at|in|over) (?:the |its )?(?:\w+ ){0,2}?(?:left|right|base|bases|apex|apices|upper"
+    r"|lower|periphery|centre)\b|than (?:on |at |in |that on |the one on )?(?:the |its )?(?:left"
+    r"|right"
+    r"|other|opposite)\b|,? left\b|,? right\b)"
+    r"(?![^.;]*\b(?:than (?:before|on the (?:last|prior|previous|earlier)|it was|yesterday)|since"
+    r"|compared|before|previous\w*|prior|earlier|yesterday|today|now|interval|last)\b)"
+)
+"""After "larger", "more marked": compares sides, not times."""
+_COMPARES = r"larger|bigger|smaller|denser|worse|better|less|more [a-z]+"
+SIDES_COMPARED = re.compile(rf"(?:{_COMPARES})\Z")
 _STEMS = """
 altered before better bigger budged chang clear clearing constant decreas dens deterior develop
 differen dimin disapp enlarg equal expansion grow growth healing identical improv increas larger
@@ -103,19 +120,20 @@ STRONG_BREAK = re.compile(
     r"|(?:,|, and) (?=(?:(?!and\b|or\b|nor\b|not\b|no\b|but\b|is\b"
     r"|are\b)[\w-]+ ){1,5}?not (?:\w+ )?"
     r"(?:seen|shown|visible|present|identified|demonstrated|evident|found)\b(?!.*\b(?:or|nor)\b))"
-    r"|, (?=(?:there|it|no|without|the|a|an|and the)\b)"
+    r"|, (?=(?:(?:again|also|still|now|then) )?(?:there|it|no|without|the|a|an|and the)\b)"
     r"| with (?=(?:a|an|no|none)\b)|(?<! or) (?=without\b(?! (?:\w+ ){1,2}(?:is|are|cannot|can"
     r"|may) ))"
 )
 """A new clause begins."""
 _ORGAN = r"(?:heart|mediastinum|lungs?|pleura|bones|ribs|trachea|hila|diaphragms?|aorta)"
 SOFT_BREAK = re.compile(
-    r"(?:,| and) (?=(?:mild|mildly|small|moderate|large|tiny|trace|minimal|severe|left|right"
+    r" with (?=(?:definite|certain|obvious|undoubted|unequivocal|frank|known|established) )"
+    r"|(?:,| and) (?=(?:mild|mildly|small|moderate|large|tiny|trace|minimal|severe|left|right"
     r"|bilateral|stable|unchanged|persistent|new|interval|status|old|definite|obvious|questionable"
     r"|possible|probable|suspected|moderately|chronic|healed|early|some|known)\b)"
     rf"|, (?={_ORGAN} (?!and\b|or\b|nor\b|all\b|failure\b|\w*nodul|mass)\w)"
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b)[\w-]+ ){1,4}?(?:noted|incidental\w*|of the (?:left|right)"
-    r"|remains?|persists?|has|have|is|are|can|does|do)\b)"
+    r"|remains?|persists?|has|have|is|are|can|cannot|does|do)\b)"
     r"|, (?=(?:(?!and\b|or\b|nor\b|not\b|no\b)[\w-]+ ){1,4}?(?:unch\w*|stable|as before|the same"
     r"|still"
     r"|again|increas\w+|decreas\w+|improv\w+|wors\w+|bigger|larger|smaller|resolving|clearing|up"
@@ -165,6 +183,7 @@ OPENING = re.compile(
 )
 """An opening that denies: what follows its comma is a clause of its own, if it has a verb."""
 OPENED = re.compile(
+    r"^\W*what (?:was|were|used to be|had been)\b[^.;:]*?(?= (?:is|are) now\b)|"
     r"^\W*(?:rather than|instead of|no (?:the|that|what))\b[^,;:.]*?(?= there (?:is|are|has|have) )"
     r"|^\W*(?:because of|owing to|given|despite|in view of|from|due to|with|in) the (?:absence"
     r"|lack) of"
@@ -197,30 +216,13 @@ FORWARD_STOP = re.compile(
     r" )(?<!perhaps )"
     r"(?<!likely )(?<!maybe )\bthere (?:is"
     r"|are|has|have|remains?)\b"
-    r"|\b(?:is|are|has become|have become) now (?=(?:an?|the|only|mere\w*|just|some|few|\w+ of)\b)"
+    r"|\b(?:is|are|has become|have become) now (?:\w+ly )?(?=(?:an?|the|only|mere\w*|just|some|few"
+    r"|\w+ of|(?:\w+ )?(?:atelect|pneumon|o?edema|consolid|scar|fibro|collaps|thick|effus|fluid"
+    r"|opaci)\w*)\b)"
     r"|\w, (?:is|are|was|were|has|have|remains?)\b|\band (?:is|are|has|have|lies|shows?)\b"
     r"|\band of (?:\w+ )?(?:normal|usual|average|ordinary|regular)\b"
 )
 """A denial or doubt before it does not reach what follows it."""
-GIVEN = re.compile(
-    r"\b(?:(?:adjacent|next|close|secondary) to|near|above|below|surrounding|with|within|in|behind"
-    r"|beneath|over|under|around|beside|alongside|despite|given|explain\w*"
-    r"|(?:explanation|cause|reason|account\w*|responsible|consideration|differential|possibilit\w+"
-    r"|diagnosis|candidate)s? (?:for|of)|(?:distinguish|differentiate|separate|tell"
-    r"|told|distinguished|separated) from"
-    r"|(?:super)?(?:infection|pneumonia|aspiration) of|(?:on top|in (?:front|addition|association)"
-    r"|on a background) (?:of|to|with)|(?:superimposed|superadded) (?:on|upon|to)|complicating"
-    r"|(?:possib|likel|probab|conceiv|thought|suspect"
-    r"|think|believe"
-    r"|whether|if)\w*(?: that)?|(?:improv|increas|decreas|chang|worsen|progress"
-    r"|reduc|growth)\w* (?:in|of)) the"
-    r" (?:(?!and\b|or\b|but\b|nor\b|no\b|not\b|is\b|are\b|was\b|were\b|that\b|which\b|there\b"
-    r"|absence\b|lack\b|case\b|setting\b|event\b|context\b|possib|question|suspic|of\b|for\b"
-    r"|in\b|form\b|shape\b|expected\b|differential\b|includ|an?\b|the\b|mimic|simulat|remain"
-    r"|may\b|suggest|reflect|represent"
-    r"|has\b|have\b|lies\b)[\w-]+ ){0,4}$"
-)
-"""Before a finding that the text takes as there."""
 JOINED = re.compile(
     r"(?:, and|,| and) (?:the|an?|his|her) [^;:]*?\b(?:have|are|were)\b (?:\w+ )*?(?:all|both"
     r"|now|since"
@@ -228,7 +230,9 @@ JOINED = re.compile(
 )
 OPENER = re.compile(r"^\W*(?:but|while|whereas|although|though|however|yet)\b")
 FINITE = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|shows?|seen|appears?|remains?|no|not|without|neither|nor"
+    r"\b(?:is|are|was|were|has|have|had|show(?:s|ed)?|described|revealed|seen|appears?|remains?"
+    r"|no|not"
+    r"|without|neither|nor"
     r"|may|might"
     r"|could|but|there|with|persists?|lies|overl\w+|measur\w+|contains?)\b|[;:(]"
 )
@@ -252,7 +256,7 @@ STATUS = re.compile(
     r"|nothing (?:of (?:it|them|this)|is left|remains|more)\b|"
     r"not (?:on|in) (?:this|the present|today's|either|these|any)\b|"
     r"not (?:an?|the (?:least|slightest)|any) (?:sign|trace|hint|suggestion|evidence)\b"
-    r"|no (?:sign|trace|hint"
+    r"|no (?:\w+ ){0,2}?(?:sign|trace|hint"
     r"|evidence|suggestion) of (?:it|this|them|these|same|that|either)\b|"
     r"(?:\w+ )?(?:evidence|signs?|features?|proof|trace)(?: of (?:same|it|this|these|that|which"
     r"|such))?"
@@ -321,7 +325,9 @@ NOT_THERE = re.compile(
 STATUS_YES = re.compile(
     r"^\W*(?:(?:only|just|merely) )?(?:(?:(?:an? |one )?(?:small|large|moderate|tiny|mild|slight"
     r"|left|right|bilateral"
-    r"|both sides|old|new|several)\b"
+    r"|both sides|old|new|several|one|two|three|some|multiple|many|single|faint|basal|apical"
+    r"|bibasal"
+    r"|linear|patchy)\b"
     r"(?:[ ,]+[\w-]+){0,3}\W*$)|(?:but |and |yet |though |it |they |while |also )*(?:persists?"
     r"|lingers?|continues?"
     r"|(?:is|are|remains?) (?:still )?(?:there|present|seen|visible|evident|unchanged"
@@ -352,7 +358,8 @@ STATUS_OPEN = re.compile(
 _HEAD = (
     r"(?:heart(?: size)?|cardiac (?:size|silhouette|shadow|contours?)|ctr|cardiothoracic ratio"
     r"|cardiomediastinal (?:silhouette|contours?)|mediastin(?:um|al (?:contours?|silhouette|width"
-    r"|outline|shadow))|hil(?:a|um)|trachea|pleurae?|(?:costophrenic |cp )?angles|lungs?|ribs"
+    r"|outline|shadow))|hil(?:a|um)|trachea|pleura(?:e|l (?:spaces?|cavit(?:y|ies)))?"
+    r"|(?:costophrenic |cp )?angles|lungs?|ribs"
     r"|bones)"
 )
 ORGAN_HEAD = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
@@ -61,7 +62,7 @@ def _sides(text: str) -> frozenset[str]:
 
 
 def _change(text: str, low: int, high: int, phrase: Phrase) -> str:
-    matches = list(words.CHANGE.finditer(text, low, high))
+    matches = [m for m in words.CHANGE.finditer(text, low, high) if not _of_sides(text, m)]
     if phrase.label == HEART:
         # A heart that "is larger" changed; a heart "of increased size" may only be large.
         matches = [match for match in matches if match.group() != "increased"] or matches
@@ -73,6 +74,19 @@ def _change(text: str, low: int, high: int, phrase: Phrase) -> str:
     )
     kind = nearest.lastgroup or ""
     return "" if phrase.state == ABSENT and kind == "worse" else kind
+
+
+def _of_sides(text: str, match: re.Match[str]) -> bool:
+    """ "Larger on the right": compares sides. "Has become larger on the right": times."""
+    if not words.SIDES_COMPARED.match(match.group()):
+        return False
+    turned = re.search(
+        r"\b(?:become|became|grown|turned|got|gotten|now)(?: \w+)? $", text[: match.start()][-40:]
+    )
+    behind = words.SIDE_BY_SIDE.match(
+        re.sub(r"^(?: \w+ed)", "", text[match.end() : match.end() + 90])
+    )
+    return turned is None and behind is not None
 
 
 def _inherit(text: str, placed: list[Phrase]) -> list[Phrase]:

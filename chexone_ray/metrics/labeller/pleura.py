@@ -81,7 +81,11 @@ EFFUSION = Row(
         r"blood in (?:the )?(?:\w+ )?(?:pleura\w*|chest|hemithorax|thorax)",
         rf"(?:blunt|oblitera|efface)\w* (?:of )?(?:(?:the|both"
         rf"|a) )?(?:\w+ )?{_ANGLE}{_NO_SCAR}",
-        rf"{_ANGLE} +(?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|filled[- ]in|lost"
+        rf"{_ANGLE} +(?:(?:sharp|clear|preserved|crisp|free|normal)[^.;]{{0,40}}?(?:,|\band"
+        rf"|\bbut) )?"
+        rf"(?:(?:on )?(?:the )?(?:left|right|one"
+        rf"|both)(?: one)? )?(?:{_IS} )*(?:not )?(?:\w+ly )?(?P<blunt>blunt(?:ed)?|filled[- ]in"
+        rf"|lost"
         rf"|obliterated"
         rf"|effaced){_NO_SCAR}",
         rf"{_ANGLE} +(?:blunting|effacement){_NO_SCAR}",
@@ -90,18 +94,31 @@ EFFUSION = Row(
 PNEUMOTHORAX = Row(
     "pneumothorax",
     "",
-    ("pneumothora", "ptx", "pleural air", "pleural gas", "air ", "gas ", "pleural spa", "deep sul"),
+    (
+        "pneumothora",
+        "ptx",
+        "pleural air",
+        "pleural gas",
+        "air ",
+        "gas ",
+        "lung ",
+        "visceral ",
+        "pleural spa",
+        "deep sul",
+    ),
     alternatives(
         r"(?:hemo|haemo|hydro|pyo|chylo)-?(?P<at>pneumothora\w+)",
         r"pneumothora\w+",
         r"ptx|(?:air|gas) collections? (?:in|of|within) (?:the )?(?:\w+ )?pleura(?:l (?:space"
         r"|cavity|sac))?"
         r"|(?:air|gas) (?:\w+ ){0,3}?between (?:the )?lung and (?:the )?(?:chest|thoracic) wall"
-        r"|deep sulcus sign",
+        r"|deep sulcus sign|(?:lung|visceral) (?:edge|margin|line"
+        r"|border) (?:[\w-]+ ){0,6}?(?:from|off) the"
+        r" (?:chest|thoracic|rib|inner|lateral)",
         r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){0,2}?(?:contains?|holds?|filled with"
         r"|full of)"
         r" (?:\w+ ){0,2}?(?P<gas>air|gas)",
-        r"pleural (?:spaces?|cavity|cavities) (?:\w+ ){1,6}?(?P<air>air|gas)(?! fluid)",
+        r"pleural (?:spaces?|cavity|cavities) (?:[\w,]+ ){1,6}?(?P<air>air|gas)(?! fluid)",
         r"(?:air|gas) (?:(?!or\b|nor\b|and\b|not\b|no\b)\w+ ){0,6}?(?:in|within|around|to"
         r"|into|inside) "
         r"(?:\w+ ){0,2}?(?:pleura|pleural (?:space|cavity|cavities|spaces|sac))",
@@ -130,6 +147,7 @@ PLEURA = Row(
     alternatives(
         r"(?:bi)?(?:pleural|apical|pleuroparenchymal|pleural[- ]based) (?:\w+ )?"
         r"(?:thickening|plaques?|scar\w*|peels?|rinds?|fibrosis|calcifications?|adhesions?"
+        r"|bands?|strands?"
         r"|caps?)",
         r"(?:post-?\s?)?pleuri\w+ (?:\w+ ){0,2}?(?P<pleuritic>thickening|scar\w*|fibrosis"
         r"|calcification)",
@@ -145,18 +163,31 @@ PLEURA = Row(
         r"(?P<blunts>scar\w*|thickening|adhesions?|fibrosis) (?:[\w-]+ ){0,5}?(?:blunt"
         r"|obliterat|effac|clos|fill)\w*"
         r" (?:\w+ ){0,4}?(?:angles?|sulc\w+|recess\w*)",
-        r"costophrenic adhesions?|fibrothorax|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting"
+        r"(?<!pericardial )(?<!abdominal )(?<!peritoneal )(?<!bowel )adhesions?|fibrothorax"
+        r"|pachypleur\w*|pleural (?:\w+ )?(?:tags?|tenting"
         r"|fibrous change"
-        r"|reaction|rim)",
+        r"|reaction|rim)|(?:residual|old|chronic|post-?\w+|fibrotic|scarred|calcific|reactive"
+        r"|marked) pleural"
+        r" (?:chang\w+|disease)",
         r"pleuroparenchymal (?:\w+ )?(?:scar\w*|chang\w+)|thickening of the (?:\w+ )?fissures?",
         r"(?:thickening|scarring|scars?|calcification|plaques?|fibrosis|adhesions?) (?:of|on|in"
         r"|along|between) (?:the )?(?:\w+ )?pleurae?",
-        rf"pleurae? (?:(?:{_IS}|may be|might be|could be"
+        rf"pleurae? (?:(?:over|at|along|of|on|in|around|above"
+        rf"|behind) (?:[\w-]+ ){{1,4}}?)?(?:(?:{_IS}|may be|might be|could be"
         rf"|seems to be) )*(?:not \w+ but )?(?:not )?(?:\w+ly )?(?P<at>thickened|thick"
         rf"|scarred|calcified)",
-        r"(?:thick|thickened|calcified|scarred) (?:\w+ )?pleura",
+        r"(?:thick|thickened|calcified|scarred) (?:\w+ )?pleura(?:e|l (?:reflections?|surfaces?"
+        r"|layers?"
+        r"|membranes?|margins?))?",
+        r"pleural thickness (?:is |are |appears? |not |\w+ly )*(?:increased|abnormal)"
+        r"|increased? (?:in )?(?:the )?pleural thickness",
+        r"thickening (?:of|on|in|along|at) (?:the |both |its )?(?:[\w-]+ ){0,4}?(?:pleurae?"
+        r"|angles?|sulc\w+"
+        r"|recess\w*|fissures?|apex|apices)\b",
+        rf"fissures? (?:{_IS} )+(?:not )?(?:\w+ly )?(?P<fissure>thick(?:ened)?)",
         rf"pleural (?:surfaces?|membranes?|lines?|layers?"
-        rf"|margins?) (?:{_IS} )*(?:not )?(?:\w+ly )?(?P<layer>thick(?:ened)?|calcified"
+        rf"|margins?) (?:{_IS} )*(?:(?:smooth|thin|even|regular|normal)(?:,| and|, and| but) )?"
+        rf"(?:not )?(?:\w+ly )?(?P<layer>thick(?:ened)?|calcified"
         rf"|scarred)",
         r"pleura(?:l"
         r"|e)?\b(?:\W+[a-z-]+){0,6}?\W+(?<!septal )(?<!bronchial )(?<!wall )(?<!skin )"

@@ -17,9 +17,13 @@ from types import MappingProxyType
 from chexone_ray.metrics.labeller import modifiers, words
 from chexone_ray.metrics.labeller import untold as other
 from chexone_ray.metrics.labeller.answers import answered, questioned
+from chexone_ray.metrics.labeller.bones import of_device
 from chexone_ray.metrics.labeller.elided import near_so, pointed, taken_over
 from chexone_ray.metrics.labeller.elsewhere import ELSEWHERE, ELSEWHERE_STEMS
+from chexone_ray.metrics.labeller.forms import forms
+from chexone_ray.metrics.labeller.granted import given
 from chexone_ray.metrics.labeller.heart import (
+    HEART_WORD,
     SIZE_STATES,
     SIZES,
     HeartSize,
@@ -37,7 +41,6 @@ from chexone_ray.metrics.labeller.scope import (
     affirm,
     blank,
     clauses,
-    given,
     judge,
     untold,
 )
@@ -61,6 +64,12 @@ CACHED_SENTENCES = 16384
 """Reports say many things in the same words."""
 _ASKED = re.compile(r"\?$|^[^?]*\?[a-z ]{3,40}[.]?$")
 """A sentence that only asks, or ends in a question ("fever, ?pneumonia")."""
+_ASKED_SIZE = re.compile(
+    r"(?i)(?<!\w )\b((?:heart|cardiac|mediastin\w+)(?: (?:size|width|silhouette|shadow"
+    r"|contours?))?)\s*\?"
+    r"\s+(?=\w[\w -]{1,30}(?:[.;,]|$))"
+)
+"""A form's question for a size: "Heart size? Normal."."""
 _LEAD = re.compile(r"\W*(?:none|nil|it|they|this|these|neither)\b(?! of\b)[^,;.]*?(?:[,;]| but\b)")
 """A clause that speaks of the sentence before: "None now, but"."""
 _SO_TOO = re.compile(r"\b(?:so|as) (?:is|does) the (?:\w+ )?mediastinum\b|\bmediastinum likewise\b")
@@ -82,7 +91,8 @@ def sentences(text: str) -> list[str]:
     for block in re.split(r"\n\s*\n|\n\s*(?=\d+[.)]\s)|\n\s*[-*\u2022]\s", text):
         flat = " ".join(block.split())
         flat = re.sub(r"^\d+[.)]\s+", "", flat)
-        flat = re.sub(r"(?<=\w) (?=\d\) )", ". ", flat)
+        flat = re.sub(r"(?<=\w)[,;]? (?=\d\) )", ". ", flat)
+        flat = _ASKED_SIZE.sub(r"\1: ", flat) if "?" in flat else flat
         parts += re.split(
             r"(?<=[.!?])(?<!^\?)(?<!\s\?)(?<! vs\.)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])(?<! vs\.)"
             r"(?<! cf\.)(?<! ca\.)(?<! approx\.)(?<! e\.g\.)(?<! i\.e\.)\s+",
@@ -226,7 +236,7 @@ def _without_answered(split: list[str], found: list[Phrase]) -> list[Phrase]:
 
 def _plain(sentence: str) -> str:
     """In lower case, mended; "Heart: enlarged" reads "heart enlarged"."""
-    return modifiers.ORGAN_HEAD.sub(r"\1 ", mend(sentence.lower()))
+    return modifiers.ORGAN_HEAD.sub(r"\1 ", mend(forms(sentence.lower())))
 
 
 @lru_cache(maxsize=CACHED_SENTENCES)
@@ -258,13 +268,26 @@ def _sentence(lower: str, asking: bool) -> tuple[tuple[Phrase, ...], HeartSize |
             result = _answer(masked, span, result, spans)
     result = explained(masked, questioned(masked, uncancelled(masked, result)))
     result = place(whole, spans, result)
-    result += normal_signs(masked, spans, past, result)
+    result += normal_signs(masked, lower, spans, past, result)
     result += mediastinum_of(masked, spans, past, result)
     heart = heart_of(masked, spans, past)
+    heart = _as_judged(masked, heart, result)
     if heart and (match := _SO_TOO.search(masked)):
         width = Phrase(WIDTH, WIDTH, 0, *match.span(), SIZE_STATES[heart.name])
         result = [*(phrase for phrase in result if phrase.label != WIDTH), width]
     return tuple(sorted(result, key=lambda phrase: phrase.start)), heart
+
+
+def _as_judged(text: str, heart: HeartSize | None, found: Sequence[Phrase]) -> HeartSize | None:
+    """The size, doubtful or normal where the one word for it is: "cardiomegaly cannot be"."""
+    said = [phrase for phrase in found if phrase.label == "cardiomegaly"]
+    if heart is None or heart.name != "enlarged" or len(said) != 1 or said[0].state == PRESENT:
+        return heart
+    words_for = list(HEART_WORD.finditer(text))
+    if len(words_for) != 1 or not said[0].start <= words_for[0].start() < said[0].end:
+        return heart
+    names = {UNCERTAIN: "doubtful", ABSENT: "normal"}
+    return HeartSize(names[said[0].state]) if said[0].state in names else heart
 
 
 def _untold(phrase: Phrase, past: Sequence[Span], asking: bool) -> Phrase:
@@ -308,6 +331,8 @@ def _find_mentions(text: str) -> list[Phrase]:
             at = bisect_left(taken, (start, end))
             if (not at or taken[at - 1][1] <= start) and (at == len(taken) or taken[at][0] >= end):
                 taken.insert(at, (start, end))
+                if row.label == "fracture" and of_device(text, start):
+                    continue
                 found.append(Phrase(row.label, row.name or row.label, 0, start, end))
     return sorted(found, key=lambda phrase: phrase.start)
 

@@ -13,6 +13,7 @@ from chexone_ray.metrics.labeller import modifiers as words
 from chexone_ray.metrics.labeller import untold as other
 from chexone_ray.metrics.labeller.double import undoubled
 from chexone_ray.metrics.labeller.frames import framed
+from chexone_ray.metrics.labeller.granted import given
 from chexone_ray.metrics.labeller.patterns import holds
 from chexone_ray.metrics.labeller.terms import (
     ABSENT,
@@ -277,13 +278,6 @@ def _signs(clause: str, following: str, *, sized: bool) -> _Signs:
 def _last(pattern: re.Pattern[str], text: str) -> int:
     """Where the last match begins; -1 for none."""
     return max((match.start() for match in pattern.finditer(text)), default=-1)
-
-
-def given(text: str, phrase: Phrase) -> bool:
-    """ "Behind the opacity", "improvement in the edema": denial and doubt leave it standing."""
-    low = max(0, phrase.start - 80)
-    near = " the " in text[low : phrase.start]
-    return near and words.GIVEN.search(text, low, phrase.start) is not None
 
 
 def _state(

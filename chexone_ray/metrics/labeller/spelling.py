@@ -73,7 +73,12 @@ def _mended(word: str) -> str:
 _SHORTS = """
 hrt heart | ht heart | bilat bilateral | bil bilateral | b/l bilateral | clr clear | unch unchanged
 enl enlarged | vasc vascular | cong congestion | inc increased | incr increased | decr decreased
-pulm pulmonary | mediast mediastinal | ddx differential | pos present
+pulm pulmonary | mediast mediastinal |
+poss possible | prob probable | susp suspected | cmg cardiomegaly |
+pnx pneumothorax | pntx pneumothorax | pthx pneumothorax | ptxs pneumothoraces | plr pleural
+infiltr infiltrate
+consolid consolidation | pneum pneumonia | atelect atelectasis | effus effusion | opac opacity
+edem edema | fract fracture | nodul nodule | cardiomeg cardiomegaly | ddx differential | pos present
 -ve negative | +ve positive | enlgmt enlargement
 caths catheters | cath catheter | redist redistribution
 cpa costophrenic angle | cpas costophrenic angles | cpangle costophrenic angle
@@ -84,6 +89,13 @@ abn abnormal | silh silhouette | intersti interstitial | resp respiratory
 """
 _SHORT = dict(
     pair.strip().split(" ", 1) for line in _SHORTS.split("\n") for pair in line.split("|") if pair
+)
+_MEDIAST = re.compile(
+    r"\bmediast\b(?=\W*$|\s*[:;,=?]| (?:is |looks |not )?(?:wide\w*|n|nl|nml|normal|ok|wnl|enl\w*"
+    r"|broad\w*|prom\w*|unch\w*|stable|clear|slim)\b)"
+)
+_THICK = re.compile(
+    r"(?<=\b)(pleural?|pl|apical|fissural) thick(?!\w)(?! (?:rind|peel|plaq|scar|cap))"
 )
 _CANT = re.compile(r"\bcan['\u2019]?t\b|\bcan not\b(?=\W*$)")
 _BOX = re.compile(r"\[ ?(x?) ?\]|([\u2610\u2611\u2612])")
@@ -125,5 +137,7 @@ def mend(lower: str) -> str:
         lower = _CONTRACTED.sub(" not", _RULE_OUT.sub("rule out", lower))
     if " -" in lower or "-." in lower:
         lower = _MINUS.sub(" negative", lower)
+    if "thick" in lower or "mediast" in lower:
+        lower = _THICK.sub(r"\1 thickening", _MEDIAST.sub("mediastinum", lower))
     plain = _SHORT_WORD.sub(lambda match: _SHORT[match.group()], lower)
     return _LONG.sub(lambda match: _mended(match.group()), plain)

@@ -23,7 +23,8 @@ NOT_SURE = (
     r"|unable to|not possible to|difficult to|hard to|unsafe to|reluctant to|unwise to|rash to)"
     r"(?: be)?(?: \w+ly| at all| entirely| quite| fully| altogether)? (?:sure|certain|confident"
     r"|convinced|persuaded|satisfied|say|state|assert|swear|vouch|promise|guarantee|affirm|tell"
-    r"|be (?:sure|certain|confident)|assume|conclude|declare|claim)"
+    r"|be (?:sure|certain|confident)|(?:convince|satisfy|persuade) (?:myself|ourselves|oneself"
+    r"|anyone)|assume|conclude|declare|claim)"
     r"|(?:doubtful|uncertain|unclear|open|debatable|unproven|not clear|not certain|unsure)"
     r"(?: to me)?)"
 )

@@ -8,7 +8,87 @@ from __future__ import annotations
 from chexone_ray.metrics.labeller.denial import SEEN
 from chexone_ray.metrics.labeller.turns import DENIED, FREE, LEFT, NO, SUBJECT, frame
 
+_GO = (
+    r"(?:clear|resolve|disappear|vanish|subside|go(?: away)?|settle|absorb|re-?expand|close|seal"
+    r"|regress|heal|drain|recede)"
+)
 DENIAL_TURNS = (
+    frame(
+        "expanded,inflated,aerated",
+        r"\b(?P<k35>(?:lungs?|lobes?|lingula|segments?|bases?) (?:is|are|has|have) )(?:still "
+        r"|yet )?"
+        r"(?:not|never)(?: \w+ly| yet| been| quite)* (?:re-?)?(?:expanded|inflated|aerated)\b",
+        "unexpanded",
+    ),
+    frame(
+        "all but,all except,all bar,all save,everything but,everything except",
+        r"\b(?:all|everything) (?:but|except|bar|save)(?: for)?(?P<k36> (?:an?|some|the|one|a few) "
+        rf"[^.;,]*?)(?:has|have|is|are|was|were)(?: \w+ly| been| now)* {LEFT}\b",
+    ),
+    frame(
+        "resolution,clearing,clearance,disappear,regression,drainage,absorption,evacuation,expansion",
+        r"\b(?:resolution|clearing|clearance|disappearance|regression|drainage|(?:re)?absorption"
+        r"|evacuation"
+        r"|re-?expansion) of (?P<k37>(?:[\w-]+ ){1,6}?)(?:is|remains|was|has been)(?: still"
+        r"| as yet| yet"
+        r"| only| \w+ly)? (?:incomplete|partial|under ?way|ongoing|in progress|slow|delayed"
+        r"|awaited|pending"
+        r"|poor|not (?:\w+ )?(?:complete|total|full|achieved|finished|over)|far from complete)\b",
+    ),
+    frame(
+        "doubt,question,uncertainty,dispute",
+        r"\bnot (?:the|an?|any|even an?) (?:(?:\w+ )?(?:shadow|hint|trace|moment"
+        r"|bit) of )?(?:an? )?(?:\w+ )?"
+        r"(?:doubt|question|uncertainty|dispute)\b(?: (?:that|about|of|as to|but))?",
+    ),
+    frame(
+        "miss,overlook,ignore,dispute,doubt,deni",
+        r"\b(?:not|hardly|scarcely|never) (?:one|something|an? \w+) (?:that|which|to) (?:(?:can"
+        r"|could|would"
+        r"|should|is to) )?(?:be )?(?:easily |\w+ly )?(?:miss|overlook|ignore|dispute|doubt|deny"
+        r"|denie)\w*\b",
+    ),
+    frame("way out", r"\bon (?:its|the|their) way out\b"),
+    frame(
+        "fail,neglect",
+        r"\b(?:has|have|had|did|does|do)(?: not|) ?(?<=not )(?:\w+ly )?(?:fail(?:ed)?"
+        r"|neglect(?:ed)?)"
+        rf" to (?:\w+ly )?{_GO}\b|\b(?:has|have|had) never failed to {_GO}\b",
+        "has resolved",
+    ),
+    frame(
+        "no longer,never,not ,nowhere,at no,in no",
+        r"\b(?:no longer|never|not|nowhere|(?:at|in|on) (?:no|neither) \w+) (?:is|are|was|were"
+        r"|can|do"
+        rf"|does|has|have)(?: there| it| one| he| she)?(?P<k34> (?:\w+ ){{0,3}}?)(?:no|without"
+        rf"|{FREE})(?= \w)",
+    ),
+    frame(
+        "not of,not from",
+        r"\b(?P<k32>(?:free|clear|devoid|bare|void|empty|rid) (?:of|from)\b[^.;:]{1,120}?)"
+        r"(?:,? (?:but|though|yet|although)|,) not (?:of|from)\b",
+        "but",
+    ),
+    frame(
+        "none,neither,not one",
+        r"\b(?:none|neither|not one)(?: of (?:which|these|them|those))?,? (?:(?:is|are|was|were"
+        r"|being) )?"
+        r"(?:\w+ly )?(?:associated|accompanied|complicated|followed|surrounded|coupled|combined"
+        r"|connected) (?:with|by)(?: any| an?)?(?= )",
+        DENIED,
+    ),
+    frame(
+        "only,alone",
+        rf"\bonly (?P<k33>(?:the |one )?(?:[\w-]+ ){{0,3}}?)(?:has|have|is|are)(?: \w+ly| been"
+        rf"| now)*"
+        rf" {LEFT}\b",
+    ),
+    frame(
+        "only,alone",
+        rf"\b(?:(?:has|have|is|are) )?(?:\w+ly |been |now )*{LEFT} (?:(?:only|just|merely"
+        rf"|solely) (?:on|in|at|from|over) (?:the |one )?"
+        r"(?:\w+ ){0,2}\w+|(?:on|in|at|from|over) (?:the |one )(?:\w+ ){1,3}?(?:only|alone))\b",
+    ),
     frame(
         "fail",
         r"\b(?:no|not one|not a single|neither|none of (?:the|these)|never)(?: (?!and\b|or\b"
@@ -24,7 +104,8 @@ DENIAL_TURNS = (
     ),
     frame(
         "absence of,lack of",
-        r"\b(?:absence|lack) of (?P<k31>(?:[\w-]+ ){1,5}?)(?:is|was) not (?:what|seen|shown"
+        r"\b(?:absence|lack) of (?P<k31>(?:[\w-]+ ){1,5}?)(?:is|was) (?:not|no longer) (?:what"
+        r"|seen|shown"
         r"|the case|apparent|evident"
         r"|found|true)\b[^.;,]*",
     ),
@@ -114,7 +195,7 @@ DENIAL_TURNS = (
     ),
     frame(
         "call,describe,consider,regard,term,deem",
-        r"\b(?:could|can|would|should|cannot)(?: not| hardly| scarcely|) (?:be )?(?:call"
+        r"\b(?:(?:could|can|would|should)(?: not| hardly| scarcely)|cannot) (?:be )?(?:call"
         r"|describe|consider|regard|term"
         r"|deem)(?:ed|d)? (?P<k12>(?:[\w-]+ ){0,4}?)(?:as )?(?:wholly |entirely |completely )?"
         rf"{FREE}(?= \w)",

@@ -10,6 +10,41 @@ from chexone_ray.metrics.labeller.turns import DOUBTED, LEFT, NO, NOT_SURE, fram
 
 DOUBT_TURNS = (
     frame(
+        "preclud,prevent,forbid,hamper,hinder,impede",
+        r"\b(?:preclud|prevent|forbid|hamper|hinder|imped)\w* (?:the |an? |safe |reliable "
+        r"|us from |me from )*"
+        r"(?:exclusion of|excluding|ruling out|dismissing)\b",
+        DOUBTED,
+    ),
+    frame(
+        "said,considered,regarded,taken",
+        r"\b(?:cannot|can not|could not) be (?:\w+ly )?(?:said|considered|regarded"
+        r"|taken)(?: to be| as)?"
+        r" (?:\w+ly )?(?:excluded|ruled out)\b",
+        "cannot be excluded",
+    ),
+    frame(
+        "mean,imply,prove,signify,follow",
+        r"\b(?:does|do|did|need|would|should) not (?:\w+ )?(?:mean|imply|prove|signify"
+        r"|follow)(?: that)?"
+        r" (?:there (?:is|was|are|can be) )?(?:no|not an?)(?= (?!\w+ (?:was|were)\b)\w)",
+        DOUBTED,
+    ),
+    frame(
+        "neither",
+        r"\b(?:excludes?|rul(?:es?|ing) out|excluding) neither (?P<k38>(?:[\w-]+ ){1,4}?)nor\b",
+        f"<{DOUBTED}",
+    ),
+    frame(
+        "whether, if ",
+        r"\b(?:not (?:possible|easy|feasible)|impossible|difficult|hard|unable|not able"
+        r"|i am not able"
+        r"|one is not able|no way|nothing|no saying|no telling|no means)(?: for me| here)?"
+        r"(?: to| of)?(?: (?:say|tell|know|decide|judge|determine|see|establish|show|settle"
+        r"|saying|telling|knowing|deciding))?(?: \w+){0,3}? (?:whether|if)\b(?! there)",
+        "whether",
+    ),
+    frame(
         "ruled in,confirmed,proven,proved,established,neither",
         r"\b(?:(?:cannot|can not|could not) be (?:\w+ly )?(?:ruled in|confirmed|proven|proved"
         r"|established) n?or"
@@ -98,12 +133,13 @@ DOUBT_TURNS = (
         "to be sought",
     ),
     frame(
-        "sure,certain,confident,convinced,persuaded,satisfied, say,state,assert,swear,vouch,promise"
+        "sure,certain,confident,convince,persuade,satisf, say,state,assert,swear,vouch,promise"
         ",guarantee,affirm,tell,assum,conclude,declare,claim,doubtful,unclear,open,debatable"
         ",unproven,not clear,proof,knowing,assurance",
         rf"\b{NOT_SURE},? (?:that|whether|if) (?P<k10>(?:[\w-]+ ){{1,5}}?)(?:has|have|is"
         rf"|are) (?:\w+ly |been )*"
-        rf"(?:{LEFT}|not {SEEN}|not \w+ed|absent|missing)\b",
+        rf"(?:{LEFT}|not {SEEN}|not \w+ed|not (?:wide|large|big|broad|dilated|full)|absent"
+        rf"|missing)\b",
         "<poss",
     ),
     frame(
@@ -117,7 +153,8 @@ DOUBT_TURNS = (
     ),
     frame(
         "if there",
-        r"\bif there (?:is|are|were|be)(?! one| any\W| some\W)(?: an?\b| any\b| some\b)?(?= )",
+        r"\b(?<!as )if there (?:is|are|were|be)(?! one| any\W| some\W)(?: an?\b| any\b"
+        r"| some\b)?(?= )",
         "poss",
     ),
     frame(
@@ -128,7 +165,7 @@ DOUBT_TURNS = (
         "suspected",
     ),
     frame(
-        "sure,certain,confident,convinced,persuaded,satisfied, say,state,assert,swear,vouch,promise"
+        "sure,certain,confident,convince,persuade,satisf, say,state,assert,swear,vouch,promise"
         ",guarantee,affirm,tell,assum,conclude,declare,claim,doubtful,unclear,open,debatable"
         ",unproven,not clear,proof,knowing,assurance",
         rf"\b{NOT_SURE},? (?:(?:that|whether|if|about|of|here|for certain|for sure|with \w+"
@@ -136,7 +173,7 @@ DOUBT_TURNS = (
         DOUBTED,
     ),
     frame(
-        "sure,certain,confident,convinced,persuaded,satisfied, say,state,assert,swear,vouch,promise"
+        "sure,certain,confident,convince,persuade,satisf, say,state,assert,swear,vouch,promise"
         ",guarantee,affirm,tell,assum,conclude,declare,claim,doubtful,unclear,open,debatable"
         ",unproven,not clear,proof,knowing,assurance",
         rf"\b{NOT_SURE}(?: with \w+| for \w+)?,?(?: that| whether"

@@ -40,6 +40,9 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:prominence|increase|increased) (?:of"
             r"|in) (?:the )?(?:\w+ )?(?:cardio)?mediastin\w+",
             r"(?:cardio)?mediastinal prominence",
+            r"(?:increased?|enlarged|raised)(?: in)? (?:the )?(?:transverse )?(?:diameter|size"
+            r"|breadth"
+            r"|width) of the (?:\w+ )?mediastinum",
             r"increased? (?:in )?(?:cardio)?mediastinal (?:width|size|diameter)",
             r"increased? (?:in )?(?:the )?width of the (?:\w+ )?mediastinum",
             rf"{_MEDIASTINUM}(?! (?:and|or)\b)(?:,? which"
@@ -117,6 +120,7 @@ MENTIONS: tuple[Row, ...] = (
             "tubercul",
             "secondaries",
             "lymphang",
+            "spicul",
         ),
         alternatives(
             r"(?:space[- ]occupying |coin |cavitary |cavitating |pulmonary |lung |round |focal )*"
@@ -129,6 +133,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?:\w+ ){0,2}?(?:lungs?|lobe|zone|apex|base)",
             r"(?:pulmonary|lung) secondaries|lymphangitic (?:spread|carcinomatosis)",
             r"(?:coin(?:-like|-shaped)?|spherical) (?:shadows?|opacity|opacities|densit\w+)",
+            r"(?:rounded|round|spiculated|coin-?shaped|nodular) (?:focus|foci|spots?|bod(?:y|ies))",
             r"(?:rounded|round) (?:shadow|density|opacity)(?= (?:of|in) the \w+ (?:lobe|lung))",
             r"metastatic (?:disease|deposits?)",
             r"(?:lung |bronchial |bronchogenic )?(?:cancers?|(?:adeno)?carcinomas?)",
@@ -208,11 +213,12 @@ MENTIONS: tuple[Row, ...] = (
             r"increased (?:(?:r|l|right|left|basal|bibasal|basilar|retrocardiac|lower|upper|zone"
             r"|lobe) )+densit\w+",
             r"air-?\s?space dz",
+            r"veils?(?= (?:over|across|of|in|on|at)\b)",
             r"reticulations?|bronchovascular prominence|septal (?:thickening|lines)"
             r"|kerley(?: \w)? lines",
             r"shadowing",
             r"ground[- ]glass(?: \w*chang\w+| densit\w+| attenuation)?",
-            r"white-?\s?out",
+            r"white(?:d|s)?-?\s?out",
         ),
     ),
     Row(
@@ -241,7 +247,7 @@ MENTIONS: tuple[Row, ...] = (
             r"(?<!respiratory )(?<!renal )(?<!kidney )(?<!liver )(?<!hepatic )(?<!organ )"
             r"(?<!multiorgan )failure(?! (?:to|of)\b)",
             r"[cl]cf|ccf|chf|hf",
-            r"lvf|water (?:on|in) (?:the |both )?lungs?",
+            r"lvf|water-?logg(?:ed|ing)|water (?:on|in) (?:the |both )?lungs?",
             r"(?:pulmonary )?(?:vascular|venous)(?: \w+)? congestion",
             r"congestion",
             r"congested",
@@ -288,6 +294,9 @@ MENTIONS: tuple[Row, ...] = (
             "shrunk",
             "expand",
             "aerat",
+            "shrink",
+            "expans",
+            "fleisch",
             "dystel",
             "volume",
         ),
@@ -301,16 +310,21 @@ MENTIONS: tuple[Row, ...] = (
             r"unaerated",
             r"lost (?:\w+ )?volume",
             r"(?:lobar )?collaps(?:e[ds]?|ing)",
-            r"airless|dystelectas\w+",
-            r"(?:deflated|shrunken|unexpanded|under-?inflated|non-?aerated"
+            r"airless|dystelectas\w+|fleischner(?:'s)? lines?",
+            r"(?:(?:poorly|badly|incompletely|partly|not) (?:aerated|expanded|inflated)|deflated"
+            r"|shrunken|unexpanded|under-?inflated|non-?aerated"
             r"|under-?expanded) (?:\w+ ){0,3}?"
             r"(?:lung|lobe|lingula|base|segment)s?",
-            r"(?:lungs?|lobes?|lingula|segments?) (?:is |are |remains? )(?:not )?(?:\w+ly )?"
-            r"(?P<shrunk>deflated|shrunken|unexpanded|under-?inflated|non-?aerated)",
+            r"(?:lungs?|lobes?|lingula|segments?) (?:is |are |has |have |remains? |looks? "
+            r"|appears? )(?:not )?(?:\w+ly )*"
+            r"(?P<shrunk>(?<=poorly )(?:re)?(?:aerated|expanded|inflated)|deflated|shrunken"
+            r"|unexpanded|under-?inflated|non-?aerated)",
             r"(?:lungs?|lobes?) (?:is|are|has|have) (?P<unexpanded>not (?:been )?(?:fully "
             r"|completely |yet )+"
             r"(?:re-?)?(?:expanded|inflated|aerated))",
-            r"loss of aeration|(?:deflation|underinflation) of (?:the )?(?:\w+ ){1,3}?(?:lobe"
+            r"(?:loss|lack) of aeration|(?:deflation|under-?(?:inflation|expansion|aeration)"
+            r"|(?:poor|reduced|impaired) (?:aeration|expansion)"
+            r"|shrinkage) of (?:the )?(?:\w+ ){1,3}?(?:lobe"
             r"|lung|base)",
             r"(?:reduced|reduction (?:of"
             r"|in)) (?:the )?(?:\w+ )?volume of the (?:\w+ ){1,3}?(?:lobe|lung)"
