@@ -103,13 +103,24 @@ def choice_of(answer: str, sample: Sample) -> frozenset[str]:
     """The options or the class that `answer` to a row names, by the strict rules.
 
     Questions with few answers (`classes_of`) take the class word in front of an explanation: "Yes,
-    there is an effusion." is yes. Everything else is read as by `chosen_options`.
+    there is an effusion." is yes. Of these and of side and heart size a sentence that names one
+    class is read (`sentences.py`), everything else as by `chosen_options`.
     """
+    # Imported here: what it reads denials with imports this module.
+    from chexone_ray.sentences import CLASSES, class_in
+
     found = chosen_options(answer, sample.options)
     classes = classes_of(sample)
-    if not classes or (found and (sample.options or found <= frozenset(classes))):
+    spoken = frozenset(classes) or CLASSES.get(sample.kind, frozenset())
+    if not spoken or (found and (sample.options or found <= spoken)):
         return found
-    word = leading_class(answer, classes)
+    shown = frozenset(_shown(sample))
+    if not shown <= spoken:  # words of its own
+        spoken = frozenset()
+    elif sample.options:
+        spoken = shown
+    word = leading_class(answer, classes) if classes else ""
+    word = word or (class_in(answer, sample.question, spoken) if spoken else "")
     return chosen_options(word, sample.options) if word else found
 
 
@@ -119,8 +130,11 @@ def classes_of(sample: Sample) -> tuple[str, ...]:
     kind = KINDS.get(sample.kind)
     if kind and kind.classes:
         return kind.classes
-    shown = _texts(sample.options) if sample.options else (normalise(sample.answer),)
-    return _YES_NO if set(shown) <= set(_YES_NO) else ()
+    return _YES_NO if set(_shown(sample)) <= set(_YES_NO) else ()
+
+
+def _shown(sample: Sample) -> tuple[str, ...]:
+    return _texts(sample.options) if sample.options else (normalise(sample.answer),)
 
 
 @lru_cache(maxsize=4_096)
@@ -140,7 +154,7 @@ def leading_class(answer: str, classes: tuple[str, ...]) -> str:
     like ("yes, no", "better, or worse"). A class word with words of its own is an explanation:
     "Yes, no effusion on the right" is yes.
     """
-    plain = _as_read(answer).translate(_WRITTEN).strip(_EDGE)
+    plain = plain_text(answer)
     bare = _PREFIX.sub("", plain)
     either = "|".join(map(re.escape, classes))
     led = re.match(rf"(?:the\s+)?({either}){_CLASS_END}", bare, re.IGNORECASE)
@@ -167,6 +181,11 @@ def normalise(text: str) -> str:
     """Lower case, one space between words, no punctuation at the edges, no leading article."""
     plain = unicodedata.normalize("NFKC", text).translate(_INVISIBLE).translate(_DASHES)
     return _ARTICLE.sub("", _SPACE.sub(" ", plain).strip(_EDGE).lower())
+
+
+def plain_text(answer: str) -> str:
+    """Without emphasis and what `_as_read` drops, and no punctuation at the edges."""
+    return _as_read(answer).translate(_WRITTEN).strip(_EDGE)
 
 
 def _as_read(answer: str) -> str:

@@ -27,7 +27,7 @@ READING = rules_of(
     (
         *(
             _HERE.parent / f"{name}.py"
-            for name in ("answers", "boxes", "kinds", "options", "prose")
+            for name in ("answers", "boxes", "kinds", "options", "prose", "sentences")
         ),
         _HERE.parent / "metrics" / "denied.py",
         _HERE / "refusals.py",
