@@ -92,7 +92,7 @@ class PredictConfig(Stage):
             raise ValueError(
                 "predict.kinds and predict.max_per_kind have no effect with images_uri: drop them"
             )
-        if self.images_uri is not None and "split" in self.model_fields_set:
+        if self.images_uri is not None and self.split != "test":
             raise ValueError("predict.split has no effect with images_uri: drop it")
         return self
 
