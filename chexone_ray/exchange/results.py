@@ -11,8 +11,10 @@ from chexone_ray.answering import failed_row
 from chexone_ray.config import ResultsImportConfig
 from chexone_ray.data import stream
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import unread
 from chexone_ray.exchange import prediction_rows, records, rexvqa
 from chexone_ray.kinds import KINDS, form
+from chexone_ray.predict import Tally
 from chexone_ray.records import Sample
 
 logger = logging.getLogger(__name__)
@@ -34,9 +36,22 @@ def import_results(config: ResultsImportConfig) -> str:
         rows, parser = _letters(found, config), "letters"
     else:
         rows, parser = _records(found, config), config.rules
-    total = prediction_rows.write(config.output_uri, rows, config.results_uri, config, parser)
-    logger.info("import: %d rows", total)
+    tally = prediction_rows.write(config.output_uri, rows, config.results_uri, config, parser)
+    _tell(tally, config)
     return config.output_uri
+
+
+def _tell(tally: Tally, config: ResultsImportConfig) -> None:
+    """Log what became of the rows, and that the mode may be the wrong one."""
+    unparsed, failed = tally.unparsed.total(), tally.failed_samples
+    texts = tally.rows.total() - failed
+    logger.info(
+        "import: %d rows, %d with an answer, %d failed", texts + failed, texts - unparsed, failed
+    )
+    in_boxes = config.mode == "reasoning" and config.rules == "strict"
+    told = unread.told(unparsed, texts, "no box" if in_boxes else "no answer that could be read")
+    if told:
+        logger.warning("import: %s: %s", told, unread.QUESTION)
 
 
 def _records(
@@ -69,7 +84,8 @@ def _records(
         if (name, number or 0) in answered:
             raise ChexoneError(f"{config.results_uri}: {name} is there twice: keep one")
         answered.add((name, number or 0))
-        yield _row(samples[name], *records.response_of(record), number or 0, config)
+        said = records.response_of(record, f"{config.results_uri}: record {at + 1}")
+        yield _row(samples[name], *said, number or 0, config)
     yield from _without(samples, {name for name, _ in answered}, config)
 
 

@@ -11,6 +11,7 @@ import pytest
 from chexone_ray.config import EvaluateConfig, ResultsImportConfig
 from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import unread
 from chexone_ray.evaluation.harness import evaluate
 from chexone_ray.evaluation.predictions import read_predictions, read_rows
 from chexone_ray.exchange.records import kind_of, options_of
@@ -203,7 +204,10 @@ def test_rows_of_a_manifest_are_answered_and_what_is_missing_fails(tmp_path: Pat
             "record 1 has no labels, solution, correct_answer or",
         ),
         (lines(swift(CHOICE, "\\boxed{c", "x")), "record 1: no answer could be read"),
-        (lines(swift("What?", "x", "x", task_name="Poetry")), "task 'Poetry' is not known"),
+        (lines(swift("What?", "x", "x", task_name="Poetry")), "task_name 'Poetry' is not known"),
+        (lines(swift("What?", "x", "x")), "no task_name tells the kind: give kind"),
+        (lines(swift(CHOICE, "c", 3)), "record 1: response is no text"),  # type: ignore[arg-type]
+        (lines({"id": "a", "answer": "yes"}), "no record has a `response`"),
     ],
 )
 def test_files_that_are_no_results(tmp_path: Path, text: str, message: str) -> None:
@@ -301,3 +305,27 @@ def test_an_import_leaves_what_figures_read(tmp_path: Path) -> None:
     assert (run.sort, run.settings()["rules"]) == ("predictions", "tags")
     asked, _ = choose(find([out]), 2)
     assert len(asked) == 2
+
+
+def test_an_import_in_the_wrong_mode_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    said = ("\\boxed{c}", "c", "c", "", None)
+    records = [swift(CHOICE, "c", text, unique_id=f"n{i}") for i, text in enumerate(said)]  # type: ignore[arg-type]
+    out = imported(tmp_path, lines(*records))
+    assert "import: 5 rows, 1 with an answer, 2 failed" in caplog.text
+    assert "2 of 3 texts have no box: is this --mode instruct or --rules tags?" in caplog.text
+    evaluation = tmp_path / "evaluation"
+    evaluate(
+        EvaluateConfig(
+            output_uri=str(evaluation), predictions_uri={"x": out}, baselines=False, bootstrap=10
+        )
+    )
+    note = "x: 2 of 3 texts have no box, and count as wrong: if they were imported, is this"
+    assert note in (evaluation / "table.md").read_text() and note in caplog.text
+
+
+def test_few_unread_texts_are_no_news() -> None:
+    assert not unread.told(1, 5) and not unread.told(0, 0)
+    assert unread.told(2, 9) == "2 of 9 texts have no answer that could be read"
