@@ -271,3 +271,13 @@ def test_a_folder_of_no_predictions_is_told_in_a_line(tmp_path: Path) -> None:
         storage.commit(str(tmp_path / "figures"), {})
         with pytest.raises(ChexoneError, match="holds no predictions"):
             read(str(tmp_path / "figures"))
+
+
+@pytest.mark.parametrize("told", [{"parts": 2, "rows": 1}, {"parts": 1, "rows": 2}])
+def test_a_part_that_is_not_there_is_refused(tmp_path: Path, told: dict[str, int]) -> None:
+    table = pa.Table.from_pylist([failed_row(SAMPLE, "engine: x")], result_schema())
+    storage.write_bytes(str(tmp_path / "part-00000.parquet"), to_parquet(table))
+    storage.commit(str(tmp_path), told)
+    for read in (read_predictions, digests_of):
+        with pytest.raises(ChexoneError, match=r"1 (parts|rows) are there, 2 were committed: copy"):
+            read(str(tmp_path))

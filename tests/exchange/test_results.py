@@ -14,6 +14,8 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import unread
 from chexone_ray.evaluation.harness import evaluate
 from chexone_ray.evaluation.predictions import read_predictions, read_rows
+from chexone_ray.evaluation.same_rows import digests_of, unlike
+from chexone_ray.exchange import prediction_rows
 from chexone_ray.exchange.records import kind_of, options_of
 from chexone_ray.exchange.results import import_results
 from chexone_ray.figures.answered import choose
@@ -189,6 +191,19 @@ def test_rows_of_a_manifest_are_answered_and_what_is_missing_fails(tmp_path: Pat
                 )
             )
 
+    part = str(tmp_path / "part")
+    prediction_rows.write(part, [prediction_rows.answered(rows[1], "yes", "yes")], "test")
+    (tmp_path / "all.jsonl").write_text(lines(*({"id": i, "response": "no"} for i in "ab")))
+    theirs = ResultsImportConfig(
+        results_uri=str(tmp_path / "all.jsonl"),
+        output_uri=str(tmp_path / "theirs"),
+        rows_of_uri=part,
+        mode="instruct",
+    )
+    found = import_results(theirs)
+    assert [(row["id"], row["predicted_answer"]) for row in read_rows(found)] == [("b", "no")]
+    assert not unlike(digests_of(part), digests_of(found), ("ours", "theirs"))
+
 
 @pytest.mark.parametrize(
     ("text", "message"),
@@ -221,6 +236,8 @@ def test_settings_without_effect_are_refused() -> None:
         ResultsImportConfig(results_uri="a", output_uri="b", split="train")
     with pytest.raises(ValueError, match="kind has no effect"):
         ResultsImportConfig(results_uri="a", output_uri="b", manifest_uri="m", kind="choice")
+    with pytest.raises(ValueError, match="rows_of and manifest_uri both give rows"):
+        ResultsImportConfig(results_uri="a", output_uri="b", manifest_uri="m", rows_of_uri="p")
 
 
 def test_kinds_of_tasks_and_options() -> None:
