@@ -14,7 +14,7 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation import unread
 from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.exchange import prediction_rows, records, rexvqa
-from chexone_ray.kinds import KINDS, form
+from chexone_ray.kinds import form, unknown
 from chexone_ray.predict import Tally
 from chexone_ray.records import Sample, sample_from_row
 
@@ -30,8 +30,8 @@ def import_results(config: ResultsImportConfig) -> str:
     Raises:
         ChexoneError: the file has none of the known shapes, or is of other rows than the manifest.
     """
-    if config.kind is not None and config.kind not in KINDS:
-        raise ChexoneError(f"kind {config.kind} is not known: there are {', '.join(KINDS)}")
+    for told in unknown([config.kind] if config.kind is not None else ()):
+        raise ChexoneError(told)
     found = records.read_file(config.results_uri)
     if isinstance(found, dict):
         rows, parser = _letters(found, config), "letters"

@@ -200,6 +200,7 @@ def import_board(config: RexrankImportConfig) -> str:
     if config.what == "predictions":
         rows = _rows(board, samples, config)
         prediction_rows.write(config.output_uri, rows, config.board_uri, config, "sections")
+        logger.info("import: predictions of the %d studies of the file", len(board))
         return config.output_uri
     if storage.committed(config.output_uri) is not None:
         raise ChexoneError(
@@ -231,9 +232,13 @@ def _tell_missing(films: set[str], config: RexrankImportConfig, root: str) -> No
 def _rows(
     board: Board, samples: Mapping[str, Sample], config: RexrankImportConfig
 ) -> Iterator[dict[str, Any]]:
+    without = [key for key, entry in board.items() if not isinstance(entry.get(PREDICTION), str)]
+    if without:
+        raise ChexoneError(
+            f"{config.board_uri}: {len(without)} of {len(board)} studies have no {PREDICTION}, "
+            f"{without[0]} first: check the file"
+        )
     for key, entry in board.items():
-        if not isinstance(entry.get(PREDICTION), str):
-            raise ChexoneError(f"{config.board_uri}: {key} has no {PREDICTION}: check the file")
         told = entry[PREDICTION]
         findings, impression = sections(told)
         answer = findings if config.track == "findings" else joined(findings, impression)
