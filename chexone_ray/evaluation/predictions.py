@@ -63,10 +63,10 @@ def part_files(uri: str) -> Iterator[Any]:
 
     refuse_unfinished(uri)
     parts = storage.list_files(uri, ".parquet")
-    if not parts:
-        raise ChexoneError(f"{uri} holds no predictions: check the URI")
     recorded = storage.committed(uri) or {}
     _refuse_other(uri, "parts", len(parts), recorded)
+    if not parts:
+        raise ChexoneError(f"{uri} holds no predictions: check the URI")
     rows = 0
     for part in parts:
         try:

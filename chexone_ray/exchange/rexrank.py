@@ -197,10 +197,10 @@ def import_board(config: RexrankImportConfig) -> str:
     blank = sum(not sample.answer for sample in samples.values())
     if blank:
         logger.warning("%d of %d studies have no reference on this track", blank, len(samples))
+    logger.info("import: %d studies", len(samples))
     if config.what == "predictions":
         rows = _rows(board, samples, config)
         prediction_rows.write(config.output_uri, rows, config.board_uri, config, "sections")
-        logger.info("import: predictions of the %d studies of the file", len(board))
         return config.output_uri
     if storage.committed(config.output_uri) is not None:
         raise ChexoneError(
@@ -232,15 +232,11 @@ def _tell_missing(films: set[str], config: RexrankImportConfig, root: str) -> No
 def _rows(
     board: Board, samples: Mapping[str, Sample], config: RexrankImportConfig
 ) -> Iterator[dict[str, Any]]:
-    without = [key for key, entry in board.items() if not isinstance(entry.get(PREDICTION), str)]
-    if without:
-        raise ChexoneError(
-            f"{config.board_uri}: {len(without)} of {len(board)} studies have no {PREDICTION}, "
-            f"{without[0]} first: check the file"
-        )
+    if without := [k for k, e in board.items() if not isinstance(e.get(PREDICTION), str)]:
+        many = f"{len(without)} of {len(board)} studies have no {PREDICTION}, {without[0]} first"
+        raise ChexoneError(f"{config.board_uri}: {many}: check the file")
     for key, entry in board.items():
-        told = entry[PREDICTION]
-        findings, impression = sections(told)
+        findings, impression = sections(told := entry[PREDICTION])
         answer = findings if config.track == "findings" else joined(findings, impression)
         yield prediction_rows.answered(samples[key], told, answer or None)
 
