@@ -5,7 +5,9 @@ The form decides how an answer is rewarded, judged and guessed at by baselines.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
 Form = Literal["options", "boxes", "report", "text"]
@@ -62,6 +64,14 @@ KINDS: dict[str, Kind] = {
     "text_qa": Kind("Text QA", "text"),
     "entities": Kind("Named Entity Recognition", "text"),
 }
+
+
+def unknown(kinds: Iterable[str]) -> Iterator[str]:
+    """What to say of each kind that is not known, in the order of their names."""
+    for kind in sorted(set(kinds) - KINDS.keys()):
+        near = get_close_matches(kind, KINDS, 1, 0.5)
+        meant = f"did you mean {near[0]}? " if near else ""
+        yield f'kind "{kind}" is not known: {meant}There are {", ".join(KINDS)}'
 
 
 def form(kind: str) -> Form | None:

@@ -72,6 +72,11 @@ class ResultsImportConfig(Settings):
     manifest_uri: Uri | None = Field(
         None, description="Manifest whose rows were answered, by id; else the records' own answers."
     )
+    rows_of_uri: Uri | None = Field(
+        None,
+        description="Predictions whose rows were answered, instead of all rows of a manifest; "
+        "answers to others are left out.",
+    )
     split: Literal["train", "validate", "test"] = Field(
         "test", description="Split of the manifest."
     )
@@ -92,6 +97,9 @@ class ResultsImportConfig(Settings):
     def _effects(self) -> ResultsImportConfig:
         if self.manifest_uri is None and "split" in self.model_fields_set:
             raise ValueError("results import: split has no effect without manifest_uri: drop it")
-        if self.manifest_uri is not None and self.kind is not None:
-            raise ValueError("results import: kind has no effect with manifest_uri: drop it")
+        if self.manifest_uri is not None and self.rows_of_uri is not None:
+            raise ValueError("results import: rows_of and manifest_uri both give rows: drop one")
+        for name in ("manifest_uri", "rows_of_uri"):
+            if getattr(self, name) is not None and self.kind is not None:
+                raise ValueError(f"results import: kind has no effect with {name}: drop it")
         return self

@@ -87,6 +87,21 @@ def load(model: type[S], arguments: Arguments) -> S:
         raise ChexoneError("\n".join(lines(model, error))) from None
 
 
+def load_file(model: type[S], path: Path, setting: str) -> S:
+    """The settings of one TOML file that is no layer of `--config`; `setting` is what names it.
+
+    Raises ChexoneError as `load` does, in the words of the file.
+    """
+    layer = _read(path, setting)
+    _check_keys(model, layer, str(path))
+    try:
+        return model.model_validate(_without_none_texts(model, layer))
+    except ValidationError as error:
+        raise ChexoneError(
+            "\n".join(f"{path}: {line}" for line in lines(model, error, layer))
+        ) from None
+
+
 def parse(argv: Sequence[str]) -> Arguments:
     """Split `argv` into leading words, --config files, dotted flags, --print-config and --help."""
     config: list[Path] = []
@@ -123,16 +138,16 @@ def parse(argv: Sequence[str]) -> Arguments:
 # --- layers --------------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> Table:
+def _read(path: Path, setting: str = "--config") -> Table:
     try:
         with path.open("rb") as stream:
             return tomllib.load(stream)
     except FileNotFoundError:
-        raise ChexoneError(f"--config {path}: no such file; check the path") from None
+        raise ChexoneError(f"{setting} {path}: no such file; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ChexoneError(f"--config {path}: cannot be read ({error})") from None
+        raise ChexoneError(f"{setting} {path}: cannot be read ({error})") from None
     except tomllib.TOMLDecodeError as error:
-        raise ChexoneError(f"--config {path}: not valid TOML: {error}") from None
+        raise ChexoneError(f"{setting} {path}: not valid TOML: {error}") from None
 
 
 def _merge(values: Table, layer: Table) -> None:

@@ -16,6 +16,7 @@ from chexone_ray.config.tables import (
     Stage,
 )
 from chexone_ray.config.tracing import EndpointConfig
+from chexone_ray.kinds import unknown
 
 ModelAdapter = Literal[
     "chexone",
@@ -84,6 +85,8 @@ class PredictConfig(Stage):
 
     @model_validator(mode="after")
     def _one_input(self) -> PredictConfig:
+        for told in unknown(self.kinds):
+            raise ValueError(f"predict.kinds: {told}")
         if (self.manifest_uri is None) == (self.images_uri is None):
             raise ValueError("predict: give exactly one of manifest_uri and images_uri")
         if self.question is not None and self.images_uri is None:

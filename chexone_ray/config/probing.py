@@ -16,6 +16,7 @@ from chexone_ray.config.tables import (
     Stage,
     Uri,
 )
+from chexone_ray.kinds import unknown
 
 Probe = Literal["samples", "instruct", "blank", "swap", "occlusion", "cut"]
 
@@ -56,6 +57,8 @@ class ProbeConfig(Stage):
 
     @model_validator(mode="after")
     def _effective(self) -> ProbeConfig:
+        for told in unknown(self.kinds):
+            raise ValueError(f"probe.kinds: {told}")
         if "samples" in self.probes and self.sampling.n < 2:
             raise ValueError(
                 f"probe.sampling.n={self.sampling.n} has no self-consistency: set it to 2 or more, "

@@ -27,17 +27,22 @@ MOST_TOLD = 8
 """Choices that are told without a guess at what was meant."""
 
 
-def lines(model: type[Settings], error: ValidationError) -> Iterator[str]:
+def lines(
+    model: type[Settings], error: ValidationError, file: Table | None = None
+) -> Iterator[str]:
+    """One line for each thing that is wrong. `file`: all values are of one file, which is where to
+    set what is missing, and entries of its lists are called by their name."""
     problems = error.errors(include_url=False)
     places = [problem["loc"] for problem in problems]
     for problem in problems:
         here = problem["loc"]
         if any(place[: len(here)] == here != place for place in places):
             continue  # a list that is too short because of what is wrong inside it
-        key = ".".join(map(str, here))
+        key = ".".join(map(str, here) if file is None else _named(here, file))
         if problem["type"] == "missing":
-            listed = any(isinstance(part, int) for part in here)
-            yield f"{key} is required: {'' if listed else f'give --{key} or '}set it in a TOML file"
+            no_flag = file is not None or any(isinstance(part, int) for part in here)
+            where = "the file" if file is not None else "a TOML file"
+            yield f"{key} is required: {'' if no_flag else f'give --{key} or '}set it in {where}"
         elif problem["type"] == "value_error":
             place = f"{key}: " if len(here) > 1 else ""  # a table's own name is in its message
             yield place + problem["msg"].removeprefix("Value error, ")
@@ -48,6 +53,16 @@ def lines(model: type[Settings], error: ValidationError) -> Iterator[str]:
         else:
             message = problem["msg"][0].lower() + problem["msg"][1:]
             yield f"{key}={problem['input']!r}: {message}"
+
+
+def _named(place: tuple[int | str, ...], value: Any) -> Iterator[str]:
+    for part in place:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):  # what is missing
+            value = None
+        name = value.get("name") if isinstance(part, int) and isinstance(value, dict) else None
+        yield str(name or part)
 
 
 def _beside(model: type[Settings], place: tuple[int | str, ...]) -> list[str]:

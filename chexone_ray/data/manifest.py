@@ -225,6 +225,12 @@ def load(uri: str) -> Manifest:
     """Read a committed manifest. Raises ChexoneError where there is none or of another schema."""
     if storage.committed(uri) is None:
         raise ChexoneError(f"{uri} holds no complete manifest: run `chexone prepare` into it first")
+    if not storage.exists(storage.join(uri, MANIFEST_FILE)):
+        told = storage.exists(storage.join(uri, "predictions.json"))  # as `predict` leaves it
+        raise ChexoneError(
+            f"{uri} holds {'predictions' if told else 'something else'}, not a manifest: give the "
+            "output_uri of `chexone prepare`"
+        )
     body = storage.read_json(storage.join(uri, MANIFEST_FILE))
     if body.get("schema_version") != SCHEMA_VERSION:
         raise ChexoneError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from chexone_ray import packed, storage
 from chexone_ray.config import PrepareConfig, SourceConfig
@@ -13,7 +12,7 @@ from chexone_ray.data.questions import places
 from chexone_ray.data.sources import own_table
 from chexone_ray.data.sources.registry import SOURCES, overlapping
 from chexone_ray.errors import ChexoneError
-from chexone_ray.kinds import KINDS
+from chexone_ray.kinds import KINDS, unknown
 
 
 def refuse(config: PrepareConfig) -> None:
@@ -25,10 +24,7 @@ def refuse(config: PrepareConfig) -> None:
 def problems(config: PrepareConfig) -> Iterator[str]:
     """One line for each setting that is wrong or cannot take effect."""
     phased = [kind for phase in config.curriculum for kind in phase]
-    for kind in sorted({*config.kinds, *config.max_per_kind, *phased} - set(KINDS)):
-        near = get_close_matches(kind, KINDS, 1, 0.5)
-        meant = f"did you mean {near[0]}? " if near else ""
-        yield f'kind "{kind}" is not known: {meant}There are {", ".join(KINDS)}'
+    yield from unknown([*config.kinds, *config.max_per_kind, *phased])
     for kind, count in Counter(phased).items():
         if count > 1:
             yield f'kind "{kind}" is in {count} phases of the curriculum: keep one'

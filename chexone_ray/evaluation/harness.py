@@ -15,7 +15,7 @@ from chexone_ray import runtime, storage
 from chexone_ray.config import EvaluateConfig, Settings
 from chexone_ray.data import manifest, stream
 from chexone_ray.errors import ChexoneError
-from chexone_ray.evaluation import coverage, learned, output, reasoned
+from chexone_ray.evaluation import coverage, learned, output, reasoned, unread
 from chexone_ray.evaluation.blind import baselines_of, by_chance
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.evaluation.measures import Difference, Draws, Figure, Part, corrected, measure
@@ -142,6 +142,7 @@ def evaluate_settings(
     told = [note for name, runs in settings.items() for note in _coverage(runs, answers[name])]
     metrics = {s: _metrics(s, runs, answers[s], of_reports) for s, runs in settings.items()}
     told += _without_headline(settings, metrics)
+    told += _unread(answers)
     without_train: dict[str, list[str]] = {}
     figures: list[Figure] = []
     differences: list[Difference] = []
@@ -224,6 +225,13 @@ def _without_headline(
         for name, runs in settings.items()
         if not _has_headline(runs, metrics[name])
     ]
+
+
+def _unread(answers: Mapping[str, Answers]) -> list[str]:
+    found = unread.notes(answers)
+    for note in found:
+        logger.warning("%s", note)
+    return found
 
 
 def in_order(metrics: Sequence[Metric], headline: str) -> list[Metric]:

@@ -55,16 +55,19 @@ def part_files(uri: str) -> Iterator[Any]:
     """The `pyarrow.parquet.ParquetFile`s of a committed predictions folder, in order.
 
     Raises:
-        ChexoneError: the folder is not committed, or a file of it is damaged or holds no
-            predictions.
+        ChexoneError: the folder is not committed, a file of it is damaged or holds no predictions,
+            or parts or rows are not as many as were committed.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     refuse_unfinished(uri)
     parts = storage.list_files(uri, ".parquet")
+    recorded = storage.committed(uri) or {}
+    _refuse_other(uri, "parts", len(parts), recorded)
     if not parts:
         raise ChexoneError(f"{uri} holds no predictions: check the URI")
+    rows = 0
     for part in parts:
         try:
             file = pq.ParquetFile(pa.BufferReader(storage.read_bytes(part)))
@@ -78,7 +81,18 @@ def part_files(uri: str) -> Iterator[Any]:
                 f"{part} has no column {min(missing)}: give the output_uri of `chexone predict` or "
                 "of an import as predictions"
             )
+        rows += file.metadata.num_rows
         yield file
+    _refuse_other(uri, "rows", rows, recorded)
+
+
+def _refuse_other(uri: str, what: str, there: int, recorded: Mapping[str, Any]) -> None:
+    """A part that was lost or added would change figures without a word."""
+    if recorded.get(what, there) != there:
+        raise ChexoneError(
+            f"predictions {uri}: {there} {what} are there, {recorded[what]} were committed: copy "
+            "the folder anew, or delete it and write the predictions again"
+        )
 
 
 def read_rows(uri: str) -> list[dict[str, Any]]:

@@ -30,7 +30,8 @@ SHOWN = 3
 """Ids that an error names."""
 REMEDY = (
     "let both answer the rows of one manifest, of the same split, kinds and max_per_kind; answers "
-    "that are there already are put on its rows by `chexone results import --manifest_uri`"
+    "that are there already are put on the other's rows by `chexone results import --rows_of "
+    "PREDICTIONS`"
 )
 Digests: TypeAlias = Mapping[str, tuple[int, ...]]
 """Row id -> a hash of each of `_COMPARED`, to be compared inside one process."""

@@ -108,7 +108,7 @@ def load(name: str) -> Suite:
         raise ChexoneError(
             f"suite {name}: not known: use {' or '.join(names())}, or the path of a TOML file"
         )
-    suite = loader.load(Suite, loader.Arguments(config=(path,)))
+    suite = loader.load_file(Suite, path, "--suite")
     for called, count in Counter(setting.name for setting in suite.settings).items():
         if count > 1:
             raise ChexoneError(f"suite {name}: {count} settings are called {called}: rename them")

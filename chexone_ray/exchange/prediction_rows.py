@@ -59,8 +59,8 @@ def write(
     source: str,
     settings: Settings | None = None,
     parser: str = "given",
-) -> int:
-    """Write a committed predictions folder and return the number of its rows.
+) -> Tally:
+    """Write a committed predictions folder and return the counts of its rows.
 
     Beside the rows lies what `predict` leaves: predictions.json, and `settings` as config.json.
     `parser` says how the answers were read, in the signatures of figures.
@@ -110,7 +110,7 @@ def write(
     }
     storage.write_json(storage.join(uri, SUMMARY_FILE), summary)
     storage.commit(uri, summary)
-    return tally.rows.total()
+    return tally
 
 
 def _refuse_without_first(source: str, names: set[str]) -> None:

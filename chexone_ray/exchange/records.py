@@ -27,6 +27,8 @@ from chexone_ray.records import ImageRef, Sample
 
 USER = ("user", "human")
 ASSISTANT = ("assistant", "gpt", "bot")
+RECORD = {"response", "id", "unique_id", "messages", "question"}
+"""A field of these tells a record from {question: letter}."""
 FAILED = re.compile(r"^ERROR:")
 """What a baseline script writes as the response where it failed."""
 _BRACKETS = re.compile(r"\[([^\]]*)\]")
@@ -78,12 +80,15 @@ def read_file(uri: str) -> Any:
         raise ChexoneError(f"{uri} is empty: check the URI")
     if data.lstrip()[:1] == b"[" or not _is_object(lines[0]):
         value = parse(data, uri)
-    elif len(lines) == 1 and "response" not in (found := parse(data, uri)):
+    elif len(lines) == 1 and not RECORD & (found := parse(data, uri)).keys():
         return found
     else:
         value = [_line(line, number, uri) for number, line in enumerate(lines, 1)]
-    if isinstance(value, list) and not all(isinstance(one, dict) for one in value):
-        raise ChexoneError(f"{uri} holds entries that are no objects: check the file")
+    if isinstance(value, list):
+        if not all(isinstance(one, dict) for one in value):
+            raise ChexoneError(f"{uri} holds entries that are no objects: check the file")
+        if value and not any("response" in one for one in value):
+            raise ChexoneError(f"{uri}: no record has a `response`: write the texts under that key")
     return value
 
 
@@ -123,7 +128,7 @@ def results(records: Sequence[Mapping[str, Any]], kind: str | None, uri: str) ->
             raise ChexoneError(f"{uri}: repeat {number} of {name} is there twice: keep one")
         else:
             repeats.add((name, number))
-        text, error = response_of(record)
+        text, error = response_of(record, f"{uri}: record {at + 1}")
         found.append(Result(sample, text, error, number or 0))
     return found
 
@@ -135,10 +140,16 @@ def name_of(record: Mapping[str, Any], at: int) -> tuple[str, int | None]:
     return _REPEAT.sub("", name), int(repeat.group(1)) if repeat else None
 
 
-def response_of(record: Mapping[str, Any]) -> tuple[str, str]:
-    """(text, error): a script's own error is no answer."""
+def response_of(record: Mapping[str, Any], place: str) -> tuple[str, str]:
+    """(text, error): a script's own error is no answer, nor is null or no field.
+
+    Raises:
+        ChexoneError: the response is something else than a text.
+    """
     told = record.get("response")
-    if not isinstance(told, str) or not told.strip():
+    if told is not None and not isinstance(told, str):
+        raise ChexoneError(f"{place}: response is no text: write it as one, or null for none")
+    if told is None or not told.strip():
         return "", "import: no response"
     return ("", "import: the script failed") if FAILED.match(told) else (told, "")
 
@@ -155,7 +166,8 @@ def _sample(record: Mapping[str, Any], name: str, kind: str | None, place: str) 
     task = str(record.get("task_name") or _told(name)[0])
     known = kind or kind_of(task, answer, options)
     if known not in KINDS:
-        raise ChexoneError(f"{place}: task {task!r} is not known: give kind")
+        told = f"task_name {task!r} is not known" if task else "no task_name tells the kind"
+        raise ChexoneError(f"{place}: {told}: give kind")
     _, dataset, study = _told(name)
     images = _images(record)
     return Sample(

@@ -11,9 +11,12 @@ from chexone_ray.answering import failed_row
 from chexone_ray.config import ResultsImportConfig
 from chexone_ray.data import stream
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import unread
+from chexone_ray.evaluation.predictions import read_rows
 from chexone_ray.exchange import prediction_rows, records, rexvqa
-from chexone_ray.kinds import KINDS, form
-from chexone_ray.records import Sample
+from chexone_ray.kinds import form, unknown
+from chexone_ray.predict import Tally
+from chexone_ray.records import Sample, sample_from_row
 
 logger = logging.getLogger(__name__)
 
@@ -21,22 +24,35 @@ logger = logging.getLogger(__name__)
 def import_results(config: ResultsImportConfig) -> str:
     """Write the predictions of a file of results; returns `config.output_uri`, committed.
 
-    With a manifest its rows are answered, found by `id` or `unique_id`, and rows without a result
-    are failed ones. Without one the records' own right answers are the reference.
+    With a manifest or other predictions their rows are answered, found by `id` or `unique_id`, and
+    rows without a result are failed ones. Else the records' own right answers are the reference.
 
     Raises:
         ChexoneError: the file has none of the known shapes, or is of other rows than the manifest.
     """
-    if config.kind is not None and config.kind not in KINDS:
-        raise ChexoneError(f"kind {config.kind} is not known: there are {', '.join(KINDS)}")
+    for told in unknown([config.kind] if config.kind is not None else ()):
+        raise ChexoneError(told)
     found = records.read_file(config.results_uri)
     if isinstance(found, dict):
         rows, parser = _letters(found, config), "letters"
     else:
         rows, parser = _records(found, config), config.rules
-    total = prediction_rows.write(config.output_uri, rows, config.results_uri, config, parser)
-    logger.info("import: %d rows", total)
+    tally = prediction_rows.write(config.output_uri, rows, config.results_uri, config, parser)
+    _tell(tally, config)
     return config.output_uri
+
+
+def _tell(tally: Tally, config: ResultsImportConfig) -> None:
+    """Log what became of the rows, and that the mode may be the wrong one."""
+    unparsed, failed = tally.unparsed.total(), tally.failed_samples
+    texts = tally.rows.total() - failed
+    logger.info(
+        "import: %d rows, %d with an answer, %d failed", texts + failed, texts - unparsed, failed
+    )
+    in_boxes = config.mode == "reasoning" and config.rules == "strict"
+    told = unread.told(unparsed, texts, "no box" if in_boxes else "no answer that could be read")
+    if told:
+        logger.warning("import: %s: %s", told, unread.QUESTION)
 
 
 def _records(
@@ -44,7 +60,7 @@ def _records(
 ) -> Iterator[dict[str, Any]]:
     if config.questions_uri is not None:
         raise ChexoneError("results import: questions_uri has no effect on records: drop it")
-    if config.manifest_uri is None:
+    if _rows_uri(config) is None:
         told = records.results(found, config.kind, config.results_uri)
         without = sum(records.is_open(one.sample) for one in told)
         if without:
@@ -59,8 +75,12 @@ def _records(
         return
     samples = _samples(config)
     answered: set[tuple[str, int]] = set()
+    others = 0
     for at, record in enumerate(found):
         name, number = records.name_of(record, at)
+        if name not in samples and config.rows_of_uri is not None:
+            others += 1
+            continue
         if name not in samples:
             raise ChexoneError(
                 f"{config.results_uri}: {name} is no row of {config.manifest_uri}: records need "
@@ -69,12 +89,15 @@ def _records(
         if (name, number or 0) in answered:
             raise ChexoneError(f"{config.results_uri}: {name} is there twice: keep one")
         answered.add((name, number or 0))
-        yield _row(samples[name], *records.response_of(record), number or 0, config)
+        said = records.response_of(record, f"{config.results_uri}: record {at + 1}")
+        yield _row(samples[name], *said, number or 0, config)
+    if others:
+        logger.info("import: %d of %d answers are of no row of rows_of", others, len(found))
     yield from _without(samples, {name for name, _ in answered}, config)
 
 
 def _letters(found: Mapping[str, Any], config: ResultsImportConfig) -> Iterator[dict[str, Any]]:
-    if config.manifest_uri is None or config.questions_uri is None:
+    if _rows_uri(config) is None or config.questions_uri is None:
         raise ChexoneError(
             f"{config.results_uri} holds an object: {{question: letter}} needs manifest_uri and "
             "questions_uri, which tell what the letters stand for"
@@ -91,9 +114,15 @@ def _letters(found: Mapping[str, Any], config: ResultsImportConfig) -> Iterator[
 
 
 def _samples(config: ResultsImportConfig) -> dict[str, Sample]:
+    if config.rows_of_uri is not None:
+        return {row["id"]: sample_from_row(row) for row in read_rows(config.rows_of_uri)}
     assert config.manifest_uri is not None
     found = stream.iter_samples(config.manifest_uri, config.split)
     return {sample.id: sample for sample in found}
+
+
+def _rows_uri(config: ResultsImportConfig) -> str | None:
+    return config.rows_of_uri or config.manifest_uri
 
 
 def _row(
@@ -110,7 +139,7 @@ def _without(
     """Rows that nothing was said of, failed: leaving them out would make a figure better."""
     missing = [sample for name, sample in samples.items() if name not in answered]
     if len(missing) == len(samples):
-        raise ChexoneError(f"{config.results_uri} answers no row of {config.manifest_uri}")
+        raise ChexoneError(f"{config.results_uri} answers no row of {_rows_uri(config)}")
     if missing:
         logger.warning("import: %d of %d rows have no result", len(missing), len(samples))
     for sample in missing:

@@ -197,6 +197,7 @@ def import_board(config: RexrankImportConfig) -> str:
     blank = sum(not sample.answer for sample in samples.values())
     if blank:
         logger.warning("%d of %d studies have no reference on this track", blank, len(samples))
+    logger.info("import: %d studies", len(samples))
     if config.what == "predictions":
         rows = _rows(board, samples, config)
         prediction_rows.write(config.output_uri, rows, config.board_uri, config, "sections")
@@ -231,11 +232,11 @@ def _tell_missing(films: set[str], config: RexrankImportConfig, root: str) -> No
 def _rows(
     board: Board, samples: Mapping[str, Sample], config: RexrankImportConfig
 ) -> Iterator[dict[str, Any]]:
+    if without := [k for k, e in board.items() if not isinstance(e.get(PREDICTION), str)]:
+        many = f"{len(without)} of {len(board)} studies have no {PREDICTION}, {without[0]} first"
+        raise ChexoneError(f"{config.board_uri}: {many}: check the file")
     for key, entry in board.items():
-        if not isinstance(entry.get(PREDICTION), str):
-            raise ChexoneError(f"{config.board_uri}: {key} has no {PREDICTION}: check the file")
-        told = entry[PREDICTION]
-        findings, impression = sections(told)
+        findings, impression = sections(told := entry[PREDICTION])
         answer = findings if config.track == "findings" else joined(findings, impression)
         yield prediction_rows.answered(samples[key], told, answer or None)
 

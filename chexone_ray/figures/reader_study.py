@@ -10,7 +10,8 @@ A file `responses.jsonl`, one JSON object a line, one line for one answer of a r
                  "blind"      the reader prefers one of two reports, or neither
                  "reasoning"  the reader rates a model's reasoning
     source       whose draft or reasoning it is: "model", "resident", ...; empty for blind and draft
-    choice       of blind: the preferred source, or "comparable"
+    choice       of blind: "model", "resident", "attending", another source that lines of the file
+                 name, or "comparable"
     duration_s   of draft and edit: seconds from the case's appearance to its submission
     likert       statement -> 1 (strongly disagree) to 5 (strongly agree)
     edit_reason  of edit: "none", "content", "style" or "both"
@@ -30,6 +31,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from chexone_ray.errors import ChexoneError
 
 COMPARABLE = "comparable"
+SOURCES = ("model", "resident", "attending")
+"""Whose reports a blind choice may be between, besides the sources that a file names."""
 EDIT_REASONS = ("none", "content", "style", "both")
 Name = Annotated[str, Field(min_length=1)]
 
@@ -96,6 +99,13 @@ def read(data: bytes, place: str) -> list[Response]:
             )
         places[key] = number
         found.append(response)
+    known = dict.fromkeys([*SOURCES, *(one.source for one in found if one.source), COMPARABLE])
+    for (_, _, study, _), number, response in zip(places, places.values(), found, strict=True):
+        if study == "blind" and response.choice not in known:
+            raise ChexoneError(
+                f"{place} line {number}: choice={response.choice!r} is none of the study: use "
+                f"{' or '.join(known)}"
+            )
     if not found:
         raise ChexoneError(f"{place} holds no response: export the responses again")
     return found
@@ -109,7 +119,7 @@ def any_simulated(responses: Sequence[Response]) -> bool:
 def _told(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "json_invalid":
+    if not field and problem["type"] != "value_error":
         return "no JSON object"
     if problem["type"] == "value_error":
         return problem["msg"].removeprefix("Value error, ")

@@ -16,6 +16,7 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.predictions import read_predictions, status_of
 from chexone_ray.evaluation.refusals import refused
 from chexone_ray.evaluation.same_rows import digests_of
+from chexone_ray.exchange import prediction_rows
 from chexone_ray.metrics.factuality import stated_text
 from chexone_ray.parts import to_parquet
 from chexone_ray.predict import result_schema
@@ -261,6 +262,9 @@ def test_what_is_no_finished_prediction_is_told_apart(tmp_path: Path) -> None:
 def test_a_folder_of_no_predictions_is_told_in_a_line(tmp_path: Path) -> None:
     rows, empty = str(tmp_path / "rows"), str(tmp_path / "empty")
     manifest.write_samples(rows, [SAMPLE], {"seed": 0})
+    prediction_rows.write(str(tmp_path / "said"), [failed_row(SAMPLE, "x")], "test")
+    with pytest.raises(ChexoneError, match="said holds predictions, not a manifest: give the"):
+        manifest.load(str(tmp_path / "said"))
     storage.write_bytes(storage.join(empty, "part-00000.parquet"), b"")
     storage.commit(empty, {})
     for read in (read_predictions, digests_of):
@@ -271,3 +275,13 @@ def test_a_folder_of_no_predictions_is_told_in_a_line(tmp_path: Path) -> None:
         storage.commit(str(tmp_path / "figures"), {})
         with pytest.raises(ChexoneError, match="holds no predictions"):
             read(str(tmp_path / "figures"))
+
+
+@pytest.mark.parametrize("told", [{"parts": 2, "rows": 1}, {"parts": 1, "rows": 2}])
+def test_a_part_that_is_not_there_is_refused(tmp_path: Path, told: dict[str, int]) -> None:
+    table = pa.Table.from_pylist([failed_row(SAMPLE, "engine: x")], result_schema())
+    storage.write_bytes(str(tmp_path / "part-00000.parquet"), to_parquet(table))
+    storage.commit(str(tmp_path), told)
+    for read in (read_predictions, digests_of):
+        with pytest.raises(ChexoneError, match=r"1 (parts|rows) are there, 2 were committed: copy"):
+            read(str(tmp_path))

@@ -184,8 +184,11 @@ def test_the_page_tells_what_the_suite_is(tmp_path: Path) -> None:
             ),
             "view has no figure 'reasoning: factuality', as its references state no finding",
         ),
-        (("max_rows = 6", "max_row = 6"), "unknown key settings.0.max_row; did you mean max_rows"),
-        (('"skills"', '"a/b"'), "settings.0.name='a/b'"),
+        (
+            ("max_rows = 6", "max_row = 6"),
+            "unknown key settings.skills.max_row; did you mean max_rows",
+        ),
+        (('"skills"', '"a/b"'), "settings.a/b.name='a/b'"),
         (('"rexgradient"', '"rexgradien"'), "did you mean rexgradient"),
     ],
 )
@@ -325,3 +328,18 @@ def test_what_no_row_is_of_is_told(tmp_path: Path, change: tuple[str, str], mess
     suite_file(tmp_path, text)
     with pytest.raises(ChexoneError, match=f"setting skills: .* {message}"):
         asked(config)
+
+
+def test_what_is_wrong_in_a_suite_names_the_setting_and_the_file(tmp_path: Path) -> None:
+    def refused(text: str) -> list[str]:
+        with pytest.raises(ChexoneError) as told:
+            load(suite_file(tmp_path, text))
+        return str(told.value).replace(str(tmp_path), "T").splitlines()
+
+    told = refused('[[settings]]\nname = "one"\ngroup = "x"\nkinds = ["side"]\n')
+    assert told == [
+        "T/mine.toml: title is required: set it in the file",
+        "T/mine.toml: settings.one.group='x': use vqa or report or grounding or reasoning",
+        "T/mine.toml: settings.one.headline is required: set it in the file",
+    ]
+    assert refused("title = ")[0].startswith("--suite T/mine.toml: not valid TOML")

@@ -11,8 +11,11 @@ import pytest
 from chexone_ray.config import EvaluateConfig, ResultsImportConfig
 from chexone_ray.data import manifest
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation import unread
 from chexone_ray.evaluation.harness import evaluate
 from chexone_ray.evaluation.predictions import read_predictions, read_rows
+from chexone_ray.evaluation.same_rows import digests_of, unlike
+from chexone_ray.exchange import prediction_rows
 from chexone_ray.exchange.records import kind_of, options_of
 from chexone_ray.exchange.results import import_results
 from chexone_ray.figures.answered import choose
@@ -188,6 +191,19 @@ def test_rows_of_a_manifest_are_answered_and_what_is_missing_fails(tmp_path: Pat
                 )
             )
 
+    part = str(tmp_path / "part")
+    prediction_rows.write(part, [prediction_rows.answered(rows[1], "yes", "yes")], "test")
+    (tmp_path / "all.jsonl").write_text(lines(*({"id": i, "response": "no"} for i in "ab")))
+    theirs = ResultsImportConfig(
+        results_uri=str(tmp_path / "all.jsonl"),
+        output_uri=str(tmp_path / "theirs"),
+        rows_of_uri=part,
+        mode="instruct",
+    )
+    found = import_results(theirs)
+    assert [(row["id"], row["predicted_answer"]) for row in read_rows(found)] == [("b", "no")]
+    assert not unlike(digests_of(part), digests_of(found), ("ours", "theirs"))
+
 
 @pytest.mark.parametrize(
     ("text", "message"),
@@ -203,7 +219,10 @@ def test_rows_of_a_manifest_are_answered_and_what_is_missing_fails(tmp_path: Pat
             "record 1 has no labels, solution, correct_answer or",
         ),
         (lines(swift(CHOICE, "\\boxed{c", "x")), "record 1: no answer could be read"),
-        (lines(swift("What?", "x", "x", task_name="Poetry")), "task 'Poetry' is not known"),
+        (lines(swift("What?", "x", "x", task_name="Poetry")), "task_name 'Poetry' is not known"),
+        (lines(swift("What?", "x", "x")), "no task_name tells the kind: give kind"),
+        (lines(swift(CHOICE, "c", 3)), "record 1: response is no text"),  # type: ignore[arg-type]
+        (lines({"id": "a", "answer": "yes"}), "no record has a `response`"),
     ],
 )
 def test_files_that_are_no_results(tmp_path: Path, text: str, message: str) -> None:
@@ -217,6 +236,8 @@ def test_settings_without_effect_are_refused() -> None:
         ResultsImportConfig(results_uri="a", output_uri="b", split="train")
     with pytest.raises(ValueError, match="kind has no effect"):
         ResultsImportConfig(results_uri="a", output_uri="b", manifest_uri="m", kind="choice")
+    with pytest.raises(ValueError, match="rows_of and manifest_uri both give rows"):
+        ResultsImportConfig(results_uri="a", output_uri="b", manifest_uri="m", rows_of_uri="p")
 
 
 def test_kinds_of_tasks_and_options() -> None:
@@ -301,3 +322,27 @@ def test_an_import_leaves_what_figures_read(tmp_path: Path) -> None:
     assert (run.sort, run.settings()["rules"]) == ("predictions", "tags")
     asked, _ = choose(find([out]), 2)
     assert len(asked) == 2
+
+
+def test_an_import_in_the_wrong_mode_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    said = ("\\boxed{c}", "c", "c", "", None)
+    records = [swift(CHOICE, "c", text, unique_id=f"n{i}") for i, text in enumerate(said)]  # type: ignore[arg-type]
+    out = imported(tmp_path, lines(*records))
+    assert "import: 5 rows, 1 with an answer, 2 failed" in caplog.text
+    assert "2 of 3 texts have no box: is this --mode instruct or --rules tags?" in caplog.text
+    evaluation = tmp_path / "evaluation"
+    evaluate(
+        EvaluateConfig(
+            output_uri=str(evaluation), predictions_uri={"x": out}, baselines=False, bootstrap=10
+        )
+    )
+    note = "x: 2 of 3 texts have no box, and count as wrong: if they were imported, is this"
+    assert note in (evaluation / "table.md").read_text() and note in caplog.text
+
+
+def test_few_unread_texts_are_no_news() -> None:
+    assert not unread.told(1, 5) and not unread.told(0, 0)
+    assert unread.told(2, 9) == "2 of 9 texts have no answer that could be read"

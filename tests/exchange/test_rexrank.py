@@ -245,7 +245,9 @@ def test_files_that_are_no_board(tmp_path: Path) -> None:
     config = RexrankImportConfig(
         board_uri=str(path), output_uri=str(tmp_path / "o"), what="predictions"
     )
-    with pytest.raises(ChexoneError, match="z9 has no model_prediction"):
+    with pytest.raises(
+        ChexoneError, match=f"{len(BOARD)} of {len(BOARD)} studies have no model_prediction"
+    ):
         rexrank.import_board(config)
     assert not storage.exists(config.output_uri)
 

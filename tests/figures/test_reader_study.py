@@ -57,6 +57,12 @@ GOOD = (
         ),
         (GOOD.replace('"choice"', '"likert":{"x":6},"choice"'), "line 2: likert.x=6"),
         (GOOD, "line 2: the answer of line 1 again"),
+        ("3", "line 2: no JSON object"),
+        (
+            GOOD.replace('"c"', '"d"').replace('"choice":"model"', '"choice":"banana"'),
+            "line 2: choice='banana' is none of the study: use model or resident or attending or "
+            "comparable",
+        ),
     ],
 )
 def test_a_bad_response_is_told_by_its_line_and_field(line: str, message: str) -> None:

@@ -155,6 +155,7 @@ def test_the_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"kinds": ("sides",)}, 'kind "sides" is not known: did you mean side. There are'),
         ({"sampling": {"n": 1}}, "has no self-consistency"),
         ({"probes": ("cut",), "cuts": ()}, "cuts is empty"),
         ({"cuts": (0.5, 0.5)}, "names one twice"),
