@@ -189,7 +189,7 @@ def test_a_silent_storage_is_named_once_with_what_to_set(
     def silent(uri: str) -> bytes | None:
         raise ChexoneError(uri)
 
-    monkeypatch.setattr(answered.storage, "read_if_there", silent)
+    monkeypatch.setattr(storage, "read_if_there", silent)
     refs = [ImageRef(f"s3://silent-bucket/private/{n}.png") for n in range(2)]
     with caplog.at_level(logging.WARNING):
         found = [*answered.films(refs), *answered.films(refs)]
