@@ -68,12 +68,24 @@ class LearnedConfig(Settings):
     radgraph, bertscore and chexbert together."""
 
     device: str = Field("cpu", description="Of the models, such as cuda:0.")
-    bertscore: BertScoreTable | None = None
-    chexbert: CheXbertTable | None = None
-    radgraph: RadGraphTable | None = None
-    ratescore: RateScoreTable | None = None
-    radeval: RadEvalTable | None = None
-    green: GreenTable | None = None
+    bertscore: BertScoreTable | None = Field(
+        None, description="BERTScore F1 of reports; none: not computed."
+    )
+    chexbert: CheXbertTable | None = Field(
+        None, description="SembScore and label F1 by CheXbert; none: not computed."
+    )
+    radgraph: RadGraphTable | None = Field(
+        None, description="RadGraph F1 by the package radgraph; none: not computed."
+    )
+    ratescore: RateScoreTable | None = Field(
+        None, description="RaTEScore by its package; none: not computed."
+    )
+    radeval: RadEvalTable | None = Field(
+        None, description="Metrics of the package radeval; none: not computed."
+    )
+    green: GreenTable | None = Field(
+        None, description="GREEN by a judge behind an endpoint; none: not computed."
+    )
 
     @model_validator(mode="after")
     def _some(self) -> LearnedConfig:

@@ -13,7 +13,7 @@ from chexone_ray.errors import ChexoneError
 from chexone_ray.evaluation.blind import MAJORITY, RANDOM
 from chexone_ray.evaluation.metric import Metric, RowsStatistics
 from chexone_ray.evaluation.predictions import Judged
-from chexone_ray.evaluation.significance import holm, is_zero_one, mcnemar, randomisation_test
+from chexone_ray.evaluation.significance import holm, mcnemar, randomisation_test
 from chexone_ray.evaluation.statistics import (
     Array,
     Interval,
@@ -80,6 +80,10 @@ class Figure:
     """Share of the bootstrap draws in which the figure has no value; they are left out."""
     num_unjudged: int = 0
     """Rows of `num_rows` that the metric's judge gave no score; they are left out."""
+    num_scored: int | None = None
+    """Rows of `num_rows` that weigh in a mean over rows or findings, as silent traces do not; None
+    where each does."""
+    num_patients_scored: int | None = None
 
 
 @dataclass(frozen=True)
@@ -273,7 +277,17 @@ def _figure(
         headline=headline,
         higher_is_better=metric.higher_is_better,
         num_unjudged=unjudged,
+        num_scored=_weighing(metric, counts.rows),
+        num_patients_scored=_weighing(metric, counts.by_patient),
     )
+
+
+def _weighing(metric: Metric, statistics: Array) -> int | None:
+    """How many of the statistics (N, S) weigh in a mean; None where all do, or of other values."""
+    if metric.value is not mean_value or not len(statistics):
+        return None
+    found = int((statistics[:, 1] != 0).sum())
+    return None if found == len(statistics) else found
 
 
 def _unjudged(part: Part, metric: Metric, name: str, counts: Counted) -> int:
@@ -307,9 +321,8 @@ def _difference(
         p = randomisation_test(*totals, metric.value, draws.randomisations, draws.seed)
         p_value = None if math.isnan(p) else p
         test = f"approximate randomisation by patient, two-sided, {draws.randomisations} draws"
-        hits = _hits(metric, first.counts.rows), _hits(metric, second.counts.rows)
-        if hits[0] is not None and hits[1] is not None:
-            by_row = mcnemar(hits[0], hits[1])
+        if metric.right_rows:
+            by_row = mcnemar(first.counts.rows[:, 0], second.counts.rows[:, 0])
             mcnemar_p, mcnemar_test = by_row.p_value, by_row.test
     return Difference(
         part.setting,
@@ -331,13 +344,6 @@ def _ends(found: Interval) -> dict[str, Any]:
     """An interval under the names that a figure and a difference have for it."""
     values = asdict(found)
     return values | {"undefined_draws": values.pop("undefined")}
-
-
-def _hits(metric: Metric, rows: Array) -> Array | None:
-    """Right or wrong of each row (N,), or None for a metric whose rows are not of that sort."""
-    if metric.value is not mean_value or not (rows[:, 1] == 1).all():
-        return None
-    return rows[:, 0] if is_zero_one(rows[:, 0]) else None
 
 
 def corrected(differences: Sequence[Difference]) -> list[Difference]:

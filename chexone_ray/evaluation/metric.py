@@ -67,6 +67,8 @@ class Metric:
     source: Source | None = None
     """What the rows of a system are read from, its `columns`, instead of calling `row` for each."""
     columns: tuple[int, ...] = ()
+    right_rows: bool = False
+    """True where it is a share of right rows by what it is, each 0 or 1."""
     leaves_out: bool = False
     """True where a row of zeros alone is one that no judge gave a score: it is in no figure."""
     of_rows: Callable[[Judged], RowsStatistics] | None = None

@@ -20,6 +20,8 @@ LEVEL = 0.05
 MAX_TEST_LINES = 60
 FEW_PATIENTS = 20
 MAX_FEW_NAMED = 8
+LEAST_SCORED = 5
+"""Rows, and patients, that a value must rest on to be the best of a line."""
 COLUMN_BASELINES = (RANDOM, MAJORITY)
 """Those that every kind has and that have a column; the others are in a table of their own."""
 
@@ -131,7 +133,7 @@ def _results(
             footnote = None
             if own and own.signature != some.signature:
                 footnote = _footnote(own, signatures)
-            is_best = bool(own and _shown(own.value) == best)
+            is_best = bool(own and not is_thin(own) and _shown(own.value) == best)
             shown.append(_value(own, mark, is_bold=is_best, footnote=footnote))
         lines.append(
             (
@@ -160,14 +162,21 @@ def _footnote(figure: Figure, signatures: Sequence[str]) -> int | None:
 
 def _best(figures: Sequence[Figure]) -> str:
     """The best value as it is printed, so that equal looks are equal; none where the models do not
-    differ, or the highest is not above 0."""
-    values = [figure.value for figure in figures if math.isfinite(figure.value)]
+    differ, or the highest is not above 0. A thin value is never the best."""
+    values = [f.value for f in figures if math.isfinite(f.value) and not is_thin(f)]
     if len(set(map(_shown, values))) < 2:
         return ""
     if not figures[0].higher_is_better:
         return _shown(min(values))
     best = _shown(max(values))
     return best if float(best) > 0 else ""
+
+
+def is_thin(figure: Figure) -> bool:
+    """True for a value without an interval, or of fewer than `LEAST_SCORED` rows or patients."""
+    scored = (figure.num_scored, figure.num_patients_scored)
+    few = any(number is not None and number < LEAST_SCORED for number in scored)
+    return few or not math.isfinite(figure.low)
 
 
 def _tests(differences: Sequence[Difference], reference: str, baseline: bool) -> Grid:
@@ -266,7 +275,15 @@ def _notes(
         "Wilson's, over rows."
     )
     if len({figure.model for figure in figures if not figure.baseline}) > 1:
-        yield "Bold: the best of a line, where its models differ and do not all earn nothing."
+        yield (
+            "Bold: the best of a line, where its models differ and do not all earn nothing, of the "
+            f"values with an interval and {LEAST_SCORED} or more scored rows and patients."
+        )
+    if any(figure.num_scored is not None and not figure.topic for figure in figures):
+        yield (
+            "Scored: the rows that weigh in a figure, where not all do. A trace that states no "
+            "finding has nothing to be borne out."
+        )
     if any(figure.baseline for figure in figures):
         yield (
             "Italic: baselines without the image; what one is told of the answer is in its name. "
@@ -277,7 +294,7 @@ def _notes(
         yield (
             f"* differs from {reference} in the headline metric of the kind: p < {LEVEL:.2f} in "
             f"the paired approximate randomisation test by patient ({draws.randomisations} draws, "
-            f"two-sided), Holm-corrected over the family of all {size} headline tests between two "
+            f"two-sided), Holm-corrected over the family of {_tests_told(size)} between two "
             "models in this evaluation."
         )
         yield (
@@ -289,8 +306,8 @@ def _notes(
     blind = family(differences, baseline=True)
     if blind:
         yield (
-            f"The {blind} headline tests of a model against {MAJORITY} or {RANDOM} are a family of "
-            "their own. All tests are in differences.json."
+            f"Tests of a model against {MAJORITY} or {RANDOM} are a family of their own, of "
+            f"{_tests_told(blind)}. All tests are in differences.json."
         )
     for count in (size, blind):
         least = count / (1 + draws.randomisations)
@@ -299,6 +316,10 @@ def _notes(
                 f"A family of {count} tests of {draws.randomisations} draws cannot reach a "
                 f"corrected p below {least:.3f}: raise randomisations."
             )
+
+
+def _tests_told(size: int) -> str:
+    return "the one headline test" if size == 1 else f"all {size} headline tests"
 
 
 def _few(figures: Sequence[Figure]) -> Iterator[str]:
@@ -358,10 +379,12 @@ def _signed_range(low: float, high: float) -> str:
 
 
 def _spread(figure: Figure) -> str:
-    """The interval, with the share of undefined draws where there are any; none of no value."""
+    """The interval, with the rows that are scored where not all are and the share of undefined
+    draws where there are any; none of no value."""
     if not math.isfinite(figure.value):
         return ""
     text = _range(figure.low, figure.high)
+    text += "" if figure.num_scored is None else f"; {figure.num_scored:,} scored"
     lost = f"{figure.undefined_draws:.1%}" if figure.undefined_draws >= 0.001 else "< 0.1%"
     return f"{text}; {lost} of draws undefined" if figure.undefined_draws else text
 

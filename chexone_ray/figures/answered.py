@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
 
@@ -42,6 +43,7 @@ _FULL = (
     *("text", "error"),
     *("boxes", "predicted_boxes", "images"),
 )
+LABELS_TOLD = "Label F1 counts which findings are stated: it sees neither their sides nor sizes."
 Key = tuple[str, str, str]
 """Setting, data set, id."""
 
@@ -130,6 +132,11 @@ def judge(kind: str, metric: str, status: str, found: Mapping[str, float]) -> tu
     return (None, "") if value is None else (None, f"{metric} {value:.2f}")
 
 
+def of_labels(item: Asked) -> bool:
+    """True where `LABELS_TOLD` belongs to a verdict."""
+    return any(answer.verdict.startswith("label F1") for answer in item.answers.values())
+
+
 def is_overlap(metric: str) -> bool:
     """True for a metric that is an IoU itself, nothing that is counted from a threshold on."""
     return metric.startswith(("mean IoU", "mIoU"))
@@ -147,16 +154,29 @@ def films(refs: Iterable[ImageRef]) -> list[Film]:
     silent: set[str] = set()
     found = []
     for ref in refs:
-        bucket = "/".join(ref.uri.split("/")[:3])
-        if bucket not in silent:
+        bucket = re.search(r"\w+://[^/]+", ref.uri)
+        place = bucket[0] if bucket else "the disk"
+        if place not in silent:
             try:
                 found.append(_film(ref))
                 continue
             except ChexoneError:
-                logger.warning("a storage of films does not answer: frames stand in for them")
-                silent.add(bucket)
-        found.append(Film(None, problem="the storage of this film does not answer"))
+                _warn(place)
+                silent.add(place)
+        found.append(Film(None, problem=f"no film: {place} does not answer"))
     return found
+
+
+@lru_cache(maxsize=64)
+def _warn(place: str) -> None:
+    """Once a storage: every figure of films asks it anew."""
+    remedy = (
+        "set AWS_ENDPOINT_URL and the keys of its server (`python -m chexone_ray.s3_server FOLDER` "
+        "serves a local folder and prints them)"
+        if place.startswith("s3://")
+        else "check that it is there and may be read"
+    )
+    logger.warning("%s does not answer, frames stand in for its films: %s", place, remedy)
 
 
 def _film(ref: ImageRef) -> Film:

@@ -184,16 +184,18 @@ def not_judged(axis: Any, y: float, look: Look) -> None:
     axis.text(0, y, "n/a", fontsize=6, color=look.colour, ha="left", va="center")
 
 
-def told(scores: Iterable[Any], interval: str, *, baseline: bool = False) -> str:
+def told(
+    scores: Iterable[Any], interval: str, *, baseline: bool = False, none: str = NO_INTERVAL
+) -> str:
     """What lines, dotted lines and what is not drawn mean, for the foot of a figure.
 
-    `scores` have a value, a low and a high.
+    `scores` have a value, a low and a high; `none` is told where some have no interval.
     """
     parts = [f"Lines: {interval}"]
     drawn = [score for score in scores if not getattr(score, "baseline", False)]
     judged = [score for score in drawn if math.isfinite(score.value)]
     if any(not math.isfinite(score.low) for score in judged):
-        parts.append(NO_INTERVAL)
+        parts.append(none)
     if len(judged) < len(drawn):
         parts.append(NOT_JUDGED)
     if baseline:

@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chexone_ray import images
-from chexone_ray.figures.answered import Answer, Asked, Film, choose, films, parted
+from chexone_ray.figures.answered import (
+    LABELS_TOLD,
+    Answer,
+    Asked,
+    Film,
+    choose,
+    films,
+    of_labels,
+    parted,
+)
 from chexone_ray.figures.grounded import PREDICTED, REFERENCE
 from chexone_ray.figures.page import document, escape
 from chexone_ray.figures.plates import Drawn, Skip
@@ -84,12 +93,13 @@ def _card(number: int, item: Asked, pictures: Sequence[Film]) -> str:
     )
     topic = f" \u00b7 {escape(item.topic)}" if item.topic else ""
     question, told = parted(item.question, item.options)
+    note = f"<p class='soft'>{LABELS_TOLD}</p>" if of_labels(item) else ""
     options = f"<p>{'<br>'.join(map(escape, told))}</p>" if told else ""
     return (
         f"<article class='asked' data-kind='{escape(_kind(item))}'>{_definitions(number, pictures)}"
         f"<div><div class='films'>{shown}</div><p class='soft'>{escape(_kind(item))}{topic}</p>"
         f"<h3>{escape(question)}</h3>{options}<p class='reference'>"
-        f"<span class='soft'>reference</span> {escape(item.reference or '(none)')}</p></div>"
+        f"<span class='soft'>reference</span> {escape(item.reference or '(none)')}</p>{note}</div>"
         f"<div class='systems'>{systems}</div></article>"
     )
 

@@ -15,6 +15,7 @@ from chexone_ray.figures.plates import (
     Drawn,
     Look,
     Skip,
+    fitted,
     line_handles,
     looks,
     page,
@@ -167,7 +168,7 @@ def _strip(panel: Any, strip: Sequence[Shown], model: str) -> None:
         fontsize=7.5,
     )
     for axis, (row, full, shown) in zip(axes, strip, strict=True):
-        show(axis, shown)
+        show(axis, shown, min(FILM_HEIGHT - 0.75, DOUBLE / len(strip) - 0.2))
         if shown.pixels is not None:
             size = shown.pixels.shape[:2]
             outline(axis, _boxes(full["boxes"]), size, REFERENCE, "-")
@@ -180,8 +181,9 @@ def _boxes(found: Sequence[Mapping[str, Any]] | None) -> list[Box]:
     return [Box(box["label"], tuple(box["xyxy"]), box["image"]) for box in found or ()]  # type: ignore[arg-type]
 
 
-def show(axis: Any, shown: Film) -> None:
-    """A film without axes, or a frame that says why there is none."""
+def show(axis: Any, shown: Film, inches: float) -> None:
+    """A film without axes, or a grey square in a frame that says why there is none, in lines of at
+    most `inches`."""
     axis.set_xticks([])
     axis.set_yticks([])
     axis.grid(False)
@@ -191,7 +193,11 @@ def show(axis: Any, shown: Film) -> None:
         axis.set_xlim(0, 1)
         axis.set_ylim(0, 1)
         axis.set_aspect("equal")
-        axis.text(0.5, 0.5, wrapped(shown.problem, 20), ha="center", va="center")
+        axis.set_facecolor("#e8e8e8")
+        size = 7 if inches > 1.2 else 5.5
+        lines = fitted(shown.problem, (inches - 0.1) * 7 / size)
+        text = axis.text(0.5, 0.5, "\n".join(lines), fontsize=size, ha="center", va="center")
+        text.set_in_layout(False)
         return
     axis.imshow(shown.pixels, interpolation="antialiased")
 

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from chexone_ray.figures.answered import NO_ANSWER, Asked, Film, choose, films, parted
+from chexone_ray.figures.answered import (
+    LABELS_TOLD,
+    NO_ANSWER,
+    Asked,
+    Film,
+    choose,
+    films,
+    of_labels,
+    parted,
+)
 from chexone_ray.figures.grounded import PREDICTED, REFERENCE, outline, show
 from chexone_ray.figures.plates import DOUBLE, TALLEST, Drawn, Skip, fitted, page
 from chexone_ray.figures.runs import Runs
@@ -133,6 +142,8 @@ def _page(cards: Sequence[tuple[Asked, Film, Sequence[Line], float]]) -> Mapping
         made.note = "Cut texts end in dots."
         if any(_boxed(item) for item, *_ in cards):
             made.note += " Boxes: reference solid blue, the system's dashed orange."
+        if any(of_labels(item) for item, *_ in cards):
+            made.note += f" {LABELS_TOLD}"
     return made.formats
 
 
@@ -145,7 +156,7 @@ def _films(panel: Any, item: Asked, shown: Film) -> None:
         if at >= max(len(systems), 1):
             axis.set_axis_off()
             continue
-        show(axis, shown)
+        show(axis, shown, FILM_WIDTH / columns - 0.15)
         axis.set_anchor("N")
         if systems:
             axis.set_title(_short(systems[at]), fontsize=6, fontweight="normal")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chexone_ray.errors import ChexoneError
+from chexone_ray.evaluation.tables import LEAST_SCORED
 from chexone_ray.figures import bars
 from chexone_ray.figures.plates import (
     DOUBLE,
@@ -30,6 +31,7 @@ PREFIX = "reasoning:"
 COLUMNS, LETTERS, TITLE, FRAME = 3, 20, 16, 0.72
 """Panels beside each other, letters in a line of a row's name and of a title, inches of a panel
 besides its rows."""
+THIN = f"faint: no interval, or fewer than {LEAST_SCORED} scored rows or patients"
 ALONE, PLAIN, WHOLE = "trace and answer", "as asked", "all rows"
 """Panel of the metrics with one row each; row of a metric without probe, of one without kind."""
 
@@ -45,6 +47,13 @@ class Quality:
     low: float
     high: float
     signature: str = ""
+    few: bool = False
+    """True where next to no row or patient is scored."""
+
+    @property
+    def is_thin(self) -> bool:
+        """True for a value that says next to nothing: without an interval, or of few rows."""
+        return self.few or not math.isfinite(self.low)
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,8 @@ class Panel:
 
 
 def draw(runs: Runs) -> Drawn:
-    """A panel a metric with its probes as rows; a dot a system, hollow without reasoning."""
+    """A panel a metric with its probes as rows; a dot a system, hollow without reasoning and faint
+    where it rests on next to nothing."""
     given = runs.need("no evaluation is given", "evaluation", "reasoning")
     found = [item for run in given for item in of_run(run)]
     if not found:
@@ -67,21 +77,25 @@ def draw(runs: Runs) -> Drawn:
     each = max(0.12 * lines + 0.05, 0.085 * len(look) + 0.08)
     shown = panels(found, int((TALLEST - FRAME) / each))
     columns = min(COLUMNS, len(shown))
-    rows = [shown[at : at + columns] for at in range(0, len(shown), columns)]
     pages = []
-    while rows:
-        heights = [FRAME + each * max(len(part.rows) for part in row) for row in rows]
-        here = max(1, sum(sum(heights[: at + 1]) <= TALLEST for at in range(len(rows))))
-        with page(SINGLE if columns == 1 else DOUBLE, sum(heights[:here]), "Reasoning") as made:
-            grid = made.figure.add_gridspec(here, columns, height_ratios=heights[:here])
-            for at, row in enumerate(rows[:here]):
-                longest = max(len(part.rows) for part in row)
-                for column, part in enumerate(row):
-                    _panel(made.figure.add_subplot(grid[at, column]), part, look, longest)
+    while shown:
+        tries = [_packed(shown[:count], columns, each) for count in range(1, len(shown) + 1)]
+        here = max(1, sum(max(_height(c, each) for c in found_) <= TALLEST for found_ in tries))
+        parts = tries[here - 1]
+        high = max(_height(column, each) for column in parts)
+        with page(SINGLE if columns == 1 else DOUBLE, high, "Reasoning") as made:
+            grid = made.figure.add_gridspec(1, len(parts))
+            for at, column in enumerate(parts):
+                sizes: list[float] = [len(part.rows) for part in column]
+                sizes[-1] += (high - _height(column, each)) / each
+                inner = grid[0, at].subgridspec(len(column), 1, height_ratios=sizes)
+                for down, (part, size) in enumerate(zip(column, sizes, strict=True)):
+                    _panel(made.figure.add_subplot(inner[down, 0]), part, look, size)
             made.handles = [*line_handles(look, line=False), *_mode_handles(modes)]
-            made.note = bars.told(found, "95 % interval")
+            weak = [replace(item, low=math.nan) if item.is_thin else item for item in found]
+            made.note = bars.told(weak, "95 % interval", none=THIN)
         pages.append(made.formats)
-        rows = rows[here:]
+        shown = shown[here:]
     files = tuple(
         run.file(name)
         for run in given
@@ -90,6 +104,20 @@ def draw(runs: Runs) -> Drawn:
     )
     signatures = tuple(in_order(item.signature for item in found if item.signature))
     return Drawn(tuple(pages), files, (), signatures)
+
+
+def _height(column: Sequence[Panel], each: float) -> float:
+    """Inches of panels below each other, at `each` a row."""
+    return sum(FRAME + each * len(part.rows) for part in column)
+
+
+def _packed(parts: Sequence[Panel], columns: int, each: float) -> list[list[Panel]]:
+    """The panels in columns of about equal height: the longest first, each where most room is; in
+    their own order within a column, and the columns in that of their first."""
+    found: list[list[int]] = [[] for _ in range(min(columns, len(parts)))]
+    for at in sorted(range(len(parts)), key=lambda at: -len(parts[at].rows)):
+        min(found, key=lambda column: _height([parts[i] for i in column], each)).append(at)
+    return [[parts[at] for at in column] for column in sorted(map(sorted, found))]
 
 
 def panels(found: Sequence[Quality], most: int = 1000) -> list[Panel]:
@@ -138,7 +166,9 @@ def _of_file(run: Run, name: str) -> list[Quality]:
         metric = score.metric.removeprefix(PREFIX).strip()
         where = [part for part in (score.setting, spoken(score.kind.removeprefix(PREFIX))) if part]
         title = f"{metric} ({', '.join(where)})" if where else metric
-        numbers = (score.value, score.low, score.high, score.signature)
+        scored = (score.num_scored, score.num_patients_scored)
+        few = any(number is not None and number < LEAST_SCORED for number in scored)
+        numbers = (score.value, score.low, score.high, score.signature, few)
         found.append(Quality(score.model, "", title, *numbers))
     return found
 
@@ -149,7 +179,9 @@ def _quality(row: Mapping[str, Any], place: str) -> Quality:
             math.nan if row[name] is None else float(row[name]) for name in ("value", "low", "high")
         )
         signature = row.get("signature", "")
-        return Quality(row["model"], row["mode"], row["metric"], value, low, high, signature)
+        few = min(row.get("num_rows", LEAST_SCORED), row.get("num_patients", LEAST_SCORED))
+        told = (row["model"], row["mode"], row["metric"], value, low, high, signature)
+        return Quality(*told, few < LEAST_SCORED)
     except KeyError as error:
         raise ChexoneError(f"{place}: a row lacks {error}: evaluate again") from None
 
@@ -158,8 +190,8 @@ def _name(row: str) -> str:
     return wrapped(row, LETTERS)
 
 
-def _panel(axis: Any, part: Panel, look: Mapping[str, Look], longest: int) -> None:
-    """Dots with intervals, a row a name; the axes end under the last, above that of a neighbour."""
+def _panel(axis: Any, part: Panel, look: Mapping[str, Look], size: float) -> None:
+    """Dots with intervals, a row a name, in the room of `size` rows; axes end under the last."""
     step = 0.84 / len(look)
     for at, row in enumerate(part.rows.values()):
         for i, (system, drawn) in enumerate(look.items()):
@@ -172,7 +204,7 @@ def _panel(axis: Any, part: Panel, look: Mapping[str, Look], longest: int) -> No
     number = len(part.rows)
     axis.set_yticks(range(number), [_name(name) for name in part.rows])
     axis.tick_params(axis="y", length=0)
-    axis.set_ylim(longest - 0.4, -0.6)
+    axis.set_ylim(size - 0.4, -0.6)
     end_axis(axis, number)
     low, high = axis.get_xlim()
     ticks = [tick for tick in axis.get_xticks() if low <= tick <= high]
@@ -187,6 +219,9 @@ def _dot(axis: Any, item: Quality, y: float, look: Look) -> None:
         bars.not_judged(axis, y, look)
         return
     drawn = replace(look, hollow=True) if item.mode == "instruct" else look
+    if item.is_thin:
+        axis.plot(item.value, y, linestyle="none", markersize=3.5, alpha=0.3, **drawn.dot)
+        return
     line = ":" if item.mode == "instruct" else "-"
     axis.plot([item.low, item.high], [y, y], line, color=drawn.colour, linewidth=1.0)
     axis.plot(item.value, y, linestyle="none", markersize=3.5, **drawn.dot)

@@ -84,6 +84,8 @@ class Score:
     high: float
     num_rows: int
     setting: str = ""
+    num_scored: int | None = None
+    num_patients_scored: int | None = None
     topic: str = ""
     signature: str = ""
     baseline: bool = False

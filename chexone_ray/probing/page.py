@@ -9,11 +9,14 @@ from typing import Any
 
 from chexone_ray import storage
 from chexone_ray.config import ProbeConfig
+from chexone_ray.evaluation.same_answer import SAME_RULE
 from chexone_ray.evaluation.table_formats import markdown
 from chexone_ray.evaluation.tables import Cell, Document, Grid
 from chexone_ray.kinds import spoken
 from chexone_ray.probing.figures import Figure, Gap, Row, differences, figures, outcomes
 
+_SAME = "|".join(f"{name}:{value}" for name, value in SAME_RULE.items())
+"""The longest settings that signatures share."""
 STATUSES = ("answered", "unparsed", "refused", "failed")
 
 
@@ -48,7 +51,7 @@ def document(
     config: ProbeConfig,
 ) -> Document:
     """The page of one model's probes."""
-    signatures = tuple(dict.fromkeys(figure.signature for figure in found))
+    signatures = _footnotes(found)
     head = ("metric", "mode", "value", "rows", "patients")
     lines = [_line(figure, signatures) for figure in found]
     own = [
@@ -83,9 +86,23 @@ def document(
         "Metrics are over the rows that have them; differences over the rows that have both.",
         "A swapped film has another right answer where the split holds one to the same question "
         "(other_truth in the parts); elsewhere it may have the same.",
+        f"same_answer in signatures: {_SAME}.",
     )
     grids_shown = tuple(grid for grid in grids if grid.lines)
-    return Document(f"Reasoning of {name}", grids_shown, notes, signatures)
+    return Document(f"Reasoning of {name}", grids_shown, notes, tuple(signatures.values()))
+
+
+def _footnotes(found: Sequence[Figure]) -> dict[str, str]:
+    """Settings of signatures -> a footnote, with the metrics that share them; the whole signatures
+    are in reasoning.json."""
+    names: dict[str, dict[str, None]] = {}
+    for figure in found:
+        name, _, settings = figure.signature.partition("|")
+        names.setdefault(settings, {})[name] = None
+    return {
+        settings: f"{'; '.join(of)}|{settings.replace(_SAME, 'same_answer:as noted')}"
+        for settings, of in names.items()
+    }
 
 
 def _jsonable(values: dict[str, Any]) -> dict[str, Any]:
@@ -101,8 +118,8 @@ def _head(*names: str) -> tuple[Cell, ...]:
     return tuple(Cell(name, is_number=name not in words) for name in names)
 
 
-def _line(figure: Figure, signatures: Sequence[str]) -> tuple[Cell, ...]:
-    footnote = signatures.index(figure.signature) + 1
+def _line(figure: Figure, signatures: Mapping[str, str]) -> tuple[Cell, ...]:
+    footnote = list(signatures).index(figure.signature.partition("|")[2]) + 1
     return (Cell(figure.metric, footnote=footnote), Cell(figure.mode), *_numbers(figure))
 
 

@@ -81,6 +81,8 @@ def test_reasoning_is_measured_of_who_gives_it(tmp_path: Path) -> None:
     assert factual["value"] == pytest.approx(1 / 3)
     assert (factual["num_rows"], factual["num_failed"], factual["headline"]) == (4, 1, False)
     assert factual["low"] is factual["high"] is None, "four patients have no interval"
+    assert (factual["num_scored"], factual["num_patients_scored"]) == (2, 2)
+    assert found["thinks", STATING]["num_scored"] is None, "each row weighs"
     assert found["thinks", STATING]["value"] == 0.5
     # 3 of 4 the same; none the same; failed; all the same.
     entropy = 0.75 * math.log(4 / 3) + 0.25 * math.log(4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 
@@ -105,7 +106,7 @@ def test_marks_follow_the_corrected_p() -> None:
     # 2 tests: .03 becomes .06.
     assert "\\* (0.400" not in markdown(page(p_value=0.03))
     assert "family of all 2 headline tests between two models" in markdown(page())
-    assert "The 1 headline tests of a model against majority or random" in markdown(page())
+    assert "random are a family of their own, of the one headline test." in markdown(page())
 
 
 def test_failures_and_tests_have_their_lines() -> None:
@@ -217,8 +218,14 @@ def test_only_a_best_that_differs_and_earns_something_is_bold(
         replace(FIGURE, model=name, value=value, higher_is_better=higher)
         for name, value in zip("ab", values, strict=True)
     ]
-    line = line_of(markdown(document(figures, [], [], Draws(10, 0, 0))), "closed vqa")
-    assert re.findall(r"\*\*(.*?)\*\*", " ".join(line)) == bold
+    # One row of 1200 is no evidence, whatever it says, nor is what has no interval.
+    few = {"num_scored": 1, "num_patients_scored": 1}
+    for thin in (few, {"low": math.nan, "high": math.nan}):
+        best = replace(figures[0], model="c", value=1.0 if higher else -1.0, **(few | thin))
+        text = markdown(document([best, *figures], [], [], Draws(10, 0, 0)))
+        line = line_of(text, "closed vqa")
+        assert re.findall(r"\*\*(.*?)\*\*", " ".join(line)) == bold
+        assert "; 1 scored)" in line[4] and "Scored: the rows" in text
 
 
 def test_figures_of_few_patients_are_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from chexone_ray.figures import (
     runs,
 )
 from chexone_ray.figures.answered import Answer, Asked, Film
+from chexone_ray.figures.plates import Look
 from chexone_ray.figures.runs import Run, Score
 from chexone_ray.records import Box, ImageRef
 from tests.figures import made_up, made_up_names
@@ -181,6 +183,21 @@ def test_films_that_cannot_be_read_leave_a_frame_with_the_reason(
     assert absent.problem == "the film is not there any more"
 
 
+def test_a_silent_storage_is_named_once_with_what_to_set(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def silent(uri: str) -> bytes | None:
+        raise ChexoneError(uri)
+
+    monkeypatch.setattr(storage, "read_if_there", silent)
+    refs = [ImageRef(f"s3://silent-bucket/private/{n}.png") for n in range(2)]
+    with caplog.at_level(logging.WARNING):
+        found = [*answered.films(refs), *answered.films(refs)]
+    assert {film.problem for film in found} == {"no film: s3://silent-bucket does not answer"}
+    (line,) = [r.getMessage() for r in caplog.records if "silent-bucket" in r.getMessage()]
+    assert "AWS_ENDPOINT_URL" in line and "chexone_ray.s3_server" in line and "private" not in line
+
+
 def test_films_are_chosen_from_best_to_worst_of_different_patients() -> None:
     rows = [
         {"id": str(n), "patient": p, "overlap": overlap}
@@ -218,6 +235,25 @@ def test_reasoning_comes_from_its_file_and_from_the_table(tmp_path: Path) -> Non
     storage.write_json(f"{uri}/reasoning.json", [{"model": "m"}])
     with pytest.raises(ChexoneError, match=r"reasoning.json: a row lacks 'value'"):
         reasoned.of_run(run)
+
+
+def test_few_scored_rows_are_faint_and_panels_fill_columns() -> None:
+    one = {"model": "m", "mode": "", "metric": "factuality", "value": 1, "low": 1, "high": 1}
+    given = [one | {"num_rows": n, "num_patients": p} for n, p in ((5, 5), (4, 4), (9, 4))]
+    from matplotlib.figure import Figure
+
+    thin = [reasoned._quality(row, "x").is_thin for row in given]
+    assert thin == [False, True, True]
+    axis = Figure().subplots()
+    reasoned._dot(axis, reasoned._quality(given[1], "x"), 0, Look("black", "", "o", "-"))
+    (mark,) = axis.lines
+    assert mark.get_alpha() < 0.5, "no interval beside it"
+    rows = {"factuality": 6, "stating": 6, "accuracy": 8, "flips": 9, "alone": 2}
+    parts = [
+        reasoned.Panel(name, dict.fromkeys(map(str, range(n)), ())) for name, n in rows.items()
+    ]
+    packed = [[part.title for part in column] for column in reasoned._packed(parts, 3, 0.2)]
+    assert packed == [["factuality", "stating"], ["accuracy", "alone"], ["flips"]]
 
 
 def quality(metric: str, value: float = 0.5, mode: str = "reasoning") -> reasoned.Quality:
@@ -310,6 +346,10 @@ def test_the_page_has_every_film_once_and_boxes_by_system() -> None:
     assert "Where &lt;/script&gt; is it?" in page and "Because &lt;b&gt;" in page
     assert "(A) left<br>(B) right" in page and "http" not in page
     listed = asked(question="Which?\n(A) left\n(B) right\nOne letter.")
+    page = compare.render([listed], [[film]])
+    assert answered.LABELS_TOLD not in page
+    scored = {"m": Answer("Left effusion.", "", (), None, "label F1 (micro) 1.00")}
+    assert compare.render([asked(answers=scored)], [[film]]).count(answered.LABELS_TOLD) == 1
     page = compare.render([listed], [[film]])
     assert "<h3>Which?\nOne letter.</h3><p>(A) left<br>(B) right</p>" in page
 

@@ -148,6 +148,8 @@ def test_the_files(tmp_path: Path) -> None:
     page = (tmp_path / "reasoning.md").read_text()
     assert "# Reasoning of mine" in page and "| findings |" not in page
     assert "| blank image | 2 | 1 | 0 | 1 |" in page
+    assert page.count("matched IoU >= 0.5") == 1, "the longest settings once, in a note"
+    assert "|same_answer:as noted|" in page
     assert "0.500 (n/a)" in page and "nan" not in page
     assert outcomes(ROWS)["blank image"] == {"answered": 2, "failed": 1, "unparsed": 1}
 
