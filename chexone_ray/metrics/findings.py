@@ -24,9 +24,9 @@ DOUBTFUL = 0.5
 CACHED_TEXTS = 4_096
 
 _REGION = re.compile(
-    r"\b(?:(?P<upper>upper(?!\s+(?:limit|abdom))|(?:bi-?)?apical|apex|apices)"
-    r"|(?P<middle>middle|mid|lingula\w*|perihilar)"
-    r"|(?P<lower>lower|(?:bi-?)?bas(?:al|ilar|es?)|retrocardiac))\b"
+    r"\b(?:(?P<upper>upper(?!\s+(?:limit|abdom))|(?:bi-?)?apical|apex|apices|[rl]ul)"
+    r"|(?P<middle>middle|mid|lingula\w*|perihilar|rml)"
+    r"|(?P<lower>lower|(?:bi-?)?bas(?:al|ilar|es?)|retrocardiac|[rl]ll))\b"
 )
 _TO_A_SIDE = re.compile(r"[\s-]+(?:(?:sized|on|in|at) (?:the )?)?")
 _IN_THE_LUNG = frozenset(
@@ -165,7 +165,8 @@ def _merged(found: Iterable[Finding]) -> list[Finding]:
 def _severities(line: str) -> dict[str, str]:
     """Side -> the severity that stands right before it: "a small right and a large left effusion",
     "effusions, small on the right and large on the left"."""
-    from chexone_ray.metrics.labeller.modifiers import SEVERITY, SIDE
+    from chexone_ray.metrics.labeller.modifiers import SEVERITY
+    from chexone_ray.metrics.labeller.sides import SIDE
 
     found = {}
     grades = [(word.end(), word.lastgroup or "") for word in SEVERITY.finditer(line)]

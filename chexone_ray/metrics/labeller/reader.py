@@ -41,6 +41,7 @@ from chexone_ray.metrics.labeller.scope import (
     judge,
     untold,
 )
+from chexone_ray.metrics.labeller.sides import undotted
 from chexone_ray.metrics.labeller.spelling import mend
 from chexone_ray.metrics.labeller.terms import (
     ABSENT,
@@ -81,7 +82,7 @@ def sentences(text: str) -> list[str]:
     parts: list[str] = []
     for block in re.split(r"\n\s*\n|\n\s*(?=\d+[.)]\s)|\n\s*[-*\u2022]\s", text):
         flat = " ".join(block.split())
-        flat = re.sub(r"^\d+[.)]\s+", "", flat)
+        flat = undotted(re.sub(r"^\d+[.)]\s+", "", flat))
         flat = re.sub(r"(?<=\w) (?=\d\) )", ". ", flat)
         parts += re.split(
             r"(?<=[.!?])(?<!^\?)(?<!\s\?)(?<! vs\.)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])(?<! vs\.)"
