@@ -91,25 +91,6 @@ def test_findings_count_labels() -> None:
     assert list(metric.row(normal, None) or ()) == list(metric.row(normal, " ") or ()) == [0, 1, 0]
 
 
-def test_finding_f1_sees_sides() -> None:
-    truth = "A right pleural effusion. The heart is enlarged."
-    wrong, vague = truth.replace("right", "left"), truth.replace("right ", "")
-    ill = replace(SAMPLE, kind="findings", answer=truth)
-    normal = replace(ill, answer="The lungs are clear.")
-    name = "finding F1 (side, severity, region)"
-    found = of("findings", [(ill, wrong), (normal, normal.answer)])
-    assert found["label F1 (micro)"] == found["F1-14 (micro)"] == 1
-    assert found[name] == pytest.approx(1 / 2)
-    # 1 + 1/6 of 4/3 where no side is told.
-    assert of("findings", [(ill, vague)])[name] == pytest.approx((1 + 7 / 8) / 2)
-    # 2 shared; 2 missed and one false positive for two rows without an answer.
-    rows: list[tuple[Sample, str | None]] = [(ill, truth), (ill, None), (normal, None)]
-    assert of("findings", rows)[name] == pytest.approx(4 / 7)
-    doubt = replace(ill, answer="Possible pneumonia.")
-    # 1/2 of the mean weight 3/4; the weights are 1 and 1/2.
-    assert of("findings", [(doubt, "Pneumonia.")])[name] == pytest.approx(2 * 3 / 8 / 1.5)
-
-
 DENIALS = ("No nodule detected.", "No nodules detected.", "No finding detected.", "None.")
 
 
