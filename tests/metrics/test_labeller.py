@@ -119,9 +119,12 @@ def test_sides(text: str, label: str, sides: set[str]) -> None:
             "Effusion on the rt. Lt. lung clear|No L opacity. R effusion|Post RT, r effusion",
         ),
         ("left", "LLL effusion|LUL effusion|Effusion at the lingula|L effusion|Small lt. effusion"),
-        ("left", "L base effusion|Effusion on the lt. Heart normal.|L effusion and R opacity"),
+        ("left", "L base effusion|Effusion on the lt. Heart normal.|The L. effusion"),
         ("both", "R>L effusions|Effusions, L > R|Effusions R=L|B/L effusions|Bilat. effusions"),
-        ("both", "R and L effusions|bibasilar effusions|RLL and LLL effusions|Lt>rt effusions"),
+        (
+            "both",
+            "R and L effusions|bibasilar effusions|R/L effusions|LLL, RLL effusion|Lt>rt effusions",
+        ),
         ("", "Effusion, L1 fracture|R. Effusion.|L AP film. Effusion|Acme Ltd effusion"),
         (
             "",

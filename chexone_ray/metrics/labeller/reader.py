@@ -81,8 +81,8 @@ def sentences(text: str) -> list[str]:
     """Sentences of a report: split at full stops (not decimals), blank lines and list numbers."""
     parts: list[str] = []
     for block in re.split(r"\n\s*\n|\n\s*(?=\d+[.)]\s)|\n\s*[-*\u2022]\s", text):
-        flat = " ".join(block.split())
-        flat = undotted(re.sub(r"^\d+[.)]\s+", "", flat))
+        flat = undotted(" ".join(block.split()))
+        flat = re.sub(r"^\d+[.)]\s+", "", flat)
         flat = re.sub(r"(?<=\w) (?=\d\) )", ". ", flat)
         parts += re.split(
             r"(?<=[.!?])(?<!^\?)(?<!\s\?)(?<! vs\.)\s+(?=[A-Z0-9(\"'])|(?<=[a-z)][.!?])(?<! vs\.)"

@@ -11,7 +11,8 @@ import re
 _FINDING = (
     r"(?:pleural|pl|pleff|effusions?|ptx|pneumo(?!nectom)\w*|ha?emo\w*|hydro\w*|empyema"
     r"|opacit\w+|opacif\w+|consolid\w+|atelecta\w+|infiltrat\w+|nodul\w+|mass(?:es)?|lesions?"
-    r"|collapse|o?edema|haziness|airspace|rib|ribs|clavic\w+|picc|ij|sc|subclavian|jugular"
+    r"|collapse|o?edema|haziness|airspace|(?:\d+(?:st|nd|rd|th)|anterior|posterior) ribs?"
+    r"|ribs?|clavic\w+|picc|ij|sc|subclavian|jugular"
     r"|pigtail|chest (?:tube|drain)|pacemaker|ppm|icd|port|small|mod|moderate|large|tiny|trace"
     r"|sm|mild)"
 )
@@ -20,14 +21,14 @@ _PLACE = (
     r"|retrocardiac|upper|middle|mid|lower|costophrenic|cp|hemithorax|hemidiaphragm|zone|lateral"
     r"|fissure|suprahilar|infrahilar|paratracheal)"
 )
-_BEFORE = rf"(?=[ -](?:{_FINDING}|{_PLACE})\b)"
+_BEFORE = rf"(?=\.?[ -](?:{_FINDING}|{_PLACE})\b)"
 _AFTER = r"(?:(?<=\bon )|(?<=\bon the ))"
 _LETTER = r"(?:{0}" + _BEFORE + "|" + _AFTER + r"{0}(?!['\u2019/-]| (?:spine|vert|\d)))"
 _THERAPY = r"(?<!post )(?<!post-)(?<!after )rt(?! (?:chang|therap|field|fibros|pneumonitis))"
 """Right, where "RT" is no radiotherapy."""
 SIDE = re.compile(
     r"\b(?:(?P<both>bilateral\w*|both|bi-?basilar|bi-?basal|bi-?apical|either side"
-    r"|(?:rt?|lt?) ?(?:[<>]{1,3}|[<>]?=|&|\+) ?(?:rt?|lt?)(?!\w)|(?:r and l|l and r)"
+    r"|(?:rt?|lt?) ?(?:[<>]{1,3}|[<>]?=|&|/|\+) ?(?:rt?|lt?)(?!\w)|(?:r and l|l and r)"
     + _BEFORE
     + r")"
     r"|(?P<left>left|lingula\w*|l[ul]l|lt|" + _LETTER.format("l") + r")"
