@@ -28,7 +28,7 @@ _THERAPY = r"(?<!post )(?<!post-)(?<!after )rt(?! (?:chang|therap|field|fibros|p
 """Right, where "RT" is no radiotherapy."""
 SIDE = re.compile(
     r"\b(?:(?P<both>bilateral\w*|both|bi-?basilar|bi-?basal|bi-?apical|either side"
-    r"|(?:rt?|lt?) ?(?:[<>]{1,3}|[<>]?=|&|/|\+) ?(?:rt?|lt?)(?!\w)|(?:r and l|l and r)"
+    r"|(?:rt?|lt?) ?(?:[<>]{1,3}|[<>]?=|&|/|:|\+) ?(?:rt?|lt?)(?!\w)|(?:r and l|l and r)"
     + _BEFORE
     + r")"
     r"|(?P<left>left|lingula\w*|l[ul]l|lt|" + _LETTER.format("l") + r")"
