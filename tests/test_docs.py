@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from chexone_ray.evaluation.suite import Suite, SuiteSetting, load
 from chexone_ray.exchange import records, rexrank
 from chexone_ray.exchange.results import import_results
 from chexone_ray.figures import reader_study
+from chexone_ray.metrics.findings import ATTRIBUTE_SHARE, DOUBTFUL
 from chexone_ray.metrics.labels import LABEL_FIGURES
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -71,6 +73,17 @@ def test_averages_of_label_figures() -> None:
     averages = [average for average, _ in table("average")]
     names = [f"{labels} ({average})" for labels in ("F1-14", "F1-5") for average in averages]
     assert names == [figure.name for figure in LABEL_FIGURES]
+
+
+def test_weights_of_findings() -> None:
+    told = dict(table("of two findings of one name"))
+    assert told["name"] == "1"
+    (sides,) = (
+        weight for case, weight in told.items() if case.startswith("side, severity, region")
+    )
+    assert Fraction(sides.split(",")[0]) == Fraction(ATTRIBUTE_SHARE).limit_denominator(9)
+    assert told["both possible"] == "half" and DOUBTFUL == 0.5
+    assert float(Fraction(told["one possible"])) == DOUBTFUL * (1 + DOUBTFUL) / 2
 
 
 def test_the_suite_of_the_page_loads(tmp_path: Path) -> None:

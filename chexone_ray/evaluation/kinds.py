@@ -51,7 +51,7 @@ from chexone_ray.metrics.detection import (
 )
 from chexone_ray.metrics.entities import entity_f1
 from chexone_ray.metrics.label_f1 import UNANSWERED, counts_row, value_of
-from chexone_ray.metrics.labels import COLUMNS, LABEL_FIGURES, RULES
+from chexone_ray.metrics.labels import COLUMNS, LABEL_FIGURES, RULES, finding_signature
 from chexone_ray.metrics.overlap import (
     accuracy_row,
     iou_row,
@@ -203,6 +203,13 @@ _POSITIVE_F1 = source_metric(
         zero_division=0,
     ),
 )
+_FINDING_F1 = source_metric(
+    LABELS,
+    "finding F1 (side, severity, region)",
+    COLUMNS["findings"],
+    micro_f1_value,
+    finding_signature(reference=REFERENCE),
+)
 _LABEL_F1 = tuple(
     source_metric(LABELS, f.name, f.columns, f.value, f.signature(reference=REFERENCE))
     for f in LABEL_FIGURES
@@ -271,6 +278,7 @@ _OF_FORM: dict[Form, tuple[Metric, ...]] = {
     "report": (
         _POSITIVE_F1,
         _ROUGE_L,
+        _FINDING_F1,
         *_LABEL_F1,
         *_TEXT_OVERLAP,
     ),

@@ -46,7 +46,7 @@ class Source:
 
 TEXTS = Source(text_statistics, on_tasks=True)
 LABELS = Source(label_statistics, on_tasks=True)
-"""The 14 labels of reports by the rule labeller."""
+"""The 14 labels of reports, and their findings, by the rule labeller."""
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ DOUBTFUL = 0.5
 CACHED_TEXTS = 4_096
 
 _REGION = re.compile(
-    r"\b(?:(?P<upper>upper(?!\s+(?:limit|abdom))|(?:bi-?)?apical|apex|apices)"
-    r"|(?P<middle>middle|mid|lingula\w*|perihilar)"
-    r"|(?P<lower>lower|(?:bi-?)?bas(?:al|ilar|es?)|retrocardiac))\b"
+    r"\b(?:(?P<upper>upper(?!\s+(?:limit|abdom))|(?:bi-?)?apical|apex|apices|[rl]ul)"
+    r"|(?P<middle>middle|mid|lingula\w*|perihilar|rml)"
+    r"|(?P<lower>lower|(?:bi-?)?bas(?:al|ilar|es?)|retrocardiac|[rl]ll))\b"
 )
 _TO_A_SIDE = re.compile(r"[\s-]+(?:(?:sized|on|in|at) (?:the )?)?")
 _IN_THE_LUNG = frozenset(
@@ -89,9 +89,17 @@ def findings(text: str) -> frozenset[Finding]:
 def finding_f1(predicted: Iterable[Finding], reference: Iterable[Finding]) -> float | None:
     """F1 in 0-1 with partial credit: findings of one name pair one to one, the best pairs first,
     and count by `likeness`, those held possible half. None where there is none on either side."""
+    shared, extra, missed = finding_counts(predicted, reference)
+    whole = 2 * shared + extra + missed
+    return 2 * shared / whole if whole else None
+
+
+def finding_counts(
+    predicted: Iterable[Finding], reference: Iterable[Finding]
+) -> tuple[float, float, float]:
+    """(TP, FP, FN) of `finding_f1`, with parts of a finding: what the two share, what else is
+    stated and what else is meant."""
     said, meant = _ordered(predicted), _ordered(reference)
-    if not said and not meant:
-        return None
     pairs = sorted(
         (-likeness(a, b) * (a.weight + b.weight) / 2, i, j)
         for (i, a), (j, b) in product(enumerate(said), enumerate(meant))
@@ -104,7 +112,8 @@ def finding_f1(predicted: Iterable[Finding], reference: Iterable[Finding]) -> fl
             left.add(i)
             right.add(j)
             shared -= value
-    return 2 * shared / sum(finding.weight for finding in (*said, *meant))
+    whole, held = (sum(finding.weight for finding in found) for found in (said, meant))
+    return shared, whole - shared, held - shared
 
 
 def likeness(a: Finding, b: Finding) -> float:
@@ -165,7 +174,8 @@ def _merged(found: Iterable[Finding]) -> list[Finding]:
 def _severities(line: str) -> dict[str, str]:
     """Side -> the severity that stands right before it: "a small right and a large left effusion",
     "effusions, small on the right and large on the left"."""
-    from chexone_ray.metrics.labeller.modifiers import SEVERITY, SIDE
+    from chexone_ray.metrics.labeller.modifiers import SEVERITY
+    from chexone_ray.metrics.labeller.sides import SIDE
 
     found = {}
     grades = [(word.end(), word.lastgroup or "") for word in SEVERITY.finditer(line)]

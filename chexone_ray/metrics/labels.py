@@ -18,6 +18,13 @@ from typing import Literal
 import numpy as np
 
 from chexone_ray.metrics.factuality import stated_text
+from chexone_ray.metrics.findings import (
+    ATTRIBUTE_SHARE,
+    DOUBTFUL,
+    Finding,
+    finding_counts,
+    findings,
+)
 from chexone_ray.metrics.label_f1 import (
     UNANSWERED,
     Average,
@@ -32,7 +39,7 @@ from chexone_ray.metrics.label_f1 import (
 )
 from chexone_ray.metrics.labeller import LABELS, PRESENT, UNCERTAIN, Mention, read_report
 from chexone_ray.metrics.normality import NORMAL, RULE, states_normal
-from chexone_ray.metrics.signature import rules_of
+from chexone_ray.metrics.signature import rules_of, signature
 from chexone_ray.metrics.summable import Array, mean_value
 
 _HERE = Path(__file__).parent
@@ -91,12 +98,14 @@ COLUMNS: dict[str, tuple[int, ...]] = {
     "F1-14 (samples)": (57, 58),
     "F1-5 (samples)": (59, 60),
     "positive": (61, 62, 63),
+    "findings": (64, 65, 66),
 }
 """Columns of `label_statistics`: (TP, FP, FN) of each label that counts; (F1 of the pair's sets,
-1), NaN for a reference without; (TP, FP, FN) of the labels that are stated as present, pooled."""
+1), NaN for a reference without; (TP, FP, FN) of the labels that are stated as present, pooled, and
+of the findings with side, severity and region."""
 COUNTED = 61
-"""Width of `counted_row`: all columns but the last three."""
-WIDTH = 64
+"""Width of `counted_row`: all columns but the last six."""
+WIDTH = 67
 
 
 def label_statistics(pairs: Sequence[tuple[str, str]]) -> Array:
@@ -113,23 +122,24 @@ def label_statistics(pairs: Sequence[tuple[str, str]]) -> Array:
 @dataclass(frozen=True)
 class Told:
     """The labels of one text: those that count, and those that it states as present, less "no
-    finding"."""
+    finding"; and its findings with side, severity and region."""
 
     counted: frozenset[str]
     positive: frozenset[str]
+    findings: frozenset[Finding]
 
 
 def read_labels(text: str) -> Told:
     """The labels of a text by the rule labeller."""
     said = read_report(text)
-    return Told(_counting(text, said, "rrg"), _positive(said))
+    return Told(_counting(text, said, "rrg"), _positive(said), findings(text))
 
 
 def labels_row(said: Told | None, meant: Told) -> tuple[float, ...]:
     """(WIDTH,): one pair's row of `label_statistics`; None for no answer."""
     counted, positive = (said.counted, said.positive) if said else (None, None)
     pooled = pooled_row(_cells(positive, meant.positive, F1_14))
-    return (*counted_row(counted, meant.counted), *pooled)
+    return (*counted_row(counted, meant.counted), *pooled, *_finding_cells(said, meant))
 
 
 def counted_row(said: AbstractSet[str] | None, meant: AbstractSet[str]) -> tuple[float, ...]:
@@ -149,6 +159,29 @@ def _cells(
     said: AbstractSet[str] | None, meant: AbstractSet[str], labels: Sequence[str]
 ) -> tuple[float, ...]:
     return unanswered_row(meant, labels) if said is None else counts_row(said, meant, labels)
+
+
+def _finding_cells(said: Told | None, meant: Told) -> tuple[float, float, float]:
+    """`finding_counts`, no answer charged as `unanswered_row` does."""
+    shared, extra, missed = finding_counts(said.findings if said else (), meant.findings)
+    return shared, extra if said or meant.findings else 1.0, missed
+
+
+def finding_signature(**settings: str) -> str:
+    """Of the pooled F1 of findings with side, severity and region; it names their weights."""
+    return signature(
+        "finding F1",
+        average="micro",
+        match="one to one by name",
+        attribute=f"{ATTRIBUTE_SHARE:.3g}",
+        other_side=0,
+        uncertain=DOUBTFUL,
+        no_answer=UNANSWERED,
+        zero_division=0,
+        **settings,
+        findings=rules_of([_HERE / "findings.py"]),
+        labeller=RULES,
+    )
 
 
 def label_signature(

@@ -369,6 +369,9 @@ def test_signatures_say_what_report_labels_are_read_from() -> None:
     by_name = {metric.name: metric.signature for metric in METRICS["findings"]}
     assert f"|labeller:{RULES}|uncertain:absent|" in by_name["label F1 (micro)"]
     assert "|reference:reference text or answer|" in by_name["label F1 (micro)"]
+    sided = by_name["finding F1 (side, severity, region)"]
+    assert "|attribute:0.333|other_side:0|uncertain:0.5|" in sided
+    assert f"|labeller:{RULES}|" in sided and "|findings:rules " in sided
     assert f"|uncertain:present|no_answer:{UNANSWERED}|" in by_name["F1-14 (micro)"]
     assert "|reference:reference text or answer|" in by_name["F1-14 (macro, labels with support)"]
     assert "|labels:with support|" in by_name["F1-14 (macro, labels with support)"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from chexone_ray.metrics.findings import Finding, finding_f1, findings, likeness
+from chexone_ray.metrics.labels import COLUMNS, label_statistics
+from chexone_ray.metrics.summable import micro_f1_value
 
 EFFUSION = Finding("pleural effusion", "left", "mild")
 
@@ -112,3 +115,19 @@ def test_f1_is_symmetric_and_bounded() -> None:
             value = finding_f1(a, b)
             assert value == finding_f1(b, a)
             assert value is None or 0.0 <= value <= 1.0
+
+
+def test_pooled_f1_sees_a_wrong_side_where_labels_do_not() -> None:
+    def f1(*pairs: tuple[str, str], columns: str = "findings") -> float:
+        return float(micro_f1_value(np.sum(label_statistics(pairs)[:, COLUMNS[columns]], axis=0)))
+
+    truth, normal = "A right pleural effusion. The heart is enlarged.", "The lungs are clear."
+    wrong, vague = truth.replace("right", "left"), truth.replace("right ", "")
+    assert f1((wrong, truth), (normal, normal), columns="positive") == 1
+    assert f1((wrong, truth), (normal, normal)) == pytest.approx(1 / 2)
+    # 1 + 1/6 of 4/3 where no side is told.
+    assert f1((vague, truth)) == pytest.approx((1 + 7 / 8) / 2)
+    # 2 are shared; for two rows without an answer 2 are missed and 1 is made up.
+    assert f1((truth, truth), ("", truth), (" ", normal)) == pytest.approx(4 / 7)
+    # Half of the mean weight 3/4; the weights are 1 and 1/2.
+    assert f1(("Pneumonia.", "Possible pneumonia.")) == pytest.approx(2 * 3 / 8 / (3 / 2))

@@ -110,6 +110,35 @@ def test_sides(text: str, label: str, sides: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("sides", "texts"),
+    [
+        ("right", "RLL effusion|RUL effusion.|Effusion at the RML|R pleural effusion|R. effusion"),
+        ("right", "Rt effusion|rt. effusion|RT. EFFUSION.|R-sided effusion|Effusion on the R."),
+        (
+            "right",
+            "Effusion on the rt. Lt. lung clear|No L opacity. R effusion|Post RT, r effusion",
+        ),
+        ("left", "LLL effusion|LUL effusion|Effusion at the lingula|L effusion|Small lt. effusion"),
+        ("left", "L base effusion|Effusion on the lt. Heart normal.|The L. effusion"),
+        ("both", "R>L effusions|Effusions, L > R|Effusions R=L|B/L effusions|Bilat. effusions"),
+        (
+            "both",
+            "R and L effusions|bibasilar effusions|R/L effusions|LLL, RLL effusion|Lt>rt effusions",
+        ),
+        ("", "Effusion, L1 fracture|R. Effusion.|L AP film. Effusion|Acme Ltd effusion"),
+        (
+            "",
+            "Effusion after RT|Post RT change, effusion|Effusion on L spine film|At L 3, effusion",
+        ),
+    ],
+)
+def test_sides_in_short_forms(sides: str, texts: str) -> None:
+    meant = {"left", "right"} if sides == "both" else {sides} - {""}
+    for text in texts.split("|"):
+        assert read_report(text)[EFFUSION].sides == meant, text
+
+
+@pytest.mark.parametrize(
     ("text", "label", "severity"),
     [
         ("Small left effusion.", EFFUSION, "mild"),
@@ -208,7 +237,9 @@ def test_sentences_keep_decimals_and_list_numbers() -> None:
     ]
 
 
-@pytest.mark.parametrize("said", ["effusion ", "no effusion, ", "possible effusion or ", "mass; "])
+@pytest.mark.parametrize(
+    "said", ["effusion ", "no effusion, ", "possible effusion or ", "l>r effusion on r "]
+)
 def test_time_grows_about_linearly_with_findings_said_again(said: str) -> None:
     """A degenerate answer says one thing hundreds of times; quadratic growth would be 16-fold."""
 

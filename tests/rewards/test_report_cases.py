@@ -204,6 +204,17 @@ def test_the_opposite_course_costs_no_less_than_the_other_side() -> None:
     assert value(both, "The effusion has decreased.") < 0.5
 
 
+def test_a_wrong_side_costs_as_much_in_short_forms() -> None:
+    end = " Heart is normal."
+    for right, wrong in (
+        ("Right lower lobe pneumonia.", "Left lower lobe pneumonia."),
+        ("RLL pneumonia.", "LLL pneumonia."),
+    ):
+        for reference in ("RLL pneumonia.", "Right lower lobe pneumonia."):
+            assert value(right + end, reference + end) > 0.9
+            assert value(wrong + end, reference + end) < 0.25
+
+
 def test_factors_of_wording_by_hand() -> None:
     # Six words four times: 21 runs of four, 6 of them different, 3/4 of the loss.
     text = "a b c d e f"

@@ -1,4 +1,4 @@
-"""Words of the rule labeller: side, severity, change, and how far words act.
+"""Words of the rule labeller: severity, change, and how far words act.
 
 Our own, written from general knowledge of report language. All patterns match lower-case text.
 """
@@ -11,13 +11,8 @@ from chexone_ray.metrics.labeller.denial import SEEN, STATUS_WORDS
 from chexone_ray.metrics.labeller.doubt import OPEN
 from chexone_ray.metrics.labeller.patterns import alternatives as _words
 
-# --- side, severity, change -----------------------------------------------------------------------
+# --- severity, change -----------------------------------------------------------------------------
 
-SIDE = re.compile(
-    r"\b(?:(?P<both>bilateral\w*|both|bi-?basilar|bi-?basal|bi-?apical|either side)"
-    r"|(?P<left>left|lingula\w*)|(?P<right>right))(?:-sided)?\b"
-    r"(?! (?:atri|ventric|main|heart|brachio|innominate))"
-)
 SEVERITY = re.compile(
     r"\b(?:(?P<mild>mild|mildly|minimal|minimally|slight|slightly|trace|tiny|small|little|subtle"
     r"|thin|faint)"

@@ -11,6 +11,7 @@ from itertools import pairwise
 from chexone_ray.metrics.labeller import modifiers as words
 from chexone_ray.metrics.labeller.patterns import holds
 from chexone_ray.metrics.labeller.scope import Span
+from chexone_ray.metrics.labeller.sides import SIDE
 from chexone_ray.metrics.labeller.terms import ABSENT, HEART, LABELS, Phrase
 
 _SIDED = frozenset(LABELS[3:12]) | {"fracture", "support devices"}
@@ -56,7 +57,7 @@ def _segments(text: str, spans: Sequence[Span], found: Sequence[Phrase]) -> list
 
 def _sides(text: str) -> frozenset[str]:
     sides: set[str] = set()
-    for match in words.SIDE.finditer(text):
+    for match in SIDE.finditer(text):
         sides |= {"left", "right"} if match.lastgroup == "both" else {str(match.lastgroup)}
     return frozenset(sides)
 

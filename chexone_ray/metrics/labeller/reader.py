@@ -44,6 +44,7 @@ from chexone_ray.metrics.labeller.scope import (
     judge,
     untold,
 )
+from chexone_ray.metrics.labeller.sides import undotted
 from chexone_ray.metrics.labeller.spelling import mend
 from chexone_ray.metrics.labeller.terms import (
     ABSENT,
@@ -89,7 +90,7 @@ def sentences(text: str) -> list[str]:
     """Sentences of a report: split at full stops (not decimals), blank lines and list numbers."""
     parts: list[str] = []
     for block in re.split(r"\n\s*\n|\n\s*(?=\d+[.)]\s)|\n\s*[-*\u2022]\s", text):
-        flat = " ".join(block.split())
+        flat = undotted(" ".join(block.split()))
         flat = re.sub(r"^\d+[.)]\s+", "", flat)
         flat = re.sub(r"(?<=\w)[,;]? (?=\d\) )", ". ", flat)
         flat = _ASKED_SIZE.sub(r"\1: ", flat) if "?" in flat else flat
