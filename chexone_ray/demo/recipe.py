@@ -146,14 +146,6 @@ class Configs:
         Raises:
             ChexoneError: a stage would refuse its settings, or would find no row.
         """
-        for made in (self.tiny_model, self.sft, self.grpo, self.evaluate):
-            made()
-        for model in ("SFT", "GRPO"):
-            self.predict(model)
-            self.sampled(model)
-            self.probe(model)
-        self.real(".")
-        self.serve(0)
         prepared = self.prepare().kinds or tuple(KINDS)
         for table, kinds in (
             ("prepare", self.prepare().kinds),
@@ -166,6 +158,14 @@ class Configs:
                 if kind not in known:
                     what = "a kind of question" if table == "prepare" else "one of prepare.kinds"
                     raise ChexoneError(f"[{table}] {kind} is not {what}{_meant(kind, known)}")
+        for made in (self.tiny_model, self.sft, self.grpo, self.evaluate):
+            made()
+        for model in ("SFT", "GRPO"):
+            self.predict(model)
+            self.sampled(model)
+            self.probe(model)
+        self.real(".")
+        self.serve(0)
 
     def _stage(self, name: str) -> dict[str, Any]:
         return {"output_uri": join(BUCKET, name), "seed": self.seed, "ray": RAY}

@@ -289,6 +289,10 @@ def _notes(
             "Italic: baselines without the image; what one is told of the answer is in its name. "
             "Nothing is parsed of them: their signatures are without parse and mode."
         )
+    yield from _of_tests(differences, reference, draws)
+
+
+def _of_tests(differences: Sequence[Difference], reference: str, draws: Draws) -> Iterator[str]:
     size = family(differences, baseline=False)
     if size:
         yield (
