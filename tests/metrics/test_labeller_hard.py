@@ -27,7 +27,8 @@ BOUND = {
     "practice 5": (0.98, 0.98),
     "practice 6": (0.98, 0.98),
     "check 6": (0.95, 0.95),
-    "held-out": (0.89, 0.89),
+    "held-out": (0.92, 0.91),
+    "held-out 2": (0.95, 0.95),
 }
 """Precision and recall. Rules are written and mended on "dev" and both "practice" only. The aim is
 0.95; both "check" and "held-out" stand at what was reached (hard_sentences.md)."""
