@@ -1,7 +1,8 @@
 """Score of the rule labeller on made-up sentences; the conventions are in hard_sentences.md.
 
 `python -m tests.metrics.labeller_score dev` prints the figures of one part, no sentence. Parts are
-"dev" and "held-out" of hard_sentences.jsonl, "held-out 2" of held_out_2.jsonl, "practice" and "check" of practice_sentences_1 and _2,
+"dev" and "held-out" of hard_sentences.jsonl, "held-out 2" of held_out_2.jsonl, "practice" and
+"check" of practice_sentences_1 and _2,
 "practice 3" and "check 3" of practice_sentences_3.jsonl, and so on for 4 to 6.
 """
 
