@@ -92,4 +92,4 @@ FRACTURE = Row(
         r"(?:post-?traumatic|healed) (?:\w+ )?deformit(?:y|ies)",
     ),
 )
-"""A row as in `report_words.MENTIONS`."""
+"""A row as in `words.MENTIONS`."""

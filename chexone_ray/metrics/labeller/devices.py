@@ -223,4 +223,4 @@ DEVICES: tuple[Row, ...] = (
         ),
     ),
 )
-"""Rows as in `report_words.MENTIONS`."""
+"""Rows as in `words.MENTIONS`."""

@@ -196,7 +196,7 @@ PLEURA = Row(
         r"|in) the (?:\w+ )?(?:aort|arch|carot|coron))",
     ),
 )
-"""Rows as in `report_words.MENTIONS`."""
+"""Rows as in `words.MENTIONS`."""
 
 
 def explained(text: str, found: Sequence[Phrase]) -> list[Phrase]:
