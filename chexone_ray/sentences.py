@@ -17,7 +17,6 @@ LONGEST = 160
 """Characters of a sentence that is read."""
 SIDES = frozenset(("left", "right", "both"))
 HEARTS = frozenset(("normal", "borderline", "enlarged"))
-YES_NO = frozenset(("yes", "no"))
 CLASSES = {"side": SIDES, "heart_size": HEARTS}
 """Kinds without `classes` of their own (their recalls are not averaged) that sentences answer."""
 

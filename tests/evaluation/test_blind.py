@@ -13,17 +13,9 @@ from chexone_ray.evaluation.blind import SIDES_TOLD, baselines_of, pairwise_iou
 from chexone_ray.evaluation.kinds import METRICS
 from chexone_ray.metrics.overlap import matched_iou
 from chexone_ray.records import Box, Sample
-from tests.samples import sample
+from tests.samples import LEFT, NODULE, RIGHT, grounding
 
-SAMPLE = sample("presence", "yes", question="Is there a nodule?")
 mean_iou = partial(matched_iou, labelled=True)
-LEFT = Box("nodule", (0.0, 0.0, 0.5, 0.5))
-RIGHT = Box("nodule", (0.5, 0.0, 1.0, 0.5))
-
-
-def grounding(*found: Box) -> Sample:
-    answer = boxes.encode(found) if found else boxes.negative("nodule")
-    return replace(SAMPLE, kind="grounding", answer=answer, boxes=found)
 
 
 def test_pairwise_iou_agrees_with_the_scalar_one() -> None:
@@ -37,8 +29,8 @@ def test_pairwise_iou_agrees_with_the_scalar_one() -> None:
 
 
 def test_baselines() -> None:
-    train = [replace(SAMPLE, answer=a) for a in ("no", "yes", "no")]
-    assert baselines_of("presence", train)["majority"](SAMPLE) == "no"
+    train = [replace(NODULE, answer=a) for a in ("no", "yes", "no")]
+    assert baselines_of("presence", train)["majority"](NODULE) == "no"
     many = [grounding(LEFT)] * 3 + [grounding(RIGHT)]
     answer = baselines_of("grounding", many)["best fixed box a label"](grounding(RIGHT))
     assert boxes.decode(answer)[0].xyxy == pytest.approx(LEFT.xyxy)
@@ -47,8 +39,8 @@ def test_baselines() -> None:
     assert mean_iou(boxes.decode(told(grounding(LEFT, RIGHT))), [LEFT, RIGHT]) == 1
     assert len(boxes.decode(told(grounding()))) == 1
     reports = [
-        replace(SAMPLE, kind="findings", answer="There is a left pleural effusion."),
-        replace(SAMPLE, kind="findings", answer="There is cardiomegaly."),
+        replace(NODULE, kind="findings", answer="There is a left pleural effusion."),
+        replace(NODULE, kind="findings", answer="There is cardiomegaly."),
     ]
     everything = baselines_of("findings", reports)["all positive"](reports[0])
     metric, *_ = METRICS["findings"]
@@ -80,11 +72,11 @@ def test_boxes_told_nothing_take_their_label_from_the_question() -> None:
 
 def test_baselines_that_know_the_question() -> None:
     train = [
-        replace(SAMPLE, question=question, answer=answer)
+        replace(NODULE, question=question, answer=answer)
         for question, answer in (("a?", "no"), ("a?", "no"), ("b?", "yes"), ("c?", "no"))
     ]
     answer = baselines_of("presence", train)["majority of the question"]
-    assert [answer(replace(SAMPLE, question=q)) for q in ("a?", "b?", "new?")] == [
+    assert [answer(replace(NODULE, question=q)) for q in ("a?", "b?", "new?")] == [
         "no",
         "yes",
         "no",
@@ -92,7 +84,7 @@ def test_baselines_that_know_the_question() -> None:
 
     def choice(answer: str, *names: str) -> Sample:
         options = tuple(f"({letter}) {name}" for letter, name in zip("AB", names, strict=True))
-        return replace(SAMPLE, kind="choice", answer=answer, options=options)
+        return replace(NODULE, kind="choice", answer=answer, options=options)
 
     # nodule was right in 2 of 2, edema in 1 of 3, mass in 0 of 1
     lists = [
@@ -109,17 +101,17 @@ def test_baselines_that_know_the_question() -> None:
 @pytest.mark.parametrize("kind", ["presence", "choice", "grounding", "findings", "open_vqa"])
 def test_majority_and_random_exist_for_every_kind(kind: str) -> None:
     answers = ["b", "b", "a"]
-    train = [replace(SAMPLE, id=f"t{i}", kind=kind, answer=a) for i, a in enumerate(answers)]
+    train = [replace(NODULE, id=f"t{i}", kind=kind, answer=a) for i, a in enumerate(answers)]
     found = baselines_of(kind, train)
-    assert found["majority"](SAMPLE) == "b"
-    said = {found["random"](replace(SAMPLE, id=str(i), kind=kind)) for i in range(40)}
+    assert found["majority"](NODULE) == "b"
+    said = {found["random"](replace(NODULE, id=str(i), kind=kind)) for i in range(40)}
     assert said == {"a", "b"}
 
 
 def test_random_is_uniform_and_seeded() -> None:
     options = ("(A) one", "(B) two", "(C) three", "(D) four")
-    samples = [replace(SAMPLE, id=str(i), kind="choice", options=options) for i in range(2000)]
-    train = [replace(SAMPLE, kind="choice", answer="(A)", options=options)] * 5
+    samples = [replace(NODULE, id=str(i), kind="choice", options=options) for i in range(2000)]
+    train = [replace(NODULE, kind="choice", answer="(A)", options=options)] * 5
     pick = baselines_of("choice", train, seed=1)["random"]
     said = [pick(sample) for sample in samples]
     for letter in "ABCD":
@@ -128,7 +120,7 @@ def test_random_is_uniform_and_seeded() -> None:
     assert [pick(sample) for sample in reversed(samples)] == said[::-1], "whatever the order"
     assert [baselines_of("choice", train, seed=2)["random"](s) for s in samples] != said
     # A closed question is guessed by chance however uneven its training answers are.
-    uneven = [replace(SAMPLE, answer=a) for a in ["yes"] * 99 + ["no"]]
+    uneven = [replace(NODULE, answer=a) for a in ["yes"] * 99 + ["no"]]
     guess = baselines_of("presence", uneven)["random"]
-    no = [guess(replace(SAMPLE, id=str(i))) for i in range(1000)].count("no")
+    no = [guess(replace(NODULE, id=str(i))) for i in range(1000)].count("no")
     assert no == pytest.approx(500, abs=80)

@@ -20,29 +20,21 @@ from chexone_ray.metrics.label_f1 import UNANSWERED
 from chexone_ray.metrics.labels import RULES
 from chexone_ray.metrics.overlap import matched_iou
 from chexone_ray.records import Box, Sample
-from tests.samples import sample
+from tests.samples import LEFT, NODULE, RIGHT, grounding
 
-SAMPLE = sample("presence", "yes", question="Is there a nodule?")
 mean_iou = partial(matched_iou, labelled=True)
-LEFT = Box("nodule", (0.0, 0.0, 0.5, 0.5))
-RIGHT = Box("nodule", (0.5, 0.0, 1.0, 0.5))
-
-
-def grounding(*found: Box) -> Sample:
-    answer = boxes.encode(found) if found else boxes.negative("nodule")
-    return replace(SAMPLE, kind="grounding", answer=answer, boxes=found)
 
 
 def test_presence_counts_each_class() -> None:
     metric, *_ = METRICS["presence"]
-    assert list(metric.row(SAMPLE, "yes") or ()) == [1, 1, 0, 0]
-    assert list(metric.row(SAMPLE, "no") or ()) == [0, 1, 0, 0]
-    assert list(metric.row(replace(SAMPLE, answer="no"), "Yes.") or ()) == [0, 0, 0, 1]
-    assert list(metric.row(replace(SAMPLE, answer="Yes."), "yes") or ()) == [1, 1, 0, 0]
+    assert list(metric.row(NODULE, "yes") or ()) == [1, 1, 0, 0]
+    assert list(metric.row(NODULE, "no") or ()) == [0, 1, 0, 0]
+    assert list(metric.row(replace(NODULE, answer="no"), "Yes.") or ()) == [0, 0, 0, 1]
+    assert list(metric.row(replace(NODULE, answer="Yes."), "yes") or ()) == [1, 1, 0, 0]
     with pytest.raises(ChexoneError, match="perhaps"):
-        metric.row(replace(SAMPLE, answer="perhaps"), "yes")
+        metric.row(replace(NODULE, answer="perhaps"), "yes")
     # What could not be parsed is wrong, not left out.
-    assert list(metric.row(SAMPLE, None) or ()) == [0, 1, 0, 0]
+    assert list(metric.row(NODULE, None) or ()) == [0, 1, 0, 0]
 
 
 def test_iou_is_matched_and_needs_the_label() -> None:
@@ -79,7 +71,7 @@ def test_negatives_count_for_specificity_only() -> None:
 def test_findings_count_labels() -> None:
     metric, *_ = METRICS["findings"]
     truth = "There is a left pleural effusion. The heart is enlarged. No pneumothorax."
-    sample = replace(SAMPLE, kind="findings", answer=truth)
+    sample = replace(NODULE, kind="findings", answer=truth)
     assert list(metric.row(sample, truth) or ()) == [2, 0, 0]
     said = "There is a pneumothorax. There is a left pleural effusion. The heart is normal in size."
     assert list(metric.row(sample, said) or ()) == [1, 1, 1]
@@ -118,8 +110,8 @@ def test_failing_on_all_negatives_does_not_pay(said: str | None, denial: str) ->
 
 
 def test_failing_on_all_normal_reports_does_not_pay() -> None:
-    ill = replace(SAMPLE, kind="findings", answer="There is a left pleural effusion.")
-    normal = replace(SAMPLE, kind="findings", answer="The lungs are clear. No pneumothorax.")
+    ill = replace(NODULE, kind="findings", answer="There is a left pleural effusion.")
+    normal = replace(NODULE, kind="findings", answer="The lungs are clear. No pneumothorax.")
     rows: list[tuple[Sample, str | None]] = [(ill, ill.answer)] * 10
     right = of("findings", rows + [(normal, normal.answer)] * 10)
     failing = of("findings", rows + [(normal, None)] * 10)
@@ -196,7 +188,7 @@ def test_precision_by_label_sees_names() -> None:
 
 def test_all_metrics_of_a_report_by_hand() -> None:
     truth = "There is a left pleural effusion. No pneumothorax."
-    sample = replace(SAMPLE, kind="findings", answer=truth)
+    sample = replace(NODULE, kind="findings", answer=truth)
     perfect = of("findings", [(sample, truth)])
     # Of one label only: those that the reference never states are 0 in the macro F1 of all.
     assert perfect.pop("F1-14 (macro, all labels)") == pytest.approx(1 / 14)
@@ -214,7 +206,7 @@ def test_all_metrics_of_a_report_by_hand() -> None:
 
 
 def test_closed_questions_have_their_accuracy_and_f1_too() -> None:
-    rows = [(SAMPLE, "yes"), (SAMPLE, "yes"), (SAMPLE, None), (replace(SAMPLE, answer="no"), "no")]
+    rows = [(NODULE, "yes"), (NODULE, "yes"), (NODULE, None), (replace(NODULE, answer="no"), "no")]
     assert of("presence", rows) == {
         "balanced accuracy": pytest.approx((2 / 3 + 1) / 2),
         "accuracy": 0.75,
@@ -223,16 +215,16 @@ def test_closed_questions_have_their_accuracy_and_f1_too() -> None:
 
 
 def test_macro_f1_reads_answers_as_the_accuracy_does() -> None:
-    no = replace(SAMPLE, answer="no")
-    found = of("presence", [(SAMPLE, "The answer is yes"), (no, "The answer is no")])
+    no = replace(NODULE, answer="no")
+    found = of("presence", [(NODULE, "The answer is yes"), (no, "The answer is no")])
     assert set(found.values()) == {1.0}
-    unread = of("presence", [(SAMPLE, None), (no, None)])
+    unread = of("presence", [(NODULE, None), (no, None)])
     assert set(unread.values()) == {0.0}
 
 
 def test_a_reference_that_names_no_option_makes_nothing_right() -> None:
     options = ("(A) edema", "(B) mass")
-    odd = replace(SAMPLE, kind="choice", answer="Neither of these", options=options)
+    odd = replace(NODULE, kind="choice", answer="Neither of these", options=options)
     assert not is_correct(odd, "banana") and not is_correct(odd, "(A)")
     assert is_correct(odd, "neither of these."), "its own words are right"
     assert is_correct(replace(odd, answer="(B)"), "mass")
@@ -240,7 +232,7 @@ def test_a_reference_that_names_no_option_makes_nothing_right() -> None:
 
 def test_progression_is_also_a_mean_over_findings() -> None:
     def asked(name: str, answer: str) -> Sample:
-        return replace(SAMPLE, id=f"d/s/progression/{name}", kind="progression", answer=answer)
+        return replace(NODULE, id=f"d/s/progression/{name}", kind="progression", answer=answer)
 
     rows: list[tuple[Sample, str | None]] = [
         (asked("left edema", "better"), "better"),
@@ -277,7 +269,7 @@ def test_signatures_say_what_report_labels_are_read_from() -> None:
 
 
 def test_a_text_that_names_nothing_is_no_normal_film() -> None:
-    normal = replace(SAMPLE, kind="findings", answer="The lungs are clear. The heart is normal.")
+    normal = replace(NODULE, kind="findings", answer="The lungs are clear. The heart is normal.")
     names = ("F1-14 (macro, labels with support)", "F1-14 (micro)", "F1-14 (samples)")
     for junk in ("I cannot see the image.", "x", "History of CHF."):
         found = of("findings", [(normal, junk)])
@@ -293,8 +285,8 @@ def test_a_text_that_names_nothing_is_no_normal_film() -> None:
 def test_every_metric_applies_by_the_row_alone() -> None:
     """Else two systems could not be compared row by row."""
     for kind, metrics in METRICS.items():
-        answer = KINDS[kind].classes[0] if KINDS[kind].classes else SAMPLE.answer
-        samples = [replace(SAMPLE, kind=kind, answer=answer)]
+        answer = KINDS[kind].classes[0] if KINDS[kind].classes else NODULE.answer
+        samples = [replace(NODULE, kind=kind, answer=answer)]
         if KINDS[kind].form == "boxes":
             samples = [replace(grounding(*found), kind=kind) for found in ((), (LEFT,))]
         for metric in metrics:
